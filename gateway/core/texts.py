@@ -1,0 +1,45 @@
+"""Which texts may be ids, and how other texts are made storable."""
+
+from __future__ import annotations
+
+import re
+
+from gateway.core.page import Skip
+
+MAX_MEMBER_ID_BYTES = 1024
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+# The characters with the Unicode property White_Space; str.isspace() counts four controls more.
+WHITE_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+
+# Postgres' text holds neither NUL nor half of a surrogate pair.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def is_storable(value: str) -> bool:
+    """Tell whether a text has neither NUL nor a lone surrogate."""
+    return _UNSTORABLE.search(value) is None
+
+
+def storable(value: str) -> str:
+    """Replace each NUL and lone surrogate, as the profile rule of the interface asks."""
+    return value if is_storable(value) else _UNSTORABLE.sub(REPLACEMENT, value)
+
+
+def cut(value: str, max_characters: int) -> str:
+    """Make a text storable and no longer than `max_characters`."""
+    return storable(value[:max_characters])
+
+
+def why_unusable(member_id: str) -> Skip | None:
+    """Say why a text cannot be a member's id, or None if it can."""
+    if not member_id.strip(WHITE_SPACE):
+        return Skip.BLANK_ID
+    if not is_storable(member_id):
+        return Skip.BAD_TEXT
+    if len(member_id) > MAX_MEMBER_ID_BYTES // 4 and len(member_id.encode()) > MAX_MEMBER_ID_BYTES:
+        return Skip.TOO_LONG
+    return None

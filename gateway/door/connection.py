@@ -1,0 +1,229 @@
+"""One client's connection: the bytes that came, the request they make, the answer still to go."""
+
+import dataclasses
+import enum
+import select
+import socket
+from typing import Any, Final
+
+from gunicorn.http import errors
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import IterUnreader
+
+from gateway.core import framing
+from gateway.door import refusals
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+# A thread may leave this much of an answer for the main loop to send; beyond it the thread waits
+# for the client to read, so a stream of any length is made in constant memory.
+MAX_UNSENT_BYTES: Final = 256 * 1024
+
+# A client that reads nothing of its answer for this long is gone.
+SEND_STALL_SECONDS: Final = 30.0
+
+
+class Stage(enum.Enum):
+    """What a connection waits for."""
+
+    NEW = enum.auto()  # accepted, no byte yet
+    IDLE = enum.auto()  # kept open, no byte of a next request yet
+    COLLECTING = enum.auto()  # the rest of a request
+    ANSWERING = enum.auto()  # the application, in a thread
+    FLUSHING = enum.auto()  # the client to read its answer
+    LINGERING = enum.auto()  # the client to see our end, and to close
+    CLOSED = enum.auto()
+
+
+class ClientGone(Exception):
+    """The client closed, or stopped reading, before it had its answer."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """How much is read of a request, in bytes, with gunicorn's configuration that says the rest."""
+
+    cfg: Any
+    max_line_bytes: int
+    max_head_bytes: int
+    max_body_bytes: int
+
+
+class Connection:
+    """State of one connection. Only the main loop touches it, except while ANSWERING its thread.
+
+    `sendall` is the part of a socket that gunicorn's response needs: an answer goes through it.
+    """
+
+    __slots__ = (
+        "body",
+        "broken",
+        "buffer",
+        "closing",
+        "discarded_bytes",
+        "due",
+        "eof",
+        "expects_continue",
+        "held_bytes",
+        "out",
+        "peer",
+        "refusal",
+        "request",
+        "searched",
+        "sent",
+        "server",
+        "sock",
+        "stage",
+        "started_at",
+        "unread",
+        "watched",
+    )
+
+    def __init__(self, sock: socket.socket, peer: Any, server: Any, started_at: float) -> None:  # noqa: ANN401 - addresses differ by family
+        self.sock = sock
+        self.peer = peer
+        self.server = server
+        self.stage = Stage.NEW
+        self.started_at = started_at  # monotonic seconds, of the request
+        self.due = started_at
+        self.watched = 0  # the events it is registered for in the poller
+        self.buffer = bytearray()
+        self.searched = 0  # bytes of the buffer known to hold no end of a head
+        self.held_bytes = 0  # received, and not yet answered
+        self.request: Any = None
+        self.expects_continue = False
+        self.body: framing.Body | None = None
+        self.refusal: refusals.Refusal | None = None
+        self.out = bytearray()
+        self.sent = False  # whether any byte of the current answer has left
+        self.eof = False
+        self.closing = False
+        self.broken = False
+        self.unread = True  # whether the client may still be sending the current request
+        self.discarded_bytes = 0  # read after our last answer
+
+    def collect(self, limits: Limits) -> bool:
+        """Take the request from the buffer; tell whether it is whole, or its fate decided.
+
+        Afterwards either `refusal` is set, or `request` and `body` are.
+        """
+        if self.body is None and not self._collect_head(limits):
+            return self.refusal is not None
+        if self.body is None:  # for the type checker: a whole head has set it
+            return False
+        self.body.take(self.buffer)
+        if self.body.state is None and self.eof:
+            self.body.cut(self.buffer)
+        return self.body.state is not None
+
+    def cut(self, limits: Limits) -> None:
+        """Decide the request with what is there: no more will be waited for."""
+        if self.body is not None:
+            self.body.cut(self.buffer)
+        else:
+            self.refusal = _parse_refusal(self, limits) or refusals.UNFINISHED
+
+    def ask_for_body(self) -> None:
+        """Answer the client's `Expect: 100-continue`, once (RFC 9110 10.1.1). Raises ClientGone."""
+        if self.expects_continue:
+            self.expects_continue = False
+            self.out += CONTINUE
+            self.push()
+            self.sent = False  # this was not yet the answer
+
+    def reset(self) -> None:
+        """Forget the request that was answered; what followed it stays in the buffer."""
+        self.request = self.body = self.refusal = None
+        self.searched = 0
+        self.expects_continue = self.sent = False
+        self.unread = True
+
+    def sendall(self, data: bytes) -> None:
+        """Add to the answer and send what the client takes. Its head waits for its first content.
+
+        Raises ClientGone. Blocks only when much is unsent; see MAX_UNSENT_BYTES.
+        """
+        head_only = not self.sent and not self.out
+        self.out += data
+        if not head_only:
+            self.push()
+        while len(self.out) > MAX_UNSENT_BYTES:
+            poll = select.poll()
+            poll.register(self.sock, select.POLLOUT)
+            if not poll.poll(SEND_STALL_SECONDS * 1000):
+                raise ClientGone
+            self.push()
+
+    def push(self) -> None:
+        """Send what the client takes now of what is to go. Raises ClientGone."""
+        try:
+            count = self.sock.send(self.out)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise ClientGone from error
+        self.sent = self.sent or count > 0
+        del self.out[:count]
+
+    def _collect_head(self, limits: Limits) -> bool:
+        found = self.buffer.find(framing.HEAD_END, max(0, self.searched - 3))
+        if found < 0:
+            self._look_at_part(limits)
+            return False
+        end = found + len(framing.HEAD_END)
+        head = bytes(self.buffer[:end])
+        del self.buffer[:end]
+        try:
+            self.request, self.body = _parse(head, self.peer, limits)
+        except errors.ParseException as error:
+            self.refusal = refusals.from_parser(error)
+            return False
+        except Exception:  # noqa: BLE001 - whatever the parser trips over, it ends this request only
+            self.refusal = refusals.UNREADABLE
+            return False
+        # Taken over from gunicorn, which would ask for the body when it is already here.
+        self.expects_continue = self.request._expected_100_continue  # noqa: SLF001 - no public name
+        self.request._expected_100_continue = False  # noqa: SLF001 - as above
+        return True
+
+    def _look_at_part(self, limits: Limits) -> None:
+        searched, self.searched = self.searched, len(self.buffer)
+        no_line = self.buffer.find(framing.LINE_END, 2, limits.max_line_bytes + 4) < 0
+        if (
+            (no_line and len(self.buffer) > limits.max_line_bytes + 4)
+            or len(self.buffer) > limits.max_head_bytes
+            or framing.has_bare_line_feed(self.buffer, searched)
+        ):
+            self.refusal = _parse_refusal(self, limits) or refusals.HEAD_TOO_LARGE
+        elif self.eof:
+            self.cut(limits)
+
+
+def _parse(head: bytes, peer: Any, limits: Limits) -> tuple[Any, framing.Body]:  # noqa: ANN401 - see Connection
+    """Let gunicorn read a head, and frame the body as gunicorn decided.
+
+    Raises gunicorn's ParseException, or NoMoreData and StopIteration for a head that is no head to
+    gunicorn.
+    """
+    unreader = IterUnreader((head,))
+    # Number 2, because only a first request is searched for a PROXY line, which is not our job.
+    request = Request(limits.cfg, unreader, peer, 2)
+    if unreader.take_buffered():
+        # gunicorn found an earlier end than we did: reading on would be request smuggling.
+        raise errors.NoMoreData(None)
+    reader = request.body.reader
+    if isinstance(reader, ChunkedReader):
+        return request, framing.ChunkedBody(max_bytes=limits.max_body_bytes)
+    return request, framing.SizedBody(reader.length, max_bytes=limits.max_body_bytes)
+
+
+def _parse_refusal(connection: Connection, limits: Limits) -> refusals.Refusal | None:
+    """Ask gunicorn what is wrong with a part of a head; None if nothing is wrong yet."""
+    try:
+        _parse(bytes(connection.buffer), connection.peer, limits)
+    except errors.ParseException as error:
+        return refusals.from_parser(error)
+    except Exception:  # noqa: BLE001 - it stopped for want of more; see also `_collect_head`
+        return None
+    return refusals.UNREADABLE

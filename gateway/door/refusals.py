@@ -1,0 +1,118 @@
+"""The answers the door gives by itself, when the application cannot be asked."""
+
+import dataclasses
+import json
+from http import HTTPStatus
+from typing import Final
+
+from gunicorn.http import errors
+
+RETRY_AFTER_SECONDS: Final = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """An answer in the shape of the webhook's own (its `action` is never known here).
+
+    `cause` names the reason for logs; like `message` it never holds a part of the request, which
+    may name members. `code` is 400, 500 or 503.
+    """
+
+    code: HTTPStatus
+    cause: str
+    message: str
+
+    def to_bytes(self, method: str = "") -> bytes:
+        """Build the whole HTTP answer to a request of that method; then the connection closes."""
+        error = {"message": self.message, "code": self.code.value}
+        body = json.dumps({"action": None, "status": "failure", "error": error}).encode()
+        head = [
+            f"HTTP/1.1 {self.code.value} {self.code.phrase}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            "Connection: close",
+        ]
+        if self.code == HTTPStatus.SERVICE_UNAVAILABLE:
+            head.append(f"Retry-After: {RETRY_AFTER_SECONDS}")
+        return "\r\n".join([*head, "", ""]).encode() + (b"" if method == "HEAD" else body)
+
+
+UNFINISHED: Final = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "unfinished_head",
+    "The request's headers did not arrive in time or were cut short; send the request again.",
+)
+FULL: Final = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "out_of_memory_budget",
+    "The gateway is receiving too many large requests at once; send this one again later.",
+)
+BUG: Final = Refusal(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "bug",
+    "The gateway failed on this request; its log says why.",
+)
+UNREADABLE: Final = Refusal(
+    HTTPStatus.BAD_REQUEST,
+    "unreadable_head",
+    "The request could not be read as HTTP/1.1; send a valid request line and valid headers.",
+)
+HEAD_TOO_LARGE: Final = Refusal(
+    HTTPStatus.BAD_REQUEST,
+    "LimitRequestHeaders",
+    "The headers are too large or too many; send at most 100 of at most 8,190 bytes each.",
+)
+
+_FRAMING = (
+    "Content-Length and Transfer-Encoding do not agree on one body; send one Content-Length, or "
+    "'Transfer-Encoding: chunked' over HTTP/1.1, never both."
+)
+
+# Most special first: some of these are subclasses of others.
+_MESSAGES: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (
+        errors.InvalidRequestLine,
+        "The request line is not valid; send 'METHOD /path HTTP/1.1' with the path "
+        "percent-encoded, every line ending in CRLF.",
+    ),
+    (errors.InvalidRequestMethod, "The method is not valid; send one in capitals, such as POST."),
+    (errors.InvalidHTTPVersion, "This HTTP version is not spoken here; send HTTP/1.1."),
+    (
+        errors.LimitRequestLine,
+        "The request line is too long; send a path and query of at most 8,000 bytes.",
+    ),
+    (errors.LimitRequestHeaders, HEAD_TOO_LARGE.message),
+    (errors.ObsoleteFolding, "A header continues on a second line; send each on one line."),
+    (
+        errors.InvalidHeaderName,
+        "A header's name is not valid; send only letters, digits and hyphens, then a colon.",
+    ),
+    (
+        errors.UnsupportedTransferCoding,
+        "This Transfer-Encoding is not supported; send 'chunked', or a Content-Length.",
+    ),
+    (
+        errors.ExpectationFailed,
+        "This Expect header cannot be met; send 'Expect: 100-continue', or leave it out.",
+    ),
+    (
+        errors.InvalidSchemeHeaders,
+        "The proxy's headers contradict each other about http and https; send one of them.",
+    ),
+    (
+        errors.InvalidHeader,
+        "A header is not valid or comes twice; send 'Name: value' lines that end in CRLF, without "
+        "control characters, and Host and Content-Type once.",
+    ),
+)
+
+
+def from_parser(error: Exception) -> Refusal:
+    """Say in our words, with the fix, what gunicorn's parser refused. Always a 400."""
+    cause = type(error).__name__
+    if getattr(error, "hdr", None) in ("CONTENT-LENGTH", "TRANSFER-ENCODING"):
+        return Refusal(HTTPStatus.BAD_REQUEST, cause, _FRAMING)
+    for kind, message in _MESSAGES:
+        if isinstance(error, kind):
+            return Refusal(HTTPStatus.BAD_REQUEST, cause, message)
+    return dataclasses.replace(UNREADABLE, cause=cause)

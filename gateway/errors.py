@@ -1,0 +1,154 @@
+"""The one tree of errors this project raises on purpose.
+
+GatewayError
+├── BadSettings        settings that cannot be used, all of them named at once
+├── EmbeddedFailed     an embedded server did not start, or its data folder is taken
+├── CommandFailed      a command line call that cannot be carried out as asked
+├── Refused            the request is at fault; a person must change it
+│   ├── Malformed          400  not the documented shape
+│   ├── Unauthenticated    401  no valid credentials
+│   ├── Forbidden          403  valid, but not allowed to
+│   ├── NotFound           404  no such thing, or no longer
+│   ├── MethodNotAllowed   405  another method is
+│   ├── Conflict           409  the thing is in another state
+│   └── Gone               410  older than what is kept
+├── Throttled          429  too much at once; later is fine
+├── Unavailable        503  our trouble, or unknown; later is fine
+├── Poison             a page that Postgres refuses whenever it is asked
+└── Broken             a bug: neither the request nor the surroundings explain it
+
+Every error answers two questions for whoever catches it: a stable `code`, and `retryable`, whether
+trying the same thing again can help. Nobody reads a message to decide anything.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Anything this project raises on purpose; its text is a sentence for a person."""
+
+    code: ClassVar[str] = "gateway_error"
+    retryable: ClassVar[bool] = False
+
+
+class BadSettings(GatewayError):
+    """Settings that cannot be used: one line for each, with its name and what is accepted."""
+
+    code = "bad_settings"
+
+
+class EmbeddedFailed(GatewayError):
+    """An embedded server did not start, or another process holds its data folder."""
+
+    code = "embedded_failed"
+
+
+class CommandFailed(GatewayError):
+    """A command line call that cannot be carried out; the text says what to do instead."""
+
+    code = "command_failed"
+
+
+class Refused(GatewayError):
+    """The request is at fault and sending it again cannot help."""
+
+    code = "refused"
+    status: ClassVar[int] = 400
+
+
+class Malformed(Refused):
+    """The request is not of the documented shape; the text names the field and the fix."""
+
+    code = "malformed"
+
+
+class Unauthenticated(Refused):
+    """Credentials were looked up and are wrong, or none were sent."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class Forbidden(Refused):
+    """The caller is known and may not do this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(Refused):
+    """The thing asked for does not exist, or was deleted."""
+
+    code = "not_found"
+    status = 404
+
+
+class MethodNotAllowed(Refused):
+    """The path exists and answers other methods; `allowed` lists them."""
+
+    code = "method_not_allowed"
+    status = 405
+
+    def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+
+class Conflict(Refused):
+    """The thing is not in the state that this request needs."""
+
+    code = "conflict"
+    status = 409
+
+
+class Gone(Refused):
+    """What is asked for was kept once and has been pruned; `oldest_seq` is the oldest kept."""
+
+    code = "gone"
+    status = 410
+
+    def __init__(self, message: str, *, oldest_seq: int) -> None:
+        super().__init__(message)
+        self.oldest_seq = oldest_seq
+
+
+class Throttled(GatewayError):
+    """Too much at once; the sender should come back after `retry_after_seconds`."""
+
+    code = "throttled"
+    retryable = True
+    status: ClassVar[int] = 429
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unavailable(GatewayError):
+    """Our trouble, or unknown: nothing was stored and sending again can help."""
+
+    code = "unavailable"
+    retryable = True
+    status: ClassVar[int] = 503
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Poison(GatewayError):
+    """Postgres refuses this data whenever it is asked; `sqlstate` says why."""
+
+    code = "poison"
+
+    def __init__(self, message: str, *, sqlstate: str) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class Broken(GatewayError):
+    """A bug: neither the request nor the surroundings explain what happened."""
+
+    code = "broken"

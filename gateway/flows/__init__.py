@@ -1,0 +1,1 @@
+"""One module per arrow of the picture; flows own the transactions."""

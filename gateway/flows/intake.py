@@ -1,0 +1,255 @@
+"""Accepting: a page is checked, committed, and only then acknowledged and rung for."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gateway import errors
+from gateway.core import page as pages
+from gateway.core import roster
+from gateway.core.page import Action
+from gateway.sources import mixpanel
+from gateway.store import cohorts, erasures, inbox, sessions, sources, syncs
+
+if TYPE_CHECKING:
+    import datetime
+
+    from sqlalchemy import Connection
+
+    from gateway.core.page import Page
+    from gateway.core.secrets import Verifier
+    from gateway.flows.limits import Limits
+    from gateway.jobs import Doorbell
+    from gateway.store.engine import Pool
+    from gateway.store.sessions import Session
+    from gateway.store.sources import Source
+
+RETRY_PAUSED_SECONDS = 60
+
+_log = structlog.get_logger()
+
+
+class Outcome(enum.StrEnum):
+    """What became of a page that was answered with success."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Login:
+    """A name and a password as a sender presents them."""
+
+    username: str
+    password: bytes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Posted:
+    """A complete request: to which source, by whom, and its body."""
+
+    slug: str
+    login: Login | None
+    body: mixpanel.Body
+    request_id: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What was stored: the delivery is cohort and number; a duplicate has no number."""
+
+    outcome: Outcome
+    cohort_id: int
+    number: int | None
+
+
+class Intake:
+    """The one door in for pages that are posted."""
+
+    def __init__(
+        self, *, pool: Pool, verifier: Verifier, limits: Limits, doorbell: Doorbell, max_members: int
+    ) -> None:
+        self._pool = pool
+        self._verifier = verifier
+        self._limits = limits
+        self._doorbell = doorbell
+        self._max_members = max_members
+
+    def accept(self, posted: Posted, *, now: datetime.datetime) -> Receipt:
+        """Commit a page and ring for it; returning is the promise that a 200 makes.
+
+        Raises errors.NotFound, Unauthenticated, Unavailable, Malformed, Forbidden or Throttled, the
+        first that applies in the order of interface 1.1.
+        """
+        source = self._open(posted, now=now)
+        page = posted.body.page(
+            identity_property=source.identity_property, max_members=self._max_members
+        )
+        if source.project_ids and page.project_id not in source.project_ids:
+            message = (
+                "parameters.mixpanel_project_id: this source is pinned to other projects;"
+                " use the URL made for this project, or let the source take it"
+            )
+            raise errors.Forbidden(message)
+        self._refuse_deleted(source, page)
+        self._limits.require(source.id)
+        receipt = self._commit(source, page, now=now, request_id=posted.request_id)
+        if receipt.outcome is Outcome.ACCEPTED:
+            self._doorbell.ring(receipt.cohort_id)
+        return receipt
+
+    def _open(self, posted: Posted, *, now: datetime.datetime) -> Source:
+        with self._pool.read() as conn:
+            source = sources.find(conn, posted.slug, now=now)
+        if source is None:
+            message = "no such source; check the last part of the webhook URL"
+            raise errors.NotFound(message)
+        if source.auth_required and not self._knows(source, posted.login):
+            message = "wrong or missing user name or password; check the connection's settings"
+            raise errors.Unauthenticated(message)
+        if source.paused:
+            message = "this source is paused by its operator; nothing was stored"
+            raise errors.Unavailable(message, retry_after_seconds=RETRY_PAUSED_SECONDS)
+        return source
+
+    def _knows(self, source: Source, login: Login | None) -> bool:
+        """Check every credential of that name: two are valid while one replaces the other."""
+        if login is None:
+            return False
+        hashed = [c.password for c in source.credentials if c.username == login.username]
+        return any([self._verifier.verify(login.password, one) for one in hashed or [None]])
+
+    def _refuse_deleted(self, source: Source, page: Page) -> None:
+        with self._pool.read() as conn:
+            known = cohorts.find(conn, source.id, cohorts.key(page.project_id, page.external_id))
+        if known is not None and known.deleted:
+            raise errors.NotFound(_DELETED)
+
+    def _commit(
+        self, source: Source, page: Page, *, now: datetime.datetime, request_id: str
+    ) -> Receipt:
+        packed = inbox.pack(page.roster)
+        with self._pool.begin() as conn:
+            cohort = _find_or_create(conn, source, page, now=now)
+            state = inbox.lock(conn, cohort.id)
+            if state is None:
+                raise errors.NotFound(_DELETED)
+            state, session = _session(conn, source, cohort.id, page, state, now=now)
+            if session.erased_since:
+                packed = inbox.pack(_without_erased(conn, source, page, session))
+            number = state.last_delivery + 1
+            stored = inbox.put(
+                conn,
+                cohort.id,
+                number=number,
+                session=session.number,
+                page=page,
+                packed=packed,
+                now=now,
+                request_id=request_id,
+            )
+            if not stored:
+                inbox.note_duplicate(
+                    conn, cohort.id, session=session.number, action=page.action, now=now
+                )
+                return Receipt(outcome=Outcome.DUPLICATE, cohort_id=cohort.id, number=None)
+            _count(conn, cohort, page, _advanced(state, session, page), now=now)
+        return Receipt(outcome=Outcome.ACCEPTED, cohort_id=cohort.id, number=number)
+
+
+def _find_or_create(
+    conn: Connection, source: Source, page: Page, *, now: datetime.datetime
+) -> cohorts.Known:
+    cohort_key = cohorts.key(page.project_id, page.external_id)
+    known = cohorts.find(conn, source.id, cohort_key)
+    if known is None:
+        cohorts.create(
+            conn,
+            source.id,
+            project_id=page.project_id,
+            external_id=page.external_id,
+            name=page.name or page.external_id,
+            description=page.description,
+            now=now,
+        )
+        known = cohorts.find(conn, source.id, cohort_key)
+    if known is None:
+        message = "a cohort vanished while its page was stored"
+        raise errors.Broken(message)
+    return known
+
+
+def _session(
+    conn: Connection,
+    source: Source,
+    cohort_id: int,
+    page: Page,
+    state: inbox.IntakeState,
+    *,
+    now: datetime.datetime,
+) -> tuple[inbox.IntakeState, Session]:
+    """Find the page's session, or number it as the newest one."""
+    key = None
+    if page.session_id is not None:
+        key = pages.session_key(source.id, page.project_id, page.session_id)
+        found = sessions.find(conn, cohort_id, key)
+        if found is not None:
+            return state, found
+    number = state.last_session + 1
+    session = sessions.create(
+        conn, cohort_id, number, session_id=page.session_id, session_key=key, now=now
+    )
+    return dataclasses.replace(state, last_session=number), session
+
+
+def _without_erased(conn: Connection, source: Source, page: Page, session: Session) -> bytes:
+    """Drop those who were erased after this session began: their data is not even stored."""
+    erased = erasures.since(conn, session.started_order, source.id, page.project_id)
+    gone = [
+        member_id
+        for member_id in roster.member_ids(page.roster)
+        if hashlib.sha256(member_id.encode()).digest() in erased
+    ]
+    return roster.without_any(page.roster, gone)
+
+
+def _advanced(state: inbox.IntakeState, session: Session, page: Page) -> inbox.IntakeState:
+    number = state.last_delivery + 1
+    same_run = (state.run_session, state.run_action) == (session.number, page.action)
+    refresh = page.action is Action.MEMBERS
+    return dataclasses.replace(
+        state,
+        last_delivery=number,
+        run_session=session.number,
+        run_action=page.action.value,
+        run_from=state.run_from if same_run else number,
+        refresh_session=max(state.refresh_session, session.number if refresh else 0),
+    )
+
+
+def _count(
+    conn: Connection,
+    cohort: cohorts.Known,
+    page: Page,
+    state: inbox.IntakeState,
+    *,
+    now: datetime.datetime,
+) -> None:
+    syncs.receive(conn, cohort.id, state.run_session, page, now=now)
+    inbox.advance(conn, cohort.id, state, accepted_members=page.received, now=now)
+    for reason, members in page.skipped.items():
+        inbox.count_skipped(conn, cohort.id, reason, members)
+    name, description = page.name or cohort.name, page.description or cohort.description
+    if state.run_session == state.last_session and (name, description) != (
+        cohort.name,
+        cohort.description,
+    ):
+        cohorts.rename(conn, cohort.id, name=name, description=description, now=now)
+
+
+_DELETED = "this cohort was deleted here by an operator; restore it, or end its sync in Mixpanel"

@@ -1,0 +1,1 @@
+"""HTTP in, one flow called, an answer out."""

@@ -1,0 +1,38 @@
+"""What handlers are given: settings, pools, the doorbell and the clock."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable
+
+    from gateway.flows.intake import Intake
+    from gateway.flows.ready import Readiness
+    from gateway.jobs import Doorbell
+    from gateway.settings import Settings
+    from gateway.store.engine import Pool
+
+EXTENSION = "gateway"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Deps:
+    """One per application; `accepting` and `reading` are pools of their own on purpose."""
+
+    settings: Settings
+    accepting: Pool
+    reading: Pool
+    doorbell: Doorbell
+    intake: Intake
+    readiness: Readiness
+    now: Callable[[], datetime.datetime]
+
+
+def current() -> Deps:
+    """Return the application's dependencies."""
+    return cast("Deps", current_app.extensions[EXTENSION])

@@ -1,0 +1,89 @@
+"""Mixpanel's HTTP half: read the request, have it accepted, answer in the contract's words."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+
+from flask import Blueprint, Response, g, request
+
+from gateway import errors, metrics
+from gateway.flows.intake import Login, Posted
+from gateway.handlers import body, contract, deps
+from gateway.sources import mixpanel
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+STOPPING_RETRY_SECONDS = 5
+
+blueprint = Blueprint("mixpanel", __name__, url_prefix="/webhooks/mixpanel")
+
+
+@blueprint.route("/<raw:source>", methods=METHODS, provide_automatic_options=False)
+@blueprint.route("/<raw:source>/", methods=METHODS, provide_automatic_options=False)
+def receive(source: str) -> Response:
+    """Accept one page of a sync."""
+    contract.refuse_other_methods()
+    given = deps.current()
+    sent = _read(given.settings.max_body_bytes)
+    _refuse_while_stopping()
+    given.readiness.require()
+    page = Posted(slug=source, login=_login(), body=sent.complete(), request_id=g.request_id)
+    with metrics.accepting():
+        receipt = given.intake.accept(page, now=given.now())
+    g.delivery = (receipt.cohort_id, receipt.number)
+    return contract.success(g.action)
+
+
+@blueprint.route("/", methods=METHODS, provide_automatic_options=False)
+@blueprint.route("/<path:_rest>", methods=METHODS, provide_automatic_options=False)
+def elsewhere(_rest: str = "") -> Response:
+    """Answer for a URL that was cut or extended by mistake."""
+    contract.refuse_other_methods()
+    message = "no such webhook; the URL is /webhooks/mixpanel/<source>"
+    raise errors.NotFound(message)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Sent:
+    """A body, or why there is none; which of the two is said when its turn comes."""
+
+    body: mixpanel.Body | None = None
+    problem: errors.GatewayError | None = None
+
+    def complete(self) -> mixpanel.Body:
+        """Return the body. Raises what reading it raised."""
+        if self.body is None:
+            raise self.problem or errors.Broken("a body without a fate")
+        return self.body
+
+
+def _read(max_bytes: int) -> _Sent:
+    """Read the body first of all, because every answer echoes its action."""
+    try:
+        sent = mixpanel.Body(body.read(request.environ, max_bytes=max_bytes))
+    except errors.GatewayError as error:
+        return _Sent(problem=error)
+    g.action = sent.action
+    return _Sent(body=sent)
+
+
+def _refuse_while_stopping() -> None:
+    if request.environ.get("gateway.stopping"):
+        message = "the gateway is being restarted; send this again"
+        raise errors.Unavailable(message, retry_after_seconds=STOPPING_RETRY_SECONDS)
+
+
+def _login() -> Login | None:
+    """Read HTTP Basic credentials; anything unreadable counts as none."""
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    username, colon, password = decoded.partition(b":")
+    if not colon:
+        return None
+    return Login(username=username.decode("utf-8", "surrogateescape"), password=password)

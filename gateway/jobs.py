@@ -1,0 +1,101 @@
+"""Job names and how to ring for them: Redis is a doorbell that may be broken at any time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+import redis
+import rq
+import structlog
+from redis import backoff, retry
+from rq import serializers
+
+APPLY_JOB: Final = "workers.apply.drain"
+
+QUEUE: Final = "gateway"
+
+TIMEOUT_SECONDS: Final = 0.25
+# After a failed ring nobody tries again for this long, so a dead Redis costs next to nothing.
+BREAK_SECONDS: Final = 1.0
+# A ring that nobody answered within this long is forgotten, and the sweeper rings again.
+RUNG_SECONDS: Final = 5
+FAILURE_TTL_SECONDS: Final = 300
+
+_log = structlog.get_logger()
+
+
+def connect(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> redis.Redis:
+    """Make a client; nothing is opened until it is used, and nothing is ever tried twice."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        retry=retry.Retry(backoff.NoBackoff(), 0),
+    )
+
+
+def queue(connection: redis.Redis) -> rq.Queue:
+    """Return the one queue there is; jobs are JSON, never pickles."""
+    return rq.Queue(QUEUE, connection=connection, serializer=serializers.JSONSerializer)
+
+
+def rung_key(cohort_id: int) -> str:
+    """Name the key that stands while a ring for a cohort waits to be answered."""
+    return f"gateway:rung:{cohort_id}"
+
+
+class Doorbell:
+    """Rings for a cohort's work; a ring that is lost is made good by the sweeper."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = connect(url)
+        self._queue = queue(self._redis)
+        self._broken_until = 0.0
+        self._lock = threading.Lock()
+
+    def ring(self, cohort_id: int) -> bool:
+        """Ask for a cohort's pending pages to be applied; False if Redis did not take it.
+
+        While an earlier ring for the same cohort waits, this one is already done.
+        """
+        if time.monotonic() < self._broken_until:
+            return False
+        try:
+            if self._redis.set(rung_key(cohort_id), 1, nx=True, ex=RUNG_SECONDS):
+                self._enqueue(cohort_id)
+        except redis.RedisError as error:
+            with self._lock:
+                self._broken_until = time.monotonic() + BREAK_SECONDS
+            _log.warning("doorbell.failed", error=type(error).__name__, cohort_id=cohort_id)
+            return False
+        return True
+
+    def answer(self, cohort_id: int) -> None:
+        """Take the ring down before looking at the inbox, so that a later page rings anew."""
+        self._redis.delete(rung_key(cohort_id))
+
+    def is_up(self) -> bool:
+        """Tell whether Redis answers."""
+        try:
+            return bool(self._redis.ping())
+        except redis.RedisError:
+            return False
+
+    def depth(self) -> int | None:
+        """Count the jobs that wait; None if Redis does not answer."""
+        try:
+            return int(self._queue.count)
+        except redis.RedisError:
+            return None
+
+    def _enqueue(self, cohort_id: int) -> None:
+        self._queue.enqueue_call(
+            APPLY_JOB,
+            args=(cohort_id,),
+            timeout=-1,
+            result_ttl=0,
+            failure_ttl=FAILURE_TTL_SECONDS,
+            description="apply",
+        )

@@ -1,0 +1,317 @@
+"""Every setting, read once from the environment into one frozen value; bad ones named at once."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import ipaddress
+import os
+import pathlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from gateway import errors
+
+_T = TypeVar("_T")
+_E = TypeVar("_E", bound=enum.StrEnum)
+
+_PREFIX: Final = "GATEWAY_"
+_MEBIBYTE: Final = 1024 * 1024
+_MOST_PROCESSES: Final = 64
+_MOST_PROCESSES_BY_CORES: Final = 8
+_SHOWN_CHARACTERS: Final = 60
+_POSTGRES_SCHEMES: Final = ("postgres", "postgresql", "postgresql+psycopg2")
+_REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+# May come as NAME_FILE too: a path to a text that should be neither in an environment nor printed.
+SECRET_NAMES: Final = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "GATEWAY_WEBHOOK_USERNAME",
+    "GATEWAY_WEBHOOK_PASSWORD",
+    "GATEWAY_API_KEY",
+)
+PLAIN_NAMES: Final = (
+    "PORT",
+    "GATEWAY_BIND",
+    "GATEWAY_DATA_DIR",
+    "GATEWAY_LOG_FORMAT",
+    "GATEWAY_LOG_LEVEL",
+    "GATEWAY_MAX_PENDING_PAGES",
+    "GATEWAY_RATE_LIMIT",
+    "GATEWAY_WEB_PROCESSES",
+    "GATEWAY_WEB_THREADS",
+    "GATEWAY_WORKERS",
+)
+NAMES: Final = (*PLAIN_NAMES, *SECRET_NAMES, *(f"{name}_FILE" for name in SECRET_NAMES))
+
+
+class LogLevel(enum.StrEnum):
+    """The least serious event that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(enum.StrEnum):
+    """How an event is written; AUTO is CONSOLE at a terminal and JSON elsewhere."""
+
+    JSON = "json"
+    CONSOLE = "console"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How this installation is set up. None means not set; secrets are not in its repr."""
+
+    port: int = 8000
+    bind: str = "127.0.0.1"
+    database_url: str | None = field(default=None, repr=False)
+    redis_url: str | None = field(default=None, repr=False)
+    data_dir: pathlib.Path = pathlib.Path(".data")
+    webhook_username: str | None = field(default=None, repr=False)
+    webhook_password: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    web_processes: int = 2
+    web_threads: int = 8
+    workers: int = 1
+    max_pending_pages: int = 1_000_000
+    rate_limit_per_second: int | None = None
+    max_body_bytes: int = 16 * _MEBIBYTE
+    max_members: int = 10_000
+    request_deadline_seconds: float = 10.0
+    log_level: LogLevel = LogLevel.INFO
+    log_format: LogFormat = LogFormat.AUTO
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def bind_host(self) -> str:
+        """`bind` as it stands before `:port` and in a URL: an IPv6 address in brackets."""
+        return f"[{self.bind}]" if ":" in self.bind else self.bind
+
+    def require_database_url(self) -> str:
+        """Return the address of Postgres; raises errors.BadSettings when it is not set."""
+        return _required("DATABASE_URL", self.database_url)
+
+    def require_redis_url(self) -> str:
+        """Return the address of Redis; raises errors.BadSettings when it is not set."""
+        return _required("REDIS_URL", self.redis_url)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings; an empty text counts as unset, an unknown GATEWAY_… name is a warning.
+
+        Raises errors.BadSettings naming every setting that cannot be used and what is accepted.
+        """
+        reader = _Reader(environ)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+        settings = cls(
+            port=reader.plain("PORT", _whole(1, 65_535), 8000),
+            bind=reader.plain("GATEWAY_BIND", _host, "127.0.0.1"),
+            database_url=reader.secret("DATABASE_URL", _database_url),
+            redis_url=reader.secret("REDIS_URL", _redis_url),
+            data_dir=reader.plain("GATEWAY_DATA_DIR", _path, pathlib.Path(".data")),
+            webhook_username=reader.secret("GATEWAY_WEBHOOK_USERNAME", _username),
+            webhook_password=reader.secret("GATEWAY_WEBHOOK_PASSWORD", _password),
+            api_key=reader.secret("GATEWAY_API_KEY", _api_key),
+            web_processes=reader.plain(
+                "GATEWAY_WEB_PROCESSES",
+                _whole(1, _MOST_PROCESSES),
+                min(max(cores, 2), _MOST_PROCESSES_BY_CORES),
+            ),
+            web_threads=reader.plain("GATEWAY_WEB_THREADS", _whole(1, 256), 8),
+            workers=reader.plain(
+                "GATEWAY_WORKERS",
+                _whole(1, _MOST_PROCESSES),
+                min(cores, _MOST_PROCESSES_BY_CORES),
+            ),
+            max_pending_pages=reader.plain(
+                "GATEWAY_MAX_PENDING_PAGES",
+                _whole(1, 10**12),
+                1_000_000,
+            ),
+            rate_limit_per_second=reader.plain("GATEWAY_RATE_LIMIT", _rate_limit, None),
+            log_level=reader.plain("GATEWAY_LOG_LEVEL", _one_of(LogLevel), LogLevel.INFO),
+            log_format=reader.plain("GATEWAY_LOG_FORMAT", _one_of(LogFormat), LogFormat.AUTO),
+            warnings=_unknown_names(environ),
+        )
+        reader.finish()
+        return settings
+
+
+def _required(name: str, value: str | None) -> str:
+    if value is None:
+        raise errors.BadSettings(
+            f"These settings cannot be used:\n  {name}: must be set here, or in a file named by"
+            f" {name}_FILE; only `make run` brings servers of its own",
+        )
+    return value
+
+
+class _Unaccepted(ValueError):
+    """A value that a setting does not take; its text says what it takes."""
+
+
+class _Reader:
+    """Reads settings one by one and collects what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._problems: list[str] = []
+
+    def plain(self, name: str, parse: Callable[[str], _T], default: _T) -> _T:
+        """Return the parsed setting, or the default when it is unset or bad."""
+        text = self._environ.get(name, "").strip()
+        if not text:
+            return default
+        try:
+            return parse(_printable(text))
+        except _Unaccepted as problem:
+            shown = ascii(text)
+            if len(shown) > _SHOWN_CHARACTERS:
+                shown = f"{shown[:_SHOWN_CHARACTERS]}…"
+            self._problems.append(f"{name}: {problem}; it is {shown}")
+            return default
+
+    def secret(self, name: str, parse: Callable[[str], str]) -> str | None:
+        """Return the parsed secret, or None when it is unset or bad; problems never show it."""
+        text, source = self._environ.get(name, ""), name
+        if file_name := self._environ.get(f"{name}_FILE", ""):
+            source = f"{name}_FILE"
+            if text:
+                self._problems.append(f"{name}: set either {name} or {source}, not both")
+                return None
+            text = self._file_text(source, file_name)
+        if not text:
+            return None
+        try:
+            return parse(_printable(text))
+        except _Unaccepted as problem:
+            self._problems.append(f"{source}: {problem}")
+            return None
+
+    def _file_text(self, source: str, file_name: str) -> str:
+        accepted = "the path of a readable, non-empty text file in UTF-8"
+        try:
+            text = pathlib.Path(file_name).read_text("utf-8").strip("\r\n")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            self._problems.append(f"{source}: {accepted}; {file_name!a}: {reason}")
+            return ""
+        if not text:
+            self._problems.append(f"{source}: {accepted}; {file_name!a} is empty")
+        return text
+
+    def finish(self) -> None:
+        """Raise errors.BadSettings when anything was wrong."""
+        if self._problems:
+            raise errors.BadSettings(
+                "\n  ".join(["These settings cannot be used:", *self._problems]),
+            )
+
+
+def _printable(text: str) -> str:
+    # Undecodable bytes of the environment arrive as lone surrogates.
+    if any(ord(character) < ord(" ") or "\ud800" <= character <= "\udfff" for character in text):
+        raise _Unaccepted("one line of UTF-8 text without control characters")
+    return text
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        # int() takes more than anybody means: underscores, signs, other scripts' digits.
+        digits = len(text) <= len(str(most)) and text.isascii() and text.isdecimal()
+        if not digits or not least <= int(text) <= most:
+            raise _Unaccepted(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def _rate_limit(text: str) -> int | None:
+    return _whole(1, 1_000_000)(text)
+
+
+def _one_of(kind: type[_E]) -> Callable[[str], _E]:
+    def parse(text: str) -> _E:
+        try:
+            return kind(text.lower())
+        except ValueError:
+            raise _Unaccepted(f"one of {', '.join(kind)}") from None
+
+    return parse
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        if not _HOST_NAME.fullmatch(text):
+            raise _Unaccepted("an IP address or a host name, without a port") from None
+    return text
+
+
+def _path(text: str) -> pathlib.Path:
+    return pathlib.Path(text).expanduser()
+
+
+def _split(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
+    """Split a URL of one of the schemes; its text never gets into the problem."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in schemes and parts.port != 0
+    except ValueError:
+        raise _Unaccepted(example) from None
+    if not good or " " in text:
+        raise _Unaccepted(example)
+    return parts
+
+
+def _database_url(text: str) -> str:
+    example = "a URL like postgresql://user:password@host:5432/database (special characters as %XX)"
+    parts = _split(text, _POSTGRES_SCHEMES, example)
+    if not parts.path.strip("/") and "dbname=" not in parts.query:
+        raise _Unaccepted(example)
+    # The driver is named because SQLAlchemy's default for PostgreSQL is another one since 2.1.
+    return f"postgresql+psycopg2{text[len(parts.scheme) :]}"
+
+
+def _redis_url(text: str) -> str:
+    _split(text, _REDIS_SCHEMES, "a URL like redis://user:password@host:6379/0 (or rediss, unix)")
+    return text
+
+
+def _username(text: str) -> str:
+    if ":" in text:
+        raise _Unaccepted("a name without a colon: HTTP Basic authentication ends it there")
+    return text
+
+
+def _password(text: str) -> str:
+    return text
+
+
+def _api_key(text: str) -> str:
+    if not text.isascii() or " " in text:
+        raise _Unaccepted("visible ASCII characters without a space, as an HTTP header carries it")
+    return text
+
+
+def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
+    # Compared without their common beginning, which would make all of them look alike.
+    known = [name.removeprefix(_PREFIX) for name in NAMES if name.startswith(_PREFIX)]
+    warnings = []
+    for name in sorted(environ):
+        rest = name.removeprefix(_PREFIX)
+        if name.startswith(_PREFIX) and rest not in known:
+            near = difflib.get_close_matches(rest, known, n=1)
+            hint = f"; did you mean {_PREFIX}{near[0]}?" if near else "; it has no effect"
+            warnings.append(f"unknown setting {ascii(name)[1:-1]}{hint}")
+    return tuple(warnings)

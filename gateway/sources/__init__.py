@@ -1,0 +1,1 @@
+"""Foreign shapes, each turned into a `Page` by a file of its own."""

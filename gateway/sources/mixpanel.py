@@ -1,0 +1,268 @@
+"""Mixpanel's custom webhook body, turned into a `Page`.
+
+The documented shape is "Webhook Format" in Mixpanel's help on cohort sync; what is accepted beyond
+it is interface 1.2. A 400 stops a customer's sync until a person acts, so it is the last resort.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+
+from gateway import errors
+from gateway.core import texts
+from gateway.core.page import Action, Page
+from gateway.sources import document, profile
+
+MAX_EXTERNAL_ID_BYTES = 255
+MAX_TEXT_CHARACTERS = 1000
+MAX_MESSAGE_CHARACTERS = 500
+# Page numbers beyond this are kept as this: they fit Postgres' bigint with room for arithmetic.
+MAX_PAGE = 2**62
+
+
+_SAY_WHAT_TO_DO = {
+    "required": "missing; send it as Mixpanel's webhook format documents",
+    "null": "null; send a value as Mixpanel's webhook format documents",
+}
+
+
+class OpaqueId(fields.Field[str]):
+    """An id: text as it is, an integer as its decimal text."""
+
+    default_error_messages = _SAY_WHAT_TO_DO  # noqa: RUF012 - marshmallow's own interface
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:  # noqa: ANN401
+        if type(value) is int:
+            value = str(value)
+        if type(value) is not str:
+            message = "send it as text or as an integer"
+            raise ValidationError(message)
+        if not texts.is_storable(value):
+            message = "it has a NUL or half a surrogate pair; send text without them"
+            raise ValidationError(message)
+        return value
+
+
+class ExternalId(OpaqueId):
+    """A cohort's id: 1 to 255 bytes."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401
+        text = super()._deserialize(value, *args, **kwargs)
+        if not 1 <= len(text.encode()) <= MAX_EXTERNAL_ID_BYTES:
+            message = f"send 1 to {MAX_EXTERNAL_ID_BYTES} bytes of UTF-8"
+            raise ValidationError(message)
+        return text
+
+
+class PageNumber(fields.Field[int]):
+    """An integer, an integral float, or ASCII digits."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:  # noqa: ANN401
+        if type(value) is float and value.is_integer():
+            value = int(value)
+        if type(value) is str and value.isascii() and value.isdigit():
+            value = int(value[-_PAGE_DIGITS:]) if value[:-_PAGE_DIGITS].strip("0") == "" else MAX_PAGE
+        if type(value) is not int:
+            message = "send a whole number"
+            raise ValidationError(message)
+        return max(-MAX_PAGE, min(value, MAX_PAGE))
+
+
+_PAGE_DIGITS = 19
+
+
+class Text(fields.Field[str | None]):
+    """A text to show: cut if absurdly long; anything but a text counts as missing."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str | None:  # noqa: ANN401
+        return texts.cut(value, MAX_TEXT_CHARACTERS) if type(value) is str else None
+
+
+class MemberList(fields.Field[list[Any]]):
+    """The members as they are; they are checked by plain code, far quicker than by a schema."""
+
+    default_error_messages = _SAY_WHAT_TO_DO  # noqa: RUF012
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[Any]:  # noqa: ANN401
+        if type(value) is not list:
+            message = "send a list of objects"
+            raise ValidationError(message)
+        return value
+
+
+class Strict(Schema):
+    """What all the schemas here share: unknown fields are ignored."""
+
+    class Meta:
+        """Marshmallow's options."""
+
+        unknown = EXCLUDE
+
+    error_messages = {"type": "send a JSON object"}  # noqa: RUF012 - marshmallow's own interface
+
+
+class PageInfo(Strict):
+    """`page_info`: which page of how many."""
+
+    total_pages = PageNumber(load_default=None, allow_none=True)
+    page_count = PageNumber(load_default=None, allow_none=True)
+
+
+class Parameters(Strict):
+    """`parameters`: whose page it is."""
+
+    mixpanel_project_id = OpaqueId(required=True)
+    mixpanel_cohort_id = ExternalId(required=True)
+    mixpanel_cohort_name = Text(load_default=None, allow_none=True)
+    mixpanel_cohort_description = Text(load_default=None, allow_none=True)
+    mixpanel_session_id = OpaqueId(load_default=None, allow_none=True)
+    page_info = fields.Nested(PageInfo, load_default=None, allow_none=True)
+    members = MemberList(required=True)
+
+
+class Envelope(Strict):
+    """The body as a whole."""
+
+    action = fields.Field[Any](required=True, error_messages=_SAY_WHAT_TO_DO)
+    parameters = fields.Nested(Parameters, required=True, error_messages=_SAY_WHAT_TO_DO)
+
+
+_ENVELOPE = Envelope()
+
+
+def page(
+    value: Any,  # noqa: ANN401
+    *,
+    raw: bytes,
+    identity_property: str | None,
+    max_members: int,
+) -> Page:
+    """Turn a parsed body into a page. Raises errors.Malformed naming the field and the fix.
+
+    `raw` is the body that `value` was parsed from; `identity_property` names the member's property
+    that identifies people, None for Mixpanel's distinct id.
+    """
+    envelope = _load(value)
+    action = _action(envelope["action"])
+    parameters = envelope["parameters"]
+    members: list[Any] = parameters["members"]
+    _refuse_deep_rest(value)
+    if len(members) > max_members:
+        message = f"parameters.members: {len(members)} members; send at most {max_members} a page"
+        raise errors.Malformed(message)
+    session_id = parameters["mixpanel_session_id"] or None
+    number, total = _paging(action, parameters["page_info"], empty=not members)
+    if action is Action.MEMBERS and total > 1 and session_id is None:
+        message = "parameters.mixpanel_session_id: missing; `members` of several pages needs it"
+        raise errors.Malformed(message)
+    digest = hashlib.sha256(document.canonical(members)).digest()
+    identity = (identity_property,) if identity_property else profile.IDENTITY
+    lines, skipped = profile.write_roster(members, identity=identity, clean=b"\\" not in raw)
+    if members and not lines:
+        message = (
+            f"parameters.members: not one member has a usable id in {' or '.join(identity)};"
+            " choose the identity property of this source, or export that property"
+        )
+        raise errors.Malformed(message)
+    return Page(
+        project_id=parameters["mixpanel_project_id"],
+        external_id=parameters["mixpanel_cohort_id"],
+        name=parameters["mixpanel_cohort_name"] or None,
+        description=parameters["mixpanel_cohort_description"],
+        session_id=session_id,
+        action=action,
+        number=number,
+        total=total,
+        digest=digest,
+        roster="".join(f"{line}\n" for line in lines.values()).encode(),
+        received=len(members),
+        usable=len(lines),
+        skipped=dict(skipped),
+    )
+
+
+def _load(value: Any) -> dict[str, Any]:  # noqa: ANN401
+    try:
+        return _ENVELOPE.load(value)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise errors.Malformed(_explain(error.normalized_messages())) from error
+
+
+def _explain(messages: Any) -> str:  # noqa: ANN401
+    """Word the first complaint: the path of its field, and what to send instead."""
+    path: list[str] = []
+    while isinstance(messages, dict):
+        name, messages = next(iter(messages.items()))
+        if name != "_schema":
+            path.append(str(name))
+    text = messages[0] if isinstance(messages, list) else str(messages)
+    return f"{'.'.join(path) or 'the body'}: {text}"[:MAX_MESSAGE_CHARACTERS]
+
+
+def _action(value: Any) -> Action:  # noqa: ANN401
+    try:
+        return Action(value)
+    except ValueError as error:
+        message = f"action: unknown; send one of {', '.join(Action)}"
+        raise errors.Malformed(message) from error
+
+
+def _refuse_deep_rest(value: dict[str, Any]) -> None:
+    """Hold everything but the members, whose digest looks for itself, to the depth limit."""
+    parameters = {k: v for k, v in value["parameters"].items() if k != "members"}
+    document.canonical({**value, "parameters": parameters})
+
+
+def _paging(action: Action, info: dict[str, Any] | None, *, empty: bool) -> tuple[int, int]:
+    if info is None:
+        return 1, 1
+    number, total = info["page_count"], info["total_pages"]
+    if action is not Action.MEMBERS:
+        return (1 if number is None else number), (1 if total is None else total)
+    for name, found in (("total_pages", total), ("page_count", number)):
+        if found is None:
+            message = f"parameters.page_info.{name}: missing; `members` needs both numbers"
+            raise errors.Malformed(message)
+    if empty and total in (0, 1):
+        return 1, 1
+    if not 1 <= number <= total:
+        message = "parameters.page_info.page_count: send a page from 1 to total_pages"
+        raise errors.Malformed(message)
+    return number, total
+
+
+class Body:
+    """A complete body that was parsed, or found not to be JSON.
+
+    The action is known as early as can be, because every answer echoes it; what is wrong with the
+    rest is said only when its turn comes.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._value: Any = None
+        self._problem: errors.Malformed | None = None
+        try:
+            self._value = document.parse(raw)
+        except errors.Malformed as error:
+            self._problem = error
+
+    @property
+    def action(self) -> str | None:
+        """The action to echo in an answer: the one sent, if it is text."""
+        action = self._value.get("action") if isinstance(self._value, dict) else None
+        return action if isinstance(action, str) else None
+
+    def page(self, *, identity_property: str | None, max_members: int) -> Page:
+        """Turn the body into a page. Raises errors.Malformed naming the field and the fix."""
+        if self._problem is not None:
+            raise self._problem
+        return page(
+            self._value,
+            raw=self._raw,
+            identity_property=identity_property,
+            max_members=max_members,
+        )

@@ -1,0 +1,1 @@
+"""The only SQL: one noun per file, a `Connection` first, never a commit."""

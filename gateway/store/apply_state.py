@@ -1,0 +1,88 @@
+"""What applying remembers of each cohort; its row is the cohort's lock."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    import datetime
+
+    from sqlalchemy import Connection
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ApplyState:
+    """The row of one cohort, locked by whoever holds this.
+
+    Deliveries up to `applied_through` are done. `floor` is the session of the newest completed
+    refresh, 0 before the first; `last_change` the newest seq.
+    """
+
+    applied_through: int
+    attempts: int
+    member_count: int
+    floor: int
+    last_change: int
+
+
+def claim(conn: Connection, cohort_id: int) -> ApplyState | None:
+    """Lock a cohort for applying; None if somebody else has it. The lock ends with the transaction.
+
+    It is a statement of its own: whatever is read after it is as new as the lock.
+    """
+    row = conn.execute(_CLAIM, {"cohort_id": cohort_id}).one_or_none()
+    return None if row is None else ApplyState(**row._mapping)  # noqa: SLF001 - public, despite its name
+
+
+def advance(
+    conn: Connection,
+    cohort_id: int,
+    *,
+    through: int,
+    entered: int,
+    exited: int,
+    floor: int,
+    now: datetime.datetime,
+) -> None:
+    """Write back what a step did."""
+    conn.execute(
+        _ADVANCE,
+        {
+            "cohort_id": cohort_id,
+            "through": through,
+            "entered": entered,
+            "exited": exited,
+            "floor": floor,
+            "now": now,
+        },
+    )
+
+
+def note_failure(conn: Connection, cohort_id: int) -> None:
+    """Count one more failure of the delivery that is next."""
+    conn.execute(_NOTE_FAILURE, {"cohort_id": cohort_id})
+
+
+_CLAIM = text("""
+    SELECT applied_through, attempts, member_count, floor, last_change
+    FROM apply_state WHERE cohort_id = :cohort_id
+    FOR NO KEY UPDATE SKIP LOCKED
+""")
+
+_ADVANCE = text("""
+    UPDATE apply_state
+    SET applied_through = greatest(applied_through, :through), attempts = 0,
+        member_count = member_count + :entered - :exited,
+        last_change = last_change + :entered + :exited,
+        entered = entered + :entered, exited = exited + :exited,
+        floor = greatest(floor, :floor),
+        updated_at = CASE WHEN :entered + :exited > 0 THEN :now ELSE updated_at END
+    WHERE cohort_id = :cohort_id
+""")
+
+_NOTE_FAILURE = text("""
+    UPDATE apply_state SET attempts = attempts + 1 WHERE cohort_id = :cohort_id
+""")

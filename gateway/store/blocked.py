@@ -1,0 +1,79 @@
+"""Blocked deliveries: pages that applying gave up on, kept until an operator asks again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    import datetime
+
+    from sqlalchemy import Connection
+
+    from gateway.core.page import Action
+
+
+def put(
+    conn: Connection,
+    cohort_id: int,
+    number: int,
+    *,
+    attempts: int,
+    code: str,
+    reason: str,
+    now: datetime.datetime,
+) -> None:
+    """Set a delivery aside; one that was retried in vain is set aside again."""
+    conn.execute(
+        _PUT,
+        {
+            "cohort_id": cohort_id,
+            "number": number,
+            "attempts": attempts,
+            "code": code,
+            "reason": reason,
+            "now": now,
+        },
+    )
+
+
+def requested(conn: Connection, cohort_id: int) -> int | None:
+    """Return the oldest delivery that an operator wants tried again."""
+    return conn.execute(_REQUESTED, {"cohort_id": cohort_id}).scalar_one()
+
+
+def clear(conn: Connection, cohort_id: int, number: int) -> None:
+    """Forget that a delivery was blocked: it has been applied."""
+    conn.execute(_CLEAR, {"cohort_id": cohort_id, "number": number})
+
+
+def of_sync(conn: Connection, cohort_id: int, session: int, action: Action) -> list[int]:
+    """List the blocked deliveries of a sync."""
+    parameters = {"cohort_id": cohort_id, "session": session, "action": action}
+    return list(conn.execute(_OF_SYNC, parameters).scalars())
+
+
+_PUT = text("""
+    INSERT INTO blocked_deliveries (cohort_id, number, attempts, code, reason, blocked_at)
+    VALUES (:cohort_id, :number, :attempts, :code, :reason, :now)
+    ON CONFLICT (cohort_id, number) DO UPDATE
+    SET attempts = blocked_deliveries.attempts + 1, code = excluded.code,
+        reason = excluded.reason, blocked_at = excluded.blocked_at, retry_requested_at = NULL
+""")
+
+_REQUESTED = text("""
+    SELECT min(number) FROM blocked_deliveries
+    WHERE cohort_id = :cohort_id AND retry_requested_at IS NOT NULL
+""")
+
+_CLEAR = text("""
+    DELETE FROM blocked_deliveries WHERE cohort_id = :cohort_id AND number = :number
+""")
+
+_OF_SYNC = text("""
+    SELECT b.number
+    FROM blocked_deliveries b
+    JOIN deliveries d ON d.cohort_id = b.cohort_id AND d.number = b.number
+    WHERE b.cohort_id = :cohort_id AND d.session = :session AND d.action = :action
+""")

@@ -1,0 +1,224 @@
+"""Cohorts: one row for each (source, project, external id), read with its two counter rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    import datetime
+
+    from sqlalchemy import Connection, RowMapping
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Known:
+    """What accepting needs to know of a cohort."""
+
+    id: int
+    name: str
+    description: str | None
+    deleted: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Refresh:
+    """A full refresh under way: how many distinct pages of it were stored, of how many."""
+
+    session_id: str | None
+    pages_received: int
+    total_pages: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cohort:
+    """A cohort as readers see it, at one moment."""
+
+    id: int
+    source: str
+    project_id: str
+    external_id: str
+    name: str
+    description: str | None
+    member_count: int
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+    last_synced_at: datetime.datetime | None
+    refresh: Refresh | None
+    last_seq: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Label:
+    """What tells a cohort from others."""
+
+    id: int
+    source: str
+    project_id: str
+    external_id: str
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which cohorts: each part that is not None must be equal."""
+
+    id: int | None = None
+    source: str | None = None
+    project_id: str | None = None
+    external_id: str | None = None
+    name: str | None = None
+
+
+def key(project_id: str, external_id: str) -> bytes:
+    """Digest the identity of a cohort within its source (32 bytes); ids may have any length."""
+    project, external = project_id.encode(), external_id.encode()
+    return hashlib.sha256(b"%d:" % len(project) + project + external).digest()
+
+
+def find(conn: Connection, source_id: int, cohort_key: bytes) -> Known | None:
+    """Find a cohort, deleted ones included."""
+    row = conn.execute(_FIND, {"source_id": source_id, "key": cohort_key}).one_or_none()
+    if row is None:
+        return None
+    return Known(id=row.id, name=row.name, description=row.description, deleted=row.deleted)
+
+
+def create(
+    conn: Connection,
+    source_id: int,
+    *,
+    project_id: str,
+    external_id: str,
+    name: str,
+    description: str | None,
+    now: datetime.datetime,
+) -> None:
+    """Create a cohort with its counter rows unless it exists; two at once make one."""
+    row = conn.execute(
+        _CREATE,
+        {
+            "source_id": source_id,
+            "project_id": project_id,
+            "external_id": external_id,
+            "key": key(project_id, external_id),
+            "name": name,
+            "description": description,
+            "now": now,
+        },
+    ).one_or_none()
+    if row is not None:
+        conn.execute(_CREATE_INTAKE_STATE, {"cohort_id": row.id})
+        conn.execute(_CREATE_APPLY_STATE, {"cohort_id": row.id, "now": now})
+
+
+def rename(
+    conn: Connection, cohort_id: int, *, name: str, description: str | None, now: datetime.datetime
+) -> None:
+    """Take over the texts of the newest session; a row that has them already is not written."""
+    parameters = {"id": cohort_id, "name": name, "description": description, "now": now}
+    conn.execute(_RENAME, parameters)
+
+
+def get(conn: Connection, cohort_id: int) -> Cohort | None:
+    """Read a cohort that is not deleted."""
+    found = listing(conn, Filter(id=cohort_id), after=0, limit=1)
+    return found[0] if found else None
+
+
+def listing(conn: Connection, which: Filter, *, after: int, limit: int) -> list[Cohort]:
+    """List cohorts that are not deleted by id, from the first beyond `after`."""
+    parameters = dataclasses.asdict(which) | {"key": None, "after": after, "limit": limit}
+    if which.project_id is not None and which.external_id is not None:
+        parameters["key"] = key(which.project_id, which.external_id)
+    return [_cohort(row._mapping) for row in conn.execute(_READ, parameters)]  # noqa: SLF001 - public, despite its name
+
+
+def exists(conn: Connection, cohort_id: int) -> bool:
+    """Tell whether there is such a cohort, not deleted."""
+    return conn.execute(_EXISTS, {"id": cohort_id}).one_or_none() is not None
+
+
+def labels(
+    conn: Connection, *, source: str | None, project_id: str | None
+) -> dict[int, Label]:
+    """Name the cohorts of a source and project that are not deleted, by id, in its order."""
+    parameters = {"source": source, "project_id": project_id}
+    return {row.id: Label(**row._mapping) for row in conn.execute(_LABELS, parameters)}  # noqa: SLF001
+
+
+def _cohort(fields: RowMapping) -> Cohort:
+    plain = dict(fields)
+    refresh = Refresh(
+        session_id=plain.pop("refresh_session_id"),
+        pages_received=plain.pop("refresh_pages"),
+        total_pages=plain.pop("refresh_total"),
+    )
+    return Cohort(**plain, refresh=None if refresh.total_pages is None else refresh)
+
+
+_FIND = text("""
+    SELECT id, name, description, deleted_at IS NOT NULL AS deleted
+    FROM cohorts WHERE source_id = :source_id AND key = :key
+""")
+
+_CREATE = text("""
+    INSERT INTO cohorts
+        (source_id, project_id, external_id, key, name, description, created_at, updated_at)
+    VALUES (:source_id, :project_id, :external_id, :key, :name, :description, :now, :now)
+    ON CONFLICT (source_id, key) DO NOTHING RETURNING id
+""")
+
+_CREATE_INTAKE_STATE = text("INSERT INTO intake_state (cohort_id) VALUES (:cohort_id)")
+
+_CREATE_APPLY_STATE = text("""
+    INSERT INTO apply_state (cohort_id, updated_at) VALUES (:cohort_id, :now)
+""")
+
+_RENAME = text("""
+    UPDATE cohorts SET name = :name, description = :description, updated_at = :now
+    WHERE id = :id AND (name, description) IS DISTINCT FROM (:name, :description)
+""")
+
+# A refresh is under way from its first page until it, or a newer one, has been applied.
+_READ = text("""
+    SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name, c.description,
+           a.member_count, c.created_at, greatest(c.updated_at, a.updated_at) AS updated_at,
+           i.last_synced_at, a.last_change AS last_seq,
+           n.session_id AS refresh_session_id, r.total_pages AS refresh_total,
+           (SELECT CAST(sum(upper(p) - lower(p)) AS bigint) FROM unnest(r.pages) p) AS refresh_pages
+    FROM cohorts c
+    JOIN sources s ON s.id = c.source_id
+    JOIN intake_state i ON i.cohort_id = c.id
+    JOIN apply_state a ON a.cohort_id = c.id
+    LEFT JOIN syncs r
+        ON r.cohort_id = c.id AND r.session = i.refresh_session AND r.action = 'members'
+        AND r.session >= a.floor
+        AND NOT EXISTS (
+            SELECT FROM sync_results d
+            WHERE d.cohort_id = r.cohort_id AND d.session = r.session AND d.action = r.action
+              AND d.state IN ('applied', 'superseded'))
+    LEFT JOIN sessions n ON n.cohort_id = r.cohort_id AND n.number = r.session
+    WHERE c.deleted_at IS NULL AND c.id > :after
+      AND (CAST(:id AS bigint) IS NULL OR c.id = :id)
+      AND (CAST(:source AS text) IS NULL OR s.slug = :source)
+      AND (CAST(:project_id AS text) IS NULL OR c.project_id = :project_id)
+      AND (CAST(:external_id AS text) IS NULL OR c.external_id = :external_id)
+      AND (CAST(:key AS bytea) IS NULL OR c.key = :key)
+      AND (CAST(:name AS text) IS NULL OR c.name = :name)
+    ORDER BY c.id LIMIT :limit
+""")
+
+_EXISTS = text("SELECT 1 FROM cohorts WHERE id = :id AND deleted_at IS NULL")
+
+_LABELS = text("""
+    SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name
+    FROM cohorts c JOIN sources s ON s.id = c.source_id
+    WHERE c.deleted_at IS NULL
+      AND (CAST(:source AS text) IS NULL OR s.slug = :source)
+      AND (CAST(:project_id AS text) IS NULL OR c.project_id = :project_id)
+    ORDER BY c.id
+""")

@@ -1,0 +1,274 @@
+"""The delta: how staged members differ from the cohort, found once and then written.
+
+Each staged or present member gets a kind, and a member that need not change gets no row:
+
+new     not known here         becomes a member
+back    a tombstone            becomes a member again
+kept    a member               its profile, or the session to remember, is written
+gone    a member               leaves
+out     a tombstone            the session to remember is written
+absent  not known here         a tombstone is left
+stale   a tombstone            is not needed any more
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from gateway.store import staging
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+# Beyond this a join beats probing the index with an array, and needs far less memory.
+ARRAY_ROWS: Final = 100_000
+
+ENTERING: Final = ("new", "back")
+LEAVING: Final = ("gone",)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Touch:
+    """Who changes a cohort, and when: the session of the pages, the cohort's floor, the time."""
+
+    cohort_id: int
+    session: int
+    floor: int
+    at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Written:
+    """How many became members and how many stopped being one."""
+
+    entered: int
+    exited: int
+
+
+def add(conn: Connection, touch: Touch, *, last_change: int) -> Written:
+    """Make the staged people members, but for whom newer sessions have touched."""
+    conn.execute(_FIND_ADDED, _finding(touch))
+    counts = _counts(conn)
+    _insert_new(conn, touch, counts)
+    _rewrite(conn, touch, counts)
+    return _record(conn, touch, counts, last_change=last_change)
+
+
+def remove(conn: Connection, touch: Touch, *, last_change: int) -> Written:
+    """Take the staged people out, but for whom newer sessions have touched."""
+    conn.execute(_FIND_REMOVED, _finding(touch))
+    counts = _counts(conn)
+    if counts.get("gone", 0) + counts.get("out", 0):
+        parameters = {"cohort_id": touch.cohort_id, "session": touch.session}
+        conn.execute(_BURY, parameters)
+    if counts.get("absent", 0):
+        conn.execute(_INSERT_TOMBSTONES, {"session": touch.session})
+    return _record(conn, touch, counts, last_change=last_change)
+
+
+def replace(conn: Connection, touch: Touch, *, last_change: int) -> Written:
+    """Make the cohort exactly the staged people, but for whom newer sessions have touched."""
+    staging.analyze(conn)
+    conn.execute(_MORE_MEMORY)
+    conn.execute(_FIND_REPLACED, _finding(touch))
+    counts = _counts(conn)
+    leaving = counts.get("gone", 0) + counts.get("stale", 0)
+    if leaving > ARRAY_ROWS:
+        conn.execute(_ANALYZE_DELTA)
+        conn.execute(_DELETE_MANY, {"cohort_id": touch.cohort_id})
+    elif leaving:
+        conn.execute(_DELETE_FEW, {"cohort_id": touch.cohort_id})
+    _insert_new(conn, touch, counts)
+    _rewrite(conn, touch, counts)
+    return _record(conn, touch, counts, last_change=last_change)
+
+
+def _finding(touch: Touch) -> dict[str, int]:
+    return {"cohort_id": touch.cohort_id, "session": touch.session, "floor": touch.floor}
+
+
+def _counts(conn: Connection) -> dict[str, int]:
+    return {row.kind: row.members for row in conn.execute(_COUNT)}
+
+
+def _insert_new(conn: Connection, touch: Touch, counts: dict[str, int]) -> None:
+    if counts.get("new", 0):
+        conn.execute(_INSERT_NEW, {"session": touch.session, "at": touch.at})
+
+
+def _rewrite(conn: Connection, touch: Touch, counts: dict[str, int]) -> None:
+    if counts.get("back", 0) + counts.get("kept", 0):
+        conn.execute(_REWRITE, {"session": touch.session, "at": touch.at})
+
+
+def _record(
+    conn: Connection, touch: Touch, counts: dict[str, int], *, last_change: int
+) -> Written:
+    """Write the transitions, those who left before those who came."""
+    exited = sum(counts.get(kind, 0) for kind in LEAVING)
+    entered = sum(counts.get(kind, 0) for kind in ENTERING)
+    _write_changes(conn, touch, "exited", LEAVING, exited, base=last_change)
+    _write_changes(conn, touch, "entered", ENTERING, entered, base=last_change + exited)
+    return Written(entered=entered, exited=exited)
+
+
+def _write_changes(  # noqa: PLR0913 - the columns of a change
+    conn: Connection, touch: Touch, change: str, kinds: Sequence[str], count: int, *, base: int
+) -> None:
+    if not count:
+        return
+    conn.execute(
+        _WRITE_CHANGES,
+        {
+            "change": change,
+            "kinds": list(kinds),
+            "base": base,
+            "at": touch.at,
+            "session": touch.session,
+        },
+    )
+
+
+_PROFILE = "distinct_id, email, first_name, last_name, phone, properties"
+
+_DIFFERS = """
+    (m.distinct_id, m.email, m.first_name, m.last_name, m.phone, m.properties)
+    IS DISTINCT FROM
+    (s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties)
+"""
+
+# A LATERAL with LIMIT is a probe of the primary key whatever the statistics say; a new cohort is
+# unknown to them, and a join might scan all of it for each page.
+_PROBE = """
+    LEFT JOIN LATERAL (
+        SELECT * FROM memberships p
+        WHERE p.cohort_id = :cohort_id AND p.member_id = s.member_id LIMIT 1
+    ) m ON true
+"""
+
+_FIND_ADDED = text(
+    "INSERT INTO delta (cohort_id, kind, member_id, " + _PROFILE + ")"
+    """
+    SELECT CAST(:cohort_id AS bigint),
+           CASE WHEN m.member_id IS NULL THEN 'new'
+                WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
+           s.member_id, s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties
+    FROM ("""
+    + staging.LATEST
+    + ") s"
+    + _PROBE
+    + """
+    WHERE m.member_id IS NULL
+       OR (m.session <= :session
+           AND (m.entered_at IS NULL
+                OR greatest(m.session, :floor) < :session
+                OR """
+    + _DIFFERS
+    + "))"
+)
+
+_FIND_REMOVED = text(
+    """
+    INSERT INTO delta (cohort_id, kind, member_id)
+    SELECT CAST(:cohort_id AS bigint),
+           CASE WHEN m.member_id IS NULL THEN 'absent'
+                WHEN m.entered_at IS NULL THEN 'out' ELSE 'gone' END,
+           s.member_id
+    FROM (SELECT DISTINCT member_id FROM staging) s"""
+    + _PROBE
+    + """
+    WHERE (m.member_id IS NULL AND :floor < :session)
+       OR (m.session <= :session
+           AND (m.entered_at IS NOT NULL OR greatest(m.session, :floor) < :session))
+    """
+)
+
+_FIND_REPLACED = text(
+    "INSERT INTO delta (cohort_id, kind, member_id, " + _PROFILE + ")"
+    """
+    SELECT CAST(:cohort_id AS bigint),
+           CASE WHEN m.member_id IS NULL THEN 'new'
+                WHEN s.member_id IS NULL AND m.entered_at IS NULL THEN 'stale'
+                WHEN s.member_id IS NULL THEN 'gone'
+                WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
+           coalesce(s.member_id, m.member_id),
+           s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties
+    FROM ("""
+    + staging.LATEST
+    + """) s
+    FULL JOIN (SELECT * FROM memberships WHERE cohort_id = :cohort_id) m
+        ON m.member_id = s.member_id
+    WHERE m.member_id IS NULL
+       OR (m.session <= :session
+           AND (s.member_id IS NULL OR m.entered_at IS NULL OR """
+    + _DIFFERS
+    + "))"
+)
+
+_COUNT = text("SELECT kind, count(*) AS members FROM delta GROUP BY kind")
+
+_INSERT_NEW = text(
+    "INSERT INTO memberships (cohort_id, member_id, session, entered_at, " + _PROFILE + ")"
+    " SELECT cohort_id, member_id, :session, :at, " + _PROFILE + " FROM delta"
+    " WHERE kind = 'new' ORDER BY member_id"
+)
+
+_REWRITE = text(
+    "INSERT INTO memberships (cohort_id, member_id, session, entered_at, " + _PROFILE + ")"
+    " SELECT cohort_id, member_id, :session, :at, " + _PROFILE + " FROM delta"
+    """
+    WHERE kind IN ('back', 'kept') ORDER BY member_id
+    ON CONFLICT (cohort_id, member_id) DO UPDATE
+    SET session = excluded.session,
+        entered_at = coalesce(memberships.entered_at, excluded.entered_at),
+        distinct_id = excluded.distinct_id, email = excluded.email,
+        first_name = excluded.first_name, last_name = excluded.last_name,
+        phone = excluded.phone, properties = excluded.properties
+    """
+)
+
+_BURY = text("""
+    UPDATE memberships
+    SET session = :session, entered_at = NULL, distinct_id = NULL, email = NULL,
+        first_name = NULL, last_name = NULL, phone = NULL, properties = NULL
+    WHERE cohort_id = :cohort_id
+      AND member_id = ANY(ARRAY(
+          SELECT member_id FROM delta WHERE kind IN ('gone', 'out') ORDER BY member_id))
+""")
+
+_INSERT_TOMBSTONES = text("""
+    INSERT INTO memberships (cohort_id, member_id, session)
+    SELECT cohort_id, member_id, :session FROM delta WHERE kind = 'absent' ORDER BY member_id
+""")
+
+_DELETE_FEW = text("""
+    DELETE FROM memberships
+    WHERE cohort_id = :cohort_id
+      AND member_id = ANY(ARRAY(
+          SELECT member_id FROM delta WHERE kind IN ('gone', 'stale') ORDER BY member_id))
+""")
+
+_DELETE_MANY = text("""
+    DELETE FROM memberships m USING delta d
+    WHERE m.cohort_id = :cohort_id AND d.cohort_id = m.cohort_id AND d.member_id = m.member_id
+      AND d.kind IN ('gone', 'stale')
+""")
+
+_WRITE_CHANGES = text("""
+    INSERT INTO changes (cohort_id, first_seq, last_seq, kind, at, session, member_ids)
+    SELECT cohort_id, :base + min(n), :base + max(n), :change, :at, :session,
+           array_agg(member_id ORDER BY n)
+    FROM (SELECT cohort_id, member_id, row_number() OVER (ORDER BY member_id) AS n
+          FROM delta WHERE kind = ANY(:kinds)) numbered
+    GROUP BY cohort_id, (n - 1) / 1000
+""")
+
+_ANALYZE_DELTA = text("ANALYZE delta")
+
+_MORE_MEMORY = text("SET LOCAL work_mem = '128MB'")

@@ -1,0 +1,146 @@
+"""Pools of Postgres connections with limits on every wait, and what their errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import sqlalchemy
+from sqlalchemy import event, exc
+
+from gateway import errors
+from gateway.store import watchdog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+# SQLSTATE classes and codes. No code at all: the connection broke, and nobody knows what happened.
+TRANSIENT_CLASSES = ("08", "53", "57", "58")
+TRANSIENT_CODES = ("40001", "40P01", "55P03", "25006", "25P03", "XX000")
+POISON_CLASSES = ("22", "23", "54")
+
+# Without a SQLSTATE these come from the driver itself and are our bug, not a lost connection.
+_DRIVER_BUGS = (psycopg2.ProgrammingError, psycopg2.NotSupportedError)
+
+POOL_TIMEOUT_SECONDS = 2
+CONNECT_TIMEOUT_SECONDS = 2
+
+
+class Pool:
+    """One purpose's connections to Postgres.
+
+    Nothing is opened until the first use. `limit_seconds` bounds each statement on the server and,
+    for a server that does not answer at all, each transaction from this side.
+    """
+
+    def __init__(self, url: str, *, name: str, size: int, limit_seconds: float) -> None:
+        self._engine = sqlalchemy.create_engine(
+            url,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
+            pool_recycle=1800,
+            connect_args=_connect_args(name, limit_seconds),
+        )
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        event.listen(self._engine, "checkout", _refuse_closed_connection)
+        self._limit_seconds = limit_seconds
+
+    @property
+    def engine(self) -> sqlalchemy.Engine:
+        """The engine below, for Alembic and for tests."""
+        return self._engine
+
+    @contextlib.contextmanager
+    def begin(self, limit_seconds: float | None = None) -> Iterator[Connection]:
+        """Open a transaction that commits when the block ends and rolls back when it raises.
+
+        Raises errors.Unavailable (try again), errors.Poison (this data never) or errors.Broken.
+        """
+        with translated(), self._engine.connect() as conn:
+            with watchdog.guarding(conn, limit_seconds or self._limit_seconds), conn.begin():
+                yield conn
+
+    @contextlib.contextmanager
+    def read(self, limit_seconds: float | None = None) -> Iterator[Connection]:
+        """Lend a connection in autocommit: BEGIN and ROLLBACK would double a look-up's cost."""
+        with translated(), self._reading.connect() as conn:
+            with watchdog.guarding(conn, limit_seconds or self._limit_seconds):
+                yield conn
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._engine.dispose()
+
+
+def _connect_args(name: str, limit_seconds: float) -> dict[str, Any]:
+    milliseconds = int(limit_seconds * 1000)
+    return {
+        "application_name": f"gateway-{name}",
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "keepalives": 1,
+        "keepalives_idle": 10,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": milliseconds,
+        "options": (
+            f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+            f" -c idle_in_transaction_session_timeout={milliseconds}"
+            " -c client_connection_check_interval=2000 -c client_min_messages=warning"
+            " -c timezone=UTC"
+        ),
+    }
+
+
+def _refuse_closed_connection(dbapi_connection: Any, _record: object, _proxy: object) -> None:
+    """Let the pool replace a connection that the server has closed, without a round trip.
+
+    An idle connection has nothing to read; if it has, it is the server's goodbye.
+    """
+    poller = select.poll()
+    poller.register(dbapi_connection.fileno(), select.POLLIN)
+    if poller.poll(0):
+        message = "the server closed this idle connection"
+        raise exc.DisconnectionError(message)
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn what SQLAlchemy raises into this project's errors, by SQLSTATE alone."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        raise classify(error) from error
+    except psycopg2.Error as error:  # COPY goes around SQLAlchemy
+        raise name_sqlstate(error.pgcode, driver_bug=isinstance(error, _DRIVER_BUGS)) from error
+    except exc.TimeoutError as error:
+        message = "every database connection is busy"
+        raise errors.Unavailable(message, retry_after_seconds=2) from error
+
+
+def classify(error: exc.DBAPIError) -> errors.GatewayError:
+    """Name a database error: Unavailable, Poison or Broken. The text carries no data."""
+    lost = error.connection_invalidated
+    driver_bug = isinstance(error.orig, _DRIVER_BUGS) and not lost
+    return name_sqlstate(getattr(error.orig, "pgcode", None), driver_bug=driver_bug)
+
+
+def name_sqlstate(sqlstate: str | None, *, driver_bug: bool) -> errors.GatewayError:
+    """Name what a SQLSTATE means; without one the connection broke, unless the driver is at fault.
+
+    https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    if sqlstate is None:
+        if driver_bug:
+            return errors.Broken("the database driver refused a statement")
+        return errors.Unavailable("the database did not answer")
+    if sqlstate in TRANSIENT_CODES or sqlstate[:2] in TRANSIENT_CLASSES:
+        return errors.Unavailable(f"the database cannot do this now (SQLSTATE {sqlstate})")
+    if sqlstate[:2] in POISON_CLASSES:
+        message = f"the database refuses this data (SQLSTATE {sqlstate})"
+        return errors.Poison(message, sqlstate=sqlstate)
+    return errors.Broken(f"the database reported SQLSTATE {sqlstate}")

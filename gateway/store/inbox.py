@@ -1,0 +1,318 @@
+"""The inbox: pages as they were accepted, and the counters that accepting keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from typing import TYPE_CHECKING
+
+import zstandard
+from sqlalchemy import text
+
+from gateway import errors
+from gateway.core.page import Action
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from gateway.core.page import Page
+
+COMPRESSION_LEVEL = 1
+MAX_ROSTER_BYTES = 1 << 30
+
+_COMPRESSORS = threading.local()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IntakeState:
+    """The counters of one cohort, locked by whoever holds this."""
+
+    last_delivery: int
+    last_session: int
+    run_session: int
+    run_action: str
+    run_from: int
+    refresh_session: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A delivery without its roster."""
+
+    number: int
+    session: int
+    action: Action
+    page: int
+    total_pages: int
+    members: int
+    received_at: datetime.datetime
+    request_id: str | None
+
+
+def pack(roster: bytes) -> bytes:
+    """Compress a roster for keeping."""
+    compressor = getattr(_COMPRESSORS, "compressor", None)
+    if compressor is None:
+        compressor = _COMPRESSORS.compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
+    return compressor.compress(roster)  # type: ignore[no-any-return]
+
+
+def unpack(packed: bytes) -> bytes:
+    """Undo `pack`. Raises errors.Poison if what was kept is damaged."""
+    try:
+        return zstandard.ZstdDecompressor().decompress(packed, max_output_size=MAX_ROSTER_BYTES)
+    except zstandard.ZstdError as error:
+        message = "the stored page is damaged and cannot be unpacked"
+        raise errors.Poison(message, sqlstate="XX001") from error
+
+
+def run_from(conn: Connection, cohort_id: int) -> int:
+    """Return the first delivery of the newest unbroken run of one session and action."""
+    return conn.execute(_RUN_FROM, {"cohort_id": cohort_id}).scalar_one()
+
+
+def lock(conn: Connection, cohort_id: int) -> IntakeState | None:
+    """Lock and read a cohort's counters; None if the cohort is closed to new pages."""
+    row = conn.execute(_LOCK, {"cohort_id": cohort_id}).one_or_none()
+    return None if row is None else IntakeState(**row._mapping)  # noqa: SLF001 - public, despite its name
+
+
+def put(
+    conn: Connection,
+    cohort_id: int,
+    *,
+    number: int,
+    session: int,
+    page: Page,
+    packed: bytes,
+    now: datetime.datetime,
+    request_id: str | None,
+) -> bool:
+    """Store a page; False if the same page of the same session is stored already."""
+    result = conn.execute(
+        _PUT,
+        {
+            "cohort_id": cohort_id,
+            "number": number,
+            "session": session,
+            "action": page.action,
+            "page": page.number,
+            "total_pages": page.total,
+            "digest": page.digest,
+            "members": page.usable,
+            "roster": packed,
+            "now": now,
+            "request_id": request_id,
+        },
+    )
+    return result.rowcount == 1
+
+
+def advance(
+    conn: Connection,
+    cohort_id: int,
+    state: IntakeState,
+    *,
+    accepted_members: int,
+    now: datetime.datetime,
+) -> None:
+    """Write the counters back after a page was stored."""
+    parameters = dataclasses.asdict(state)
+    parameters |= {"cohort_id": cohort_id, "accepted_members": accepted_members, "now": now}
+    conn.execute(_ADVANCE, parameters)
+
+
+def note_duplicate(
+    conn: Connection, cohort_id: int, *, session: int, action: Action, now: datetime.datetime
+) -> None:
+    """Count a replay; it moves nothing but the time the cohort was last heard of."""
+    parameters = {"cohort_id": cohort_id, "session": session, "action": action, "now": now}
+    conn.execute(_DUPLICATE_SYNC, parameters)
+    conn.execute(_DUPLICATE_STATE, {"cohort_id": cohort_id, "now": now})
+
+
+def count_skipped(conn: Connection, cohort_id: int, reason: str, members: int) -> None:
+    """Add to the skipped members of a cohort."""
+    parameters = {"cohort_id": cohort_id, "reason": reason, "members": members}
+    conn.execute(_COUNT_SKIPPED, parameters)
+
+
+def pending_pages(conn: Connection) -> int:
+    """Count the pages that wait, over all cohorts, from two small tables."""
+    return conn.execute(_PENDING).scalar_one()
+
+
+def waiting_cohorts(conn: Connection) -> list[int]:
+    """List the cohorts that have something to apply."""
+    return list(conn.execute(_WAITING).scalars())
+
+
+def is_waiting(conn: Connection, cohort_id: int) -> bool:
+    """Tell whether a cohort has something to apply."""
+    return bool(conn.execute(_IS_WAITING, {"cohort_id": cohort_id}).scalar_one())
+
+
+def head(conn: Connection, cohort_id: int, *, after: int, limit: int) -> list[Entry]:
+    """Read the next deliveries of a cohort in the order of receipt."""
+    parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
+    return [_entry(row._mapping) for row in conn.execute(_HEAD, parameters)]  # noqa: SLF001
+
+
+def entry(conn: Connection, cohort_id: int, number: int) -> Entry | None:
+    """Read one delivery."""
+    rows = head(conn, cohort_id, after=number - 1, limit=1)
+    return rows[0] if rows and rows[0].number == number else None
+
+
+def run_end(conn: Connection, cohort_id: int, first: Entry) -> int:
+    """Number of the last delivery of the unbroken run of one session and action from `first`."""
+    parameters = {
+        "cohort_id": cohort_id,
+        "number": first.number,
+        "session": first.session,
+        "action": first.action,
+    }
+    return conn.execute(_RUN_END, parameters).scalar_one()
+
+
+def newest_pages(
+    conn: Connection, cohort_id: int, *, session: int, through: int, excluding: Sequence[int]
+) -> list[tuple[int, int]]:
+    """List (page, delivery number) of the newest content of each page of a refresh.
+
+    In the order of receipt; only deliveries up to `through`, without those in `excluding`.
+    """
+    parameters = {
+        "cohort_id": cohort_id,
+        "session": session,
+        "through": through,
+        "excluding": list(excluding),
+    }
+    return [(row.page, row.number) for row in conn.execute(_NEWEST_PAGES, parameters)]
+
+
+def later_in_session(
+    conn: Connection, cohort_id: int, session: int, *, after: int, through: int
+) -> list[int]:
+    """List the applied deliveries in (after, through] of a session, whatever their action."""
+    parameters = {"cohort_id": cohort_id, "session": session, "after": after, "through": through}
+    return list(conn.execute(_LATER_IN_SESSION, parameters).scalars())
+
+
+def rosters(
+    conn: Connection, cohort_id: int, numbers: Sequence[int], *, batch: int = 20
+) -> Iterator[tuple[int, bytes]]:
+    """Yield (delivery number, packed roster) in the given order, `batch` at a time in memory."""
+    for start in range(0, len(numbers), batch):
+        some = list(numbers[start : start + batch])
+        rows = conn.execute(_ROSTERS, {"cohort_id": cohort_id, "numbers": some})
+        found = {row.number: bytes(row.roster) for row in rows}
+        yield from ((number, found[number]) for number in some if number in found)
+
+
+def _entry(row: object) -> Entry:
+    fields = dict(row)  # type: ignore[call-overload]
+    return Entry(**{**fields, "action": Action(fields["action"])})
+
+
+_LOCK = text("""
+    SELECT last_delivery, last_session, run_session, run_action, run_from, refresh_session
+    FROM intake_state WHERE cohort_id = :cohort_id AND NOT closed FOR UPDATE
+""")
+
+_RUN_FROM = text("SELECT run_from FROM intake_state WHERE cohort_id = :cohort_id")
+
+_PUT = text("""
+    INSERT INTO deliveries
+        (cohort_id, number, session, action, page, total_pages, digest, members, roster,
+         received_at, request_id)
+    VALUES
+        (:cohort_id, :number, :session, :action, :page, :total_pages, :digest, :members, :roster,
+         :now, :request_id)
+    ON CONFLICT (cohort_id, session, action, page, digest) DO NOTHING
+""")
+
+_ADVANCE = text("""
+    UPDATE intake_state
+    SET last_delivery = :last_delivery, last_session = :last_session, run_session = :run_session,
+        run_action = :run_action, run_from = :run_from, refresh_session = :refresh_session,
+        last_synced_at = :now, accepted_pages = accepted_pages + 1,
+        accepted_members = accepted_members + :accepted_members
+    WHERE cohort_id = :cohort_id
+""")
+
+_DUPLICATE_SYNC = text("""
+    UPDATE syncs SET duplicates = duplicates + 1
+    WHERE cohort_id = :cohort_id AND session = :session AND action = :action
+""")
+
+_DUPLICATE_STATE = text("""
+    UPDATE intake_state SET last_synced_at = :now, duplicate_pages = duplicate_pages + 1
+    WHERE cohort_id = :cohort_id
+""")
+
+_COUNT_SKIPPED = text("""
+    INSERT INTO skips (cohort_id, reason, members) VALUES (:cohort_id, :reason, :members)
+    ON CONFLICT (cohort_id, reason) DO UPDATE SET members = skips.members + excluded.members
+""")
+
+_PENDING = text("""
+    SELECT CAST(coalesce(sum(i.last_delivery - a.applied_through), 0) AS bigint)
+           + (SELECT count(*) FROM blocked_deliveries WHERE retry_requested_at IS NOT NULL)
+    FROM intake_state i JOIN apply_state a ON a.cohort_id = i.cohort_id
+    WHERE i.last_delivery > a.applied_through
+""")
+
+_WAITING = text("""
+    SELECT i.cohort_id
+    FROM intake_state i JOIN apply_state a ON a.cohort_id = i.cohort_id
+    WHERE i.last_delivery > a.applied_through
+    UNION
+    SELECT cohort_id FROM blocked_deliveries WHERE retry_requested_at IS NOT NULL
+""")
+
+_IS_WAITING = text("""
+    SELECT EXISTS (
+        SELECT 1 FROM intake_state i JOIN apply_state a ON a.cohort_id = i.cohort_id
+        WHERE i.cohort_id = :cohort_id AND i.last_delivery > a.applied_through)
+    OR EXISTS (
+        SELECT 1 FROM blocked_deliveries
+        WHERE cohort_id = :cohort_id AND retry_requested_at IS NOT NULL)
+""")
+
+_LATER_IN_SESSION = text("""
+    SELECT d.number FROM deliveries d
+    WHERE d.cohort_id = :cohort_id AND d.session = :session
+      AND d.number > :after AND d.number <= :through
+      AND NOT EXISTS (SELECT 1 FROM blocked_deliveries b
+                      WHERE b.cohort_id = d.cohort_id AND b.number = d.number)
+    ORDER BY d.number
+""")
+
+_HEAD = text("""
+    SELECT number, session, action, page, total_pages, members, received_at, request_id
+    FROM deliveries WHERE cohort_id = :cohort_id AND number > :after
+    ORDER BY number LIMIT :limit
+""")
+
+_RUN_END = text("""
+    SELECT coalesce(
+        (SELECT min(number) - 1 FROM deliveries
+         WHERE cohort_id = :cohort_id AND number > :number
+           AND (session, action) IS DISTINCT FROM (:session, :action)),
+        (SELECT max(number) FROM deliveries WHERE cohort_id = :cohort_id))
+""")
+
+_NEWEST_PAGES = text("""
+    SELECT page, max(number) AS number FROM deliveries
+    WHERE cohort_id = :cohort_id AND session = :session AND action = 'members'
+      AND number <= :through AND number <> ALL(:excluding)
+    GROUP BY page ORDER BY max(number)
+""")
+
+_ROSTERS = text("""
+    SELECT number, roster FROM deliveries WHERE cohort_id = :cohort_id AND number = ANY(:numbers)
+""")

@@ -1,0 +1,91 @@
+"""Memberships as readers see them: who is in a cohort now, as ready JSON where there are many.
+
+A row with `entered_at` null is a tombstone and nobody's membership. Members go out as JSON text
+that Postgres writes: Python never loops over profiles, and any JSON value comes out as it came in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A member: the id, to page by, and the JSON object of interface 2."""
+
+    member_id: str
+    document: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Held:
+    """A membership of somebody in a cohort."""
+
+    cohort_id: int
+    entered_at: datetime.datetime
+
+
+def listing(conn: Connection, cohort_id: int, *, after: str, limit: int) -> list[Listed]:
+    """List members by the bytes of their ids, from the first beyond `after`."""
+    parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
+    return [Listed(**row._mapping) for row in conn.execute(_LIST, parameters)]  # noqa: SLF001 - public
+
+
+def get(conn: Connection, cohort_id: int, member_id: str) -> str | None:
+    """Read the JSON object of one member, None if they are not a member now."""
+    parameters = {"cohort_id": cohort_id, "member_id": member_id}
+    return conn.execute(_GET, parameters).scalar_one_or_none()
+
+
+def held(conn: Connection, cohort_ids: Sequence[int], member_id: str) -> list[Held]:
+    """List which of these cohorts somebody is in: one probe of the primary key for each."""
+    parameters = {"cohort_ids": list(cohort_ids), "member_id": member_id}
+    return [Held(**row._mapping) for row in conn.execute(_HELD, parameters)]  # noqa: SLF001
+
+
+def present(
+    conn: Connection, cohort_ids: Sequence[int], member_ids: Sequence[str]
+) -> list[tuple[int, str]]:
+    """List the (cohort, member) pairs of these that are memberships, in that order."""
+    parameters = {"cohort_ids": list(cohort_ids), "member_ids": list(member_ids)}
+    return [(row.cohort_id, row.member_id) for row in conn.execute(_PRESENT, parameters)]
+
+
+_LIST = text("""
+    SELECT m.member_id, CAST(row_to_json(m) AS text) AS document
+    FROM (SELECT member_id, distinct_id, email, first_name, last_name, phone,
+                 coalesce(properties, '{}') AS properties, entered_at
+          FROM memberships
+          WHERE cohort_id = :cohort_id AND member_id > :after AND entered_at IS NOT NULL
+          ORDER BY member_id LIMIT :limit) m
+    ORDER BY m.member_id
+""")
+
+_GET = text("""
+    SELECT CAST(row_to_json(m) AS text)
+    FROM (SELECT member_id, distinct_id, email, first_name, last_name, phone,
+                 coalesce(properties, '{}') AS properties, entered_at
+          FROM memberships
+          WHERE cohort_id = :cohort_id AND member_id = :member_id AND entered_at IS NOT NULL) m
+""")
+
+_HELD = text("""
+    SELECT cohort_id, entered_at FROM memberships
+    WHERE cohort_id = ANY(:cohort_ids) AND member_id = :member_id AND entered_at IS NOT NULL
+    ORDER BY cohort_id
+""")
+
+_PRESENT = text("""
+    SELECT cohort_id, member_id FROM memberships
+    WHERE cohort_id = ANY(:cohort_ids) AND member_id = ANY(:member_ids) AND entered_at IS NOT NULL
+    ORDER BY cohort_id, member_id
+""")

@@ -1,0 +1,59 @@
+"""Reports of syncs: what was received of each session and action, and what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sync:
+    """One session and action of a cohort; `session` is its number and `skipped` counts by reason."""
+
+    session: int
+    session_id: str | None
+    action: str
+    state: str
+    pages_received: int
+    total_pages: int
+    members_received: int
+    entered: int
+    exited: int
+    skipped: Mapping[str, int]
+    duplicates: int
+    started_at: datetime.datetime
+    completed_at: datetime.datetime | None
+
+
+def listing(
+    conn: Connection, cohort_id: int, *, before: tuple[int, str] | None, limit: int
+) -> list[Sync]:
+    """List syncs from the newest session down, from the first after `before` (session, action)."""
+    session, action = before or (None, None)
+    parameters = {"cohort_id": cohort_id, "session": session, "action": action, "limit": limit}
+    return [Sync(**row._mapping) for row in conn.execute(_LIST, parameters)]  # noqa: SLF001 - public
+
+
+_LIST = text("""
+    SELECT y.session, n.session_id, y.action, coalesce(r.state, 'receiving') AS state,
+           (SELECT CAST(sum(upper(p) - lower(p)) AS bigint) FROM unnest(y.pages) p)
+               AS pages_received,
+           y.total_pages, y.members_received, coalesce(r.entered, 0) AS entered,
+           coalesce(r.exited, 0) AS exited, y.skipped, y.duplicates, y.started_at, r.completed_at
+    FROM syncs y
+    JOIN sessions n ON n.cohort_id = y.cohort_id AND n.number = y.session AND NOT n.forgotten
+    LEFT JOIN sync_results r
+        ON r.cohort_id = y.cohort_id AND r.session = y.session AND r.action = y.action
+    WHERE y.cohort_id = :cohort_id
+      AND (CAST(:session AS bigint) IS NULL OR y.session < :session
+           OR (y.session = :session AND y.action > :action))
+    ORDER BY y.session DESC, y.action LIMIT :limit
+""")

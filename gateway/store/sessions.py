@@ -1,0 +1,87 @@
+"""Sessions: the exports of a cohort, numbered in the order their first pages were stored."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    import datetime
+
+    from sqlalchemy import Connection
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Session:
+    """A session of one cohort.
+
+    `started_order` places its first page, in whichever cohort of the project that came, among the
+    erasures; `erased_since` tells whether anybody was erased after it.
+    """
+
+    number: int
+    started_order: int
+    erased_since: bool
+
+
+def find(conn: Connection, cohort_id: int, session_key: bytes) -> Session | None:
+    """Find a session by its key."""
+    row = conn.execute(_FIND, {"cohort_id": cohort_id, "session_key": session_key}).one_or_none()
+    return None if row is None else Session(**row._mapping)  # noqa: SLF001 - public, despite its name
+
+
+def get(conn: Connection, cohort_id: int, number: int) -> Session:
+    """Read a session that exists."""
+    row = conn.execute(_GET, {"cohort_id": cohort_id, "number": number}).one()
+    return Session(**row._mapping)  # noqa: SLF001
+
+
+def create(
+    conn: Connection,
+    cohort_id: int,
+    number: int,
+    *,
+    session_id: str | None,
+    session_key: bytes | None,
+    now: datetime.datetime,
+) -> Session:
+    """Number a new session. The caller holds the cohort's counters, so nobody else can."""
+    order = conn.execute(_ORDER, {"session_key": session_key}).scalar_one()
+    if order is None:
+        order = conn.execute(_NEXT_ORDER).scalar_one()
+    conn.execute(
+        _CREATE,
+        {
+            "cohort_id": cohort_id,
+            "number": number,
+            "session_id": session_id,
+            "session_key": session_key,
+            "started_order": order,
+            "now": now,
+        },
+    )
+    return get(conn, cohort_id, number)
+
+
+_COLUMNS = """
+    SELECT s.number, s.started_order,
+           EXISTS (SELECT 1 FROM erasures e WHERE e.erased_order > s.started_order) AS erased_since
+    FROM sessions s
+"""
+
+_FIND = text(
+    _COLUMNS + " WHERE s.cohort_id = :cohort_id AND s.session_key = :session_key AND NOT forgotten"
+)
+
+_GET = text(_COLUMNS + " WHERE s.cohort_id = :cohort_id AND s.number = :number")
+
+_ORDER = text("SELECT min(started_order) FROM sessions WHERE session_key = :session_key")
+
+_NEXT_ORDER = text("SELECT nextval('event_order')")
+
+_CREATE = text("""
+    INSERT INTO sessions (cohort_id, number, session_id, session_key, started_order, started_at)
+    VALUES (:cohort_id, :number, :session_id, :session_key, :started_order, :now)
+""")

@@ -1,0 +1,62 @@
+"""Staged members: the rosters of some pages, copied into a temporary table of the transaction.
+
+Rows keep the order they were copied in, so of several for one member the last one counts; a heap
+that was empty and only appended to stores them in that order, and `ctid` tells it.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+LATEST = "SELECT DISTINCT ON (member_id) * FROM staging ORDER BY member_id, ctid DESC"
+
+
+def prepare(conn: Connection) -> None:
+    """Make sure that this connection has its temporary tables; they are empty at each commit.
+
+    Created per connection and not per transaction, which would bloat the system catalogue, and
+    with IF NOT EXISTS, so that a pooler may hand any connection to anybody.
+    """
+    conn.execute(_STAGING)
+    conn.execute(_DELTA)
+
+
+def copy(conn: Connection, rosters: Iterable[bytes]) -> None:
+    """Add rosters in the order given."""
+    cursor = conn.connection.cursor()
+    cursor.copy_expert("COPY staging FROM STDIN", io.BytesIO(b"".join(rosters)))
+    cursor.close()
+
+
+def analyze(conn: Connection) -> None:
+    """Tell the planner how much is staged; without it a large comparison may never end."""
+    conn.execute(_ANALYZE)
+
+
+_STAGING = text("""
+    CREATE TEMPORARY TABLE IF NOT EXISTS staging (
+        member_id text COLLATE "C" NOT NULL,
+        distinct_id text, email text, first_name text, last_name text, phone text,
+        properties jsonb
+    ) ON COMMIT DELETE ROWS
+""")
+
+_DELTA = text("""
+    CREATE TEMPORARY TABLE IF NOT EXISTS delta (
+        cohort_id bigint NOT NULL,
+        kind text NOT NULL,
+        member_id text COLLATE "C" NOT NULL,
+        distinct_id text, email text, first_name text, last_name text, phone text,
+        properties jsonb
+    ) ON COMMIT DELETE ROWS
+""")
+
+_ANALYZE = text("ANALYZE staging")

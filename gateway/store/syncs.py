@@ -1,0 +1,195 @@
+"""Syncs: what was received of each session and action, and what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from gateway.core.refresh import State
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from gateway.core.page import Action, Page
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How much of a sync has been applied: distinct pages, the largest total, and its state."""
+
+    pages: int
+    total_pages: int
+    state: State
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reception:
+    """Whether pages 1 to the largest total are stored, and when the newest one came."""
+
+    complete: bool
+    last_received_at: datetime.datetime
+
+
+def receive(
+    conn: Connection, cohort_id: int, session: int, page: Page, *, now: datetime.datetime
+) -> None:
+    """Note a stored page in the sync it belongs to."""
+    conn.execute(
+        _RECEIVE,
+        {
+            "cohort_id": cohort_id,
+            "session": session,
+            "action": page.action,
+            "total_pages": page.total,
+            "page": page.number,
+            "received": page.received,
+            "now": now,
+        },
+    )
+    if page.skipped:
+        parameters = {"cohort_id": cohort_id, "session": session, "action": page.action}
+        for reason, members in page.skipped.items():
+            conn.execute(_SKIP, {**parameters, "reason": reason, "members": members})
+
+
+def reception(conn: Connection, cohort_id: int, session: int, action: Action) -> Reception:
+    """Read how much of a sync has been stored, and when its newest page came."""
+    parameters = {"cohort_id": cohort_id, "session": session, "action": action}
+    row = conn.execute(_RECEPTION, parameters).one()
+    return Reception(complete=row.complete, last_received_at=row.last_received_at)
+
+
+def is_whole(conn: Connection, cohort_id: int, session: int, *, through: int) -> bool:
+    """Tell whether a refresh's pages from 1 to its largest total are here, up to a delivery.
+
+    Counted from the deliveries themselves: one that is blocked, or has expired, is not here, and
+    without it the refresh must not speak for the cohort.
+    """
+    parameters = {"cohort_id": cohort_id, "session": session, "through": through}
+    return bool(conn.execute(_IS_WHOLE, parameters).scalar_one())
+
+
+def advance(
+    conn: Connection,
+    cohort_id: int,
+    session: int,
+    action: Action,
+    *,
+    pages: Sequence[int],
+    total_pages: int,
+    entered: int,
+    exited: int,
+) -> Progress:
+    """Note applied pages of a sync and read how far it has come."""
+    key = {"cohort_id": cohort_id, "session": session, "action": action}
+    ranges = "{" + ",".join(f"[{page},{page}]" for page in pages) + "}"
+    parameters = {"pages": ranges, "total_pages": total_pages, "entered": entered, "exited": exited}
+    conn.execute(_ADVANCE, key | parameters)
+    row = conn.execute(_PROGRESS, key).one()
+    return Progress(pages=row.pages, total_pages=row.total_pages, state=State(row.state))
+
+
+def set_state(
+    conn: Connection,
+    cohort_id: int,
+    session: int,
+    action: Action,
+    *,
+    state: State,
+    completed_at: datetime.datetime | None,
+) -> None:
+    """Give a sync its state; a sync without a row yet gets one."""
+    conn.execute(
+        _SET_STATE,
+        {
+            "cohort_id": cohort_id,
+            "session": session,
+            "action": action,
+            "state": state,
+            "completed_at": completed_at,
+        },
+    )
+
+
+def supersede_older(conn: Connection, cohort_id: int, session: int) -> None:
+    """Close what older sessions left incomplete when a newer refresh completes."""
+    conn.execute(_SUPERSEDE, {"cohort_id": cohort_id, "session": session})
+
+
+_RECEIVE = text("""
+    INSERT INTO syncs
+        (cohort_id, session, action, total_pages, pages, members_received, started_at,
+         last_received_at)
+    VALUES
+        (:cohort_id, :session, :action, :total_pages,
+         int8multirange(int8range(:page, :page, '[]')), :received, :now, :now)
+    ON CONFLICT (cohort_id, session, action) DO UPDATE
+    SET total_pages = greatest(syncs.total_pages, excluded.total_pages),
+        pages = syncs.pages + excluded.pages,
+        members_received = syncs.members_received + excluded.members_received,
+        last_received_at = excluded.last_received_at
+""")
+
+_SKIP = text("""
+    UPDATE syncs
+    SET skipped = skipped || jsonb_build_object(
+        CAST(:reason AS text),
+        coalesce(CAST(skipped ->> CAST(:reason AS text) AS bigint), 0) + :members)
+    WHERE cohort_id = :cohort_id AND session = :session AND action = :action
+""")
+
+_RECEPTION = text("""
+    SELECT pages @> int8range(1, total_pages, '[]') AS complete, last_received_at
+    FROM syncs WHERE cohort_id = :cohort_id AND session = :session AND action = :action
+""")
+
+_IS_WHOLE = text("""
+    SELECT coalesce(d.pages, '{}')
+           @> int8range(1, greatest(r.total_pages, d.total_pages, 1), '[]')
+    FROM (SELECT range_agg(int8range(page, page, '[]')) AS pages, max(total_pages) AS total_pages
+          FROM deliveries
+          WHERE cohort_id = :cohort_id AND session = :session AND action = 'members'
+            AND number <= :through
+            AND number NOT IN (SELECT b.number FROM blocked_deliveries b
+                               WHERE b.cohort_id = :cohort_id)) d
+    LEFT JOIN sync_results r
+        ON r.cohort_id = :cohort_id AND r.session = :session AND r.action = 'members'
+""")
+
+_ADVANCE = text("""
+    INSERT INTO sync_results
+        (cohort_id, session, action, total_pages, pages, entered, exited, state)
+    VALUES
+        (:cohort_id, :session, :action, :total_pages, CAST(:pages AS int8multirange),
+         :entered, :exited, 'receiving')
+    ON CONFLICT (cohort_id, session, action) DO UPDATE
+    SET total_pages = greatest(sync_results.total_pages, excluded.total_pages),
+        pages = sync_results.pages + excluded.pages,
+        entered = sync_results.entered + excluded.entered,
+        exited = sync_results.exited + excluded.exited
+""")
+
+_PROGRESS = text("""
+    SELECT total_pages, state,
+           (SELECT coalesce(CAST(sum(upper(r) - lower(r)) AS bigint), 0) FROM unnest(pages) r)
+               AS pages
+    FROM sync_results
+    WHERE cohort_id = :cohort_id AND session = :session AND action = :action
+""")
+
+_SET_STATE = text("""
+    INSERT INTO sync_results (cohort_id, session, action, total_pages, pages, state, completed_at)
+    VALUES (:cohort_id, :session, :action, 0, '{}', :state, :completed_at)
+    ON CONFLICT (cohort_id, session, action) DO UPDATE
+    SET state = excluded.state, completed_at = excluded.completed_at
+""")
+
+_SUPERSEDE = text("""
+    UPDATE sync_results SET state = 'superseded'
+    WHERE cohort_id = :cohort_id AND session < :session AND state = 'receiving'
+""")

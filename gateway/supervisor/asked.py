@@ -1,0 +1,38 @@
+"""Whether somebody asked us to stop, and how impatiently."""
+
+import signal
+import time
+
+# One Ctrl-C may arrive twice: from the terminal, and passed on by make.
+_SAME_REQUEST_SECONDS = 1.0
+
+
+class StopRequests:
+    """Counts the signals that ask us to stop."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._last_at = 0.0
+
+    def listen(self) -> None:
+        """Take SIGINT and SIGTERM, also where a shell started us with SIGINT ignored."""
+        numbers = {signal.SIGINT, signal.SIGTERM}
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else nohup means it
+            numbers.add(signal.SIGHUP)
+        for number in numbers:
+            signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+
+    def _note(self, _number: int, _frame: object) -> None:
+        now = time.monotonic()
+        if self._count == 0 or now - self._last_at > _SAME_REQUEST_SECONDS:
+            self._count += 1
+            self._last_at = now
+
+    def made(self) -> bool:
+        """Whether we should stop."""
+        return self._count > 0
+
+    def hurried(self) -> bool:
+        """Whether we should stop at once."""
+        return self._count > 1

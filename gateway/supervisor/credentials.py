@@ -1,0 +1,61 @@
+"""The credentials of a first installation: made once, kept for the owner only, shown at a start."""
+
+import json
+import pathlib
+import secrets
+from dataclasses import asdict, dataclass, field
+
+from gateway import errors
+from gateway.embedded import folder
+from gateway.settings import Settings
+
+_FILE_NAME = "credentials.json"
+_DEFAULT_USERNAME = "mixpanel"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """What Mixpanel signs in with, and a key with all scopes."""
+
+    webhook_username: str
+    webhook_password: str = field(repr=False)
+    api_key: str = field(repr=False)
+
+    def environ(self) -> dict[str, str]:
+        """Return them as the settings that carry them."""
+        return {
+            "GATEWAY_WEBHOOK_USERNAME": self.webhook_username,
+            "GATEWAY_WEBHOOK_PASSWORD": self.webhook_password,
+            "GATEWAY_API_KEY": self.api_key,
+        }
+
+
+def resolve(settings: Settings, data_dir: pathlib.Path) -> Credentials:
+    """Return those of the settings, and for what they leave out those made at the first start.
+
+    What comes from the settings is not written down. Raises errors.EmbeddedFailed when the kept
+    ones cannot be read.
+    """
+    kept = _kept(data_dir / _FILE_NAME)
+    return Credentials(
+        webhook_username=settings.webhook_username or kept.webhook_username,
+        webhook_password=settings.webhook_password or kept.webhook_password,
+        api_key=settings.api_key or kept.api_key,
+    )
+
+
+def _kept(path: pathlib.Path) -> Credentials:
+    try:
+        if path.exists():
+            return Credentials(**json.loads(path.read_text("utf-8")))
+        made = Credentials(
+            webhook_username=_DEFAULT_USERNAME,
+            webhook_password=secrets.token_urlsafe(24),
+            api_key=secrets.token_urlsafe(32),
+        )
+        folder.write_private(path, f"{json.dumps(asdict(made), indent=2)}\n")
+    except (OSError, ValueError, TypeError) as error:
+        raise errors.EmbeddedFailed(
+            f"The credentials kept in {path} cannot be used. Remove it to have new ones made.",
+        ) from error
+    return made

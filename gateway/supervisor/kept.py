@@ -1,0 +1,77 @@
+"""A process that is started again whenever it ends."""
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+
+from gateway import errors
+from gateway.embedded import children
+from gateway.supervisor import terminal
+
+_FIRST_DELAY_SECONDS = 1.0
+_LONGEST_DELAY_SECONDS = 30.0
+_SETTLED_SECONDS = 60.0
+
+
+class Kept:
+    """A process, how it is stopped, and how another is started in its place.
+
+    `start` may raise errors.EmbeddedFailed or OSError; it is then called again later. Calls wait
+    twice as long each time, up to 30 s, until one has run for a minute.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        start: Callable[[], children.Process],
+        *,
+        steps: children.StopSteps,
+        process: children.Process | None = None,
+    ) -> None:
+        self.name = name
+        self._start = start
+        self._steps = steps
+        self._process = start() if process is None else process
+        self._started_at = time.monotonic()
+        self._due_at: float | None = None
+        self._delay_seconds = 0.0
+
+    def tend(self) -> None:
+        """Notice that it ended, or start it again when that is due."""
+        now = time.monotonic()
+        if self._due_at is not None:
+            if now >= self._due_at:
+                self._start_again()
+        elif self._process.poll() is not None:
+            # What it left behind may still hold its port.
+            children.end_group(self._process)
+            if now - self._started_at > _SETTLED_SECONDS:
+                self._delay_seconds = 0.0
+            self._plan(_how_it_ended(self._process.returncode))
+
+    def _start_again(self) -> None:
+        try:
+            self._process = self._start()
+        except (errors.EmbeddedFailed, OSError) as error:
+            self._plan(f"does not start: {error}")
+        else:
+            self._started_at, self._due_at = time.monotonic(), None
+
+    def _plan(self, what: str) -> None:
+        doubled = max(self._delay_seconds * 2, _FIRST_DELAY_SECONDS)
+        self._delay_seconds = min(doubled, _LONGEST_DELAY_SECONDS)
+        self._due_at = time.monotonic() + self._delay_seconds
+        terminal.complain(f"{self.name} {what}; starting it in {self._delay_seconds:.0f} s.")
+
+    @staticmethod
+    def stop(together: "Sequence[Kept]", hurry: Callable[[], bool]) -> None:
+        """Stop all of them at once and wait for their end; those of one call share their steps."""
+        if together:
+            processes = [kept._process for kept in together]  # noqa: SLF001  our own
+            children.stop(processes, together[0]._steps, hurry)  # noqa: SLF001  our own
+
+
+def _how_it_ended(returncode: int) -> str:
+    if returncode < 0:
+        return f"was ended by {signal.Signals(-returncode).name}"
+    return f"ended with exit code {returncode}"

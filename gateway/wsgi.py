@@ -1,0 +1,74 @@
+"""What gunicorn loads: the environment becomes settings, dependencies, and the application."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from typing import TYPE_CHECKING
+
+from gateway import logs
+from gateway.app import create_app
+from gateway.core.secrets import Verifier
+from gateway.flows.intake import Intake
+from gateway.flows.limits import Limits
+from gateway.flows.ready import Readiness
+from gateway.handlers.deps import Deps
+from gateway.jobs import Doorbell
+from gateway.settings import Settings
+from gateway.store.engine import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Flask
+
+ACCEPT_LIMIT_SECONDS = 8.0
+READ_LIMIT_SECONDS = 5.0
+
+
+def build(environ: Mapping[str, str]) -> Flask:
+    """Build the application from the environment. Raises errors.BadSettings."""
+    settings = Settings.from_environ(environ)
+    logs.configure(level=settings.log_level, style=settings.log_format)
+    return create_app(make_deps(settings))
+
+
+def make_deps(settings: Settings) -> Deps:
+    """Wire the dependencies; nothing is opened until the first request."""
+    url = settings.require_database_url()
+    size = settings.web_threads
+    accepting = Pool(url, name="accept", size=size, limit_seconds=ACCEPT_LIMIT_SECONDS)
+    reading = Pool(url, name="read", size=size, limit_seconds=READ_LIMIT_SECONDS)
+    doorbell = Doorbell(settings.require_redis_url())
+    limits = Limits(
+        accepting,
+        max_pending_pages=settings.max_pending_pages,
+        rate_per_second=settings.rate_limit_per_second,
+    )
+    intake = Intake(
+        pool=accepting,
+        verifier=Verifier(),
+        limits=limits,
+        doorbell=doorbell,
+        max_members=settings.max_members,
+    )
+    return Deps(
+        settings=settings,
+        accepting=accepting,
+        reading=reading,
+        doorbell=doorbell,
+        intake=intake,
+        readiness=Readiness(accepting),
+        now=_now,
+    )
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def __getattr__(name: str) -> Flask:
+    """Build `app` when gunicorn asks for it, so that importing this module opens nothing."""
+    if name != "app":
+        raise AttributeError(name)
+    return build(os.environ)

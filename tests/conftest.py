@@ -1,0 +1,47 @@
+"""What every test may ask for: a real, migrated Postgres that is emptied after each test."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from gateway import embedded
+from gateway.flows import ready
+from gateway.store import tables
+from gateway.store.engine import Pool
+
+
+@pytest.fixture(scope="session")
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start one Postgres for the whole run and bring its schema to its head."""
+    folder: pathlib.Path = tmp_path_factory.mktemp("postgres")
+    with embedded.postgres(folder, durability=embedded.Durability.NONE) as server:
+        pool = Pool(server.url, name="test", size=2, limit_seconds=60)
+        ready.migrate_database(pool)
+        pool.close()
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def shared_pool(database_url: str) -> Iterator[Pool]:
+    """Lend one pool to every test of the run."""
+    pool = Pool(database_url, name="test", size=16, limit_seconds=60)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def pool(shared_pool: Pool) -> Iterator[Pool]:
+    """Lend a pool on a database that is empty, and empty it again afterwards."""
+    yield shared_pool
+    empty(shared_pool)
+
+
+def empty(pool: Pool) -> None:
+    """Delete every row; a rollback would hide what commits do."""
+    with pool.begin() as conn:
+        for table in reversed(tables.metadata.sorted_tables):
+            conn.execute(text(f"DELETE FROM {table.name}"))  # noqa: S608 - our own names

@@ -1,0 +1,361 @@
+"""Settings: what is accepted, what is refused, and that all of it is said at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import BadSettings
+from gateway.settings import NAMES, SECRET_NAMES, LogFormat, LogLevel, Settings
+
+MEBIBYTE = 1024 * 1024
+SECRET = "hunter2-and-more"
+
+# Without surrogates, which an environment cannot hold in this form, and NUL, which it never can.
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    return Settings.from_environ(environ)
+
+
+def problems(environ: Mapping[str, str]) -> list[str]:
+    """Return the lines of the refusal, one for each bad setting."""
+    with pytest.raises(BadSettings) as caught:
+        read(environ)
+    first, *rest = str(caught.value).splitlines()
+    assert first == "These settings cannot be used:"
+    return [line.strip() for line in rest]
+
+
+def test_empty_environment__is_enough() -> None:
+    settings = read({})
+    assert settings.port == 8000
+    assert settings.bind == "127.0.0.1"
+    assert settings.data_dir == Path(".data")
+    assert settings.database_url is None
+    assert settings.redis_url is None
+    assert settings.webhook_username is None
+    assert settings.webhook_password is None
+    assert settings.api_key is None
+    assert settings.max_pending_pages == 1_000_000
+    assert settings.rate_limit_per_second is None
+    assert settings.max_body_bytes == 16 * MEBIBYTE
+    assert settings.max_members == 10_000
+    assert settings.request_deadline_seconds == 10.0
+    assert settings.web_threads == 8
+    assert settings.log_level is LogLevel.INFO
+    assert settings.log_format is LogFormat.AUTO
+    assert settings.warnings == ()
+
+
+def test_process_counts__by_default__follow_the_cores() -> None:
+    settings = read({})
+    cores = len(os.sched_getaffinity(0))
+    assert settings.web_processes == min(max(cores, 2), 8)
+    assert settings.workers == min(cores, 8)
+
+
+def test_every_setting__set__is_read() -> None:
+    settings = read(
+        {
+            "PORT": "9000",
+            "GATEWAY_BIND": "0.0.0.0",  # noqa: S104  an example
+            "GATEWAY_DATA_DIR": "/srv/data",
+            "DATABASE_URL": "postgres://u:p@db/gateway",
+            "REDIS_URL": "redis://cache:6379/0",
+            "GATEWAY_WEBHOOK_USERNAME": "mixpanel",
+            "GATEWAY_WEBHOOK_PASSWORD": "p:a s",
+            "GATEWAY_API_KEY": "key",
+            "GATEWAY_WEB_PROCESSES": "3",
+            "GATEWAY_WEB_THREADS": "4",
+            "GATEWAY_WORKERS": "5",
+            "GATEWAY_MAX_PENDING_PAGES": "6",
+            "GATEWAY_RATE_LIMIT": "7",
+            "GATEWAY_LOG_LEVEL": "WARNING",
+            "GATEWAY_LOG_FORMAT": "json",
+        }
+    )
+    assert settings == Settings(
+        port=9000,
+        bind="0.0.0.0",  # noqa: S104  an example
+        data_dir=Path("/srv/data"),
+        database_url="postgresql+psycopg2://u:p@db/gateway",
+        redis_url="redis://cache:6379/0",
+        webhook_username="mixpanel",
+        webhook_password="p:a s",
+        api_key="key",
+        web_processes=3,
+        web_threads=4,
+        workers=5,
+        max_pending_pages=6,
+        rate_limit_per_second=7,
+        log_level=LogLevel.WARNING,
+        log_format=LogFormat.JSON,
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_empty_text__counts_as_unset(name: str) -> None:
+    assert read({name: ""}) == read({})
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2", "Postgres"])
+def test_database_url__any_name_of_postgres__gets_the_driver(scheme: str) -> None:
+    rest = "://user:p%40ss@host:5432/name?sslmode=require"
+    assert read({"DATABASE_URL": scheme + rest}).database_url == f"postgresql+psycopg2{rest}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql:///name?host=/run/postgresql", "postgresql://host/?dbname=name"],
+)
+def test_database_url__with_a_database_somewhere__is_accepted(url: str) -> None:
+    assert read({"DATABASE_URL": url}).database_url is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://user:hunter2-and-more@host/name",
+        "host=db password=hunter2-and-more",
+        "postgresql://user:hunter2-and-more@host:port/name",
+        "postgresql://user:hunter2-and-more@host:0/name",
+        "postgresql://user:hunter2-and-more@host:5432",
+        "postgresql://user:hunter2-and-more@[host/name",
+        "hunter2-and-more",
+    ],
+)
+def test_database_url__unusable__is_refused_unseen(url: str) -> None:
+    (line,) = problems({"DATABASE_URL": url})
+    assert line.startswith("DATABASE_URL: ")
+    assert "postgresql://user:password@host:5432/database" in line
+    assert SECRET not in line
+
+
+@pytest.mark.parametrize("url", ["redis://host/0", "rediss://:p@host:6380/1", "unix:///run/redis"])
+def test_redis_url__of_a_known_kind__is_kept_as_it_is(url: str) -> None:
+    assert read({"REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize("url", ["host:6379", "http://:hunter2-and-more@host", "redis://h:x"])
+def test_redis_url__unusable__is_refused_unseen(url: str) -> None:
+    (line,) = problems({"REDIS_URL": url})
+    assert line.startswith("REDIS_URL: ")
+    assert "redis://user:password@host:6379/0" in line
+    assert SECRET not in line
+
+
+@pytest.mark.parametrize(
+    ("require", "name"),
+    [
+        (Settings.require_database_url, "DATABASE_URL"),
+        (Settings.require_redis_url, "REDIS_URL"),
+    ],
+)
+def test_required_url__unset__is_named(require: object, name: str) -> None:
+    assert callable(require)
+    with pytest.raises(BadSettings, match=f"{name}: must be set"):
+        require(Settings())
+
+
+def test_required_url__set__is_returned() -> None:
+    settings = Settings(database_url="postgresql+psycopg2://h/d", redis_url="redis://h")
+    assert settings.require_database_url() == "postgresql+psycopg2://h/d"
+    assert settings.require_redis_url() == "redis://h"
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("PORT", 1, 65_535),
+        ("GATEWAY_WEB_PROCESSES", 1, 64),
+        ("GATEWAY_WEB_THREADS", 1, 256),
+        ("GATEWAY_WORKERS", 1, 64),
+        ("GATEWAY_MAX_PENDING_PAGES", 1, 10**12),
+        ("GATEWAY_RATE_LIMIT", 1, 1_000_000),
+    ],
+)
+def test_number__at_its_limits__is_accepted_and_beyond_refused(
+    name: str, least: int, most: int
+) -> None:
+    read({name: str(least)})
+    read({name: f" {most} "})
+    for bad in (str(least - 1), str(most + 1), "-1", "1.5", "1_0", "٣", "+5", "0x10", "9" * 5000):
+        (line,) = problems({name: bad})
+        assert line.startswith(f"{name}: a whole number from {least} to {most}; it is '")
+        assert len(line) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "bind", "host"),
+    [
+        ("0.0.0.0", "0.0.0.0", "0.0.0.0"),  # noqa: S104  an example
+        ("localhost", "localhost", "localhost"),
+        ("web-1.example.com", "web-1.example.com", "web-1.example.com"),
+        ("::1", "::1", "[::1]"),
+        ("[::]", "::", "[::]"),
+    ],
+)
+def test_bind__an_address_or_name__is_accepted(text: str, bind: str, host: str) -> None:
+    settings = read({"GATEWAY_BIND": text})
+    assert settings.bind == bind
+    assert settings.bind_host == host
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:80", "http://x", "a b", "-x", "unix:/run/web"])
+def test_bind__anything_else__is_refused(text: str) -> None:
+    (line,) = problems({"GATEWAY_BIND": text})
+    assert line.startswith("GATEWAY_BIND: an IP address or a host name, without a port; it is ")
+
+
+def test_data_dir__below_home__is_expanded() -> None:
+    data_dir = read({"GATEWAY_DATA_DIR": "~/gateway"}).data_dir
+    assert data_dir == Path("~/gateway").expanduser()
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted"),
+    [
+        ("GATEWAY_LOG_LEVEL", "debug, info, warning, error"),
+        ("GATEWAY_LOG_FORMAT", "json, console, auto"),
+    ],
+)
+def test_choice__unknown__lists_the_choices(name: str, accepted: str) -> None:
+    assert problems({name: "loud"}) == [f"{name}: one of {accepted}; it is 'loud'"]
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("GATEWAY_WEBHOOK_USERNAME", "hunter2-and-more:b"),
+        ("GATEWAY_WEBHOOK_PASSWORD", "hunter2-and-more\n"),
+        ("GATEWAY_WEBHOOK_PASSWORD", "hunter2-and-more\udc80"),
+        ("GATEWAY_API_KEY", "hunter2-and-more b"),
+        ("GATEWAY_API_KEY", "hunter2-and-more-é"),
+        ("DATABASE_URL", "postgresql://u:hunter2-and-more@h/d\t"),
+    ],
+)
+def test_secret__unusable__is_refused_unseen(name: str, bad: str) -> None:
+    (line,) = problems({name: bad})
+    assert line.startswith(f"{name}: ")
+    assert SECRET not in line
+
+
+def test_bad_settings__several__are_all_named() -> None:
+    lines = problems(
+        {
+            "PORT": "x",
+            "DATABASE_URL": "x",
+            "REDIS_URL": "x",
+            "GATEWAY_WORKERS": "0",
+            "GATEWAY_API_KEY": "a b",
+            "GATEWAY_LOG_LEVEL": "loud",
+            "GATEWAY_BIND": "127.0.0.1",
+        }
+    )
+    assert sorted(line.partition(":")[0] for line in lines) == [
+        "DATABASE_URL",
+        "GATEWAY_API_KEY",
+        "GATEWAY_LOG_LEVEL",
+        "GATEWAY_WORKERS",
+        "PORT",
+        "REDIS_URL",
+    ]
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_secret_file__holds_the_secret(name: str, tmp_path: Path) -> None:
+    value = {"DATABASE_URL": "postgresql+psycopg2://h/d", "REDIS_URL": "redis://h"}.get(name, "s3")
+    path = tmp_path / "secret"
+    path.write_text(f"{value}\n")
+    assert read({f"{name}_FILE": str(path)}) == read({name: value})
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_secret_file__beside_the_secret__is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text(SECRET)
+    lines = problems({name: SECRET, f"{name}_FILE": str(path)})
+    assert lines == [f"{name}: set either {name} or {name}_FILE, not both"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file or directory"), (b"\n", "is empty"), (b"\xff\xfe", "not UTF-8")],
+)
+def test_secret_file__unusable__is_named_with_its_path(
+    content: bytes | None, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    (line,) = problems({"GATEWAY_API_KEY_FILE": str(path)})
+    assert line.startswith("GATEWAY_API_KEY_FILE: the path of a readable, non-empty text file")
+    assert str(path) in line
+    assert line.endswith(reason)
+
+
+def test_secret_file__with_an_unusable_secret__is_refused_unseen(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text(f"{SECRET}\nsecond line")
+    (line,) = problems({"GATEWAY_WEBHOOK_PASSWORD_FILE": str(path)})
+    assert line.startswith("GATEWAY_WEBHOOK_PASSWORD_FILE: ")
+    assert SECRET not in line
+
+
+def test_repr__of_settings_with_secrets__shows_none() -> None:
+    shown = repr(
+        read(
+            {
+                "DATABASE_URL": f"postgresql://u:{SECRET}@h/d",
+                "REDIS_URL": f"redis://:{SECRET}@h",
+                "GATEWAY_WEBHOOK_USERNAME": SECRET,
+                "GATEWAY_WEBHOOK_PASSWORD": SECRET,
+                "GATEWAY_API_KEY": SECRET,
+            }
+        )
+    )
+    assert SECRET not in shown
+    assert "port=8000" in shown
+
+
+def test_unknown_names__of_ours__are_warned_about_with_the_nearest() -> None:
+    settings = read({"GATEWAY_WORKER": "3", "GATEWAY_ZZZ": "", "WORKERS": "1", "GATEWAYS": "1"})
+    assert settings.warnings == (
+        "unknown setting GATEWAY_WORKER; did you mean GATEWAY_WORKERS?",
+        "unknown setting GATEWAY_ZZZ; it has no effect",
+    )
+
+
+def test_known_names__all_of_them__are_not_warned_about() -> None:
+    assert read(dict.fromkeys(NAMES, "")).warnings == ()
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), texts))
+def test_any_environment__is_read_or_refused_by_name(environ: dict[str, str]) -> None:
+    # Files named by chance must not be looked for in the folder the tests run in.
+    environ = {name: text for name, text in environ.items() if not name.endswith("_FILE")}
+    try:
+        settings = read(environ)
+    except BadSettings as refusal:
+        lines = str(refusal).splitlines()[1:]
+        assert {line.strip().partition(":")[0] for line in lines} <= environ.keys()
+        assert len(lines) <= len(environ)
+    else:
+        assert isinstance(settings.port, int)
+
+
+@given(st.integers(1, 65_535))
+def test_port__any__is_itself(port: int) -> None:
+    assert read({"PORT": str(port)}).port == port
+
+
+@given(texts.filter(lambda text: text.isprintable() and text != ""))
+def test_password__any_printable_text__is_itself(password: str) -> None:
+    assert read({"GATEWAY_WEBHOOK_PASSWORD": password}).webhook_password == password
