@@ -6,7 +6,9 @@
 unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
 
 python := .venv/bin/python
+install_all := bin/install requirements.txt requirements-run.txt requirements-dev.txt
 typed := gateway workers tests deploy/gunicorn.conf.py
+floors := gateway/core:100 gateway/sources:100 gateway/flows:95 gateway/store:95
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile
@@ -21,10 +23,11 @@ test: ## Run the tests and hold the coverage of each package to its floor
 	@$(python) -m coverage run -m pytest
 	@$(python) -m coverage combine --quiet
 	@$(python) -m coverage report
-	@$(call floor,gateway/core,100)
-	@$(call floor,gateway/sources,100)
-	@$(call floor,gateway/flows,95)
-	@$(call floor,gateway/store,95)
+	@failed=0; for floor in $(floors); do \
+		folder=$${floor%:*} percent=$${floor#*:}; \
+		printf 'Coverage of %s, at least %s: ' $$folder $$percent; \
+		$(python) -m coverage report --include="$$folder/*" --format=total --fail-under=$$percent || failed=1; \
+	done; exit $$failed
 
 check: ## Check format, lint, types, who may import whom, and the house rules
 	@$(install_all)
@@ -45,8 +48,3 @@ lock: ## Compile requirements*.in anew, to the newest releases
 clean: ## Remove .venv and what the tools left; the data folder stays
 	rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
 	find gateway workers tests deploy -name __pycache__ -type d -prune -exec rm -rf {} +
-
-install_all = bin/install requirements.txt requirements-run.txt requirements-dev.txt
-
-# $(call floor,folder,percent) prints the coverage of a folder and fails below the percentage.
-floor = printf 'Coverage of $(1), at least $(2): ' && $(python) -m coverage report --include='$(1)/*' --format=total --fail-under=$(2)

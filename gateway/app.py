@@ -10,19 +10,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from gateway import errors
-from gateway.handlers import (
-    cohorts,
-    contract,
-    deliveries,
-    deps,
-    docs,
-    members,
-    mixpanel,
-    openapi,
-    ops,
-    problems,
-    rawpath,
-)
+from gateway.handlers import contract, deps, mixpanel, ops, problems, rawpath
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -30,12 +18,7 @@ if TYPE_CHECKING:
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     mixpanel.blueprint,
-    cohorts.blueprint,
-    members.blueprint,
-    deliveries.blueprint,
     ops.blueprint,
-    openapi.blueprint,
-    docs.blueprint,
 )
 
 _log = structlog.get_logger()

@@ -1,7 +1,5 @@
 """Every setting, read once from the environment into one frozen value; bad ones named at once."""
 
-from __future__ import annotations
-
 import difflib
 import enum
 import ipaddress
@@ -10,7 +8,7 @@ import pathlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from gateway import errors
@@ -105,7 +103,7 @@ class Settings:
         return _required("REDIS_URL", self.redis_url)
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings; an empty text counts as unset, an unknown GATEWAY_… name is a warning.
 
         Raises errors.BadSettings naming every setting that cannot be used and what is accepted.

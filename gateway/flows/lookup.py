@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from gateway import errors
+from gateway.core import freshness
 from gateway.store import changes as change_rows
 from gateway.store import cohorts as cohort_rows
 from gateway.store import memberships, reports
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import datetime
 
     from gateway.store.changes import Change
-    from gateway.store.cohorts import Cohort, Label
+    from gateway.store.cohorts import Cohort
     from gateway.store.engine import Pool
     from gateway.store.memberships import Listed
     from gateway.store.reports import Sync
@@ -38,21 +39,30 @@ class Slice(Generic[T, P]):
 class Joined:
     """A cohort that somebody is in, since when."""
 
-    cohort: Label
+    id: int
+    source: str
+    project_id: str
+    external_id: str
+    name: str
     entered_at: datetime.datetime
 
 
-def cohorts(pool: Pool, which: Filter, *, after: int, limit: int) -> Slice[Cohort, int]:
+def cohorts(
+    pool: Pool, which: Filter, *, after: int, limit: int, now: datetime.datetime
+) -> Slice[Cohort, int]:
     """List cohorts by id."""
+    stale_before = freshness.stale_before(now)
     with pool.read() as conn:
-        found = cohort_rows.listing(conn, which, after=after, limit=limit + 1)
+        found = cohort_rows.listing(
+            conn, which, stale_before=stale_before, after=after, limit=limit + 1
+        )
     return _slice(found, limit, lambda cohort: cohort.id)
 
 
-def cohort(pool: Pool, cohort_id: int) -> Cohort:
+def cohort(pool: Pool, cohort_id: int, *, now: datetime.datetime) -> Cohort:
     """Read a cohort. Raises errors.NotFound."""
     with pool.read() as conn:
-        found = cohort_rows.get(conn, cohort_id)
+        found = cohort_rows.get(conn, cohort_id, stale_before=freshness.stale_before(now))
     if found is None:
         raise errors.NotFound(NO_COHORT)
     return found
@@ -115,7 +125,10 @@ def cohorts_of(
     with pool.read() as conn:
         labels = cohort_rows.labels(conn, source=source, project_id=project_id)
         held = memberships.held(conn, list(labels), member_id)
-    return [Joined(cohort=labels[one.cohort_id], entered_at=one.entered_at) for one in held]
+    return [
+        Joined(**dataclasses.asdict(labels[one.cohort_id]), entered_at=one.entered_at)
+        for one in held
+    ]
 
 
 def check(

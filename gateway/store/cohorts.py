@@ -47,6 +47,7 @@ class Cohort:
     created_at: datetime.datetime
     updated_at: datetime.datetime
     last_synced_at: datetime.datetime | None
+    stale: bool
     refresh: Refresh | None
     last_seq: int
 
@@ -123,15 +124,22 @@ def rename(
     conn.execute(_RENAME, parameters)
 
 
-def get(conn: Connection, cohort_id: int) -> Cohort | None:
+def get(conn: Connection, cohort_id: int, *, stale_before: datetime.datetime) -> Cohort | None:
     """Read a cohort that is not deleted."""
-    found = listing(conn, Filter(id=cohort_id), after=0, limit=1)
+    which = Filter(id=cohort_id)
+    found = listing(conn, which, stale_before=stale_before, after=0, limit=1)
     return found[0] if found else None
 
 
-def listing(conn: Connection, which: Filter, *, after: int, limit: int) -> list[Cohort]:
-    """List cohorts that are not deleted by id, from the first beyond `after`."""
-    parameters = dataclasses.asdict(which) | {"key": None, "after": after, "limit": limit}
+def listing(
+    conn: Connection, which: Filter, *, stale_before: datetime.datetime, after: int, limit: int
+) -> list[Cohort]:
+    """List cohorts that are not deleted by id, from the first beyond `after`.
+
+    One that was last heard of before `stale_before`, or never, is stale.
+    """
+    parameters = dataclasses.asdict(which) | {"key": None, "stale_before": stale_before}
+    parameters |= {"after": after, "limit": limit}
     if which.project_id is not None and which.external_id is not None:
         parameters["key"] = key(which.project_id, which.external_id)
     return [_cohort(row._mapping) for row in conn.execute(_READ, parameters)]  # noqa: SLF001 - public, despite its name
@@ -187,7 +195,8 @@ _RENAME = text("""
 _READ = text("""
     SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name, c.description,
            a.member_count, c.created_at, greatest(c.updated_at, a.updated_at) AS updated_at,
-           i.last_synced_at, a.last_change AS last_seq,
+           i.last_synced_at, coalesce(i.last_synced_at < :stale_before, true) AS stale,
+           a.last_change AS last_seq,
            n.session_id AS refresh_session_id, r.total_pages AS refresh_total,
            (SELECT CAST(sum(upper(p) - lower(p)) AS bigint) FROM unnest(r.pages) p) AS refresh_pages
     FROM cohorts c

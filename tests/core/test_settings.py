@@ -1,7 +1,5 @@
 """Settings: what is accepted, what is refused, and that all of it is said at once."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

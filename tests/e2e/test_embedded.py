@@ -1,7 +1,5 @@
 """The embedded servers: as root or not, side by side, and after every kind of end."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,0 +1,36 @@
+"""Good answers of the query API, as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import orjson
+from flask import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from marshmallow import Schema
+
+JSON: Final = "application/json"
+
+
+def value(schema: type[Schema], shown: object, status: int = 200) -> Response:
+    """Answer a value in a schema's shape."""
+    return Response(orjson.dumps(schema().dump(shown)), status, content_type=JSON)
+
+
+def document(ready: str) -> Response:
+    """Answer a JSON document that is ready."""
+    return Response(ready, content_type=JSON)
+
+
+def documents(name: str, ready: Iterable[str], next_cursor: str | None) -> Response:
+    """Answer a list of JSON documents that are ready, under a name, and the cursor."""
+    head, tail = orjson.dumps(name).decode(), orjson.dumps(next_cursor).decode()
+    return document(f'{{{head}:[{",".join(ready)}],"next_cursor":{tail}}}')
+
+
+def nothing() -> Response:
+    """Answer that it is done."""
+    return Response(status=204)
