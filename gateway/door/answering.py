@@ -1,11 +1,13 @@
 """Runs the application on a whole request and sends its answer; what the threads do."""
 
+import contextlib
 import io
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from gunicorn.http import errors, wsgi
+from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.http import errors, wsgi  # type: ignore[import-untyped]
 
 from gateway.core import framing
 from gateway.door import refusals
@@ -20,63 +22,60 @@ SERVER_NAME: Final = "gateway"
 def answer(
     connection: Connection,
     application: Application,
-    cfg: Any,
+    cfg: Config,
     *,
     stopping: bool,
-    close: bool,  # noqa: ANN401 - gunicorn's
+    close: bool,
 ) -> None:
     """Answer the request of a connection. What the client does not take at once stays in `out`.
 
     `stopping` is told to the application; `close` ends the connection after this answer.
     """
+    body = connection.body
+    connection.unread = body.state is not framing.BodyState.COMPLETE
+    connection.request.body = io.BytesIO(body.content())
+    if close or connection.unread:
+        connection.request.force_close()
     try:
-        _run(connection, application, cfg, stopping=stopping, close=close)
-    except ClientGone:
-        connection.broken = True
+        response, environ = wsgi.create(
+            connection.request, connection, connection.peer, connection.server, cfg
+        )
     except errors.ParseException as error:
         _refuse(connection, refusals.from_parser(error))
-    except (Exception, SystemExit):
-        # Whatever the application raised, its client gets an answer and this thread goes on.
-        logging.getLogger(__name__).exception("request.failed")
-        _refuse(connection, refusals.BUG)
+        return
+    environ["wsgi.multithread"] = True
+    environ["gateway.body"] = str(body.state)
+    environ["gateway.received_at_monotonic"] = connection.started_at
+    environ["gateway.stopping"] = stopping
+    _run(connection, application, environ, response)
 
 
 def _run(
     connection: Connection,
     application: Application,
-    cfg: Any,
-    *,
-    stopping: bool,
-    close: bool,  # noqa: ANN401 - gunicorn's
+    environ: dict[str, Any],
+    response: wsgi.Response,
 ) -> None:
-    request, body = connection.request, connection.body
-    state = framing.BodyState.COMPLETE if body is None else body.state
-    request.body = io.BytesIO(b"" if body is None else body.content())
-    connection.unread = state is not framing.BodyState.COMPLETE
-    if close or connection.unread:
-        request.force_close()
-    response, environ = wsgi.create(request, connection, connection.peer, connection.server, cfg)
     response.version = SERVER_NAME
-    environ["wsgi.multithread"] = True
-    environ["gateway.body"] = str(state)
-    environ["gateway.received_at_monotonic"] = connection.started_at
-    environ["gateway.stopping"] = stopping
-    parts = application(environ, response.start_response)
     try:
-        for part in parts:
-            response.write(part)
-        response.close()
-    finally:
-        if hasattr(parts, "close"):
-            parts.close()
-    connection.closing = response.should_close()
-    if connection.out:
+        parts = application(environ, response.start_response)
+        with contextlib.closing(parts) if hasattr(parts, "close") else contextlib.nullcontext():
+            for part in parts:
+                response.write(part)
+            response.close()
+        connection.closing = response.should_close()
         connection.push()
+    except ClientGone:
+        connection.broken = True
+    except (Exception, SystemExit):
+        # Whatever the application raised, its client gets an answer and this thread goes on.
+        logging.getLogger("gunicorn.error").exception("request.failed")
+        _refuse(connection, refusals.BUG)
 
 
 def _refuse(connection: Connection, refusal: refusals.Refusal) -> None:
-    connection.closing = True
     if connection.sent:  # too late for another answer: end so that this one is seen to be cut
         connection.broken = True
         return
+    connection.closing = True
     connection.out[:] = refusal.to_bytes(connection.request.method)

@@ -6,13 +6,19 @@ import select
 import socket
 from typing import Any, Final
 
-from gunicorn.http import errors
-from gunicorn.http.body import ChunkedReader
-from gunicorn.http.message import Request
-from gunicorn.http.unreader import IterUnreader
+from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.http import errors  # type: ignore[import-untyped]
+from gunicorn.http.body import ChunkedReader  # type: ignore[import-untyped]
+from gunicorn.http.message import Request  # type: ignore[import-untyped]
+from gunicorn.http.unreader import IterUnreader  # type: ignore[import-untyped]
 
 from gateway.core import framing
 from gateway.door import refusals
+
+# Of a peer or of ours: (host, port, …), or the path of a Unix socket.
+Address = tuple[Any, ...] | str
+
+NO_BODY: Final = framing.SizedBody(0, max_bytes=0)  # of a connection without a request
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -44,7 +50,8 @@ class ClientGone(Exception):
 class Limits:
     """How much is read of a request, in bytes, with gunicorn's configuration that says the rest."""
 
-    cfg: Any
+    cfg: Config
+    max_fields: int
     max_line_bytes: int
     max_head_bytes: int
     max_body_bytes: int
@@ -80,7 +87,9 @@ class Connection:
         "watched",
     )
 
-    def __init__(self, sock: socket.socket, peer: Any, server: Any, started_at: float) -> None:  # noqa: ANN401 - addresses differ by family
+    def __init__(
+        self, sock: socket.socket, peer: Address, server: Address, started_at: float
+    ) -> None:
         self.sock = sock
         self.peer = peer
         self.server = server
@@ -91,16 +100,16 @@ class Connection:
         self.buffer = bytearray()
         self.searched = 0  # bytes of the buffer known to hold no end of a head
         self.held_bytes = 0  # received, and not yet answered
-        self.request: Any = None
+        self.request: Request | None = None
         self.expects_continue = False
-        self.body: framing.Body | None = None
+        self.body: framing.Body = NO_BODY
         self.refusal: refusals.Refusal | None = None
         self.out = bytearray()
         self.sent = False  # whether any byte of the current answer has left
         self.eof = False
         self.closing = False
         self.broken = False
-        self.unread = True  # whether the client may still be sending the current request
+        self.unread = True  # whether the client may still be sending the request just answered
         self.discarded_bytes = 0  # read after our last answer
 
     def collect(self, limits: Limits) -> bool:
@@ -108,10 +117,8 @@ class Connection:
 
         Afterwards either `refusal` is set, or `request` and `body` are.
         """
-        if self.body is None and not self._collect_head(limits):
+        if self.request is None and not self._collect_head(limits):
             return self.refusal is not None
-        if self.body is None:  # for the type checker: a whole head has set it
-            return False
         self.body.take(self.buffer)
         if self.body.state is None and self.eof:
             self.body.cut(self.buffer)
@@ -119,10 +126,10 @@ class Connection:
 
     def cut(self, limits: Limits) -> None:
         """Decide the request with what is there: no more will be waited for."""
-        if self.body is not None:
-            self.body.cut(self.buffer)
-        else:
+        if self.request is None:
             self.refusal = _parse_refusal(self, limits) or refusals.UNFINISHED
+        else:
+            self.body.cut(self.buffer)
 
     def ask_for_body(self) -> None:
         """Answer the client's `Expect: 100-continue`, once (RFC 9110 10.1.1). Raises ClientGone."""
@@ -134,10 +141,10 @@ class Connection:
 
     def reset(self) -> None:
         """Forget the request that was answered; what followed it stays in the buffer."""
-        self.request = self.body = self.refusal = None
+        self.request = self.refusal = None
+        self.body = NO_BODY
         self.searched = 0
         self.expects_continue = self.sent = False
-        self.unread = True
 
     def sendall(self, data: bytes) -> None:
         """Add to the answer and send what the client takes. Its head waits for its first content.
@@ -155,8 +162,14 @@ class Connection:
                 raise ClientGone
             self.push()
 
+    def needs_attention(self) -> bool:
+        """Tell whether the main loop has to act after the answer, without waiting for bytes."""
+        return bool(self.closing or self.broken or self.eof or self.out or self.buffer)
+
     def push(self) -> None:
         """Send what the client takes now of what is to go. Raises ClientGone."""
+        if not self.out:
+            return
         try:
             count = self.sock.send(self.out)
         except BlockingIOError:
@@ -200,12 +213,15 @@ class Connection:
             self.cut(limits)
 
 
-def _parse(head: bytes, peer: Any, limits: Limits) -> tuple[Any, framing.Body]:  # noqa: ANN401 - see Connection
+def _parse(head: bytes, peer: Address, limits: Limits) -> tuple[Request, framing.Body]:
     """Let gunicorn read a head, and frame the body as gunicorn decided.
 
     Raises gunicorn's ParseException, or NoMoreData and StopIteration for a head that is no head to
     gunicorn.
     """
+    if head.count(framing.LINE_END) > limits.max_fields + 3:
+        # gunicorn counts only the fields it keeps, in time that grows with the square of all.
+        raise errors.LimitRequestHeaders("limit request headers fields")
     unreader = IterUnreader((head,))
     # Number 2, because only a first request is searched for a PROXY line, which is not our job.
     request = Request(limits.cfg, unreader, peer, 2)

@@ -5,7 +5,7 @@ import json
 from http import HTTPStatus
 from typing import Final
 
-from gunicorn.http import errors
+from gunicorn.http import errors  # type: ignore[import-untyped]
 
 RETRY_AFTER_SECONDS: Final = 30
 
@@ -72,8 +72,7 @@ _FRAMING = (
 _MESSAGES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (
         errors.InvalidRequestLine,
-        "The request line is not valid; send 'METHOD /path HTTP/1.1' with the path "
-        "percent-encoded, every line ending in CRLF.",
+        "The request line is not valid; send 'METHOD /path HTTP/1.1', percent-encoded, with CRLF.",
     ),
     (errors.InvalidRequestMethod, "The method is not valid; send one in capitals, such as POST."),
     (errors.InvalidHTTPVersion, "This HTTP version is not spoken here; send HTTP/1.1."),
@@ -101,8 +100,7 @@ _MESSAGES: Final[tuple[tuple[type[Exception], str], ...]] = (
     ),
     (
         errors.InvalidHeader,
-        "A header is not valid or comes twice; send 'Name: value' lines that end in CRLF, without "
-        "control characters, and Host and Content-Type once.",
+        "A header is not valid, or comes twice; send 'Name: value' with CRLF, and each name once.",
     ),
 )
 

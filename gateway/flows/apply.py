@@ -6,46 +6,27 @@ dies leaves nothing behind and is simply taken again.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
-import itertools
 import time
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from gateway import errors
-from gateway.core import refresh, roster
-from gateway.core.page import Action
-from gateway.core.refresh import State, Step
-from gateway.store import apply_state, blocked, delta, erasures, inbox, sessions, staging, syncs
+from gateway.flows import step as steps
+from gateway.flows.step import MERGED_PAGES, Outcome, Work
+from gateway.store import apply_state, blocked, inbox, staging
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
-    from sqlalchemy import Connection
-
-    from gateway.store.apply_state import ApplyState
     from gateway.store.engine import Pool
-    from gateway.store.inbox import Entry
 
-# Adjacent pages of one session and action are applied by one set of statements.
-MERGED_PAGES: Final = 50
-MERGED_MEMBERS: Final = 50_000
 MAX_ATTEMPTS: Final = 3
 BUDGET_SECONDS: Final = 5.0
 
 _log = structlog.get_logger()
-
-
-class Outcome(enum.Enum):
-    """How a step ended."""
-
-    WORKED = enum.auto()
-    NOTHING_TO_DO = enum.auto()
-    WAITING = enum.auto()
-    BUSY = enum.auto()
 
 
 class Drained(enum.Enum):
@@ -53,21 +34,6 @@ class Drained(enum.Enum):
 
     DONE = enum.auto()
     OUT_OF_TIME = enum.auto()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Work:
-    """One step's transaction: the connection, the cohort, its locked state, and the time."""
-
-    conn: Connection
-    cohort_id: int
-    state: ApplyState
-    now: datetime.datetime
-
-    def touch(self, session: int) -> delta.Touch:
-        return delta.Touch(
-            cohort_id=self.cohort_id, session=session, floor=self.state.floor, at=self.now
-        )
 
 
 class Applier:
@@ -112,8 +78,8 @@ class Applier:
             if state is None:
                 return Outcome.BUSY
             staging.prepare(conn)
-            work = _Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
-            outcome = _next(work, limit)
+            work = Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
+            outcome = steps.take(work, limit)
         if outcome is Outcome.WORKED:
             self._observe(time.monotonic() - began)
         return outcome
@@ -145,219 +111,12 @@ class Applier:
             if retried is None and attempts < MAX_ATTEMPTS:
                 apply_state.note_failure(conn, cohort_id)
                 return
-            work = _Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
-            _block(work, number, attempts, error)
+            work = Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
+            named = _named(error)
+            steps.set_aside(work, number, attempts=attempts, code=named.code, reason=str(named))
+            _log.error("delivery.blocked", cohort_id=cohort_id, delivery=number, code=named.code)
 
 
-def _next(work: _Work, limit: int) -> Outcome:
-    retried = blocked.requested(work.conn, work.cohort_id)
-    if retried is not None:
-        entry = inbox.entry(work.conn, work.cohort_id, retried)
-        if entry is None:  # its page has expired: nothing is left to try
-            blocked.clear(work.conn, work.cohort_id, retried)
-        else:
-            _retry(work, entry)
-        return Outcome.WORKED
-    head = inbox.head(
-        work.conn, work.cohort_id, after=work.state.applied_through, limit=limit
-    )
-    if not head:
-        return Outcome.NOTHING_TO_DO
-    return _apply_run(work, list(_run(head)), limit)
-
-
-def _run(head: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield the adjacent deliveries of one session and action that fit one step."""
-    members = 0
-    for entry in head:
-        members += entry.members
-        same = (entry.session, entry.action) == (head[0].session, head[0].action)
-        if not same or (entry is not head[0] and members > MERGED_MEMBERS):
-            return
-        yield entry
-
-
-def _apply_run(work: _Work, run: list[Entry], limit: int) -> Outcome:
-    first, through = run[0], run[-1].number
-    if first.session < work.state.floor:
-        _finish(work, run, through, delta.Written(entered=0, exited=0))
-        return Outcome.WORKED
-    if first.action is Action.MEMBERS:
-        step, reach = _refresh_step(work, first, limit)
-        if step is Step.WAIT:
-            return Outcome.WAITING
-        if step is Step.COMPLETE:
-            _complete(work, first, reach)
-            return Outcome.WORKED
-    rosters = inbox.rosters(work.conn, work.cohort_id, [entry.number for entry in run])
-    written = _write(work, first, (inbox.unpack(packed) for _, packed in rosters))
-    _finish(work, run, through, written)
-    return Outcome.WORKED
-
-
-def _write(work: _Work, entry: Entry, rosters: Iterator[bytes]) -> delta.Written:
-    """Add or remove the people of some rosters, all of one session and action."""
-    staging.copy(work.conn, rosters)
-    _drop_erased(work, entry.session)
-    change = delta.remove if entry.action is Action.REMOVE_MEMBERS else delta.add
-    return change(work.conn, work.touch(entry.session), last_change=work.state.last_change)
-
-
-def _drop_erased(work: _Work, session_number: int) -> None:
-    session = sessions.get(work.conn, work.cohort_id, session_number)
-    if session.erased_since:
-        erasures.drop_staged(work.conn, work.cohort_id, session.started_order)
-
-
-def _refresh_step(work: _Work, first: Entry, limit: int) -> tuple[Step, int]:
-    """Decide about a refresh at the head, and say up to which delivery it is whole if it is."""
-    conn, cohort_id = work.conn, work.cohort_id
-    reception = syncs.reception(conn, cohort_id, first.session, first.action)
-    reach = first.number
-    if reception.complete and limit > 1:
-        reach = inbox.run_end(conn, cohort_id, first)
-    complete = reception.complete and syncs.is_whole(
-        conn, cohort_id, first.session, through=reach
-    )
-    step = refresh.next_step(
-        complete=complete,
-        all_received=reception.complete,
-        interrupted=inbox.run_from(conn, cohort_id) > first.number,
-        age_seconds=(work.now - reception.last_received_at).total_seconds(),
-    )
-    return step, reach
-
-
-def _complete(work: _Work, first: Entry, through: int) -> None:
-    """Make the cohort exactly who the refresh names, and let it speak for the whole cohort."""
-    conn, cohort_id, session = work.conn, work.cohort_id, first.session
-    written = _replace(work, session, through)
-    entries = inbox.head(
-        conn, cohort_id, after=first.number - 1, limit=through - first.number + 1
-    )
-    _finish(work, entries, through, written, floor=session)
-
-
-def _replace(work: _Work, session: int, through: int) -> delta.Written:
-    conn, cohort_id = work.conn, work.cohort_id
-    aside = blocked.of_sync(conn, cohort_id, session, Action.MEMBERS)
-    newest = inbox.newest_pages(
-        conn, cohort_id, session=session, through=through, excluding=aside
-    )
-    rosters = inbox.rosters(conn, cohort_id, [number for _, number in newest])
-    while batch := list(itertools.islice(rosters, MERGED_PAGES)):
-        staging.copy(conn, (inbox.unpack(packed) for _, packed in batch))
-    _drop_erased(work, session)
-    return delta.replace(conn, work.touch(session), last_change=work.state.last_change)
-
-
-def _finish(
-    work: _Work,
-    run: Sequence[Entry],
-    through: int,
-    written: delta.Written,
-    *,
-    floor: int = 0,
-) -> None:
-    """Write back the counters and the state of the sync that some deliveries belong to."""
-    conn, cohort_id, first = work.conn, work.cohort_id, run[0]
-    progress = syncs.advance(
-        conn,
-        cohort_id,
-        first.session,
-        first.action,
-        pages=sorted({entry.page for entry in run}),
-        total_pages=max(entry.total_pages for entry in run),
-        entered=written.entered,
-        exited=written.exited,
-    )
-    apply_state.advance(
-        conn,
-        cohort_id,
-        through=through,
-        entered=written.entered,
-        exited=written.exited,
-        floor=floor,
-        now=work.now,
-    )
-    if floor:
-        syncs.supersede_older(conn, cohort_id, floor)
-    _settle(work, first, progress, completed=floor > 0)
-
-
-def _settle(work: _Work, entry: Entry, progress: syncs.Progress, *, completed: bool) -> None:
-    """Give a sync the state that follows from what has been applied of it."""
-    conn, cohort_id, action = work.conn, work.cohort_id, entry.action
-    older = entry.session < work.state.floor
-    state = refresh.sync_state(
-        blocked=bool(blocked.of_sync(conn, cohort_id, entry.session, action)),
-        complete=completed if action is Action.MEMBERS else progress.pages >= progress.total_pages,
-        superseded=older,
-    )
-    stays_applied = older and progress.state is State.APPLIED
-    if stays_applied or (state is progress.state and state is not State.APPLIED):
-        return
-    completed_at = work.now if state is State.APPLIED else None
-    syncs.set_state(
-        conn, cohort_id, entry.session, action, state=state, completed_at=completed_at
-    )
-
-
-def _block(work: _Work, number: int, attempts: int, error: Exception) -> None:
-    """Set a delivery aside, so that everything behind it can go on."""
-    entry = inbox.entry(work.conn, work.cohort_id, number)
-    reason = str(error) if isinstance(error, errors.GatewayError) else type(error).__name__
-    code = error.code if isinstance(error, errors.GatewayError) else "broken"
-    blocked.put(
-        work.conn,
-        work.cohort_id,
-        number,
-        attempts=attempts,
-        code=code,
-        reason=reason,
-        now=work.now,
-    )
-    apply_state.advance(
-        work.conn, work.cohort_id, through=number, entered=0, exited=0, floor=0, now=work.now
-    )
-    if entry is not None:
-        syncs.set_state(
-            work.conn,
-            work.cohort_id,
-            entry.session,
-            entry.action,
-            state=State.BLOCKED,
-            completed_at=None,
-        )
-    _log.error("delivery.blocked", cohort_id=work.cohort_id, delivery=number, code=code)
-
-
-def _retry(work: _Work, entry: Entry) -> None:
-    """Apply a blocked delivery late: only to those whom no later page of its session named."""
-    conn, cohort_id = work.conn, work.cohort_id
-    blocked.clear(conn, cohort_id, entry.number)
-    written, floor = delta.Written(entered=0, exited=0), 0
-    if entry.session >= work.state.floor:
-        through = work.state.applied_through
-        whole = entry.action is Action.MEMBERS and syncs.is_whole(
-            conn, cohort_id, entry.session, through=through
-        )
-        if whole:
-            written, floor = _replace(work, entry.session, through), entry.session
-        else:
-            written = _write(work, entry, iter([_not_named_later(work, entry)]))
-    _finish(work, [entry], 0, written, floor=floor)
-
-
-def _not_named_later(work: _Work, entry: Entry) -> bytes:
-    """Return a delivery's roster without the people of later pages of the same session."""
-    conn, cohort_id = work.conn, work.cohort_id
-    later = inbox.later_in_session(
-        conn, cohort_id, entry.session, after=entry.number, through=work.state.applied_through
-    )
-    ((_, packed),) = inbox.rosters(conn, cohort_id, [entry.number])
-    text = inbox.unpack(packed)
-    mine = set(roster.member_ids(text))
-    for _, other in inbox.rosters(conn, cohort_id, later):
-        text = roster.without_any(text, mine.intersection(roster.member_ids(inbox.unpack(other))))
-    return text
+def _named(error: Exception) -> errors.GatewayError:
+    """Name what a page failed with; of a bug only its type is kept, its text may hold data."""
+    return error if isinstance(error, errors.GatewayError) else errors.Broken(type(error).__name__)

@@ -22,8 +22,10 @@ KEY_NAME: Final = "environment"
 
 
 def bootstrap(pool: Pool, settings: Settings, *, now: datetime.datetime) -> list[str]:
-    """Make the source `default` exist and let the environment's credentials and key replace the
-    kept ones. Returns a line for each thing that was done; without credentials nobody can post.
+    """Make the source `default` exist, with the environment's credentials instead of kept ones.
+
+    The environment's API key replaces the one kept of it. Returns a line for each thing that was
+    done; without credentials nobody can post.
     """
     done = []
     with pool.begin() as conn:

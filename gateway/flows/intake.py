@@ -13,7 +13,6 @@ from gateway import errors
 from gateway.core import page as pages
 from gateway.core import roster
 from gateway.core.page import Action
-from gateway.sources import mixpanel
 from gateway.store import cohorts, erasures, inbox, sessions, sources, syncs
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.core.secrets import Verifier
     from gateway.flows.limits import Limits
     from gateway.jobs import Doorbell
+    from gateway.sources import mixpanel
     from gateway.store.engine import Pool
     from gateway.store.sessions import Session
     from gateway.store.sources import Source
@@ -72,7 +72,13 @@ class Intake:
     """The one door in for pages that are posted."""
 
     def __init__(
-        self, *, pool: Pool, verifier: Verifier, limits: Limits, doorbell: Doorbell, max_members: int
+        self,
+        *,
+        pool: Pool,
+        verifier: Verifier,
+        limits: Limits,
+        doorbell: Doorbell,
+        max_members: int,
     ) -> None:
         self._pool = pool
         self._verifier = verifier
@@ -121,8 +127,10 @@ class Intake:
         """Check every credential of that name: two are valid while one replaces the other."""
         if login is None:
             return False
-        hashed = [c.password for c in source.credentials if c.username == login.username]
-        return any([self._verifier.verify(login.password, one) for one in hashed or [None]])
+        named = [one.password for one in source.credentials if one.username == login.username]
+        if not named:
+            return self._verifier.verify(login.password, None)
+        return any(self._verifier.verify(login.password, hashed) for hashed in named)
 
     def _refuse_deleted(self, source: Source, page: Page) -> None:
         with self._pool.read() as conn:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from gateway import errors
 from gateway.core import freshness
@@ -23,16 +23,26 @@ if TYPE_CHECKING:
 
 Filter = cohort_rows.Filter
 
+NO_COHORT: Final = "no such cohort, or it was deleted"
+NEWEST_SYNC: Final = reports.NEWEST
+
 T = TypeVar("T")
-P = TypeVar("P")
+
+Position = tuple[int | str, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Slice(Generic[T, P]):
+class Slice(Generic[T]):
     """A part of a list; the next one begins after `end`, None if this was the last."""
 
     items: Sequence[T]
-    end: P | None
+    end: Position | None
+
+    @classmethod
+    def cut(cls, found: Sequence[T], limit: int, position: Callable[[T], Position]) -> Slice[T]:
+        """Cut a part from what was found with one too many, to see whether there is more."""
+        more = len(found) > limit
+        return cls(items=found[:limit], end=position(found[limit - 1]) if more else None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,16 +57,24 @@ class Joined:
     entered_at: datetime.datetime
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Some changes in order, and the seq after which the next ones come."""
+
+    changes: Sequence[Change]
+    next_after: int
+
+
 def cohorts(
     pool: Pool, which: Filter, *, after: int, limit: int, now: datetime.datetime
-) -> Slice[Cohort, int]:
+) -> Slice[Cohort]:
     """List cohorts by id."""
     stale_before = freshness.stale_before(now)
     with pool.read() as conn:
         found = cohort_rows.listing(
             conn, which, stale_before=stale_before, after=after, limit=limit + 1
         )
-    return _slice(found, limit, lambda cohort: cohort.id)
+    return Slice.cut(found, limit, lambda cohort: (cohort.id,))
 
 
 def cohort(pool: Pool, cohort_id: int, *, now: datetime.datetime) -> Cohort:
@@ -68,14 +86,14 @@ def cohort(pool: Pool, cohort_id: int, *, now: datetime.datetime) -> Cohort:
     return found
 
 
-def members(pool: Pool, cohort_id: int, *, after: str, limit: int) -> Slice[Listed, str]:
+def members(pool: Pool, cohort_id: int, *, after: str, limit: int) -> Slice[Listed]:
     """List the members of a cohort by the bytes of their ids. Raises errors.NotFound."""
     with pool.read() as conn:
         found = memberships.listing(conn, cohort_id, after=after, limit=limit + 1)
         # Afterwards, because a deletion in between must not look like an empty cohort.
         if not cohort_rows.exists(conn, cohort_id):
             raise errors.NotFound(NO_COHORT)
-    return _slice(found, limit, lambda member: member.member_id)
+    return Slice.cut(found, limit, lambda member: (member.member_id,))
 
 
 def member(pool: Pool, cohort_id: int, member_id: str) -> str:
@@ -90,7 +108,7 @@ def member(pool: Pool, cohort_id: int, member_id: str) -> str:
     return found
 
 
-def changes(pool: Pool, cohort_id: int, *, after: int, limit: int) -> Sequence[Change]:
+def changes(pool: Pool, cohort_id: int, *, after: int, limit: int) -> Changes:
     """List changes with a seq above `after`.
 
     Raises errors.NotFound, and errors.Gone if some of them are not kept any more.
@@ -104,18 +122,16 @@ def changes(pool: Pool, cohort_id: int, *, after: int, limit: int) -> Sequence[C
     if after < oldest_seq - 1:
         message = f"changes before seq {oldest_seq} are not kept any more; list the members instead"
         raise errors.Gone(message, oldest_seq=oldest_seq)
-    return found
+    return Changes(changes=found, next_after=found[-1].seq if found else after)
 
 
-def syncs(
-    pool: Pool, cohort_id: int, *, before: tuple[int, str] | None, limit: int
-) -> Slice[Sync, tuple[int, str]]:
+def syncs(pool: Pool, cohort_id: int, *, before: tuple[int, str], limit: int) -> Slice[Sync]:
     """List the syncs of a cohort, newest first. Raises errors.NotFound."""
     with pool.read() as conn:
         found = reports.listing(conn, cohort_id, before=before, limit=limit + 1)
         if not cohort_rows.exists(conn, cohort_id):
             raise errors.NotFound(NO_COHORT)
-    return _slice(found, limit, lambda sync: (sync.session, sync.action))
+    return Slice.cut(found, limit, lambda sync: (sync.session, sync.action))
 
 
 def cohorts_of(
@@ -132,21 +148,13 @@ def cohorts_of(
 
 
 def check(
-    pool: Pool, cohort_ids: Sequence[int], member_ids: Sequence[str]
-) -> dict[int, list[str]]:
+    pool: Pool, cohort_ids: Iterable[int | None], member_ids: Sequence[str]
+) -> dict[int | None, list[str]]:
     """Tell which of these people are in which of these cohorts; an unknown cohort has nobody."""
+    known = [cohort_id for cohort_id in cohort_ids if cohort_id is not None]
     with pool.read() as conn:
-        pairs = memberships.present(conn, cohort_ids, member_ids)
-    inside: dict[int, list[str]] = {cohort_id: [] for cohort_id in cohort_ids}
+        pairs = memberships.present(conn, known, member_ids)
+    inside: dict[int | None, list[str]] = {cohort_id: [] for cohort_id in known}
     for cohort_id, member_id in pairs:
         inside[cohort_id].append(member_id)
     return inside
-
-
-def _slice(found: Sequence[T], limit: int, position: Callable[[T], P]) -> Slice[T, P]:
-    """Cut what was found with one too many to see whether there is more."""
-    more = len(found) > limit
-    return Slice(items=found[:limit], end=position(found[limit - 1]) if more else None)
-
-
-NO_COHORT = "no such cohort, or it was deleted"

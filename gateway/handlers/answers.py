@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from flask import Response
 
+from gateway.handlers.operations import Answer
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from marshmallow import Schema
 
@@ -29,6 +31,18 @@ def documents(name: str, ready: Iterable[str], next_cursor: str | None) -> Respo
     """Answer a list of JSON documents that are ready, under a name, and the cursor."""
     head, tail = orjson.dumps(name).decode(), orjson.dumps(next_cursor).decode()
     return document(f'{{{head}:[{",".join(ready)}],"next_cursor":{tail}}}')
+
+
+def part(
+    schema: type[Schema], name: str, items: Sequence[object], next_cursor: str | None
+) -> Response:
+    """Answer a part of a list, under its name, and where the next part begins."""
+    return value(schema, {name: items, "next_cursor": next_cursor})
+
+
+def of(schema: type[Schema], description: str, *, status: int = 200) -> Answer:
+    """Declare an answer in JSON."""
+    return Answer(status=status, description=description, content={JSON: schema})
 
 
 def nothing() -> Response:

@@ -1,13 +1,13 @@
-"""The query API's cohorts: the cohorts themselves, their changes and their syncs."""
+"""The query API's cohorts: themselves, their changes and their syncs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.core.scopes import Scope
-from gateway.flows import lookup
-from gateway.handlers import answers, cursors, deps, ids, schemas
-from gateway.handlers.operations import Answer, Operation, blueprint as made_of
+from gateway.flows import lookup, manage
+from gateway.handlers import answers, cursors, deps, ids, operations, schemas
+from gateway.handlers.operations import Operation
 
 if TYPE_CHECKING:
     from flask import Response
@@ -15,16 +15,127 @@ if TYPE_CHECKING:
 
 def list_cohorts(query: schemas.CohortsAsked) -> Response:
     """List cohorts."""
-    given, scope = deps.current(), query.filters()
-    after = cursors.COHORTS.read(scope, query.cursor) or (0,)
-    found = lookup.cohorts(
-        given.reading,
-        lookup.Filter(**query.filters()),
-        after=after[0],
-        limit=query.limit,
-        now=given.now(),
+    given = deps.current()
+    which = lookup.Filter(
+        source=query.source,
+        project_id=query.project_id,
+        external_id=query.external_id,
+        name=query.name,
     )
-    cursor = cursors.COHORTS.write(scope, found.end)
-    return answers.value(
-        schemas.CohortsAnswer, {"cohorts": found.items, "next_cursor": cursor}
-    )
+    cursor = cursors.COHORTS.of(query.source, query.project_id, query.external_id, query.name)
+    (after,) = cursor.read(query.cursor, start=(0,))
+    found = lookup.cohorts(given.reading, which, after=after, limit=query.limit, now=given.now())
+    return answers.part(schemas.CohortsAnswer, "cohorts", found.items, cursor.write(found.end))
+
+
+def get_cohort(cohort_id: str) -> Response:
+    """Answer one cohort."""
+    given = deps.current()
+    found = lookup.cohort(given.reading, ids.cohort(cohort_id), now=given.now())
+    return answers.value(schemas.CohortAnswer, found)
+
+
+def list_changes(cohort_id: str, query: schemas.ChangesAsked) -> Response:
+    """List who entered and left, in order."""
+    pool, number = deps.current().reading, ids.cohort(cohort_id)
+    found = lookup.changes(pool, number, after=query.after, limit=query.limit)
+    return answers.value(schemas.ChangesAnswer, found)
+
+
+def list_syncs(cohort_id: str, query: schemas.Paging) -> Response:
+    """List the syncs of a cohort, newest first."""
+    pool, number = deps.current().reading, ids.cohort(cohort_id)
+    cursor = cursors.SYNCS.of(number)
+    before = cursor.read(query.cursor, start=lookup.NEWEST_SYNC)
+    found = lookup.syncs(pool, number, before=before, limit=query.limit)
+    return answers.part(schemas.SyncsAnswer, "syncs", found.items, cursor.write(found.end))
+
+
+def delete_cohort(cohort_id: str) -> Response:
+    """Delete a cohort."""
+    given = deps.current()
+    manage.delete_cohort(given.reading, ids.cohort(cohort_id), now=given.now())
+    return answers.nothing()
+
+
+def restore_cohort(cohort_id: str) -> Response:
+    """Restore a deleted cohort."""
+    given = deps.current()
+    manage.restore_cohort(given.reading, ids.cohort(cohort_id), now=given.now())
+    return answers.nothing()
+
+
+OPERATIONS: Final = (
+    Operation(
+        name="list_cohorts",
+        method="GET",
+        rule="/v1/cohorts",
+        view=list_cohorts,
+        scope=Scope.READ,
+        summary="List cohorts",
+        description="In the order of their creation. Filters are exact and must all match.",
+        query=schemas.CohortsQuery,
+        answer=answers.of(schemas.CohortsAnswer, "A part of the list."),
+    ),
+    Operation(
+        name="get_cohort",
+        method="GET",
+        rule="/v1/cohorts/<raw:cohort_id>",
+        view=get_cohort,
+        scope=Scope.READ,
+        summary="Read a cohort",
+        answer=answers.of(schemas.CohortAnswer, "The cohort."),
+        refusals=(404,),
+    ),
+    Operation(
+        name="list_changes",
+        method="GET",
+        rule="/v1/cohorts/<raw:cohort_id>/changes",
+        view=list_changes,
+        scope=Scope.READ,
+        summary="Follow who enters and leaves a cohort",
+        description="`seq` rises by one with each change. Ask again with `next_after` to go on;"
+        " a `member_id` is null once the person was erased.",
+        query=schemas.ChangesQuery,
+        answer=answers.of(schemas.ChangesAnswer, "Changes after `after`, oldest first."),
+        refusals=(404, 410),
+    ),
+    Operation(
+        name="list_syncs",
+        method="GET",
+        rule="/v1/cohorts/<raw:cohort_id>/syncs",
+        view=list_syncs,
+        scope=Scope.READ,
+        summary="List what was received of a cohort, and what came of it",
+        description="One row for each session and action, newest session first.",
+        query=schemas.PagingQuery,
+        answer=answers.of(schemas.SyncsAnswer, "A part of the list."),
+        refusals=(404,),
+    ),
+    Operation(
+        name="delete_cohort",
+        method="DELETE",
+        rule="/v1/cohorts/<raw:cohort_id>",
+        view=delete_cohort,
+        scope=Scope.ADMIN,
+        summary="Delete a cohort",
+        description="Writes `exited` for every member, drops its pending pages and forgets its"
+        " sessions. Its webhook pages are answered 404 until it is restored.",
+        answer=operations.NOTHING,
+        refusals=(404,),
+    ),
+    Operation(
+        name="restore_cohort",
+        method="POST",
+        rule="/v1/cohorts/<raw:cohort_id>/restore",
+        view=restore_cohort,
+        scope=Scope.ADMIN,
+        summary="Restore a deleted cohort",
+        description="It comes back empty and waits for its next sync; `seq` goes on. Restoring a"
+        " cohort that is not deleted changes nothing.",
+        answer=operations.NOTHING,
+        refusals=(404,),
+    ),
+)
+
+blueprint = operations.blueprint("cohorts", OPERATIONS)

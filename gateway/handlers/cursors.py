@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import hashlib
 import hmac
@@ -22,52 +21,66 @@ _MAX_NUMBER: Final = 2**63 - 1
 
 
 @dataclasses.dataclass(frozen=True)
-class List:
-    """A list to page through: its name, and the types (int, str) of a position in it."""
+class Cursor:
+    """The cursor of one list: its name, what it was asked for with, and a position's types."""
 
     name: str
-    position: tuple[type, ...]
+    scope: tuple[int | str | None, ...]
+    types: tuple[type, ...]
 
-    def write(self, scope: Sequence[object], position: Sequence[int | str] | None) -> str | None:
-        """Write a cursor, or None at the end. `scope` is what the list was asked for with."""
+    def write(self, position: Sequence[int | str] | None) -> str | None:
+        """Write a position as a token; None at the end of the list."""
         if position is None:
             return None
         payload = orjson.dumps(list(position))
-        return base64.urlsafe_b64encode(self._tag(scope, payload) + payload).decode().rstrip("=")
+        return base64.urlsafe_b64encode(self._tag(payload) + payload).decode().rstrip("=")
 
-    def read(self, scope: Sequence[object], token: str | None) -> tuple[Any, ...] | None:
-        """Read a cursor back. Raises errors.Malformed if it is not one of this list."""
+    def read(self, token: str | None, *, start: tuple[int | str, ...]) -> tuple[Any, ...]:
+        """Read a token's position; `start` without one.
+
+        Raises errors.Malformed if it is not a token of this list.
+        """
         if token is None:
-            return None
+            return start
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             payload = raw[_TAG_BYTES:]
-            if hmac.compare_digest(raw[:_TAG_BYTES], self._tag(scope, payload)):
+            if hmac.compare_digest(raw[:_TAG_BYTES], self._tag(payload)):
                 return self._checked(orjson.loads(payload))
-        except (binascii.Error, ValueError) as error:
+        except ValueError as error:
             raise _bad() from error
         raise _bad()
 
     def _checked(self, position: Any) -> tuple[Any, ...]:  # noqa: ANN401 - JSON
-        if [type(part) for part in position] != list(self.position):
+        """Anybody can make a token with a right tag: look at what it says, too."""
+        if not isinstance(position, list) or tuple(map(type, position)) != self.types:
             raise _bad()
         for part in position:
-            if isinstance(part, int) and not 0 <= part <= _MAX_NUMBER:
-                raise _bad()
-            if isinstance(part, str) and not texts.is_storable(part):
+            good = texts.is_storable(part) if isinstance(part, str) else 0 <= part <= _MAX_NUMBER
+            if not good:
                 raise _bad()
         return tuple(position)
 
-    def _tag(self, scope: Sequence[object], payload: bytes) -> bytes:
-        """Tie a token to its list. It guards against mix-ups; a position is no secret."""
-        seed = orjson.dumps([self.name, *scope]) + payload
+    def _tag(self, payload: bytes) -> bytes:
+        """Tie a token to its list. This is against mix-ups; a position is no secret."""
+        seed = orjson.dumps([self.name, *self.scope]) + payload
         return hashlib.sha256(seed).digest()[:_TAG_BYTES]
 
 
-COHORTS: Final = List("cohorts", (int,))
-MEMBERS: Final = List("members", (str,))
-SYNCS: Final = List("syncs", (int, str))
-DELIVERIES: Final = List("deliveries", (int, int))
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    name: str
+    types: tuple[type, ...]
+
+    def of(self, *scope: int | str | None) -> Cursor:
+        """Return the cursor of the list that was asked for with these values."""
+        return Cursor(name=self.name, scope=scope, types=self.types)
+
+
+COHORTS: Final = _Kind("cohorts", (int,))
+MEMBERS: Final = _Kind("members", (str,))
+SYNCS: Final = _Kind("syncs", (int, str))
+DELIVERIES: Final = _Kind("deliveries", (int, int))
 
 
 def _bad() -> errors.Malformed:

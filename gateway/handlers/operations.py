@@ -34,6 +34,9 @@ class Answer:
     content: Mapping[str, type[Schema] | None]
 
 
+NOTHING: Final = Answer(status=204, description="It is done.", content={})
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Operation:
     """A method and path, what it takes, what it answers, and the view that does it.

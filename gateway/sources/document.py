@@ -7,15 +7,22 @@ deep nesting; the standard library's json takes all of these. Each is used where
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
-from typing import Any
+import math
+from typing import TYPE_CHECKING
 
 import orjson
 
 from gateway import errors
 from gateway.core import texts
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MAX_DEPTH = 500
+# What Python itself reads; see "Integer string conversion length limitation" in its documentation.
+MAX_DIGITS = 4300
 
 _BOM = b"\xef\xbb\xbf"
 # Every digit as 0 and everything else as a space: finding 19 of them is then a plain search, ten
@@ -23,62 +30,103 @@ _BOM = b"\xef\xbb\xbf"
 _DIGITS = bytes(ord("0") if chr(byte) in "0123456789" else ord(" ") for byte in range(256))
 _LONG_NUMBER = b"0" * 19
 
+_NOT_BRACKETS = bytes(byte for byte in range(256) if chr(byte) not in "[]{}")
+# A page of members with plain properties is four deep.
+_SHALLOW = 12
 
-def parse(raw: bytes) -> Any:  # noqa: ANN401 - a JSON value is any of Python's plain values
-    """Parse a complete body. Raises errors.Malformed if it is not JSON in UTF-8."""
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """What a body holds, as far as it could be read, and why it cannot be taken, if so."""
+
+    value: object = None
+    problem: errors.Malformed | None = None
+
+
+def parse(raw: bytes) -> Parsed:
+    """Parse a complete body."""
     raw = raw.removeprefix(_BOM)
-    if _LONG_NUMBER not in raw.translate(_DIGITS):
-        try:
-            return orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            return _parse_slowly(raw)  # which decides, and words the error
-    return _parse_slowly(raw)
-
-
-def _parse_slowly(raw: bytes) -> Any:  # noqa: ANN401
+    if _LONG_NUMBER in raw.translate(_DIGITS):
+        return _parse_slowly(raw)
     try:
-        return json.loads(raw.decode("utf-8"))
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return _parse_slowly(raw)  # which decides, and words the error
+    return _checked(raw, value)
+
+
+def _parse_slowly(raw: bytes) -> Parsed:
+    long_numbers: list[str] = []
+
+    def whole(digits: str) -> int:
+        if len(digits.lstrip("-")) <= MAX_DIGITS:
+            return int(digits)
+        long_numbers.append(digits)
+        return 0
+
+    try:
+        value = json.loads(raw.decode("utf-8"), parse_int=whole)
     except UnicodeDecodeError as error:
-        message = f"the body is not UTF-8 (byte {error.start}); send JSON encoded as UTF-8"
-        raise errors.Malformed(message) from error
+        return _refused(f"the body is not UTF-8 (byte {error.start}); send JSON encoded as UTF-8")
     except json.JSONDecodeError as error:
-        message = f"the body is not JSON ({error.msg} at character {error.pos}); send a JSON object"
-        raise errors.Malformed(message) from error
-    except RecursionError as error:
-        raise errors.Malformed(_TOO_DEEP) from error
-    except ValueError as error:  # https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
-        message = "the body has an integer of more than 4,300 digits; send long ids as text"
-        raise errors.Malformed(message) from error
+        where = f"{error.msg} at character {error.pos}"
+        return _refused(f"the body is not JSON ({where}); send a JSON object")
+    except RecursionError:
+        return _refused(_TOO_DEEP)
+    if long_numbers:
+        message = f"the body has an integer of more than {MAX_DIGITS} digits; send long ids as text"
+        return _refused(message, value)
+    return _checked(raw, value)
 
 
-def canonical(value: Any) -> bytes:  # noqa: ANN401
-    """Write a JSON value so that equal values give equal bytes: keys sorted, no spacing.
-
-    Raises errors.Malformed if it is nested deeper than `MAX_DEPTH`.
-    """
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # beyond 64 bits, a lone surrogate, or deeper than orjson writes
-        refuse_depth(value)
-        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+def _refused(message: str, value: object = None) -> Parsed:
+    return Parsed(value=value, problem=errors.Malformed(message))
 
 
-def refuse_depth(value: Any) -> None:  # noqa: ANN401
-    """Raise errors.Malformed if a value is nested deeper than `MAX_DEPTH` levels."""
+def _checked(raw: bytes, value: object) -> Parsed:
+    """Hold a value to the depth limit; only a body that looks deep is walked through."""
+    if _looks_deep(raw) and _depth_exceeds(value, MAX_DEPTH):
+        return _refused(_TOO_DEEP, value)
+    return Parsed(value=value)
+
+
+def _looks_deep(raw: bytes) -> bool:
+    """Tell whether brackets may be nested deeper than a few levels; those in texts count too."""
+    brackets = raw.translate(None, delete=_NOT_BRACKETS)
+    for _ in range(_SHALLOW):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    return bool(brackets)
+
+
+def _depth_exceeds(value: object, limit: int) -> bool:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(limit):
         level = [inner for outer in level for inner in _children(outer)]
         if not level:
-            return
-    raise errors.Malformed(_TOO_DEEP)
+            return False
+    return True
 
 
-def _children(value: Any) -> list[Any]:  # noqa: ANN401
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+def _children(value: object) -> list[object]:
+    inner: Iterable[object] = ()
+    if isinstance(value, dict):
+        inner = value.values()
+    elif isinstance(value, list):
+        inner = value
     return [one for one in inner if isinstance(one, dict | list)]
 
 
-def storable_json(value: dict[str, Any], *, clean: bool) -> str:
+def canonical(value: object) -> bytes:
+    """Write a JSON value so that equal values give equal bytes: keys sorted, no spacing."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # beyond 64 bits, a lone surrogate, or deeper than orjson writes
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def storable_json(value: dict[str, object], *, clean: bool) -> str:
     """Write an object as JSON that jsonb takes: no NUL, no lone surrogate, no NaN, no infinity.
 
     `clean` promises that no text in it has a backslash or a control character.
@@ -90,17 +138,16 @@ def storable_json(value: dict[str, Any], *, clean: bool) -> str:
     return json.dumps(_storable(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _storable(value: Any) -> Any:  # noqa: ANN401
+def _storable(value: object) -> object:
     if isinstance(value, str):
         return texts.storable(value)
     if isinstance(value, dict):
         return {texts.storable(name): _storable(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_storable(inner) for inner in value]
-    if isinstance(value, float) and (value != value or value in (_INFINITY, -_INFINITY)):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
 
-_INFINITY = float("inf")
 _TOO_DEEP = f"the body is nested deeper than {MAX_DEPTH} levels; flatten it"

@@ -7,7 +7,7 @@ it is interface 1.2. A 400 stops a customer's sync until a person acts, so it is
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
@@ -23,7 +23,7 @@ MAX_MESSAGE_CHARACTERS = 500
 MAX_PAGE = 2**62
 
 
-_SAY_WHAT_TO_DO = {
+_SAY_WHAT_TO_DO: dict[str, str | list[Any] | dict[Any, Any]] = {
     "required": "missing; send it as Mixpanel's webhook format documents",
     "null": "null; send a value as Mixpanel's webhook format documents",
 }
@@ -32,9 +32,9 @@ _SAY_WHAT_TO_DO = {
 class OpaqueId(fields.Field[str]):
     """An id: text as it is, an integer as its decimal text."""
 
-    default_error_messages = _SAY_WHAT_TO_DO  # noqa: RUF012 - marshmallow's own interface
+    default_error_messages = _SAY_WHAT_TO_DO
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:  # noqa: ANN401
+    def _deserialize(self, value: object, *_: object, **__: object) -> str:
         if type(value) is int:
             value = str(value)
         if type(value) is not str:
@@ -49,8 +49,8 @@ class OpaqueId(fields.Field[str]):
 class ExternalId(OpaqueId):
     """A cohort's id: 1 to 255 bytes."""
 
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401
-        text = super()._deserialize(value, *args, **kwargs)
+    def _deserialize(self, value: object, *_: object, **__: object) -> str:
+        text = super()._deserialize(value)
         if not 1 <= len(text.encode()) <= MAX_EXTERNAL_ID_BYTES:
             message = f"send 1 to {MAX_EXTERNAL_ID_BYTES} bytes of UTF-8"
             raise ValidationError(message)
@@ -60,11 +60,13 @@ class ExternalId(OpaqueId):
 class PageNumber(fields.Field[int]):
     """An integer, an integral float, or ASCII digits."""
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:  # noqa: ANN401
+    def _deserialize(self, value: object, *_: object, **__: object) -> int:
         if type(value) is float and value.is_integer():
             value = int(value)
         if type(value) is str and value.isascii() and value.isdigit():
-            value = int(value[-_PAGE_DIGITS:]) if value[:-_PAGE_DIGITS].strip("0") == "" else MAX_PAGE
+            value = (
+                int(value[-_PAGE_DIGITS:]) if value[:-_PAGE_DIGITS].strip("0") == "" else MAX_PAGE
+            )
         if type(value) is not int:
             message = "send a whole number"
             raise ValidationError(message)
@@ -77,16 +79,16 @@ _PAGE_DIGITS = 19
 class Text(fields.Field[str | None]):
     """A text to show: cut if absurdly long; anything but a text counts as missing."""
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str | None:  # noqa: ANN401
+    def _deserialize(self, value: object, *_: object, **__: object) -> str | None:
         return texts.cut(value, MAX_TEXT_CHARACTERS) if type(value) is str else None
 
 
 class MemberList(fields.Field[list[Any]]):
     """The members as they are; they are checked by plain code, far quicker than by a schema."""
 
-    default_error_messages = _SAY_WHAT_TO_DO  # noqa: RUF012
+    default_error_messages = _SAY_WHAT_TO_DO
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[Any]:  # noqa: ANN401
+    def _deserialize(self, value: object, *_: object, **__: object) -> list[Any]:
         if type(value) is not list:
             message = "send a list of objects"
             raise ValidationError(message)
@@ -133,13 +135,7 @@ class Envelope(Strict):
 _ENVELOPE = Envelope()
 
 
-def page(
-    value: Any,  # noqa: ANN401
-    *,
-    raw: bytes,
-    identity_property: str | None,
-    max_members: int,
-) -> Page:
+def page(value: object, *, raw: bytes, identity_property: str | None, max_members: int) -> Page:
     """Turn a parsed body into a page. Raises errors.Malformed naming the field and the fix.
 
     `raw` is the body that `value` was parsed from; `identity_property` names the member's property
@@ -148,8 +144,7 @@ def page(
     envelope = _load(value)
     action = _action(envelope["action"])
     parameters = envelope["parameters"]
-    members: list[Any] = parameters["members"]
-    _refuse_deep_rest(value)
+    members: list[object] = parameters["members"]
     if len(members) > max_members:
         message = f"parameters.members: {len(members)} members; send at most {max_members} a page"
         raise errors.Malformed(message)
@@ -158,15 +153,10 @@ def page(
     if action is Action.MEMBERS and total > 1 and session_id is None:
         message = "parameters.mixpanel_session_id: missing; `members` of several pages needs it"
         raise errors.Malformed(message)
-    digest = hashlib.sha256(document.canonical(members)).digest()
     identity = (identity_property,) if identity_property else profile.IDENTITY
     lines, skipped = profile.write_roster(members, identity=identity, clean=b"\\" not in raw)
     if members and not lines:
-        message = (
-            f"parameters.members: not one member has a usable id in {' or '.join(identity)};"
-            " choose the identity property of this source, or export that property"
-        )
-        raise errors.Malformed(message)
+        raise _nobody(identity)
     return Page(
         project_id=parameters["mixpanel_project_id"],
         external_id=parameters["mixpanel_cohort_id"],
@@ -176,7 +166,7 @@ def page(
         action=action,
         number=number,
         total=total,
-        digest=digest,
+        digest=hashlib.sha256(document.canonical(members)).digest(),
         roster="".join(f"{line}\n" for line in lines.values()).encode(),
         received=len(members),
         usable=len(lines),
@@ -184,14 +174,22 @@ def page(
     )
 
 
-def _load(value: Any) -> dict[str, Any]:  # noqa: ANN401
+def _nobody(identity: tuple[str, ...]) -> errors.Malformed:
+    return errors.Malformed(
+        f"parameters.members: not one member has a usable id in {' or '.join(identity)};"
+        " choose the identity property of this source, or export that property"
+    )
+
+
+def _load(value: object) -> dict[str, Any]:
     try:
-        return _ENVELOPE.load(value)  # type: ignore[no-any-return]
+        envelope: dict[str, Any] = _ENVELOPE.load(cast("dict[str, Any]", value))
     except ValidationError as error:
-        raise errors.Malformed(_explain(error.normalized_messages())) from error
+        raise errors.Malformed(_explain(error.messages)) from error
+    return envelope
 
 
-def _explain(messages: Any) -> str:  # noqa: ANN401
+def _explain(messages: object) -> str:
     """Word the first complaint: the path of its field, and what to send instead."""
     path: list[str] = []
     while isinstance(messages, dict):
@@ -202,18 +200,11 @@ def _explain(messages: Any) -> str:  # noqa: ANN401
     return f"{'.'.join(path) or 'the body'}: {text}"[:MAX_MESSAGE_CHARACTERS]
 
 
-def _action(value: Any) -> Action:  # noqa: ANN401
-    try:
-        return Action(value)
-    except ValueError as error:
+def _action(value: object) -> Action:
+    if not isinstance(value, str) or value not in set(Action):
         message = f"action: unknown; send one of {', '.join(Action)}"
-        raise errors.Malformed(message) from error
-
-
-def _refuse_deep_rest(value: dict[str, Any]) -> None:
-    """Hold everything but the members, whose digest looks for itself, to the depth limit."""
-    parameters = {k: v for k, v in value["parameters"].items() if k != "members"}
-    document.canonical({**value, "parameters": parameters})
+        raise errors.Malformed(message)
+    return Action(value)
 
 
 def _paging(action: Action, info: dict[str, Any] | None, *, empty: bool) -> tuple[int, int]:
@@ -243,25 +234,21 @@ class Body:
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
-        self._value: Any = None
-        self._problem: errors.Malformed | None = None
-        try:
-            self._value = document.parse(raw)
-        except errors.Malformed as error:
-            self._problem = error
+        self._parsed = document.parse(raw)
 
     @property
     def action(self) -> str | None:
         """The action to echo in an answer: the one sent, if it is text."""
-        action = self._value.get("action") if isinstance(self._value, dict) else None
+        value = self._parsed.value
+        action = value.get("action") if isinstance(value, dict) else None
         return action if isinstance(action, str) else None
 
     def page(self, *, identity_property: str | None, max_members: int) -> Page:
         """Turn the body into a page. Raises errors.Malformed naming the field and the fix."""
-        if self._problem is not None:
-            raise self._problem
+        if self._parsed.problem is not None:
+            raise self._parsed.problem
         return page(
-            self._value,
+            self._parsed.value,
             raw=self._raw,
             identity_property=identity_property,
             max_members=max_members,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gateway.core import roster, texts
 from gateway.core.page import Skip
 from gateway.sources import document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 # Which of several spellings fills a field: the first listed one that is a text (interface 1.2).
 IDENTITY = ("mixpanel_distinct_id", "$distinct_id", "distinct_id")
@@ -19,8 +23,30 @@ _FIELDS = (EMAIL, FIRST_NAME, LAST_NAME, PHONE)
 _KNOWN = frozenset(name for names in (IDENTITY, *_FIELDS) for name in names)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Shape:
+    """Where the fields of members with the same keys are; a page has few shapes, often one."""
+
+    identity: tuple[str, ...]
+    distinct_id: tuple[str, ...]
+    fields: tuple[tuple[str, ...], ...]
+    rest: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], identity: tuple[str, ...]) -> _Shape:
+        def present(spellings: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(name for name in spellings if name in names)
+
+        return cls(
+            identity=present(identity),
+            distinct_id=present(IDENTITY),
+            fields=tuple(present(spellings) for spellings in _FIELDS),
+            rest=tuple(name for name in names if name not in _KNOWN),
+        )
+
+
 def write_roster(
-    members: list[Any], *, identity: tuple[str, ...], clean: bool
+    members: Sequence[object], *, identity: tuple[str, ...], clean: bool
 ) -> tuple[dict[str, str], Counter[str]]:
     """Normalise a page's members.
 
@@ -30,45 +56,40 @@ def write_roster(
     """
     lines: dict[str, str] = {}
     skipped: Counter[str] = Counter()
-    field = _clean_field if clean else _field
+    shapes: dict[tuple[str, ...], _Shape] = {}
+    escape = _as_it_is if clean else _escape
     for member in members:
-        member_id = _member_id(member, identity)
+        if not isinstance(member, dict):
+            skipped[Skip.NOT_AN_OBJECT.value] += 1
+            continue
+        names = tuple(member)
+        shape = shapes.get(names)
+        if shape is None:
+            shape = shapes[names] = _Shape.of(names, identity)
+        member_id = _member_id(member, shape)
         if isinstance(member_id, Skip):
             skipped[member_id.value] += 1
             continue
-        distinct_id = _distinct_id(member)
-        parts = [field(member_id), field(distinct_id)]
-        parts += [field(_first_text(member, names)) for names in _FIELDS]
-        rest = {name: member[name] for name in member if name not in _KNOWN}
-        parts.append(_properties(rest, clean=clean))
-        lines[member_id] = "\t".join(parts)
+        lines[member_id] = _line(member, member_id, shape, escape, clean=clean)
     return lines, skipped
 
 
-def _member_id(member: Any, identity: tuple[str, ...]) -> str | Skip:  # noqa: ANN401
+def _member_id(member: dict[str, object], shape: _Shape) -> str | Skip:
     """Read the first usable identity, or say what is wrong with the first one sent."""
-    if type(member) is not dict:
-        return Skip.NOT_AN_OBJECT
     problem: Skip | None = None
-    for name in identity:
-        value = member.get(name)
+    for name in shape.identity:
+        value = member[name]
         if value is None:
             continue
-        found = _usable(value)
-        if not isinstance(found, Skip):
-            return found
-        problem = problem or found
+        text = _id_text(value)
+        why = Skip.WRONG_TYPE if text is None else texts.why_unusable(text)
+        if text is not None and why is None:
+            return text
+        problem = problem or why
     return problem or Skip.MISSING_ID
 
 
-def _usable(value: Any) -> str | Skip:  # noqa: ANN401
-    text = _id_text(value)
-    if text is None:
-        return Skip.WRONG_TYPE
-    return texts.why_unusable(text) or text
-
-
-def _id_text(value: Any) -> str | None:  # noqa: ANN401
+def _id_text(value: object) -> str | None:
     if type(value) is str:
         return value
     if type(value) is int:  # not bool, which is an int to isinstance
@@ -76,32 +97,42 @@ def _id_text(value: Any) -> str | None:  # noqa: ANN401
     return None
 
 
-def _distinct_id(member: dict[str, Any]) -> str | None:
-    for name in IDENTITY:
-        text = _id_text(member.get(name))
+def _line(
+    member: dict[str, object],
+    member_id: str,
+    shape: _Shape,
+    escape: Callable[[str], str],
+    *,
+    clean: bool,
+) -> str:
+    parts = [escape(member_id), roster.NULL]
+    for name in shape.distinct_id:
+        text = _id_text(member[name])
         if text is not None:
-            return text
-    return None
+            parts[1] = escape(text)
+            break
+    for spellings in shape.fields:
+        for name in spellings:
+            value = member[name]
+            if type(value) is str:
+                parts.append(escape(value))
+                break
+        else:
+            parts.append(roster.NULL)
+    parts.append(_properties(member, shape, clean=clean))
+    return "\t".join(parts)
 
 
-def _first_text(member: dict[str, Any], names: tuple[str, ...]) -> str | None:
-    for name in names:
-        value = member.get(name)
-        if type(value) is str:
-            return value
-    return None
+def _as_it_is(value: str) -> str:
+    return value
 
 
-def _clean_field(value: str | None) -> str:
-    return roster.NULL if value is None else value
+def _escape(value: str) -> str:
+    return roster.escape(texts.storable(value))
 
 
-def _field(value: str | None) -> str:
-    return roster.NULL if value is None else roster.escape(texts.storable(value))
-
-
-def _properties(rest: dict[str, Any], *, clean: bool) -> str:
-    if not rest:
+def _properties(member: dict[str, object], shape: _Shape, *, clean: bool) -> str:
+    if not shape.rest:
         return "{}"
-    written = document.storable_json(rest, clean=clean)
+    written = document.storable_json({name: member[name] for name in shape.rest}, clean=clean)
     return written if clean else roster.escape(written)

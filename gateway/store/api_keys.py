@@ -57,16 +57,14 @@ def revoke(conn: Connection, key_id: int, *, now: datetime.datetime) -> bool:
     return conn.execute(_REVOKE, {"id": key_id, "now": now}).rowcount == 1
 
 
-def revoke_others(
-    conn: Connection, *, name: str, key_hash: bytes, now: datetime.datetime
-) -> int:
+def revoke_others(conn: Connection, *, name: str, key_hash: bytes, now: datetime.datetime) -> int:
     """End every key of a name except one; returns how many."""
     parameters = {"name": name, "hash": key_hash, "now": now}
     return conn.execute(_REVOKE_OTHERS, parameters).rowcount
 
 
 def _api_key(row: object) -> ApiKey:
-    fields = dict(row._mapping)  # type: ignore[attr-defined]  # noqa: SLF001 - public
+    fields = dict(row._mapping)  # type: ignore[attr-defined]
     return ApiKey(**{**fields, "hash": bytes(fields["hash"]), "scopes": tuple(fields["scopes"])})
 
 

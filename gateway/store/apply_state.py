@@ -34,7 +34,7 @@ def claim(conn: Connection, cohort_id: int) -> ApplyState | None:
     It is a statement of its own: whatever is read after it is as new as the lock.
     """
     row = conn.execute(_CLAIM, {"cohort_id": cohort_id}).one_or_none()
-    return None if row is None else ApplyState(**row._mapping)  # noqa: SLF001 - public, despite its name
+    return None if row is None else ApplyState(**row._mapping)
 
 
 def advance(

@@ -64,18 +64,18 @@ def listing(
     """List the backlog by cohort and number, from the first beyond `after`."""
     cohort_id, number = after
     parameters = {"state": state, "cohort_id": cohort_id, "number": number, "limit": limit}
-    return [_delivery(row._mapping) for row in conn.execute(_LIST, parameters)]  # noqa: SLF001 - public
+    return [_delivery(row._mapping) for row in conn.execute(_LIST, parameters)]
 
 
 def get(conn: Connection, cohort_id: int, number: int) -> Delivery | None:
     """Read one delivery of the backlog."""
     found = listing(conn, state=None, after=(cohort_id, number - 1), limit=1)
-    return found[0] if found and (found[0].cohort_id, found[0].number) == (cohort_id, number) else None
+    return (
+        found[0] if found and (found[0].cohort_id, found[0].number) == (cohort_id, number) else None
+    )
 
 
-def request_retry(
-    conn: Connection, cohort_id: int, number: int, *, now: datetime.datetime
-) -> bool:
+def request_retry(conn: Connection, cohort_id: int, number: int, *, now: datetime.datetime) -> bool:
     """Put a blocked delivery back into the queue; False if it is not blocked (any more)."""
     parameters = {"cohort_id": cohort_id, "number": number, "now": now}
     return conn.execute(_REQUEST_RETRY, parameters).rowcount == 1

@@ -40,7 +40,8 @@ def put(
 
 def requested(conn: Connection, cohort_id: int) -> int | None:
     """Return the oldest delivery that an operator wants tried again."""
-    return conn.execute(_REQUESTED, {"cohort_id": cohort_id}).scalar_one()
+    number: int | None = conn.execute(_REQUESTED, {"cohort_id": cohort_id}).scalar_one()
+    return number
 
 
 def clear(conn: Connection, cohort_id: int, number: int) -> None:

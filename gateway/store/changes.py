@@ -27,7 +27,7 @@ class Change:
 def listing(conn: Connection, cohort_id: int, *, after: int, limit: int) -> list[Change]:
     """List changes by seq, from the first kept beyond `after`."""
     parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
-    return [Change(**row._mapping) for row in conn.execute(_LIST, parameters)]  # noqa: SLF001 - public
+    return [Change(**row._mapping) for row in conn.execute(_LIST, parameters)]
 
 
 def oldest(conn: Connection, cohort_id: int) -> int:

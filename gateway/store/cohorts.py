@@ -142,7 +142,7 @@ def listing(
     parameters |= {"after": after, "limit": limit}
     if which.project_id is not None and which.external_id is not None:
         parameters["key"] = key(which.project_id, which.external_id)
-    return [_cohort(row._mapping) for row in conn.execute(_READ, parameters)]  # noqa: SLF001 - public, despite its name
+    return [_cohort(row._mapping) for row in conn.execute(_READ, parameters)]
 
 
 def exists(conn: Connection, cohort_id: int) -> bool:
@@ -150,12 +150,10 @@ def exists(conn: Connection, cohort_id: int) -> bool:
     return conn.execute(_EXISTS, {"id": cohort_id}).one_or_none() is not None
 
 
-def labels(
-    conn: Connection, *, source: str | None, project_id: str | None
-) -> dict[int, Label]:
+def labels(conn: Connection, *, source: str | None, project_id: str | None) -> dict[int, Label]:
     """Name the cohorts of a source and project that are not deleted, by id, in its order."""
     parameters = {"source": source, "project_id": project_id}
-    return {row.id: Label(**row._mapping) for row in conn.execute(_LABELS, parameters)}  # noqa: SLF001
+    return {row.id: Label(**row._mapping) for row in conn.execute(_LABELS, parameters)}
 
 
 def _cohort(fields: RowMapping) -> Cohort:

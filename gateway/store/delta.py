@@ -107,9 +107,7 @@ def _rewrite(conn: Connection, touch: Touch, counts: dict[str, int]) -> None:
         conn.execute(_REWRITE, {"session": touch.session, "at": touch.at})
 
 
-def _record(
-    conn: Connection, touch: Touch, counts: dict[str, int], *, last_change: int
-) -> Written:
+def _record(conn: Connection, touch: Touch, counts: dict[str, int], *, last_change: int) -> Written:
     """Write the transitions, those who left before those who came."""
     exited = sum(counts.get(kind, 0) for kind in LEAVING)
     entered = sum(counts.get(kind, 0) for kind in ENTERING)
@@ -118,7 +116,7 @@ def _record(
     return Written(entered=entered, exited=exited)
 
 
-def _write_changes(  # noqa: PLR0913 - the columns of a change
+def _write_changes(
     conn: Connection, touch: Touch, change: str, kinds: Sequence[str], count: int, *, base: int
 ) -> None:
     if not count:

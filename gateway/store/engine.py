@@ -7,6 +7,7 @@ import select
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
+import psycopg2.extensions
 import sqlalchemy
 from sqlalchemy import event, exc
 
@@ -61,16 +62,21 @@ class Pool:
 
         Raises errors.Unavailable (try again), errors.Poison (this data never) or errors.Broken.
         """
-        with translated(), self._engine.connect() as conn:
-            with watchdog.guarding(conn, limit_seconds or self._limit_seconds), conn.begin():
-                yield conn
+        limit = limit_seconds or self._limit_seconds
+        with (
+            translated(),
+            self._engine.connect() as conn,
+            watchdog.guarding(conn, limit),
+            conn.begin(),
+        ):
+            yield conn
 
     @contextlib.contextmanager
     def read(self, limit_seconds: float | None = None) -> Iterator[Connection]:
         """Lend a connection in autocommit: BEGIN and ROLLBACK would double a look-up's cost."""
-        with translated(), self._reading.connect() as conn:
-            with watchdog.guarding(conn, limit_seconds or self._limit_seconds):
-                yield conn
+        limit = limit_seconds or self._limit_seconds
+        with translated(), self._reading.connect() as conn, watchdog.guarding(conn, limit):
+            yield conn
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -96,7 +102,9 @@ def _connect_args(name: str, limit_seconds: float) -> dict[str, Any]:
     }
 
 
-def _refuse_closed_connection(dbapi_connection: Any, _record: object, _proxy: object) -> None:
+def _refuse_closed_connection(
+    dbapi_connection: psycopg2.extensions.connection, _record: object, _proxy: object
+) -> None:
     """Let the pool replace a connection that the server has closed, without a round trip.
 
     An idle connection has nothing to read; if it has, it is the server's goodbye.

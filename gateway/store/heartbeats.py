@@ -35,7 +35,7 @@ def leave(conn: Connection, name: str) -> None:
 def alive(conn: Connection, kind: str) -> int:
     """Count the processes of a kind that have beaten lately."""
     parameters = {"kind": kind, "seconds": ALIVE_SECONDS}
-    return conn.execute(_ALIVE, parameters).scalar_one()
+    return int(conn.execute(_ALIVE, parameters).scalar_one())
 
 
 _BEAT = text("""

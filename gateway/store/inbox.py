@@ -57,7 +57,7 @@ def pack(roster: bytes) -> bytes:
     compressor = getattr(_COMPRESSORS, "compressor", None)
     if compressor is None:
         compressor = _COMPRESSORS.compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
-    return compressor.compress(roster)  # type: ignore[no-any-return]
+    return compressor.compress(roster)
 
 
 def unpack(packed: bytes) -> bytes:
@@ -71,13 +71,13 @@ def unpack(packed: bytes) -> bytes:
 
 def run_from(conn: Connection, cohort_id: int) -> int:
     """Return the first delivery of the newest unbroken run of one session and action."""
-    return conn.execute(_RUN_FROM, {"cohort_id": cohort_id}).scalar_one()
+    return int(conn.execute(_RUN_FROM, {"cohort_id": cohort_id}).scalar_one())
 
 
 def lock(conn: Connection, cohort_id: int) -> IntakeState | None:
     """Lock and read a cohort's counters; None if the cohort is closed to new pages."""
     row = conn.execute(_LOCK, {"cohort_id": cohort_id}).one_or_none()
-    return None if row is None else IntakeState(**row._mapping)  # noqa: SLF001 - public, despite its name
+    return None if row is None else IntakeState(**row._mapping)
 
 
 def put(
@@ -142,7 +142,7 @@ def count_skipped(conn: Connection, cohort_id: int, reason: str, members: int) -
 
 def pending_pages(conn: Connection) -> int:
     """Count the pages that wait, over all cohorts, from two small tables."""
-    return conn.execute(_PENDING).scalar_one()
+    return int(conn.execute(_PENDING).scalar_one())
 
 
 def waiting_cohorts(conn: Connection) -> list[int]:
@@ -158,7 +158,7 @@ def is_waiting(conn: Connection, cohort_id: int) -> bool:
 def head(conn: Connection, cohort_id: int, *, after: int, limit: int) -> list[Entry]:
     """Read the next deliveries of a cohort in the order of receipt."""
     parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
-    return [_entry(row._mapping) for row in conn.execute(_HEAD, parameters)]  # noqa: SLF001
+    return [_entry(row._mapping) for row in conn.execute(_HEAD, parameters)]
 
 
 def entry(conn: Connection, cohort_id: int, number: int) -> Entry | None:
@@ -175,7 +175,7 @@ def run_end(conn: Connection, cohort_id: int, first: Entry) -> int:
         "session": first.session,
         "action": first.action,
     }
-    return conn.execute(_RUN_END, parameters).scalar_one()
+    return int(conn.execute(_RUN_END, parameters).scalar_one())
 
 
 def newest_pages(

@@ -37,7 +37,7 @@ class Held:
 def listing(conn: Connection, cohort_id: int, *, after: str, limit: int) -> list[Listed]:
     """List members by the bytes of their ids, from the first beyond `after`."""
     parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
-    return [Listed(**row._mapping) for row in conn.execute(_LIST, parameters)]  # noqa: SLF001 - public
+    return [Listed(**row._mapping) for row in conn.execute(_LIST, parameters)]
 
 
 def get(conn: Connection, cohort_id: int, member_id: str) -> str | None:
@@ -49,7 +49,7 @@ def get(conn: Connection, cohort_id: int, member_id: str) -> str | None:
 def held(conn: Connection, cohort_ids: Sequence[int], member_id: str) -> list[Held]:
     """List which of these cohorts somebody is in: one probe of the primary key for each."""
     parameters = {"cohort_ids": list(cohort_ids), "member_id": member_id}
-    return [Held(**row._mapping) for row in conn.execute(_HELD, parameters)]  # noqa: SLF001
+    return [Held(**row._mapping) for row in conn.execute(_HELD, parameters)]
 
 
 def present(

@@ -11,6 +11,8 @@ from alembic import script
 from alembic.runtime import migration
 from sqlalchemy import text
 
+from gateway import errors
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -31,7 +33,9 @@ def config() -> alembic.config.Config:
 def head() -> str:
     """Name the newest revision that this code knows."""
     revision = script.ScriptDirectory.from_config(config()).get_current_head()
-    assert revision is not None, "the migrations folder holds at least one revision"  # noqa: S101
+    if revision is None:
+        message = "the migrations folder is empty"
+        raise errors.Broken(message)
     return revision
 
 

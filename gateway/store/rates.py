@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def count(conn: Connection, source_id: int, *, second: int) -> int:
     """Count one more request in a second of the clock and return how many it has had."""
     parameters = {"source_id": source_id, "second": second}
-    return conn.execute(_COUNT, parameters).scalar_one()
+    return int(conn.execute(_COUNT, parameters).scalar_one())
 
 
 _COUNT = text("""

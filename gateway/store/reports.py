@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy import Connection
+
+
+# Before the first sync of every list.
+NEWEST: Final = (2**63 - 1, "")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,13 +37,11 @@ class Sync:
     completed_at: datetime.datetime | None
 
 
-def listing(
-    conn: Connection, cohort_id: int, *, before: tuple[int, str] | None, limit: int
-) -> list[Sync]:
+def listing(conn: Connection, cohort_id: int, *, before: tuple[int, str], limit: int) -> list[Sync]:
     """List syncs from the newest session down, from the first after `before` (session, action)."""
-    session, action = before or (None, None)
+    session, action = before
     parameters = {"cohort_id": cohort_id, "session": session, "action": action, "limit": limit}
-    return [Sync(**row._mapping) for row in conn.execute(_LIST, parameters)]  # noqa: SLF001 - public
+    return [Sync(**row._mapping) for row in conn.execute(_LIST, parameters)]
 
 
 _LIST = text("""
@@ -53,7 +55,6 @@ _LIST = text("""
     LEFT JOIN sync_results r
         ON r.cohort_id = y.cohort_id AND r.session = y.session AND r.action = y.action
     WHERE y.cohort_id = :cohort_id
-      AND (CAST(:session AS bigint) IS NULL OR y.session < :session
-           OR (y.session = :session AND y.action > :action))
+      AND y.session <= :session AND (y.session < :session OR y.action > :action)
     ORDER BY y.session DESC, y.action LIMIT :limit
 """)

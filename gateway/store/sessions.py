@@ -29,13 +29,13 @@ class Session:
 def find(conn: Connection, cohort_id: int, session_key: bytes) -> Session | None:
     """Find a session by its key."""
     row = conn.execute(_FIND, {"cohort_id": cohort_id, "session_key": session_key}).one_or_none()
-    return None if row is None else Session(**row._mapping)  # noqa: SLF001 - public, despite its name
+    return None if row is None else Session(**row._mapping)
 
 
 def get(conn: Connection, cohort_id: int, number: int) -> Session:
     """Read a session that exists."""
     row = conn.execute(_GET, {"cohort_id": cohort_id, "number": number}).one()
-    return Session(**row._mapping)  # noqa: SLF001
+    return Session(**row._mapping)
 
 
 def create(

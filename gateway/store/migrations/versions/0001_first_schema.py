@@ -258,4 +258,3 @@ def upgrade() -> None:
     """Create everything, one statement per execute."""
     for statement in STATEMENTS:
         op.execute(statement)
-

@@ -1,0 +1,78 @@
+"""The query API's operations: how the gateway is doing, what waits, what is stuck."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.core.scopes import Scope
+from gateway.flows import manage, status
+from gateway.handlers import answers, cursors, deps, ids, operations, schemas
+from gateway.handlers.operations import Operation
+
+if TYPE_CHECKING:
+    from flask import Response
+
+
+def get_status() -> Response:
+    """Answer how the gateway is doing."""
+    given = deps.current()
+    redis_up = given.doorbell.is_up()
+    found = status.status(given.reading, redis_up=redis_up, now=given.now())
+    return answers.value(schemas.StatusAnswer, found)
+
+
+def list_deliveries(query: schemas.DeliveriesAsked) -> Response:
+    """List what waits or is stuck."""
+    cursor = cursors.DELIVERIES.of(query.state)
+    after = cursor.read(query.cursor, start=(0, 0))
+    found = status.deliveries(
+        deps.current().reading, state=query.state, after=after, limit=query.limit
+    )
+    return answers.part(
+        schemas.DeliveriesAnswer, "deliveries", found.items, cursor.write(found.end)
+    )
+
+
+def retry_delivery(delivery_id: str) -> Response:
+    """Have a blocked delivery tried again."""
+    given, (cohort_id, number) = deps.current(), ids.delivery(delivery_id)
+    found = manage.retry_delivery(given.reading, cohort_id, number, now=given.now())
+    given.doorbell.ring(cohort_id)
+    return answers.value(schemas.DeliveryAnswer, found, 202)
+
+
+OPERATIONS: Final = (
+    Operation(
+        name="get_status",
+        method="GET",
+        rule="/v1/status",
+        view=get_status,
+        scope=Scope.READ,
+        summary="See how the gateway is doing",
+        description="`degraded` means that pages are still accepted but nobody may be applying"
+        " them: no worker or scheduler is alive, or Redis is down.",
+        answer=answers.of(schemas.StatusAnswer, "The status."),
+    ),
+    Operation(
+        name="list_deliveries",
+        method="GET",
+        rule="/v1/deliveries",
+        view=list_deliveries,
+        scope=Scope.READ,
+        summary="List the pages that wait to be applied or are blocked",
+        query=schemas.DeliveriesQuery,
+        answer=answers.of(schemas.DeliveriesAnswer, "A part of the list."),
+    ),
+    Operation(
+        name="retry_delivery",
+        method="POST",
+        rule="/v1/deliveries/<raw:delivery_id>/retry",
+        view=retry_delivery,
+        scope=Scope.ADMIN,
+        summary="Have a blocked page tried again",
+        answer=answers.of(schemas.DeliveryAnswer, "The page waits again.", status=202),
+        refusals=(404, 409),
+    ),
+)
+
+blueprint = operations.blueprint("deliveries", OPERATIONS)

@@ -1,0 +1,148 @@
+"""The query API's members: who is in a cohort, and in which cohorts somebody is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from flask import request
+
+from gateway.core.scopes import Scope
+from gateway.flows import erase, export, lookup
+from gateway.handlers import answers, cursors, deps, ids, operations, schemas, streams
+from gateway.handlers.operations import Answer, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flask import Response
+
+
+def list_members(cohort_id: str, query: schemas.Paging) -> Response:
+    """List the members of a cohort in the form that the request accepts."""
+    form = request.accept_mimetypes.best_match(FORMS, default=answers.JSON)
+    return FORMS[form](ids.cohort(cohort_id), query)
+
+
+def get_member(cohort_id: str, member_id: str) -> Response:
+    """Answer one member of a cohort."""
+    found = lookup.member(deps.current().reading, ids.cohort(cohort_id), member_id)
+    return answers.document(found)
+
+
+def list_cohorts_of(member_id: str, query: schemas.Where) -> Response:
+    """List the cohorts that somebody is in."""
+    found = lookup.cohorts_of(
+        deps.current().reading, member_id, source=query.source, project_id=query.project_id
+    )
+    return answers.value(
+        schemas.MemberCohortsAnswer, {"member_id": member_id, "cohorts": found}
+    )
+
+
+def check_membership(body: schemas.CheckAsked) -> Response:
+    """Tell which of some people are in which of some cohorts."""
+    numbers = ids.cohorts(body.cohort_ids)
+    inside = lookup.check(deps.current().reading, numbers.values(), body.member_ids)
+    found = {text: inside.get(number, []) for text, number in numbers.items()}
+    return answers.value(schemas.CheckAnswer, {"memberships": found})
+
+
+def erase_member(member_id: str, query: schemas.Where) -> Response:
+    """Erase somebody."""
+    given = deps.current()
+    where = erase.Where(source=query.source, project_id=query.project_id)
+    erase.erase(given.reading, member_id, where, now=given.now())
+    return answers.nothing()
+
+
+def _page(cohort_id: int, query: schemas.Paging) -> Response:
+    cursor = cursors.MEMBERS.of(cohort_id)
+    (after,) = cursor.read(query.cursor, start=("",))
+    found = lookup.members(deps.current().reading, cohort_id, after=after, limit=query.limit)
+    documents = (member.document for member in found.items)
+    return answers.documents("members", documents, cursor.write(found.end))
+
+
+def _ndjson(cohort_id: int, _query: schemas.Paging) -> Response:
+    return streams.Stream(export.ndjson(deps.current().reading, cohort_id), streams.NDJSON)
+
+
+def _csv(cohort_id: int, _query: schemas.Paging) -> Response:
+    return streams.Stream(export.csv(deps.current().reading, cohort_id), streams.CSV)
+
+
+FORMS: Final[Mapping[str, Callable[[int, schemas.Paging], Response]]] = {
+    answers.JSON: _page,
+    streams.NDJSON: _ndjson,
+    streams.CSV: _csv,
+}
+
+OPERATIONS: Final = (
+    Operation(
+        name="list_members",
+        method="GET",
+        rule="/v1/cohorts/<raw:cohort_id>/members",
+        view=list_members,
+        scope=Scope.READ,
+        summary="List the members of a cohort, or stream all of them",
+        description="JSON is paged, by the bytes of the member ids. NDJSON and CSV stream the"
+        " whole cohort as it is at one moment, whatever `limit` and `cursor` say; a stream that"
+        " breaks ends without its last chunk, so a client can tell.",
+        query=schemas.PagingQuery,
+        answer=Answer(
+            status=200,
+            description="A part of the list, or with another Accept all of it.",
+            content={
+                answers.JSON: schemas.MembersAnswer,
+                streams.NDJSON: schemas.MemberAnswer,
+                streams.CSV: None,
+            },
+        ),
+        refusals=(404,),
+    ),
+    Operation(
+        name="get_member",
+        method="GET",
+        rule="/v1/cohorts/<raw:cohort_id>/members/<raw:member_id>",
+        view=get_member,
+        scope=Scope.READ,
+        summary="Read a member of a cohort",
+        answer=answers.of(schemas.MemberAnswer, "The member."),
+        refusals=(404,),
+    ),
+    Operation(
+        name="list_cohorts_of_member",
+        method="GET",
+        rule="/v1/members/<raw:member_id>/cohorts",
+        view=list_cohorts_of,
+        scope=Scope.READ,
+        summary="List the cohorts that somebody is in",
+        query=schemas.WhereQuery,
+        answer=answers.of(schemas.MemberCohortsAnswer, "The cohorts; none for a stranger."),
+    ),
+    Operation(
+        name="check_membership",
+        method="POST",
+        rule="/v1/membership/check",
+        view=check_membership,
+        scope=Scope.READ,
+        summary="Check many people in many cohorts at once",
+        description="A cohort that does not exist has nobody in it.",
+        body=schemas.CheckBody,
+        answer=answers.of(schemas.CheckAnswer, "By cohort, who of them is in it."),
+    ),
+    Operation(
+        name="erase_member",
+        method="DELETE",
+        rule="/v1/members/<raw:member_id>",
+        view=erase_member,
+        scope=Scope.ADMIN,
+        summary="Erase a person",
+        description="From every cohort, from the history and from stored pages; without filters"
+        " in all sources. Pages of sessions that had begun by then never bring them back.",
+        query=schemas.WhereQuery,
+        answer=operations.NOTHING,
+    ),
+)
+
+blueprint = operations.blueprint("members", OPERATIONS)
