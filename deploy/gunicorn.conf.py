@@ -3,6 +3,8 @@
 Read by `gunicorn -c deploy/gunicorn.conf.py gateway.wsgi:app`, started in the project's folder.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from pathlib import Path
@@ -18,17 +20,28 @@ def _number(name: str, default: int) -> int:
     return int(text or default)
 
 
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _address() -> str:
+    host = os.environ.get("GATEWAY_BIND") or "0.0.0.0"  # noqa: S104 - a container is reached from outside
+    return f"[{host}]" if ":" in host else host
+
+
 def child_exit(_server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn is untyped
     """Take the gauges of a worker that ended off the metrics page."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-bind = f"{os.environ.get('GATEWAY_BIND') or '0.0.0.0'}:{_number('PORT', 8000)}"  # noqa: S104 - a container is reached from outside
+bind = f"{_address()}:{_number('PORT', 8000)}"
 backlog = 2048
 
 worker_class = "gateway.door.Door"
-workers = _number("GATEWAY_WEB_PROCESSES", max(2, len(os.sched_getaffinity(0))))
+workers = _number("GATEWAY_WEB_PROCESSES", max(2, _cores()))
 threads = _number("GATEWAY_WEB_THREADS", 8)
 # Per process. A slow client costs one of these and no thread. Keep it well below `ulimit -n`.
 worker_connections = 1000

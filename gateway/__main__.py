@@ -8,23 +8,42 @@ import sys
 import click
 
 from gateway import __version__, errors, supervisor
-from gateway.commands import database
+from gateway.commands import check, database, erase, key, replay, simulate, source
 from gateway.settings import Settings
 
 
-@click.group()
+@click.group(invoke_without_command=True)
 @click.version_option(__version__, prog_name="gateway")
-def cli() -> None:
-    """Cohort Gateway: Mixpanel cohort syncs in, exact membership out."""
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Cohort Gateway: Mixpanel cohort syncs in, exact membership out.
+
+    Example: python -m gateway check
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @click.command()
 def up() -> None:
-    """Run everything on this machine, with its own PostgreSQL and Valkey unless told otherwise."""
+    """Run everything on this machine, with its own PostgreSQL and Valkey unless told otherwise.
+
+    Example: PORT=8080 python -m gateway up
+    """
     sys.exit(supervisor.run(Settings.from_environ(os.environ), os.environ))
 
 
-COMMANDS: tuple[click.Command, ...] = (up, database.migrate, database.bootstrap)
+COMMANDS: tuple[click.Command, ...] = (
+    up,
+    check.check,
+    source.source,
+    key.key,
+    replay.replay,
+    erase.erase,
+    database.migrate,
+    database.bootstrap,
+    simulate.simulate,
+)
 
 for command in COMMANDS:
     cli.add_command(command)

@@ -1,32 +1,257 @@
-"""Every series that a web process keeps itself; what must be exact is counted in Postgres."""
+"""Every series of the gateway in one table, the counts of web processes, and the metrics page."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import dataclasses
+import enum
+import functools
+import os
+import pathlib
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-_REFUSED = Counter(
-    "gateway_webhook_refused_requests",
-    "Webhook requests answered with a failure, by HTTP status.",
-    ["status"],
+# The folder that web processes share; without it each knows its own counts only. prometheus_client
+# reads the same name when it is imported.
+FOLDER_NAME: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+# What a process can count before its files grow. They are mapped into memory: on a disk that is
+# full, counting in a part of them that has no room there would kill the process.
+RESERVED_BYTES: Final = 512 * 1024
+
+ACCEPT_BUCKETS_SECONDS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+REQUEST_BUCKETS_SECONDS: Final = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 10)
+
+# The statuses of failures on a webhook URL (interface 1.1), shown from the start: a counter that
+# appears with its first event hides that event from rate().
+REJECTIONS: Final = (400, 401, 403, 404, 405, 429, 500, 503)
+
+
+class Kind(enum.StrEnum):
+    """The kinds of series there are, in Prometheus' words."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """A series as it is declared; labels take values from closed sets, never ids or data."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The name by which prometheus_client knows it."""
+        return self.name.removesuffix("_total")
+
+
+_C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
+
+# The last four are counted by web processes and begin anew with each start; the rest is read from
+# Postgres and Redis when somebody asks.
+SERIES: Final = (
+    Series("gateway_build_info", _G, "Always 1; what runs.", ("version", "python")),
+    Series("gateway_postgres_up", _G, "Whether Postgres answered this scrape in time."),
+    Series("gateway_redis_up", _G, "Whether Redis answered this scrape in time."),
+    Series("gateway_queue_depth", _G, "Jobs that wait in Redis for a worker."),
+    Series("gateway_workers_alive", _G, "Processes with a recent heartbeat.", ("kind",)),
+    Series(
+        "gateway_last_heartbeat_timestamp_seconds",
+        _G,
+        "When a process of this kind last gave a heartbeat.",
+        ("kind",),
+    ),
+    Series("gateway_accepted_pages_total", _C, "Pages stored.", ("source",)),
+    Series("gateway_accepted_members_total", _C, "Members in pages stored.", ("source",)),
+    Series("gateway_duplicate_pages_total", _C, "Replays of pages stored.", ("source",)),
+    Series(
+        "gateway_skipped_members_total",
+        _C,
+        "Members of pages stored that have no usable id.",
+        ("source", "reason"),
+    ),
+    Series("gateway_entered_members_total", _C, "Members who entered a cohort.", ("source",)),
+    Series("gateway_exited_members_total", _C, "Members who left a cohort.", ("source",)),
+    Series("gateway_pending_pages", _G, "Pages stored and not yet applied."),
+    Series("gateway_oldest_pending_seconds", _G, "Age of the oldest pending page; 0 without one."),
+    Series("gateway_blocked_pages", _G, "Pages set aside that wait for an operator."),
+    Series(
+        "gateway_last_sync_timestamp_seconds",
+        _G,
+        "When the newest page of any cohort of this source came, replays and empty ones too.",
+        ("source",),
+    ),
+    Series(
+        "gateway_stale_cohorts",
+        _G,
+        "Cohorts of which nothing was heard for three intervals of their sync.",
+        ("source",),
+    ),
+    Series("gateway_apply_duration_seconds", _H, "Time of one applying transaction."),
+    Series(
+        "gateway_accept_duration_seconds",
+        _H,
+        "Time from a complete body to its page's commit; for pages acknowledged.",
+    ),
+    Series(
+        "gateway_rejected_requests_total",
+        _C,
+        "Webhook requests answered with a failure, and requests refused unread.",
+        ("status",),
+    ),
+    Series(
+        "gateway_request_duration_seconds",
+        _H,
+        "Time of a request in the application; of a streamed answer, to its beginning.",
+        ("route", "status"),
+    ),
 )
 
-_ACCEPT_SECONDS = Histogram(
-    "gateway_webhook_accept_seconds",
-    "Time from a complete, parsed body to its commit.",
-    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Durations:
+    """A histogram read elsewhere: counts by upper bound (not cumulative), and their sum."""
+
+    counts: Mapping[float, float]
+    seconds: float
 
 
-def webhook_refused(status: int) -> None:
+Point = tuple[tuple[str, ...], float]
+Reading = Mapping[str, Sequence[Point] | Durations]
+
+
+def rejected(status: int) -> None:
     """Count a webhook request that was answered with a failure."""
-    _REFUSED.labels(str(status)).inc()
+    _counts().rejected.labels(str(status)).inc()
 
 
-def accepting() -> AbstractContextManager[object]:
-    """Time the accepting of a page."""
-    return _ACCEPT_SECONDS.time()
+def answered(*, route: str, status: int, seconds: float) -> None:
+    """Count a request; `route` is the template, never the path."""
+    _counts().answered.labels(route, str(status)).observe(seconds)
+
+
+@contextlib.contextmanager
+def accepting() -> Iterator[None]:
+    """Time the accepting of a page; one that is refused does not count."""
+    began = time.monotonic()
+    yield
+    _counts().accepted.observe(time.monotonic() - began)
+
+
+def page(reading: Reading) -> bytes:
+    """Write the page: what was read elsewhere, by name of series, and what web processes counted.
+
+    Raises KeyError for a series that is not declared.
+    """
+    declared = {series.name: Metric(series.name, series.help, series.kind) for series in SERIES}
+    labels = {series.name: series.labels for series in SERIES}
+    for name, points in reading.items():
+        _add(declared[name], name, labels[name], points)
+    families = {series.family: declared[series.name] for series in SERIES}
+    for family in _counts().families():
+        # When each began is a sample of its own to prometheus_client; nobody asked for it.
+        kept = [sample for sample in family.samples if not sample.name.endswith("_created")]
+        families[family.name].samples += kept
+    return generate_latest(_Families(list(declared.values())))
+
+
+def _add(
+    family: Metric, name: str, labels: tuple[str, ...], points: Sequence[Point] | Durations
+) -> None:
+    if isinstance(points, Durations):
+        total = 0.0
+        for bound, count in sorted(points.counts.items()):
+            total += count
+            le = "+Inf" if bound == float("inf") else str(bound)
+            family.add_sample(f"{name}_bucket", {"le": le}, total)
+        family.add_sample(f"{name}_count", {}, total)
+        family.add_sample(f"{name}_sum", {}, points.seconds)
+        return
+    for values, value in points:
+        family.add_sample(name, dict(zip(labels, values, strict=True)), value)
+
+
+class _Families(Collector):
+    """What `generate_latest` wants of a registry."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Sequence[Metric]:
+        return self._families
+
+
+class _Counts:
+    """What this process counts; in the shared folder if there is one."""
+
+    def __init__(self, folder: pathlib.Path | None) -> None:
+        self._folder = folder
+        self._registry = CollectorRegistry()
+        declared = {series.name: series for series in SERIES}
+        failures = declared["gateway_rejected_requests_total"]
+        accepts = declared["gateway_accept_duration_seconds"]
+        requests = declared["gateway_request_duration_seconds"]
+        self.rejected = Counter(
+            failures.name, failures.help, failures.labels, registry=self._registry
+        )
+        self.accepted = Histogram(
+            accepts.name, accepts.help, registry=self._registry, buckets=ACCEPT_BUCKETS_SECONDS
+        )
+        self.answered = Histogram(
+            requests.name,
+            requests.help,
+            requests.labels,
+            registry=self._registry,
+            buckets=REQUEST_BUCKETS_SECONDS,
+        )
+        for status in REJECTIONS:
+            self.rejected.labels(str(status))
+
+    def families(self) -> list[Metric]:
+        """Collect the counts of this process, or of all that share its folder."""
+        if self._folder is None:
+            return list(self._registry.collect())
+        shared = MultiProcessCollector(None, str(self._folder))  # type: ignore[no-untyped-call]
+        return list(shared.collect())  # type: ignore[no-untyped-call]
+
+
+# Two sets of counts in one file would overwrite each other.
+_MAKING = threading.Lock()
+
+
+def _counts() -> _Counts:
+    """Return this process's counts, made when it first needs them: after gunicorn's fork."""
+    with _MAKING:
+        return _made()
+
+
+@functools.cache
+def _made() -> _Counts:
+    named = os.environ.get(FOLDER_NAME)
+    folder = pathlib.Path(named) if named else None
+    if folder is not None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for kind in (Kind.COUNTER, Kind.HISTOGRAM):
+            _reserve(folder / f"{kind}_{os.getpid()}.db")
+    return _Counts(folder)
+
+
+def _reserve(path: pathlib.Path) -> None:
+    """Take the room of a file of counts on disk, unless an earlier process has left it."""
+    with path.open("ab") as file:
+        if file.tell() == 0:
+            file.write(bytes(RESERVED_BYTES))

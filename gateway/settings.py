@@ -257,7 +257,10 @@ def _host(text: str) -> str:
 
 
 def _path(text: str) -> pathlib.Path:
-    return pathlib.Path(text).expanduser()
+    try:
+        return pathlib.Path(text).expanduser()
+    except RuntimeError:
+        raise _Unaccepted("a path; ~name only for a user there is") from None
 
 
 def _split(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:

@@ -11,7 +11,9 @@ from gateway.app import create_app
 from gateway.core.secrets import Verifier
 from gateway.flows.intake import Intake
 from gateway.flows.limits import Limits
+from gateway.flows import watch
 from gateway.flows.ready import Readiness
+from gateway.flows.watch import Watch
 from gateway.handlers.deps import Deps
 from gateway.jobs import Doorbell
 from gateway.settings import Settings
@@ -59,8 +61,15 @@ def make_deps(settings: Settings) -> Deps:
         doorbell=doorbell,
         intake=intake,
         readiness=Readiness(accepting),
+        watch=_watch(url, doorbell),
         now=_now,
     )
+
+
+def _watch(url: str, doorbell: Doorbell) -> Watch:
+    """Wire what monitors ask, with connections that nothing else can use up."""
+    pool = Pool(url, name="watch", size=watch.CONNECTIONS, limit_seconds=watch.LIMIT_SECONDS)
+    return Watch(pool, doorbell=doorbell, readiness=Readiness(pool), now=_now)
 
 
 def _now() -> datetime.datetime:
@@ -71,4 +80,5 @@ def __getattr__(name: str) -> Flask:
     """Build `app` when gunicorn asks for it, so that importing this module opens nothing."""
     if name != "app":
         raise AttributeError(name)
+    logs.catch_crashes()
     return build(os.environ)

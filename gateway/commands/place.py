@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import ipaddress
 import os
+import sys
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -17,7 +18,7 @@ from gateway.settings import LogFormat, LogLevel, Settings
 from gateway.store.engine import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 LIMIT_SECONDS: Final = 30.0
 
@@ -66,7 +67,7 @@ def database(where: Settings) -> Iterator[Pool]:
     """
     pool = connect(where)
     try:
-        with reachable():
+        with reachable(pool):
             Readiness(pool).require()
             yield pool
     finally:
@@ -74,17 +75,21 @@ def database(where: Settings) -> Iterator[Pool]:
 
 
 @contextlib.contextmanager
-def reachable() -> Iterator[None]:
+def reachable(pool: Pool) -> Iterator[None]:
     """Say of a database that cannot be used why, as the server or the driver put it."""
+    try:
+        with pool.read():
+            pass
+    except errors.Unavailable as error:
+        raise errors.CommandFailed(
+            f"the database cannot be reached: {first_cause(error)}. Check that the server runs and"
+            " that DATABASE_URL is right",
+        ) from error
     try:
         yield
     except errors.Unavailable as error:
-        if error.__cause__ is None:
-            raise errors.CommandFailed(str(error)) from error
-        raise errors.CommandFailed(
-            f"the database cannot be used now: {first_cause(error)}. Check that the server runs"
-            " and that DATABASE_URL is right, then run this again",
-        ) from error
+        why = str(error) if error.__cause__ is None else f"{error}: {first_cause(error)}"
+        raise errors.CommandFailed(f"{why}; this can be run again") from error
 
 
 def first_cause(error: BaseException) -> str:
@@ -107,23 +112,38 @@ def base_url(where: Settings) -> str:
 
 
 def confirm(yes: bool, question: str) -> None:  # noqa: FBT001 - the flag itself
-    """Ask at a terminal unless --yes was given; raises errors.CommandFailed where nobody can answer."""
+    """Ask unless --yes was given; raises errors.CommandFailed where nobody is there to answer."""
     if yes:
         return
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise errors.CommandFailed(f"{question} Add --yes to say so; nothing was done")
     click.confirm(question, abort=True)
 
 
 def secret(path: str, what: str) -> str:
-    """Read a secret from a file, or from stdin for `-`, without its last line break.
+    """Read a secret from a file without its last line break; `-` is stdin, asked for at a terminal.
 
     Raises errors.CommandFailed when it cannot be read; its text never gets into the message.
     """
+    if path == "-" and sys.stdin.isatty():
+        return str(click.prompt(what.capitalize(), hide_input=True, confirmation_prompt=True))
     try:
         with click.open_file(path, encoding="utf-8") as file:
-            text = file.read()
+            text: str = file.read()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise errors.CommandFailed(f"the {what} cannot be read from {path}: {reason}") from error
     return text.removesuffix("\n").removesuffix("\r")
+
+
+def moment(at: datetime.datetime | None) -> str | None:
+    """Write a moment as RFC 3339 in UTC; None stays None."""
+    return None if at is None else at.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under a head, in columns as wide as they need."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

@@ -1,9 +1,13 @@
 """Where the body of a request ends, found as its bytes come in, whatever pieces they come in."""
 
+from __future__ import annotations
+
 import enum
 import re
-from collections.abc import Callable
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LINE_END: Final = b"\r\n"
 HEAD_END: Final = b"\r\n\r\n"
@@ -13,8 +17,8 @@ HEAD_END: Final = b"\r\n\r\n"
 MAX_LINE_BYTES: Final = 8190
 
 # What chunk framing may weigh beside the body it carries. One-byte chunks of a 16 MiB body would
-# be 17 million size lines to read; this stops after some 800,000.
-MAX_FRAMING_BYTES: Final = 4 * 1024 * 1024
+# be 17 million size lines to read; this stops after some 200,000.
+MAX_FRAMING_BYTES: Final = 1024 * 1024
 
 # RFC 9110 section 5.6.2 and 5.6.4, RFC 9112 section 7.1.1.
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"

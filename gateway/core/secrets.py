@@ -51,8 +51,9 @@ class Verifier:
     Only a digest under a random key of this process is remembered, never a password.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, remembered: int = _REMEMBERED) -> None:
         self._pepper = os.urandom(32)
+        self._most = remembered
         self._known: dict[bytes, None] = {}
         self._lock = threading.Lock()
         self._nobody = hash_password(new_password())
@@ -70,10 +71,13 @@ class Verifier:
 
     def _remember(self, mark: bytes) -> None:
         with self._lock:
-            if len(self._known) >= _REMEMBERED:
+            if len(self._known) >= self._most:
                 self._known.clear()
             self._known[mark] = None
 
 
 def _scrypt(password: bytes, salt: bytes) -> bytes:
-    return hashlib.scrypt(password, salt=salt, n=_COST, r=_BLOCK_SIZE, p=1, dklen=32)
+    # Digested first: scrypt's HMAC fills its key up with NULs, so that a password with some behind
+    # it would be as good as the right one.
+    digest = hashlib.sha256(password).digest()
+    return hashlib.scrypt(digest, salt=salt, n=_COST, r=_BLOCK_SIZE, p=1, dklen=32)

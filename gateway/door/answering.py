@@ -1,17 +1,20 @@
 """Runs the application on a whole request and sends its answer; what the threads do."""
 
-import contextlib
+from __future__ import annotations
+
 import io
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from gunicorn.config import Config  # type: ignore[import-untyped]
-from gunicorn.http import errors, wsgi  # type: ignore[import-untyped]
+from gunicorn.http import errors, wsgi
 
 from gateway.core import framing
 from gateway.door import refusals
 from gateway.door.connection import ClientGone, Connection
+
+if TYPE_CHECKING:
+    from gunicorn.config import Config
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -25,16 +28,17 @@ def answer(
     cfg: Config,
     *,
     stopping: bool,
-    close: bool,
+    must_close: Callable[[], bool],
 ) -> None:
     """Answer the request of a connection. What the client does not take at once stays in `out`.
 
-    `stopping` is told to the application; `close` ends the connection after this answer.
+    `stopping` is told to the application; `must_close` is asked when the answer begins: whether
+    the connection ends with it.
     """
     body = connection.body
     connection.unread = body.state is not framing.BodyState.COMPLETE
     connection.request.body = io.BytesIO(body.content())
-    if close or connection.unread:
+    if connection.unread:
         connection.request.force_close()
     try:
         response, environ = wsgi.create(
@@ -47,7 +51,7 @@ def answer(
     environ["gateway.body"] = str(body.state)
     environ["gateway.received_at_monotonic"] = connection.started_at
     environ["gateway.stopping"] = stopping
-    _run(connection, application, environ, response)
+    _run(connection, application, environ, response, must_close)
 
 
 def _run(
@@ -55,14 +59,20 @@ def _run(
     application: Application,
     environ: dict[str, Any],
     response: wsgi.Response,
+    must_close: Callable[[], bool],
 ) -> None:
     response.version = SERVER_NAME
     try:
         parts = application(environ, response.start_response)
-        with contextlib.closing(parts) if hasattr(parts, "close") else contextlib.nullcontext():
+        try:
+            if must_close():
+                response.force_close()
             for part in parts:
                 response.write(part)
             response.close()
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
         connection.closing = response.should_close()
         connection.push()
     except ClientGone:

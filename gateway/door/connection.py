@@ -1,19 +1,23 @@
 """One client's connection: the bytes that came, the request they make, the answer still to go."""
 
+from __future__ import annotations
+
 import dataclasses
 import enum
 import select
-import socket
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from gunicorn.config import Config  # type: ignore[import-untyped]
-from gunicorn.http import errors  # type: ignore[import-untyped]
-from gunicorn.http.body import ChunkedReader  # type: ignore[import-untyped]
-from gunicorn.http.message import Request  # type: ignore[import-untyped]
-from gunicorn.http.unreader import IterUnreader  # type: ignore[import-untyped]
+from gunicorn.http import errors, message
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.unreader import IterUnreader
 
 from gateway.core import framing
 from gateway.door import refusals
+
+if TYPE_CHECKING:
+    import socket
+
+    from gunicorn.config import Config
 
 # Of a peer or of ours: (host, port, …), or the path of a Unix socket.
 Address = tuple[Any, ...] | str
@@ -25,9 +29,6 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 # A thread may leave this much of an answer for the main loop to send; beyond it the thread waits
 # for the client to read, so a stream of any length is made in constant memory.
 MAX_UNSENT_BYTES: Final = 256 * 1024
-
-# A client that reads nothing of its answer for this long is gone.
-SEND_STALL_SECONDS: Final = 30.0
 
 
 class Stage(enum.Enum):
@@ -48,13 +49,30 @@ class ClientGone(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How much is read of a request, in bytes, with gunicorn's configuration that says the rest."""
+    """How much is read of a request, and how long it may take to send a piece of its answer."""
 
     cfg: Config
     max_fields: int
     max_line_bytes: int
     max_head_bytes: int
     max_body_bytes: int
+    send_stall_seconds: float
+
+    @classmethod
+    def of(cls, cfg: Config, *, max_body_bytes: int, send_stall_seconds: float) -> Self:
+        """Take over gunicorn's limits on a head, where 0 or less stands for its maximum."""
+        fields, field_bytes = cfg.limit_request_fields, cfg.limit_request_field_size
+        max_fields = fields if 0 < fields < message.MAX_HEADERS else message.MAX_HEADERS
+        max_field_bytes = field_bytes if field_bytes > 0 else message.DEFAULT_MAX_HEADERFIELD_SIZE
+        max_line_bytes = min(cfg.limit_request_line, message.MAX_REQUEST_LINE)
+        return cls(
+            cfg=cfg,
+            max_fields=max_fields,
+            max_line_bytes=max_line_bytes if max_line_bytes > 0 else message.MAX_REQUEST_LINE,
+            max_head_bytes=max_fields * (max_field_bytes + 2) + 4,
+            max_body_bytes=max_body_bytes,
+            send_stall_seconds=send_stall_seconds,
+        )
 
 
 class Connection:
@@ -73,6 +91,7 @@ class Connection:
         "eof",
         "expects_continue",
         "held_bytes",
+        "limits",
         "out",
         "peer",
         "refusal",
@@ -88,11 +107,18 @@ class Connection:
     )
 
     def __init__(
-        self, sock: socket.socket, peer: Address, server: Address, started_at: float
+        self,
+        sock: socket.socket,
+        *,
+        peer: Address,
+        server: Address,
+        limits: Limits,
+        started_at: float,
     ) -> None:
         self.sock = sock
         self.peer = peer
         self.server = server
+        self.limits = limits
         self.stage = Stage.NEW
         self.started_at = started_at  # monotonic seconds, of the request
         self.due = started_at
@@ -100,7 +126,7 @@ class Connection:
         self.buffer = bytearray()
         self.searched = 0  # bytes of the buffer known to hold no end of a head
         self.held_bytes = 0  # received, and not yet answered
-        self.request: Request | None = None
+        self.request: Any = None
         self.expects_continue = False
         self.body: framing.Body = NO_BODY
         self.refusal: refusals.Refusal | None = None
@@ -112,22 +138,22 @@ class Connection:
         self.unread = True  # whether the client may still be sending the request just answered
         self.discarded_bytes = 0  # read after our last answer
 
-    def collect(self, limits: Limits) -> bool:
+    def collect(self) -> bool:
         """Take the request from the buffer; tell whether it is whole, or its fate decided.
 
         Afterwards either `refusal` is set, or `request` and `body` are.
         """
-        if self.request is None and not self._collect_head(limits):
+        if self.request is None and not self._collect_head():
             return self.refusal is not None
         self.body.take(self.buffer)
         if self.body.state is None and self.eof:
             self.body.cut(self.buffer)
         return self.body.state is not None
 
-    def cut(self, limits: Limits) -> None:
+    def cut(self) -> None:
         """Decide the request with what is there: no more will be waited for."""
         if self.request is None:
-            self.refusal = _parse_refusal(self, limits) or refusals.UNFINISHED
+            self.refusal = _parse_refusal(self) or refusals.UNFINISHED
         else:
             self.body.cut(self.buffer)
 
@@ -158,7 +184,7 @@ class Connection:
         while len(self.out) > MAX_UNSENT_BYTES:
             poll = select.poll()
             poll.register(self.sock, select.POLLOUT)
-            if not poll.poll(SEND_STALL_SECONDS * 1000):
+            if not poll.poll(self.limits.send_stall_seconds * 1000):
                 raise ClientGone
             self.push()
 
@@ -179,16 +205,16 @@ class Connection:
         self.sent = self.sent or count > 0
         del self.out[:count]
 
-    def _collect_head(self, limits: Limits) -> bool:
+    def _collect_head(self) -> bool:
         found = self.buffer.find(framing.HEAD_END, max(0, self.searched - 3))
         if found < 0:
-            self._look_at_part(limits)
+            self._look_at_part()
             return False
         end = found + len(framing.HEAD_END)
         head = bytes(self.buffer[:end])
         del self.buffer[:end]
         try:
-            self.request, self.body = _parse(head, self.peer, limits)
+            self.request, self.body = _parse(head, self.peer, self.limits)
         except errors.ParseException as error:
             self.refusal = refusals.from_parser(error)
             return False
@@ -200,20 +226,21 @@ class Connection:
         self.request._expected_100_continue = False  # noqa: SLF001 - as above
         return True
 
-    def _look_at_part(self, limits: Limits) -> None:
+    def _look_at_part(self) -> None:
         searched, self.searched = self.searched, len(self.buffer)
-        no_line = self.buffer.find(framing.LINE_END, 2, limits.max_line_bytes + 4) < 0
+        line_bytes = self.limits.max_line_bytes + 4
+        no_line = self.buffer.find(framing.LINE_END, 2, line_bytes) < 0
         if (
-            (no_line and len(self.buffer) > limits.max_line_bytes + 4)
-            or len(self.buffer) > limits.max_head_bytes
+            (no_line and len(self.buffer) > line_bytes)
+            or len(self.buffer) > self.limits.max_head_bytes
             or framing.has_bare_line_feed(self.buffer, searched)
         ):
-            self.refusal = _parse_refusal(self, limits) or refusals.HEAD_TOO_LARGE
+            self.refusal = _parse_refusal(self) or refusals.HEAD_TOO_LARGE
         elif self.eof:
-            self.cut(limits)
+            self.cut()
 
 
-def _parse(head: bytes, peer: Address, limits: Limits) -> tuple[Request, framing.Body]:
+def _parse(head: bytes, peer: Address, limits: Limits) -> tuple[message.Request, framing.Body]:
     """Let gunicorn read a head, and frame the body as gunicorn decided.
 
     Raises gunicorn's ParseException, or NoMoreData and StopIteration for a head that is no head to
@@ -224,7 +251,7 @@ def _parse(head: bytes, peer: Address, limits: Limits) -> tuple[Request, framing
         raise errors.LimitRequestHeaders("limit request headers fields")
     unreader = IterUnreader((head,))
     # Number 2, because only a first request is searched for a PROXY line, which is not our job.
-    request = Request(limits.cfg, unreader, peer, 2)
+    request = message.Request(limits.cfg, unreader, peer, 2)
     if unreader.take_buffered():
         # gunicorn found an earlier end than we did: reading on would be request smuggling.
         raise errors.NoMoreData(None)
@@ -234,10 +261,10 @@ def _parse(head: bytes, peer: Address, limits: Limits) -> tuple[Request, framing
     return request, framing.SizedBody(reader.length, max_bytes=limits.max_body_bytes)
 
 
-def _parse_refusal(connection: Connection, limits: Limits) -> refusals.Refusal | None:
+def _parse_refusal(connection: Connection) -> refusals.Refusal | None:
     """Ask gunicorn what is wrong with a part of a head; None if nothing is wrong yet."""
     try:
-        _parse(bytes(connection.buffer), connection.peer, limits)
+        _parse(bytes(connection.buffer), connection.peer, connection.limits)
     except errors.ParseException as error:
         return refusals.from_parser(error)
     except Exception:  # noqa: BLE001 - it stopped for want of more; see also `_collect_head`

@@ -1,10 +1,15 @@
 """The threads that answer requests, each one whole request at a time."""
 
+from __future__ import annotations
+
 import queue
 import threading
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from gateway.door.connection import Connection
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.door.connection import Connection
 
 
 class Crew:

@@ -1,12 +1,19 @@
 """Until when a connection may stay in each of its stages."""
 
+from __future__ import annotations
+
 import math
+import os
 from typing import Final
+
+from gunicorn.errors import ConfigError
 
 from gateway.door.connection import Connection, Stage
 
-# A client that reads nothing of its answer for this long is gone.
-SEND_STALL_SECONDS: Final = 30.0
+# How long a request may take to come in; the tests cannot wait for the default.
+REQUEST_VARIABLE: Final = "GATEWAY_REQUEST_DEADLINE_SECONDS"
+REQUEST_SECONDS: Final = "10"
+MAX_REQUEST_SECONDS: Final = 600
 
 # After our last answer the client may take this long to close; more, if it may still be sending.
 LINGER_SECONDS: Final = 2.0
@@ -19,7 +26,7 @@ STOP_COLLECTING_SHARE: Final = 2 / 3
 
 
 class Deadlines:
-    """All times are monotonic seconds. `stopped_at` is infinite until the worker is told to stop."""
+    """Times are monotonic seconds; `stopped_at` is infinite until the worker is told to stop."""
 
     def __init__(self, *, request: float, keepalive: float, graceful: float) -> None:
         self._request = request
@@ -35,7 +42,7 @@ class Deadlines:
         elif stage is Stage.IDLE:
             due = now + self._keepalive
         elif stage is Stage.FLUSHING:
-            due = now + SEND_STALL_SECONDS
+            due = now + connection.limits.send_stall_seconds
         elif stage is Stage.LINGERING:
             due = now + LINGER_SECONDS
             if connection.unread:
@@ -51,3 +58,15 @@ class Deadlines:
         if stage is Stage.COLLECTING:
             return self.stopped_at + self._graceful * STOP_COLLECTING_SHARE
         return math.inf
+
+
+def request_seconds() -> float:
+    """Read from the environment how long a request may take. Raises ConfigError."""
+    text = os.environ.get(REQUEST_VARIABLE) or REQUEST_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= MAX_REQUEST_SECONDS:
+        raise ConfigError(f"{REQUEST_VARIABLE} must be above 0 and at most {MAX_REQUEST_SECONDS}.")
+    return seconds

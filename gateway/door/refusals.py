@@ -1,11 +1,13 @@
 """The answers the door gives by itself, when the application cannot be asked."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 from http import HTTPStatus
 from typing import Final
 
-from gunicorn.http import errors  # type: ignore[import-untyped]
+from gunicorn.http import errors
 
 RETRY_AFTER_SECONDS: Final = 30
 

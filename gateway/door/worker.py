@@ -1,30 +1,28 @@
 """A gunicorn thread worker whose main loop collects each request before a thread sees it."""
 
+from __future__ import annotations
+
 import contextlib
 import functools
-import os
 import selectors
 import socket
 import time
 from collections import deque
-from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from gunicorn.config import Config  # type: ignore[import-untyped]
-from gunicorn.errors import ConfigError  # type: ignore[import-untyped]
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]
-from gunicorn.http import message  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.errors import ConfigError
+from gunicorn.workers.gthread import ThreadWorker
 
 from gateway.core import framing
-from gateway.door import answering, refusals
+from gateway.door import answering, deadlines, refusals
 from gateway.door.connection import ClientGone, Connection, Limits, Stage
 from gateway.door.crew import Crew
-from gateway.door.deadlines import Deadlines
 
-DEADLINE_VARIABLE: Final = "GATEWAY_REQUEST_DEADLINE_SECONDS"
-DEFAULT_DEADLINE: Final = "10"
-MAX_DEADLINE_SECONDS: Final = 600
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from gunicorn.config import Config
+    from gunicorn.glogging import Logger
 
 TICK_SECONDS: Final = 0.25
 RECEIVE_BYTES: Final = 256 * 1024
@@ -50,14 +48,19 @@ class Door(ThreadWorker):  # type: ignore[misc]
 
     max_body_bytes: int = 16 * 1024 * 1024
     max_held_bytes: int = 256 * 1024 * 1024
+    send_stall_seconds: float = 30.0  # a client that reads nothing for so long is gone
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they are
         super().__init__(*args, **kwargs)
         self.connections: set[Connection] = set()
         self.held_bytes = 0
-        self._limits = _limits(self.cfg, self.max_body_bytes)
-        self._deadlines = Deadlines(
-            request=_deadline_seconds(),
+        self._limits = Limits.of(
+            self.cfg,
+            max_body_bytes=self.max_body_bytes,
+            send_stall_seconds=self.send_stall_seconds,
+        )
+        self._deadlines = deadlines.Deadlines(
+            request=deadlines.request_seconds(),
             keepalive=self.cfg.keepalive,
             graceful=self.cfg.graceful_timeout,
         )
@@ -70,7 +73,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
     def check_config(cls, cfg: Config, log: Logger) -> None:
         """Refuse, before anything starts, what this worker does not do."""
         super().check_config(cfg, log)
-        _deadline_seconds()
+        deadlines.request_seconds()
         if cfg.is_ssl or cfg.proxy_protocol != "off" or "h2" in cfg.http_protocols:
             raise ConfigError("gateway.door speaks plain HTTP/1.1 only; leave the rest to a proxy")
 
@@ -94,7 +97,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
             self._turn()
         self._begin_stop()
         end = time.monotonic() + self.cfg.graceful_timeout
-        while self.connections and time.monotonic() < end:
+        while (self._drain_backlog() or self.connections) and time.monotonic() < end:
             self._turn()
         self.tpool.shutdown()
 
@@ -126,7 +129,9 @@ class Door(ThreadWorker):  # type: ignore[misc]
             self._accept_at = now + ACCEPT_PAUSE_SECONDS
             return False
         sock.setblocking(False)  # noqa: FBT003 - the standard library's
-        connection = Connection(sock, peer, listener.getsockname(), now)
+        connection = Connection(
+            sock, peer=peer, server=listener.getsockname(), limits=self._limits, started_at=now
+        )
         self.connections.add(connection)
         self.nr_conns += 1
         self._enter(connection, Stage.NEW, now)
@@ -136,15 +141,19 @@ class Door(ThreadWorker):  # type: ignore[misc]
     def _begin_stop(self) -> None:
         self.alive = False
         self.set_accept_enabled(False)
-        now = self._deadlines.stopped_at = min(self._deadlines.stopped_at, time.monotonic())
-        for listener in self.sockets:
-            # Clients in the backlog came before we were told to stop, and are served as such.
-            listener.setblocking(False)  # noqa: FBT003 - the standard library's
-            while self.nr_conns < self.worker_connections and self._accept(listener, now):
-                pass
-            listener.close()
+        self._deadlines.stopped_at = min(self._deadlines.stopped_at, time.monotonic())
         for connection in self.connections:
             connection.due = min(connection.due, self._deadlines.latest(connection.stage))
+
+    def _drain_backlog(self) -> bool:
+        """Accept those who came before we were told to stop; tell whether some still wait."""
+        for listener in list(self.sockets):
+            listener.setblocking(False)  # noqa: FBT003 - the standard library's
+            while self.nr_conns < self.worker_connections and listener in self.sockets:
+                if not self._accept(listener, self._deadlines.stopped_at):
+                    self.sockets.remove(listener)
+                    listener.close()
+        return bool(self.sockets)
 
     def _enter(self, connection: Connection, stage: Stage, now: float) -> None:
         connection.stage = stage
@@ -202,7 +211,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
         """Go on with the request a connection is at, after bytes or the end of them came."""
         if connection.stage is not Stage.COLLECTING and not self._begin(connection):
             return
-        if connection.collect(self._limits):
+        if connection.collect():
             self._hand_over(connection)
         elif self.held_bytes > self.max_held_bytes:
             self._refuse(connection, refusals.FULL)
@@ -240,9 +249,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
             self.wsgi,
             self.cfg,
             stopping=connection.started_at > self._deadlines.stopped_at,
-            close=not self.cfg.keepalive
-            or (not self.alive and not connection.buffer)
-            or self.nr_conns >= self.worker_connections,
+            must_close=lambda: self._must_close(connection),
         )
         self._finished.append(connection)
         # Mostly nothing is to be done until the next bytes come, which wake the main loop anyway:
@@ -251,6 +258,13 @@ class Door(ThreadWorker):  # type: ignore[misc]
         # the two always notices the other.
         if not connection.watched or connection.needs_attention():
             self.method_queue.defer(_nothing)
+
+    def _must_close(self, connection: Connection) -> bool:
+        """Tell, when an answer begins, whether it is the last on its connection."""
+        if self.nr_conns >= self.worker_connections or not self.cfg.keepalive:
+            return True
+        # What a client has sent already is answered, also while stopping.
+        return not self.alive and not connection.buffer
 
     def _settle_finished(self) -> None:
         while self._finished:
@@ -305,7 +319,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
 
     def _expire(self, connection: Connection) -> None:
         if connection.stage is Stage.COLLECTING:
-            connection.cut(self._limits)
+            connection.cut()
             self._hand_over(connection)
         else:
             self._drop(connection)
@@ -328,30 +342,3 @@ class Door(ThreadWorker):  # type: ignore[misc]
 
 def _nothing() -> None:
     """Be called by the main loop, which has woken up for it; that is all."""
-
-
-def _deadline_seconds() -> float:
-    text = os.environ.get(DEADLINE_VARIABLE) or DEFAULT_DEADLINE
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= MAX_DEADLINE_SECONDS:
-        raise ConfigError(f"{DEADLINE_VARIABLE} must be above 0, at most {MAX_DEADLINE_SECONDS}.")
-    return seconds
-
-
-def _limits(cfg: Config, max_body_bytes: int) -> Limits:
-    """Take over gunicorn's own limits on a head, where 0 or less stands for its maximum."""
-    fields = cfg.limit_request_fields
-    field_bytes = cfg.limit_request_field_size
-    line_bytes = cfg.limit_request_line
-    max_fields = fields if 0 < fields < message.MAX_HEADERS else message.MAX_HEADERS
-    max_field_bytes = field_bytes if field_bytes > 0 else message.DEFAULT_MAX_HEADERFIELD_SIZE
-    return Limits(
-        cfg=cfg,
-        max_fields=max_fields,
-        max_line_bytes=min(line_bytes, message.MAX_REQUEST_LINE) or message.MAX_REQUEST_LINE,
-        max_head_bytes=max_fields * (max_field_bytes + 2) + 4,
-        max_body_bytes=max_body_bytes,
-    )

@@ -247,10 +247,14 @@ def _end_leftover(pgdata: pathlib.Path, give_up: Callable[[], bool]) -> None:
     for number, seconds in (*_STOP_STEPS, (signal.SIGKILL, 5.0)):
         deadline = time.monotonic() + seconds
         if _is_postgres_of(pgdata, pid):
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
         while _is_postgres_of(pgdata, pid) and time.monotonic() < deadline and not give_up():
             time.sleep(_POLL_SECONDS)
+    if _is_postgres_of(pgdata, pid):
+        raise errors.EmbeddedFailed(
+            f"Another PostgreSQL (process {pid}) runs on {pgdata}. Stop it first.",
+        )
     (pgdata / "postmaster.pid").unlink(missing_ok=True)
 
 

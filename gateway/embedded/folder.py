@@ -4,7 +4,6 @@ import fcntl
 import importlib.util
 import os
 import pathlib
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,24 +21,21 @@ def prepare(data_dir: pathlib.Path) -> pathlib.Path:
 
     Raises errors.EmbeddedFailed when it cannot be made or written.
     """
-    path = data_dir.expanduser().resolve()
+    path = data_dir.resolve()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise EmbeddedFolder(path, str(error.strerror)) from error
+        raise _unusable(path, str(error.strerror)) from error
     if not os.access(path, os.W_OK | os.X_OK):
-        raise EmbeddedFolder(path, "Permission denied")
+        raise _unusable(path, "Permission denied")
     return path
 
 
-class EmbeddedFolder(errors.EmbeddedFailed):
-    """A data folder that this user cannot use."""
-
-    def __init__(self, path: pathlib.Path, reason: str) -> None:
-        super().__init__(
-            f"The data folder {path} cannot be used: {reason}. Make it yours, or set"
-            " GATEWAY_DATA_DIR to a folder you can write.",
-        )
+def _unusable(path: pathlib.Path, reason: str) -> errors.EmbeddedFailed:
+    return errors.EmbeddedFailed(
+        f"The data folder {path} cannot be used: {reason}. Make it yours, or set GATEWAY_DATA_DIR"
+        " to a folder you can write.",
+    )
 
 
 @contextmanager
@@ -53,7 +49,7 @@ def hold(data_dir: pathlib.Path) -> Iterator[pathlib.Path]:
     try:
         descriptor = os.open(path / _LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise EmbeddedFolder(path, f"its file {_LOCK_NAME}: {error.strerror}") from error
+        raise _unusable(path, f"its file {_LOCK_NAME}: {error.strerror}") from error
     try:
         _lock(descriptor, path)
         yield path
@@ -86,8 +82,8 @@ def _try_lock(descriptor: int) -> bool:
 
 def write_private(path: pathlib.Path, text: str) -> None:
     """Replace the file at once with `text`, readable only for the owner and safe on the disk."""
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    fresh = path.with_name(f"{path.name}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

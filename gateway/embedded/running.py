@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-import pathlib
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.embedded import server
+
+if TYPE_CHECKING:
+    import pathlib
 
 # The lines of postmaster.pid that pg_ctl reads too:
 # https://github.com/postgres/postgres/blob/master/src/include/utils/pidfile.h

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from gateway import errors
 from gateway.flows import lookup
@@ -11,6 +11,7 @@ from gateway.store import cohorts, exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from sqlalchemy import Connection
 
@@ -36,10 +37,17 @@ class Export:
             self._opened = opening.pop_all()
 
     def __enter__(self) -> Self:
+        """Return itself; it is open already."""
         return self
 
-    def __exit__(self, *raised: Any) -> None:  # noqa: ANN401 - the three values of an exception
-        self._opened.__exit__(*raised)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Roll back what was raised in between, and give the connection back."""
+        self._opened.__exit__(kind, raised, traceback)
 
     def send(self, write: Callable[[bytes], object]) -> None:
         """Write all of it, in chunks of whole lines. Raises what `write` raises."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from gateway import errors
@@ -14,6 +13,7 @@ from gateway.store import memberships, reports
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Callable, Iterable, Sequence
 
     from gateway.store.changes import Change
     from gateway.store.cohorts import Cohort
@@ -27,19 +27,18 @@ NO_COHORT: Final = "no such cohort, or it was deleted"
 NEWEST_SYNC: Final = reports.NEWEST
 
 T = TypeVar("T")
-
-Position = tuple[int | str, ...]
+P = TypeVar("P")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Slice(Generic[T]):
+class Slice(Generic[T, P]):
     """A part of a list; the next one begins after `end`, None if this was the last."""
 
     items: Sequence[T]
-    end: Position | None
+    end: P | None
 
     @classmethod
-    def cut(cls, found: Sequence[T], limit: int, position: Callable[[T], Position]) -> Slice[T]:
+    def cut(cls, found: Sequence[T], limit: int, position: Callable[[T], P]) -> Slice[T, P]:
         """Cut a part from what was found with one too many, to see whether there is more."""
         more = len(found) > limit
         return cls(items=found[:limit], end=position(found[limit - 1]) if more else None)
@@ -67,7 +66,7 @@ class Changes:
 
 def cohorts(
     pool: Pool, which: Filter, *, after: int, limit: int, now: datetime.datetime
-) -> Slice[Cohort]:
+) -> Slice[Cohort, tuple[int]]:
     """List cohorts by id."""
     stale_before = freshness.stale_before(now)
     with pool.read() as conn:
@@ -86,7 +85,7 @@ def cohort(pool: Pool, cohort_id: int, *, now: datetime.datetime) -> Cohort:
     return found
 
 
-def members(pool: Pool, cohort_id: int, *, after: str, limit: int) -> Slice[Listed]:
+def members(pool: Pool, cohort_id: int, *, after: str, limit: int) -> Slice[Listed, tuple[str]]:
     """List the members of a cohort by the bytes of their ids. Raises errors.NotFound."""
     with pool.read() as conn:
         found = memberships.listing(conn, cohort_id, after=after, limit=limit + 1)
@@ -125,7 +124,9 @@ def changes(pool: Pool, cohort_id: int, *, after: int, limit: int) -> Changes:
     return Changes(changes=found, next_after=found[-1].seq if found else after)
 
 
-def syncs(pool: Pool, cohort_id: int, *, before: tuple[int, str], limit: int) -> Slice[Sync]:
+def syncs(
+    pool: Pool, cohort_id: int, *, before: tuple[int, str], limit: int
+) -> Slice[Sync, tuple[int, str]]:
     """List the syncs of a cohort, newest first. Raises errors.NotFound."""
     with pool.read() as conn:
         found = reports.listing(conn, cohort_id, before=before, limit=limit + 1)

@@ -51,7 +51,7 @@ def status(pool: Pool, *, redis_up: bool, now: datetime.datetime) -> Status:
 
 def deliveries(
     pool: Pool, *, state: str | None, after: tuple[int, int], limit: int
-) -> Slice[Delivery]:
+) -> Slice[Delivery, tuple[int, int]]:
     """List pending and blocked deliveries, or those of one state, by cohort and number."""
     wanted = None if state is None else backlog.State(state)
     with pool.read() as conn:

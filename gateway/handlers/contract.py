@@ -29,7 +29,7 @@ def success(action: str | None) -> Response:
 
 def failure(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     """Answer a failure; the action is the one read so far, or null."""
-    metrics.webhook_refused(status)
+    metrics.rejected(status)
     error = {"message": message[:MAX_MESSAGE_CHARACTERS], "code": status}
     body = {"action": g.get("action"), "status": "failure", "error": error}
     return _answer(status, body, headers)

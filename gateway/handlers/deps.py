@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from gateway.flows.intake import Intake
     from gateway.flows.ready import Readiness
+    from gateway.flows.watch import Watch
     from gateway.jobs import Doorbell
     from gateway.settings import Settings
     from gateway.store.engine import Pool
@@ -30,6 +31,7 @@ class Deps:
     doorbell: Doorbell
     intake: Intake
     readiness: Readiness
+    watch: Watch
     now: Callable[[], datetime.datetime]
 
 

@@ -30,8 +30,9 @@ def cohorts(ids: Iterable[str]) -> dict[str, int | None]:
 
 def delivery(text: str) -> tuple[int, int]:
     """Read a delivery's id, `<cohort>-<number>`. Raises errors.NotFound."""
-    cohort_id, number = (_number(part) for part in (text.split("-") + ["", ""])[:2])
-    if text.count("-") != 1 or cohort_id is None or number is None:
+    cohort_text, _, number_text = text.partition("-")
+    cohort_id, number = _number(cohort_text), _number(number_text)
+    if cohort_id is None or number is None:
         raise errors.NotFound("no such delivery")
     return cohort_id, number
 

@@ -34,9 +34,7 @@ def list_cohorts_of(member_id: str, query: schemas.Where) -> Response:
     found = lookup.cohorts_of(
         deps.current().reading, member_id, source=query.source, project_id=query.project_id
     )
-    return answers.value(
-        schemas.MemberCohortsAnswer, {"member_id": member_id, "cohorts": found}
-    )
+    return answers.value(schemas.MemberCohortsAnswer, {"member_id": member_id, "cohorts": found})
 
 
 def check_membership(body: schemas.CheckAsked) -> Response:

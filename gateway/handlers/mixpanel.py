@@ -30,8 +30,7 @@ def receive(source: str) -> Response:
     given.readiness.require()
     page = Posted(slug=source, login=_login(), body=sent.complete(), request_id=g.request_id)
     with metrics.accepting():
-        receipt = given.intake.accept(page, now=given.now())
-    g.delivery = (receipt.cohort_id, receipt.number)
+        given.intake.accept(page, now=given.now())
     return contract.success(g.action)
 
 

@@ -114,11 +114,11 @@ def _load(schema: type[Schema], sent: Any) -> Any:  # noqa: ANN401 - the schema'
     try:
         return schema().load(sent)
     except ValidationError as error:
-        raise errors.Malformed(_first(error.normalized_messages())) from error
+        raise errors.Malformed(_first(error.messages_dict)) from error
 
 
 def _first(messages: Mapping[Any, Any]) -> str:
-    """Name one field that is wrong and why: `member_ids.3: Not a valid string.`"""
+    """Name one field that is wrong, and why."""
     path: list[str] = []
     found: Any = messages
     while isinstance(found, dict):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from flask import Blueprint, Response, jsonify
 
-from flask import Blueprint, jsonify
-
+from gateway import metrics
 from gateway.handlers import deps
-
-if TYPE_CHECKING:
-    from flask import Response
 
 blueprint = Blueprint("ops", __name__)
 
@@ -23,7 +19,12 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> Response:
     """Answer 200 while Postgres answers and no migration is pending, else 503."""
-    given = deps.current()
-    given.readiness.require()
-    up = given.doorbell.is_up()
-    return jsonify(status="ok" if up else "degraded", redis="up" if up else "down")
+    redis_up = deps.current().watch.ready()
+    state = "ok" if redis_up else "degraded"
+    return jsonify(status=state, redis="up" if redis_up else "down")
+
+
+@blueprint.get("/metrics")
+def numbers() -> Response:
+    """Answer the metrics page, also while Postgres or Redis is down."""
+    return Response(deps.current().watch.page(), content_type=metrics.CONTENT_TYPE)

@@ -28,7 +28,7 @@ class RawConverter(BaseConverter):
     part_isolating = True
 
     def to_python(self, value: str) -> str:
-        """Decode a segment. Raises BadRequest, which the error page of the path's dialect answers."""
+        """Decode a segment. Raises BadRequest, so that the dialect of the path says so."""
         try:
             decoded = urllib.parse.unquote(value, encoding="utf-8", errors="strict")
         except UnicodeDecodeError as error:

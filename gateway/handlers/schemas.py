@@ -25,17 +25,7 @@ class Paging:
     """How much of a list, and from where."""
 
     limit: int
-    cursor: str | None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CohortsAsked(Paging):
-    """Which cohorts to list."""
-
-    source: str | None
-    project_id: str | None
-    external_id: str | None
-    name: str | None
+    cursor: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,15 +40,23 @@ class ChangesAsked:
 class DeliveriesAsked(Paging):
     """Which deliveries to list."""
 
-    state: str | None
+    state: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Where:
     """In which source and project."""
 
-    source: str | None
-    project_id: str | None
+    source: str | None = None
+    project_id: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CohortsAsked(Paging, Where):
+    """Which cohorts to list."""
+
+    external_id: str | None = None
+    name: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,7 +70,7 @@ class CheckAsked:
 class _Asked(Schema):
     """Loads into a frozen value; what it does not know is ignored."""
 
-    value: ClassVar[type]
+    value: ClassVar[type[object]]
 
     class Meta:
         """Marshmallow's options."""
@@ -85,7 +83,7 @@ class _Asked(Schema):
 
 
 def _filter(description: str) -> Exact:
-    return Exact(load_default=None, metadata={"description": description})
+    return Exact(metadata={"description": description})
 
 
 def _limit() -> Number:
@@ -103,8 +101,7 @@ class PagingQuery(_Asked):
     value = Paging
     limit = _limit()
     cursor = fields.String(
-        load_default=None,
-        metadata={"description": "The `next_cursor` of the last answer; left out to begin."},
+        metadata={"description": "The `next_cursor` of the last answer; left out to begin."}
     )
 
 
@@ -142,7 +139,6 @@ class DeliveriesQuery(PagingQuery):
 
     value = DeliveriesAsked
     state = fields.String(
-        load_default=None,
         validate=validate.OneOf(["pending", "blocked"]),
         metadata={"description": "Only deliveries in this state; without it, both."},
     )
@@ -166,7 +162,16 @@ class CheckBody(_Asked):
         return CheckAsked(cohort_ids=tuple(loaded["cohort_ids"]), member_ids=possible)
 
 
-class RefreshAnswer(Schema):
+class _Shown(Schema):
+    """What an answer holds at least; later versions may add to it."""
+
+    class Meta:
+        """Marshmallow's options."""
+
+        unknown = EXCLUDE
+
+
+class RefreshAnswer(_Shown):
     """A full refresh under way."""
 
     session_id = fields.String(required=True, allow_none=True)
@@ -174,7 +179,7 @@ class RefreshAnswer(Schema):
     total_pages = fields.Integer(required=True)
 
 
-class LabelAnswer(Schema):
+class LabelAnswer(_Shown):
     """What tells a cohort from others."""
 
     id = fields.String(required=True)
@@ -197,14 +202,14 @@ class CohortAnswer(LabelAnswer):
     last_seq = fields.Integer(required=True)
 
 
-class CohortsAnswer(Schema):
+class CohortsAnswer(_Shown):
     """A part of the list of cohorts."""
 
     cohorts = fields.List(fields.Nested(CohortAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class MemberAnswer(Schema):
+class MemberAnswer(_Shown):
     """A member of a cohort."""
 
     member_id = fields.String(required=True)
@@ -217,14 +222,14 @@ class MemberAnswer(Schema):
     entered_at = Time(required=True)
 
 
-class MembersAnswer(Schema):
+class MembersAnswer(_Shown):
     """A part of the list of members."""
 
     members = fields.List(fields.Nested(MemberAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class ChangeAnswer(Schema):
+class ChangeAnswer(_Shown):
     """Somebody's step into a cohort or out of it."""
 
     seq = fields.Integer(required=True)
@@ -234,14 +239,14 @@ class ChangeAnswer(Schema):
     session_id = fields.String(required=True, allow_none=True)
 
 
-class ChangesAnswer(Schema):
+class ChangesAnswer(_Shown):
     """A part of the list of changes."""
 
     changes = fields.List(fields.Nested(ChangeAnswer), required=True)
     next_after = fields.Integer(required=True)
 
 
-class SyncAnswer(Schema):
+class SyncAnswer(_Shown):
     """What came of one session and action."""
 
     session_id = fields.String(required=True, allow_none=True)
@@ -261,7 +266,7 @@ class SyncAnswer(Schema):
     completed_at = Time(required=True, allow_none=True)
 
 
-class SyncsAnswer(Schema):
+class SyncsAnswer(_Shown):
     """A part of the list of syncs."""
 
     syncs = fields.List(fields.Nested(SyncAnswer), required=True)
@@ -274,14 +279,14 @@ class JoinedAnswer(LabelAnswer):
     entered_at = Time(required=True)
 
 
-class MemberCohortsAnswer(Schema):
+class MemberCohortsAnswer(_Shown):
     """The cohorts that somebody is in."""
 
     member_id = fields.String(required=True)
     cohorts = fields.List(fields.Nested(JoinedAnswer), required=True)
 
 
-class CheckAnswer(Schema):
+class CheckAnswer(_Shown):
     """Who of the people asked for is in which of the cohorts asked for."""
 
     memberships = fields.Dict(
@@ -289,7 +294,7 @@ class CheckAnswer(Schema):
     )
 
 
-class DeliveryAnswer(Schema):
+class DeliveryAnswer(_Shown):
     """A page that waits or is blocked; `code` and `reason` say why it failed last."""
 
     id = fields.Function(lambda one: ids.of_delivery(one.cohort_id, one.number), required=True)
@@ -306,14 +311,14 @@ class DeliveryAnswer(Schema):
     reason = fields.String(required=True, allow_none=True)
 
 
-class DeliveriesAnswer(Schema):
+class DeliveriesAnswer(_Shown):
     """A part of the list of deliveries."""
 
     deliveries = fields.List(fields.Nested(DeliveryAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class StatusAnswer(Schema):
+class StatusAnswer(_Shown):
     """How the gateway is doing."""
 
     status = fields.String(required=True, validate=validate.OneOf(["ok", "degraded"]))
@@ -326,7 +331,7 @@ class StatusAnswer(Schema):
     redis = fields.String(required=True, validate=validate.OneOf(["up", "down"]))
 
 
-class ProblemAnswer(Schema):
+class ProblemAnswer(_Shown):
     """A problem document (RFC 9457); `code` is stable, `detail` is for people."""
 
     type = fields.String(required=True)

@@ -23,9 +23,11 @@ class Stream(Response):
     the server, which cuts the connection without the last chunk: never a silently short file.
     """
 
+    # Its length is known when it has been written.
+    automatically_set_content_length = False
+
     def __init__(self, export: Export, content_type: str) -> None:
         super().__init__(content_type=f"{content_type}; charset=utf-8")
-        del self.headers["Content-Length"]
         self._export = export
         self.call_on_close(export.close)
 

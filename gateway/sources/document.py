@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import math
+import re
 from typing import TYPE_CHECKING
 
 import orjson
@@ -33,6 +35,12 @@ _LONG_NUMBER = b"0" * 19
 _NOT_BRACKETS = bytes(byte for byte in range(256) if chr(byte) not in "[]{}")
 # A page of members with plain properties is four deep.
 _SHALLOW = 12
+
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]+|[\]}]+')
+_MOST_TOKENS = 1_000_000
+
+# How orjson writes a float of 1e16 or more; in a text it does no harm.
+_LARGE_FLOAT = re.compile(rb"e\+?[1-9]\d")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,11 +80,28 @@ def _parse_slowly(raw: bytes) -> Parsed:
         where = f"{error.msg} at character {error.pos}"
         return _refused(f"the body is not JSON ({where}); send a JSON object")
     except RecursionError:
-        return _refused(_TOO_DEEP)
+        return _refused(_TOO_DEEP, _top_level_texts(raw.decode("utf-8")))
     if long_numbers:
         message = f"the body has an integer of more than {MAX_DIGITS} digits; send long ids as text"
         return _refused(message, value)
     return _checked(raw, value)
+
+
+def _top_level_texts(body: str) -> dict[str, str]:
+    """Read the texts right in the outer object of a body that is too deep for a parser."""
+    found: dict[str, str] = {}
+    depth, before = 0, None
+    for token in itertools.islice(_TOKEN.finditer(body), _MOST_TOKENS):
+        if token[0][0] in "[{":
+            depth += len(token[0])
+        elif token[0][0] in "]}":
+            depth -= len(token[0])
+        elif depth == 1:
+            if before is not None and body[before.end() : token.start()].strip() == ":":
+                with contextlib.suppress(ValueError):  # then it is no JSON anyway
+                    found[json.loads(before[0])] = json.loads(token[0])
+            before = token
+    return found
 
 
 def _refused(message: str, value: object = None) -> Parsed:
@@ -119,21 +144,30 @@ def _children(value: object) -> list[object]:
 
 
 def canonical(value: object) -> bytes:
-    """Write a JSON value so that equal values give equal bytes: keys sorted, no spacing."""
+    """Write a JSON value so that equal values give equal bytes: keys sorted, no spacing.
+
+    An integer and a float are never equal, 1 and 1.0 neither; NaN may be equal to null. Raises
+    errors.Malformed if the value is deeper than `MAX_DEPTH`, which texts full of brackets can hide
+    from `parse`.
+    """
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # beyond 64 bits, a lone surrogate, or deeper than orjson writes
+        if _depth_exceeds(value, MAX_DEPTH):
+            raise errors.Malformed(_TOO_DEEP) from None
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def storable_json(value: dict[str, object], *, clean: bool) -> str:
     """Write an object as JSON that jsonb takes: no NUL, no lone surrogate, no NaN, no infinity.
 
-    `clean` promises that no text in it has a backslash or a control character.
+    `clean` promises that no text in it has a backslash or a control character. Floats from 1e16 on
+    are written out: jsonb fills up the digits after the shortest ones that name a float with
+    zeros, and would give back another number.
     """
     with contextlib.suppress(TypeError):
         written = orjson.dumps(value)  # writes NaN and infinities as null
-        if clean or b"\\u0000" not in written:
+        if (clean or b"\\u0000" not in written) and _LARGE_FLOAT.search(written) is None:
             return written.decode()
     return json.dumps(_storable(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -142,12 +176,26 @@ def _storable(value: object) -> object:
     if isinstance(value, str):
         return texts.storable(value)
     if isinstance(value, dict):
-        return {texts.storable(name): _storable(inner) for name, inner in value.items()}
+        # Loops, because in Python 3.11 comprehensions would double the depth of the stack.
+        fields: dict[str, object] = {}
+        for name, inner in value.items():
+            fields[texts.storable(name)] = _storable(inner)
+        return fields
     if isinstance(value, list):
-        return [_storable(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+        items: list[object] = []
+        for inner in value:
+            items.append(_storable(inner))  # noqa: PERF401 - see above
+        return items
+    if isinstance(value, float):
+        return _storable_float(value)
     return value
 
 
+def _storable_float(value: float) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    return int(value) if abs(value) >= _LARGE else value
+
+
+_LARGE = 1e16
 _TOO_DEEP = f"the body is nested deeper than {MAX_DEPTH} levels; flatten it"

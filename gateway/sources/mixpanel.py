@@ -153,6 +153,7 @@ def page(value: object, *, raw: bytes, identity_property: str | None, max_member
     if action is Action.MEMBERS and total > 1 and session_id is None:
         message = "parameters.mixpanel_session_id: missing; `members` of several pages needs it"
         raise errors.Malformed(message)
+    digest = hashlib.sha256(document.canonical(members)).digest()
     identity = (identity_property,) if identity_property else profile.IDENTITY
     lines, skipped = profile.write_roster(members, identity=identity, clean=b"\\" not in raw)
     if members and not lines:
@@ -166,7 +167,7 @@ def page(value: object, *, raw: bytes, identity_property: str | None, max_member
         action=action,
         number=number,
         total=total,
-        digest=hashlib.sha256(document.canonical(members)).digest(),
+        digest=digest,
         roster="".join(f"{line}\n" for line in lines.values()).encode(),
         received=len(members),
         usable=len(lines),

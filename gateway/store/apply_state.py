@@ -37,6 +37,15 @@ def claim(conn: Connection, cohort_id: int) -> ApplyState | None:
     return None if row is None else ApplyState(**row._mapping)
 
 
+def lock(conn: Connection, cohort_id: int) -> ApplyState | None:
+    """Lock a cohort as `claim` does, but wait for whoever has it; None if there is no such cohort.
+
+    How long is the transaction's `lock_timeout`; then errors.Unavailable is raised.
+    """
+    row = conn.execute(_LOCK, {"cohort_id": cohort_id}).one_or_none()
+    return None if row is None else ApplyState(**row._mapping)
+
+
 def advance(
     conn: Connection,
     cohort_id: int,
@@ -70,6 +79,12 @@ _CLAIM = text("""
     SELECT applied_through, attempts, member_count, floor, last_change
     FROM apply_state WHERE cohort_id = :cohort_id
     FOR NO KEY UPDATE SKIP LOCKED
+""")
+
+_LOCK = text("""
+    SELECT applied_through, attempts, member_count, floor, last_change
+    FROM apply_state WHERE cohort_id = :cohort_id
+    FOR NO KEY UPDATE
 """)
 
 _ADVANCE = text("""

@@ -32,7 +32,7 @@ def listing(conn: Connection, cohort_id: int, *, after: int, limit: int) -> list
 
 def oldest(conn: Connection, cohort_id: int) -> int:
     """Return the seq of the oldest change kept, or of the next one if none is."""
-    return conn.execute(_OLDEST, {"cohort_id": cohort_id}).scalar_one()
+    return int(conn.execute(_OLDEST, {"cohort_id": cohort_id}).scalar_one())
 
 
 _LIST = text("""

@@ -156,14 +156,21 @@ def labels(conn: Connection, *, source: str | None, project_id: str | None) -> d
     return {row.id: Label(**row._mapping) for row in conn.execute(_LABELS, parameters)}
 
 
+def ever(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
+    """List the ids of the cohorts of a source and project, deleted ones included."""
+    parameters = {"source": source, "project_id": project_id}
+    return list(conn.execute(_EVER, parameters).scalars())
+
+
 def _cohort(fields: RowMapping) -> Cohort:
     plain = dict(fields)
-    refresh = Refresh(
-        session_id=plain.pop("refresh_session_id"),
-        pages_received=plain.pop("refresh_pages"),
-        total_pages=plain.pop("refresh_total"),
+    session_id, pages, total = (
+        plain.pop(f"refresh_{part}") for part in ("session", "pages", "total")
     )
-    return Cohort(**plain, refresh=None if refresh.total_pages is None else refresh)
+    if total is None:
+        return Cohort(**plain, refresh=None)
+    refresh = Refresh(session_id=session_id, pages_received=pages, total_pages=total)
+    return Cohort(**plain, refresh=refresh)
 
 
 _FIND = text("""
@@ -195,7 +202,7 @@ _READ = text("""
            a.member_count, c.created_at, greatest(c.updated_at, a.updated_at) AS updated_at,
            i.last_synced_at, coalesce(i.last_synced_at < :stale_before, true) AS stale,
            a.last_change AS last_seq,
-           n.session_id AS refresh_session_id, r.total_pages AS refresh_total,
+           n.session_id AS refresh_session, r.total_pages AS refresh_total,
            (SELECT CAST(sum(upper(p) - lower(p)) AS bigint) FROM unnest(r.pages) p) AS refresh_pages
     FROM cohorts c
     JOIN sources s ON s.id = c.source_id
@@ -226,6 +233,13 @@ _LABELS = text("""
     FROM cohorts c JOIN sources s ON s.id = c.source_id
     WHERE c.deleted_at IS NULL
       AND (CAST(:source AS text) IS NULL OR s.slug = :source)
+      AND (CAST(:project_id AS text) IS NULL OR c.project_id = :project_id)
+    ORDER BY c.id
+""")
+
+_EVER = text("""
+    SELECT c.id FROM cohorts c JOIN sources s ON s.id = c.source_id
+    WHERE (CAST(:source AS text) IS NULL OR s.slug = :source)
       AND (CAST(:project_id AS text) IS NULL OR c.project_id = :project_id)
     ORDER BY c.id
 """)

@@ -2,12 +2,98 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Page:
+    """A kept page; its roster is packed."""
+
+    cohort_id: int
+    number: int
+    roster: bytes
+
+
+def put(
+    conn: Connection,
+    member_id: str,
+    *,
+    source: str | None,
+    project_id: str | None,
+    now: datetime.datetime,
+) -> int:
+    """Note an erasure and return its place among the starts of sessions.
+
+    None stands for all sources, or all projects; a source that does not exist gets no note.
+    """
+    order: int = conn.execute(_NEXT_ORDER).scalar_one()
+    parameters = {
+        "order": order,
+        "project_id": project_id,
+        "digest": hashlib.sha256(member_id.encode()).digest(),
+        "now": now,
+    }
+    if source is None:
+        conn.execute(_PUT, parameters)
+    else:
+        conn.execute(_PUT_FOR_SOURCE, parameters | {"source": source})
+    return order
+
+
+def await_new_cohorts(conn: Connection, *, source: str | None) -> None:
+    """Wait for the transactions that are creating a cohort: they hold a key of their source."""
+    conn.execute(_AWAIT_NEW_COHORTS, {"source": source})
+
+
+def await_accepting(conn: Connection, cohort_ids: Sequence[int]) -> None:
+    """Wait for the transactions that are accepting a page for some cohorts."""
+    conn.execute(_AWAIT_ACCEPTING, {"cohort_ids": list(cohort_ids)})
+
+
+def forget(conn: Connection, cohort_id: int, member_id: str, *, order: int) -> bool:
+    """Delete what sessions before `order` made of somebody; True if they were a member."""
+    parameters = {"cohort_id": cohort_id, "member_id": member_id, "order": order}
+    return bool(conn.execute(_FORGET, parameters).scalar_one_or_none())
+
+
+def exit_nameless(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
+    """Write the `exited` of somebody whose id is not kept."""
+    parameters = {"cohort_id": cohort_id, "now": now}
+    conn.execute(_WRITE_EXIT, parameters)
+    conn.execute(_COUNT_EXIT, parameters)
+
+
+def blank_changes(conn: Connection, cohort_id: int, member_id: str, *, order: int) -> None:
+    """Take somebody's id out of the changes that sessions before `order` made."""
+    parameters = {"cohort_id": cohort_id, "member_id": member_id, "order": order}
+    conn.execute(_BLANK_CHANGES, parameters)
+
+
+def pages(
+    conn: Connection, cohort_ids: Sequence[int], *, order: int, after: tuple[int, int], limit: int
+) -> list[Page]:
+    """List kept pages of sessions before `order`, by cohort and number, beyond `after`."""
+    cohort_id, number = after
+    parameters = {"cohort_ids": list(cohort_ids), "order": order, "limit": limit}
+    rows = conn.execute(_PAGES, parameters | {"cohort_id": cohort_id, "number": number})
+    return [
+        Page(cohort_id=row.cohort_id, number=row.number, roster=bytes(row.roster)) for row in rows
+    ]
+
+
+def rewrite(conn: Connection, changed: Sequence[Page]) -> None:
+    """Replace the rosters of some kept pages; one that has expired meanwhile stays away."""
+    conn.execute(_REWRITE, [dataclasses.asdict(page) for page in changed])
 
 
 def since(
@@ -37,4 +123,71 @@ _DROP_STAGED = text("""
       AND (e.source_id IS NULL OR e.source_id = c.source_id)
       AND (e.project_id IS NULL OR e.project_id = c.project_id)
       AND e.member_digest = sha256(convert_to(s.member_id, 'UTF8'))
+""")
+
+_NEXT_ORDER = text("SELECT nextval('event_order')")
+
+_PUT = text("""
+    INSERT INTO erasures (erased_order, source_id, project_id, member_digest, erased_at)
+    VALUES (:order, NULL, :project_id, :digest, :now)
+""")
+
+_PUT_FOR_SOURCE = text("""
+    INSERT INTO erasures (erased_order, source_id, project_id, member_digest, erased_at)
+    SELECT :order, id, :project_id, :digest, :now FROM sources WHERE slug = :source
+""")
+
+# Conflicts with the FOR KEY SHARE that the foreign key of a new cohort takes.
+_AWAIT_NEW_COHORTS = text("""
+    SELECT id FROM sources WHERE CAST(:source AS text) IS NULL OR slug = :source
+    ORDER BY id FOR UPDATE
+""")
+
+_AWAIT_ACCEPTING = text("""
+    SELECT cohort_id FROM intake_state WHERE cohort_id = ANY(:cohort_ids)
+    ORDER BY cohort_id FOR SHARE
+""")
+
+_FORGET = text("""
+    DELETE FROM memberships m
+    WHERE m.cohort_id = :cohort_id AND m.member_id = :member_id
+      AND EXISTS (SELECT FROM sessions s
+                  WHERE s.cohort_id = m.cohort_id AND s.number = m.session
+                    AND s.started_order < :order)
+    RETURNING m.entered_at IS NOT NULL
+""")
+
+_WRITE_EXIT = text("""
+    INSERT INTO changes (cohort_id, first_seq, last_seq, kind, at, member_ids)
+    SELECT cohort_id, last_change + 1, last_change + 1, 'exited', :now, ARRAY[NULL]::text[]
+    FROM apply_state WHERE cohort_id = :cohort_id
+""")
+
+_COUNT_EXIT = text("""
+    UPDATE apply_state
+    SET last_change = last_change + 1, exited = exited + 1, member_count = member_count - 1,
+        updated_at = :now
+    WHERE cohort_id = :cohort_id
+""")
+
+_BLANK_CHANGES = text("""
+    UPDATE changes c SET member_ids = array_replace(c.member_ids, :member_id, NULL)
+    WHERE c.cohort_id = :cohort_id AND :member_id = ANY(c.member_ids)
+      AND (c.session IS NULL
+           OR EXISTS (SELECT FROM sessions s
+                      WHERE s.cohort_id = c.cohort_id AND s.number = c.session
+                        AND s.started_order < :order))
+""")
+
+_PAGES = text("""
+    SELECT d.cohort_id, d.number, d.roster
+    FROM deliveries d
+    JOIN sessions s ON s.cohort_id = d.cohort_id AND s.number = d.session
+    WHERE d.cohort_id = ANY(:cohort_ids) AND (d.cohort_id, d.number) > (:cohort_id, :number)
+      AND s.started_order < :order
+    ORDER BY d.cohort_id, d.number LIMIT :limit
+""")
+
+_REWRITE = text("""
+    UPDATE deliveries SET roster = :roster WHERE cohort_id = :cohort_id AND number = :number
 """)

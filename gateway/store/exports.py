@@ -8,6 +8,7 @@ import psycopg2
 from sqlalchemy import text
 
 from gateway import errors
+from gateway.store import timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +39,12 @@ _CSV: Final = """
 """
 
 _SNAPSHOT: Final = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-_LIMIT: Final = text("SELECT set_config('statement_timeout', :milliseconds, true)")
 
 
 def begin(conn: Connection, *, limit_seconds: float) -> None:
     """Let this transaction see one moment only, and give its statements so much time."""
     conn.execute(_SNAPSHOT)
-    conn.execute(_LIMIT, {"milliseconds": str(int(limit_seconds * 1000))})
+    timeouts.allow(conn, statement_seconds=limit_seconds, lock_seconds=limit_seconds)
 
 
 def ndjson(conn: Connection, cohort_id: int, write: Callable[[bytes], object]) -> None:

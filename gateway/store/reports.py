@@ -20,7 +20,7 @@ NEWEST: Final = (2**63 - 1, "")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sync:
-    """One session and action of a cohort; `session` is its number and `skipped` counts by reason."""
+    """One session and action of a cohort; `session` is its number, `skipped` counts by reason."""
 
     session: int
     session_id: str | None

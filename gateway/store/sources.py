@@ -37,8 +37,23 @@ class Source:
     credentials: tuple[Credential, ...]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A source as its operator sees it: who may use it until when, without any secret."""
+
+    slug: str
+    identity_property: str | None
+    project_ids: tuple[str, ...]
+    auth_required: bool
+    created_at: datetime.datetime
+    paused_at: datetime.datetime | None
+    cohorts: int
+    usernames: tuple[str, ...]
+    credentials_end_at: tuple[datetime.datetime | None, ...]
+
+
 def find(conn: Connection, slug: str, *, now: datetime.datetime) -> Source | None:
-    """Find a source with the credentials that are valid now."""
+    """Find a source with the credentials that are valid now, the newest last."""
     rows = conn.execute(_FIND, {"slug": slug, "now": now}).all()
     if not rows:
         return None
@@ -114,6 +129,59 @@ def drop_credentials(conn: Connection, source_id: int) -> None:
     conn.execute(_DROP_CREDENTIALS, {"source_id": source_id})
 
 
+def listing(conn: Connection, *, now: datetime.datetime) -> list[Listed]:
+    """List the sources by slug, with the credentials that are valid now and their cohorts."""
+    return [
+        Listed(
+            slug=row.slug,
+            identity_property=row.identity_property,
+            project_ids=tuple(row.project_ids),
+            auth_required=row.auth_required,
+            created_at=row.created_at,
+            paused_at=row.paused_at,
+            cohorts=row.cohorts,
+            usernames=tuple(row.usernames),
+            credentials_end_at=tuple(row.credentials_end_at),
+        )
+        for row in conn.execute(_LIST, {"now": now})
+    ]
+
+
+def was_removed(conn: Connection, slug: str) -> bool:
+    """Tell whether a source of this name was removed once."""
+    return conn.execute(_WAS_REMOVED, {"slug": slug}).one_or_none() is not None
+
+
+def lock(conn: Connection, slug: str) -> int | None:
+    """Return the id of a source, which no other operator changes until the transaction ends."""
+    return conn.execute(_LOCK, {"slug": slug}).scalar_one_or_none()
+
+
+def pause(conn: Connection, slug: str, *, now: datetime.datetime) -> bool:
+    """Pause a source that is not; False if there is none or it is paused already."""
+    return conn.execute(_PAUSE, {"slug": slug, "now": now}).rowcount == 1
+
+
+def resume(conn: Connection, slug: str) -> bool:
+    """Resume a source that is paused; False if there is none or it is not."""
+    return conn.execute(_RESUME, {"slug": slug}).rowcount == 1
+
+
+def remove(conn: Connection, slug: str, *, now: datetime.datetime) -> bool:
+    """End a source for good; False if there is none. Its slug can be taken again."""
+    return conn.execute(_REMOVE, {"slug": slug, "now": now}).rowcount == 1
+
+
+def left_behind(conn: Connection, slug: str) -> list[int]:
+    """List the cohorts of removed sources of this name that are not deleted yet."""
+    return list(conn.execute(_LEFT_BEHIND, {"slug": slug}).scalars())
+
+
+def drop_expired(conn: Connection, source_id: int, *, before: datetime.datetime) -> None:
+    """Forget the credentials of a source that ended before a moment."""
+    conn.execute(_DROP_EXPIRED, {"source_id": source_id, "before": before})
+
+
 _FIND = text("""
     SELECT s.id, s.slug, s.identity_property, s.project_ids, s.auth_required,
            s.paused_at IS NOT NULL AS paused, c.username, c.salt, c.hash
@@ -121,6 +189,7 @@ _FIND = text("""
     LEFT JOIN source_credentials c
         ON c.source_id = s.id AND (c.expires_at IS NULL OR c.expires_at > :now)
     WHERE s.slug = :slug AND s.removed_at IS NULL
+    ORDER BY c.id
 """)
 
 _CREATE = text("""
@@ -140,3 +209,51 @@ _EXPIRE = text("""
 """)
 
 _DROP_CREDENTIALS = text("DELETE FROM source_credentials WHERE source_id = :source_id")
+
+_LIST = text("""
+    SELECT s.slug, s.identity_property, s.project_ids, s.auth_required, s.created_at, s.paused_at,
+           (SELECT count(*) FROM cohorts c
+            WHERE c.source_id = s.id AND c.deleted_at IS NULL) AS cohorts,
+           coalesce(array_agg(k.username ORDER BY k.id) FILTER (WHERE k.id IS NOT NULL), '{}')
+               AS usernames,
+           coalesce(array_agg(k.expires_at ORDER BY k.id) FILTER (WHERE k.id IS NOT NULL), '{}')
+               AS credentials_end_at
+    FROM sources s
+    LEFT JOIN source_credentials k
+        ON k.source_id = s.id AND (k.expires_at IS NULL OR k.expires_at > :now)
+    WHERE s.removed_at IS NULL
+    GROUP BY s.id ORDER BY s.slug
+""")
+
+_WAS_REMOVED = text("""
+    SELECT 1 FROM sources WHERE slug = :slug AND removed_at IS NOT NULL LIMIT 1
+""")
+
+# Accepting only reads the row, and a new cohort's reference to it is not held up either.
+_LOCK = text("""
+    SELECT id FROM sources WHERE slug = :slug AND removed_at IS NULL FOR NO KEY UPDATE
+""")
+
+_PAUSE = text("""
+    UPDATE sources SET paused_at = :now
+    WHERE slug = :slug AND removed_at IS NULL AND paused_at IS NULL
+""")
+
+_RESUME = text("""
+    UPDATE sources SET paused_at = NULL
+    WHERE slug = :slug AND removed_at IS NULL AND paused_at IS NOT NULL
+""")
+
+_REMOVE = text("""
+    UPDATE sources SET removed_at = :now WHERE slug = :slug AND removed_at IS NULL
+""")
+
+_LEFT_BEHIND = text("""
+    SELECT c.id FROM cohorts c JOIN sources s ON s.id = c.source_id
+    WHERE s.slug = :slug AND s.removed_at IS NOT NULL AND c.deleted_at IS NULL
+    ORDER BY c.id
+""")
+
+_DROP_EXPIRED = text("""
+    DELETE FROM source_credentials WHERE source_id = :source_id AND expires_at < :before
+""")

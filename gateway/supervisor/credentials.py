@@ -47,14 +47,15 @@ def resolve(settings: Settings, data_dir: pathlib.Path) -> Credentials:
 def _kept(path: pathlib.Path) -> Credentials:
     try:
         if path.exists():
-            return Credentials(**json.loads(path.read_text("utf-8")))
+            texts: dict[str, str] = json.loads(path.read_text("utf-8"))
+            return Credentials(**{name: str(text) for name, text in texts.items()})
         made = Credentials(
             webhook_username=_DEFAULT_USERNAME,
             webhook_password=secrets.token_urlsafe(24),
             api_key=secrets.token_urlsafe(32),
         )
         folder.write_private(path, f"{json.dumps(asdict(made), indent=2)}\n")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise errors.EmbeddedFailed(
             f"The credentials kept in {path} cannot be used. Remove it to have new ones made.",
         ) from error

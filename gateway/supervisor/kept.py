@@ -29,9 +29,9 @@ class Kept:
         process: children.Process | None = None,
     ) -> None:
         self.name = name
+        self.steps = steps
+        self.process = start() if process is None else process
         self._start = start
-        self._steps = steps
-        self._process = start() if process is None else process
         self._started_at = time.monotonic()
         self._due_at: float | None = None
         self._delay_seconds = 0.0
@@ -42,16 +42,16 @@ class Kept:
         if self._due_at is not None:
             if now >= self._due_at:
                 self._start_again()
-        elif self._process.poll() is not None:
+        elif self.process.poll() is not None:
             # What it left behind may still hold its port.
-            children.end_group(self._process)
+            children.end_group(self.process)
             if now - self._started_at > _SETTLED_SECONDS:
                 self._delay_seconds = 0.0
-            self._plan(_how_it_ended(self._process.returncode))
+            self._plan(_how_it_ended(self.process.returncode))
 
     def _start_again(self) -> None:
         try:
-            self._process = self._start()
+            self.process = self._start()
         except (errors.EmbeddedFailed, OSError) as error:
             self._plan(f"does not start: {error}")
         else:
@@ -63,15 +63,14 @@ class Kept:
         self._due_at = time.monotonic() + self._delay_seconds
         terminal.complain(f"{self.name} {what}; starting it in {self._delay_seconds:.0f} s.")
 
-    @staticmethod
-    def stop(together: "Sequence[Kept]", hurry: Callable[[], bool]) -> None:
-        """Stop all of them at once and wait for their end; those of one call share their steps."""
-        if together:
-            processes = [kept._process for kept in together]  # noqa: SLF001  our own
-            children.stop(processes, together[0]._steps, hurry)  # noqa: SLF001  our own
+
+def stop(together: Sequence[Kept], hurry: Callable[[], bool]) -> None:
+    """Stop all of them at once, by the steps of the first, and wait for their end."""
+    if together:
+        children.stop([kept.process for kept in together], together[0].steps, hurry)
 
 
 def _how_it_ended(returncode: int) -> str:
     if returncode < 0:
-        return f"was ended by {signal.Signals(-returncode).name}"
+        return f"was ended by a signal ({signal.strsignal(-returncode)})"
     return f"ended with exit code {returncode}"

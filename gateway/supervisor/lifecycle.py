@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gateway import embedded, errors
 from gateway.embedded import children, folder
 from gateway.settings import SECRET_NAMES, Settings
-from gateway.supervisor import credentials, greeting, port, terminal
+from gateway.supervisor import credentials, greeting, kept, port, terminal
 from gateway.supervisor.asked import StopRequests
 from gateway.supervisor.kept import Kept
 
@@ -168,8 +168,8 @@ class _Gateway:
         probe_at: float | None = time.monotonic()
         complain_at = time.monotonic() + _READY_PATIENCE_SECONDS
         while not self._asked.made():
-            for kept in (*self._servers, *self._schedulers, *self._edges):
-                kept.tend()
+            for part in (*self._servers, *self._schedulers, *self._edges):
+                part.tend()
             for path in self._logs:
                 embedded.limit_log(path)
             now = time.monotonic()
@@ -191,10 +191,10 @@ class _Gateway:
         """Stop what uses the servers before the servers."""
         terminal.say("Stopping.")
         hurry = self._asked.hurried
-        Kept.stop(self._edges, hurry)
-        Kept.stop(self._schedulers, hurry)
+        kept.stop(self._edges, hurry)
+        kept.stop(self._schedulers, hurry)
         for server in reversed(self._servers):
-            Kept.stop([server], hurry)
+            kept.stop([server], hurry)
         terminal.say(f"Stopped. The data is kept in {self._data_dir}.")
 
 

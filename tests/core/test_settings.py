@@ -217,6 +217,11 @@ def test_data_dir__below_home__is_expanded() -> None:
     assert data_dir == Path("~/gateway").expanduser()
 
 
+def test_data_dir__of_a_user_there_is_not__is_refused() -> None:
+    (line,) = problems({"GATEWAY_DATA_DIR": "~nobody-of-this-name/data"})
+    assert line.startswith("GATEWAY_DATA_DIR: a path; ~name only for a user there is; it is ")
+
+
 @pytest.mark.parametrize(
     ("name", "accepted"),
     [

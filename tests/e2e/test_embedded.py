@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from gateway import embedded, errors
-from gateway.embedded import AsRoot, Durability, Server
+from gateway.embedded import AsRoot, Durability, Server, children, launch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Only a test that hangs meets it; nothing is measured.
@@ -32,6 +33,29 @@ with embedded.hold(data_dir), embedded.postgres(data_dir) as postgres:
     with embedded.valkey(data_dir) as valkey:
         print(postgres.url, postgres.pid, valkey.url, valkey.pid, flush=True)
         time.sleep(3600)
+"""
+
+
+# Says what an earlier run left, and leaves something.
+KEEP_A_WORD = """
+import os, pathlib, sqlalchemy as sa
+from gateway import embedded
+assert os.geteuid() != 0
+with embedded.postgres(pathlib.Path({data_dir!r})) as server:
+    with sa.create_engine(server.url).begin() as connection:
+        connection.execute(sa.text("CREATE TABLE IF NOT EXISTS kept (word text)"))
+        print(connection.scalar(sa.text("SELECT max(word) FROM kept")))
+        connection.execute(sa.text("INSERT INTO kept VALUES ('here')"))
+"""
+
+GIVE_AWAY = """
+import pathlib
+from gateway import errors
+from gateway.embedded import identity
+try:
+    identity.give(pathlib.Path({data_dir!r}), "65534:65534")
+except errors.EmbeddedFailed as refusal:
+    print(refusal)
 """
 
 
@@ -157,6 +181,35 @@ def test_postgres__by_durability__is_set_up(
         wrong = server.url.replace(server.password, "guessed")
         with pytest.raises(sa.exc.OperationalError, match="password authentication failed"):
             ask(wrong, "SELECT 1")
+
+
+def test_postgres__as_an_ordinary_user__keeps_its_data(data_dir: Path) -> None:
+    code = KEEP_A_WORD.format(data_dir=str(data_dir))
+    for answer in ("None", "here"):
+        assert as_ordinary_user(code) == f"{answer}\n"
+
+
+def test_files__that_may_not_be_given_away__are_refused_with_advice(data_dir: Path) -> None:
+    data_dir.mkdir()
+    refusal = as_ordinary_user(GIVE_AWAY.format(data_dir=str(data_dir)))
+    assert refusal.startswith("PostgreSQL refuses to run as root")
+    assert "DATABASE_URL" in refusal
+
+
+def as_ordinary_user(code: str) -> str:
+    """Run Python as one who is not root, also when the tests are; what it printed."""
+    with tempfile.TemporaryFile() as output:
+        process = children.start(
+            [sys.executable, "-c", code],
+            environ=os.environ,
+            death_signal=signal.SIGKILL,
+            identity=launch.NAMESPACE if os.geteuid() == 0 else launch.SAME,
+            cwd=ROOT,
+            output=output,
+        )
+        assert children.wait(process, PATIENCE_SECONDS)
+        output.seek(0)
+        return output.read().decode()
 
 
 def test_servers__passwords__are_private(data_dir: Path) -> None:

@@ -49,8 +49,8 @@ class Sync:
 
     @property
     def all_in(self) -> bool:
-        """Whether pages 1 to the largest total have come."""
-        return set(range(1, self.total + 1)) <= self.pages
+        """Whether as many pages as the largest total have come; only diffs have odd numbers."""
+        return len(self.pages) >= self.total
 
 
 class Cohort:
@@ -122,8 +122,10 @@ class Cohort:
     ) -> None:
         sync = self.syncs[session, action]
         if session < self._floor:  # rule 3: a completed refresh speaks for the whole cohort
-            may_stay = sync.states - {RECEIVING}
-            sync.states = may_stay | {SUPERSEDED} | ({APPLIED} if sync.all_in else set())
+            if sync.states == {RECEIVING}:
+                sync.states = frozenset({SUPERSEDED})
+            if APPLIED in sync.states or (sync.all_in and len(sync.pages) == 1):
+                sync.states = frozenset({APPLIED, SUPERSEDED})  # the interface allows both
             return
         usable = {member_id: email for member_id, email in members if member_id}
         for member_id, email in usable.items():
@@ -152,7 +154,7 @@ class Cohort:
         named: dict[str, str] = {}
         for members in self._contents[session].values():
             named.update((member_id, email) for member_id, email in members if member_id)
-        for member_id in self._people.keys() | named.keys():
+        for member_id in sorted(self._people.keys() | named.keys()):
             self._touch(member_id, named.get(member_id), session)
         self._floor = session
         for (other, _), sync in self.syncs.items():
@@ -201,6 +203,3 @@ def replayed(found: list[tuple[str, str, int]]) -> set[str]:
         assert (member_id in inside) == (kind == "exited"), (kind, member_id)
         inside ^= {member_id}
     return inside
-
-
-

@@ -1,0 +1,126 @@
+"""`check`: whether this installation keeps the promise that a 200 makes."""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import json
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from gateway import errors
+from gateway.commands import place
+from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
+from gateway.flows import check as flow
+from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
+_PROBE_SECONDS = 3.0
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
+    """Check the settings and whether Postgres and Redis are safe to run this gateway on.
+
+    One line for each finding (ok, warning or error) with its remedy; any error makes the exit code
+    1. Beside a running `make run` it looks at that one's servers.
+
+    Example: DATABASE_URL=postgresql://… REDIS_URL=redis://… python -m gateway check
+    """
+    findings = _findings()
+    if as_json:
+        good = not _errors(findings)
+        said = [dataclasses.asdict(one) for one in findings]
+        click.echo(json.dumps({"ok": good, "findings": said}, indent=2))
+    else:
+        for one in findings:
+            _say(one)
+    if count := _errors(findings):
+        raise errors.CommandFailed(
+            f"{count} of {len(findings)} findings are errors; each names its remedy",
+        )
+
+
+def _findings() -> list[Finding]:
+    try:
+        settings = Settings.from_environ(os.environ)
+    except errors.BadSettings as error:
+        return flow.settings_problems(error)
+    return [*flow.settings_warnings(settings), *_postgres(settings), *_redis(settings)]
+
+
+def _postgres(settings: Settings) -> list[Finding]:
+    try:
+        pool = place.connect(settings)
+    except errors.GatewayError as error:
+        return [_error(POSTGRES, str(error), "see README.md, “Run it”")]
+    try:
+        found = flow.postgres(pool, settings, now=place.now())
+    except errors.GatewayError as error:
+        return [
+            _error(
+                POSTGRES,
+                f"it cannot be asked: {place.first_cause(error)}",
+                "start it, or correct DATABASE_URL",
+            )
+        ]
+    finally:
+        pool.close()
+    return found if settings.database_url else [*found, *flow.disk(settings.data_dir)]
+
+
+def _redis(settings: Settings) -> list[Finding]:
+    if settings.redis_url:
+        return flow.doorbell(settings.redis_url)
+    said = _readiness(place.base_url(settings))
+    if said is None:
+        text = "REDIS_URL is not set, and only `make run` brings a server of its own"
+        return [
+            Finding(
+                level=Level.WARNING,
+                subject=REDIS,
+                text=text,
+                remedy="set REDIS_URL unless `make run` is what will run",
+            )
+        ]
+    # Its password is known to the running gateway alone.
+    text = f"the running gateway says that its own Valkey is {said}"
+    if said == "up":
+        return [Finding(level=Level.OK, subject=REDIS, text=text)]
+    return [
+        _error(REDIS, text, "look into valkey.log in the data folder, or start `make run` anew")
+    ]
+
+
+def _readiness(base_url: str) -> str | None:
+    """Ask a gateway on this machine how its Redis is; None if there is none."""
+    address = urlsplit(base_url).netloc
+    connection = http.client.HTTPConnection(address, timeout=_PROBE_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        return str(json.loads(connection.getresponse().read())["redis"])
+    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+        return None
+    finally:
+        connection.close()
+
+
+def _say(one: Finding) -> None:
+    level = click.style(f"{one.level:8}", fg=_COLOURS[one.level])
+    remedy = f"; {one.remedy}" if one.remedy else ""
+    click.echo(f"{level} {one.subject}: {one.text}{remedy}")
+
+
+def _errors(findings: Sequence[Finding]) -> int:
+    return sum(one.level is Level.ERROR for one in findings)
+
+
+def _error(subject: str, text: str, remedy: str) -> Finding:
+    return Finding(level=Level.ERROR, subject=subject, text=text, remedy=remedy)

@@ -1,0 +1,47 @@
+"""`erase`: a person is taken out of everything that is kept."""
+
+from __future__ import annotations
+
+import click
+
+from gateway import errors
+from gateway.commands import place
+from gateway.core import texts
+from gateway.flows import erase as flow
+from gateway.flows import sources
+
+
+@click.command()
+@click.argument("member_id")
+@click.option("--source", metavar="SLUG", help="Only in this source; everywhere by default.")
+@click.option("--project", metavar="ID", help="Only in this project; in all by default.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(
+    member_id: str,
+    source: str | None,
+    project: str | None,
+    yes: bool,  # noqa: FBT001 - a flag of the command line
+) -> None:
+    """Erase a person: memberships, profiles, received pages, and the id in the history.
+
+    The same as DELETE /v1/members/{member_id}. Syncs that began before do not bring them back,
+    later ones may: delete them in Mixpanel too. An id that begins with - goes after --.
+
+    Example: python -m gateway erase user-42 --yes
+    """
+    if texts.why_unusable(member_id) is not None:
+        raise errors.Malformed(
+            "no member can have this id: it is blank, longer than 1,024 bytes, or not UTF-8 text",
+        )
+    where = ", ".join(
+        [
+            f"in the source {source}" if source else "in every source",
+            f"in the project {project}" if project else "in every project",
+        ]
+    )
+    place.confirm(yes, f"Erase {member_id} {where}?")
+    with place.database(place.settings()) as pool:
+        if source is not None:
+            sources.require(pool, source, now=place.now())
+        flow.erase(pool, member_id, flow.Where(source=source, project_id=project), now=place.now())
+    click.echo(f"Nothing is kept of this person {where}.")

@@ -1,0 +1,85 @@
+"""`replay`: blocked pages are tried again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from gateway import errors
+from gateway.commands import place
+from gateway.flows import manage, status
+from gateway.handlers import ids
+from gateway.store.backlog import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.store.backlog import Delivery
+    from gateway.store.engine import Pool
+
+PART: Final = 1000
+
+
+@click.command()
+@click.argument("delivery_id", required=False)
+@click.option("--blocked", is_flag=True, help="Every blocked page, instead of one.")
+@click.option("--cohort", "cohort_id", metavar="ID", help="With --blocked: only this cohort's.")
+def replay(
+    delivery_id: str | None,
+    blocked: bool,  # noqa: FBT001 - a flag of the command line
+    cohort_id: str | None,
+) -> None:
+    """Have blocked pages tried again, once what blocked them is mended.
+
+    A blocked page is one that was accepted but could not be applied; it is kept, and nothing but
+    this (or POST /v1/deliveries/{id}/retry) tries it again. The order of sessions decides what it
+    still changes, so a page that newer ones have overtaken does no harm. Those that fail again are
+    blocked again.
+
+    Example: python -m gateway replay --blocked
+    """
+    if (delivery_id is None) == (not blocked):
+        raise click.UsageError("Name one delivery, or say --blocked for all that are blocked.")
+    if delivery_id is not None and cohort_id is not None:
+        raise click.UsageError("--cohort goes with --blocked; a delivery's id names its cohort.")
+    with place.database(place.settings()) as pool:
+        if delivery_id is not None:
+            cohort, number = ids.delivery(delivery_id)
+            _say(manage.retry_delivery(pool, cohort, number, now=place.now()))
+            return
+        only = None if cohort_id is None else ids.cohort(cohort_id)
+        count = sum(_retried(pool, one) for one in _blocked(pool, only))
+    where = "" if only is None else f" of cohort {only}"
+    click.echo(f"{count} blocked pages{where} wait to be tried again." if count else _NONE + where)
+
+
+def _blocked(pool: Pool, only: int | None) -> Iterator[Delivery]:
+    after: tuple[int, int] | None = (0, 0) if only is None else (only, 0)
+    while after is not None:
+        found = status.deliveries(pool, state=State.BLOCKED, after=after, limit=PART)
+        for one in found.items:
+            if only is not None and one.cohort_id != only:
+                return
+            yield one
+        after = found.end
+
+
+def _retried(pool: Pool, one: Delivery) -> bool:
+    """Have one tried again; False if somebody else just did, or it was applied or dropped."""
+    try:
+        _say(manage.retry_delivery(pool, one.cohort_id, one.number, now=place.now()))
+    except (errors.NotFound, errors.Conflict):
+        return False
+    return True
+
+
+def _say(one: Delivery) -> None:
+    delivery_id = ids.of_delivery(one.cohort_id, one.number)
+    click.echo(
+        f"{delivery_id}: {one.action} page {one.page} of {one.total_pages},"
+        f" {one.members} members, waits to be tried again (it failed with {one.code})",
+    )
+
+
+_NONE: Final = "No page is blocked"

@@ -1,0 +1,202 @@
+"""`simulate`: plays Mixpanel against a gateway and says whether it got everything right."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import secrets
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from gateway import errors
+from gateway.commands import kept, place
+from gateway.flows import bootstrap
+from gateway.simulator import mixpanel, play
+from gateway.simulator.mixpanel import Courier
+from gateway.simulator.service import Service
+from gateway.simulator.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gateway.settings import Settings
+    from gateway.supervisor.credentials import Credentials
+
+WEBHOOKS: Final = "/webhooks/mixpanel/"
+MAX_MEMBERS: Final = 10_000_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Target:
+    """Which gateway, through which source, and who we are there."""
+
+    base_url: str
+    source: str
+    login: tuple[str, str] | None
+    api_key: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Given:
+    """What the command line says about the target; None where it says nothing."""
+
+    url: str | None
+    source: str | None
+    username: str | None
+    password_file: str | None
+    no_auth: bool
+    api_key_file: str | None
+
+
+@click.command()
+@click.option("--url", help="The gateway, or one of its webhook URLs; this machine's by default.")
+@click.option("--source", metavar="SLUG", help="The source to post to.  [default: default]")
+@click.option("--username", help="GATEWAY_WEBHOOK_USERNAME by default.")
+@click.option("--password-file", metavar="FILE", help="GATEWAY_WEBHOOK_PASSWORD by default.")
+@click.option("--no-auth", is_flag=True, help="Post without credentials.")
+@click.option("--api-key-file", metavar="FILE", help="GATEWAY_API_KEY by default.")
+@click.option("--project", default="simulation", show_default=True, metavar="ID")
+@click.option("--cohort", metavar="ID", help="Beginning of the cohorts' ids; a new one by default.")
+@click.option(
+    "--members",
+    type=click.IntRange(1, MAX_MEMBERS),
+    default=10_000,
+    show_default=True,
+    metavar="N",
+    help="The size of the large cohort.",
+)
+@click.option("--seed", type=int, metavar="S", help="Repeat the history of an earlier run.")
+@click.option(
+    "--retry-seconds",
+    type=click.FloatRange(min=0),
+    default=mixpanel.RETRY_SECONDS,
+    show_default=True,
+    help="Over how long the five retries of a page are spread.",
+)
+def simulate(
+    *,
+    project: str,
+    cohort: str | None,
+    members: int,
+    seed: int | None,
+    retry_seconds: float,
+    **given: str | bool | None,
+) -> None:
+    """Play Mixpanel against a gateway over HTTP, and compare what comes of it.
+
+    The documented example, a full refresh in pages of 1,000, diffs, syncs that break off and start
+    from the top, and replays: at the end each member and each change must be exactly right, or the
+    exit code is 1. The cohorts of the play stay; DELETE /v1/cohorts/{id} removes them. Credentials
+    come from the options, the environment, or the data folder of `make run`.
+
+    Example: python -m gateway simulate --members 100000
+    """
+    settings = place.settings()
+    target = _target(settings, Given(**given))  # type: ignore[arg-type]
+    plan = play.Plan(
+        source=target.source,
+        project_id=project,
+        cohort_id=cohort or f"sim-{secrets.token_hex(4)}",
+        members=members,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+    )
+    wire = Wire(target.base_url)
+    courier = Courier(
+        wire,
+        f"{WEBHOOKS}{target.source}",
+        login=target.login,
+        sleep=time.sleep,
+        retry_seconds=retry_seconds,
+    )
+    service = Service(wire, target.api_key)
+    click.echo(
+        f"Playing Mixpanel against {target.base_url}, source {plan.source}, seed {plan.seed}.",
+    )
+    with contextlib.closing(wire), _progress(plan) as (say, sent):
+        results = [
+            play.play(plan, name, courier=courier, service=service, say=say, sent=sent)
+            for name in play.CAST
+        ]
+    _report(plan, results, retries=courier.retries)
+
+
+@contextlib.contextmanager
+def _progress(plan: play.Plan) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
+    """Show a bar at a terminal and a line for each step elsewhere."""
+    if not sys.stdout.isatty():
+        yield lambda text: click.echo(f"  {text}"), lambda: None
+        return
+    with click.progressbar(length=play.count_pages(plan), show_pos=True, label="pages") as bar:
+        yield lambda text: setattr(bar, "label", text), lambda: bar.update(1)
+
+
+def _report(plan: play.Plan, results: list[play.Result], *, retries: int) -> None:
+    for one in results:
+        seconds = max(one.sent_seconds, 1e-9)
+        click.echo(
+            f"{one.cohort_id}: {one.pages:,} pages with {one.members:,} members were acknowledged"
+            f" in {seconds:.2f} s ({one.pages / seconds:,.0f} pages/s,"
+            f" {one.members / seconds:,.0f} members/s), and applied {one.waited_seconds:.2f} s"
+            " after the last of them.",
+        )
+        for difference in one.verdict.differences:
+            click.echo(f"  WRONG: {difference}")
+        if not one.verdict.differences:
+            click.echo(
+                f"  Right: its {one.verdict.members:,} members and {one.verdict.changes:,} changes"
+                " are exactly those of the play.",
+            )
+    if retries:
+        click.echo(f"{retries} times a page was sent again.")
+    wrong = sum(len(one.verdict.differences) for one in results)
+    if wrong:
+        raise errors.CommandFailed(
+            f"the gateway differs from the play in {wrong} points, listed above;"
+            f" --seed {plan.seed} --members {plan.members} plays it again",
+        )
+
+
+def _target(settings: Settings, given: Given) -> Target:
+    """Put together where to and as whom; raises errors.CommandFailed when something is missing."""
+    base_url, source = given.url or place.base_url(settings), given.source
+    if WEBHOOKS in base_url:
+        base_url, _, slug = base_url.partition(WEBHOOKS)
+        source = source or slug.rstrip("/")
+    # The kept ones are for the gateway that made them, and for no other.
+    own = None if given.url else kept.read(settings)
+    if given.api_key_file:
+        api_key = place.secret(given.api_key_file, "API key")
+    else:
+        api_key = settings.api_key or (own.api_key if own else "")
+    if not api_key:
+        raise errors.CommandFailed(f"there is no API key to ask {base_url} with. {_WHERE_KEY}")
+    return Target(
+        base_url=base_url,
+        source=source or bootstrap.DEFAULT_SLUG,
+        login=None if given.no_auth else _login(settings, given, own),
+        api_key=api_key,
+    )
+
+
+def _login(settings: Settings, given: Given, own: Credentials | None) -> tuple[str, str]:
+    username = given.username or settings.webhook_username
+    if given.password_file:
+        password: str | None = place.secret(given.password_file, "password")
+    else:
+        password = settings.webhook_password or (own.webhook_password if own else None)
+    if password is None:
+        raise errors.CommandFailed(f"there is no password to post with. {_WHERE_LOGIN}")
+    kept_name = own.webhook_username if own else bootstrap.DEFAULT_USERNAME
+    return username or kept_name, password
+
+
+_WHERE_KEY: Final = (
+    "Set GATEWAY_API_KEY, name a file with --api-key-file, or run this beside a running `make run`"
+)
+_WHERE_LOGIN: Final = (
+    "Set GATEWAY_WEBHOOK_PASSWORD, name a file with --password-file, say --no-auth, or run this"
+    " beside a running `make run`"
+)

@@ -1,0 +1,223 @@
+"""`source`: the connections that may post to this gateway."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from typing import Final
+
+import click
+
+from gateway.commands import kept, place
+from gateway.core import secrets
+from gateway.flows import bootstrap, sources
+
+MAX_OVERLAP_HOURS: Final = 24 * 30
+
+_FROM_FILE = click.option(
+    "--password-file",
+    metavar="FILE",
+    help="Take the password from this file (- for stdin) instead of generating one.",
+)
+
+
+@click.group()
+def source() -> None:
+    """Manage the sources: the webhook URLs of this gateway and who may use them.
+
+    Example: python -m gateway source add shop-eu --project 2195193
+    """
+
+
+@source.command()
+@click.argument("slug")
+@click.option("--username", default=bootstrap.DEFAULT_USERNAME, show_default=True)
+@_FROM_FILE
+@click.option("--no-auth", is_flag=True, help="Take pages from anybody who knows the URL.")
+@click.option("--identity", metavar="PROPERTY", help="The property that holds the member id.")
+@click.option("--project", "projects", metavar="ID", multiple=True, help="Only this; repeatable.")
+def add(
+    slug: str,
+    username: str,
+    password_file: str | None,
+    no_auth: bool,  # noqa: FBT001 - a flag of the command line
+    identity: str | None,
+    projects: tuple[str, ...],
+) -> None:
+    """Add a source and print its webhook URL and credentials, once.
+
+    SLUG becomes the last part of the URL: lower-case letters, digits, - and _.
+
+    Example: python -m gateway source add shop-eu --project 2195193
+    """
+    if no_auth and password_file is not None:
+        raise click.UsageError("--no-auth takes no password; leave one of the two out.")
+    password = _password(password_file)
+    login = None if no_auth else sources.Login(username=username, password=password)
+    settings = place.settings()
+    with place.database(settings) as pool:
+        wanted = sources.Wanted(
+            slug=slug, login=login, identity_property=identity, project_ids=projects
+        )
+        sources.add(pool, wanted, now=place.now())
+    path = f"/webhooks/mixpanel/{slug}"
+    click.echo(f"The source {slug} takes pages from now on.\n")
+    click.echo(f"  Webhook path  {path}")
+    click.echo(f"  On this host  {place.base_url(settings)}{path}")
+    _show(login, given=password_file is not None)
+
+
+@source.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_sources(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
+    """List the sources with their state, credentials and cohorts; secrets are never shown.
+
+    Example: python -m gateway source list --json
+    """
+    with place.database(place.settings()) as pool:
+        found = sources.listing(pool, now=place.now())
+    if as_json:
+        click.echo(json.dumps([_as_json(one) for one in found], indent=2))
+        return
+    rows = [
+        (
+            one.slug,
+            "paused" if one.paused_at else "active",
+            one.identity_property or "-",
+            ",".join(one.project_ids) or "any",
+            str(one.cohorts),
+            _credentials(one),
+        )
+        for one in found
+    ]
+    place.table(("SLUG", "STATE", "IDENTITY", "PROJECTS", "COHORTS", "CREDENTIALS"), rows)
+
+
+@source.command()
+@click.argument("slug")
+def pause(slug: str) -> None:
+    """Answer a source's pages with 503, so that Mixpanel keeps them and tries again.
+
+    Mixpanel's snapshot lasts three days; after a longer pause it sends everything anew.
+
+    Example: python -m gateway source pause shop-eu
+    """
+    with place.database(place.settings()) as pool:
+        sources.pause(pool, slug, now=place.now())
+    click.echo(f"The source {slug} is paused: its pages are answered 503 until it is resumed.")
+
+
+@source.command()
+@click.argument("slug")
+def resume(slug: str) -> None:
+    """Let a paused source take pages again.
+
+    Example: python -m gateway source resume shop-eu
+    """
+    with place.database(place.settings()) as pool:
+        sources.resume(pool, slug, now=place.now())
+    click.echo(f"The source {slug} takes pages again.")
+
+
+@source.command()
+@click.argument("slug")
+@click.option("--username", help="Another user name; the present one by default.")
+@_FROM_FILE
+@click.option(
+    "--overlap",
+    "overlap_hours",
+    type=click.FloatRange(0, MAX_OVERLAP_HOURS),
+    default=24.0,
+    show_default=True,
+    metavar="HOURS",
+    help="How long the old credentials stay valid.",
+)
+@click.option("--now", "at_once", is_flag=True, help="End the old credentials at once.")
+def rotate(
+    slug: str,
+    username: str | None,
+    password_file: str | None,
+    overlap_hours: float,
+    at_once: bool,  # noqa: FBT001 - a flag of the command line
+) -> None:
+    """Give a source a new password; the old one stays valid for a while.
+
+    Change it in Mixpanel before the overlap ends: a wrong password pauses a sync there.
+
+    Example: python -m gateway source rotate shop-eu --overlap 48
+    """
+    password, now = _password(password_file), place.now()
+    overlap = datetime.timedelta(hours=0 if at_once else overlap_hours)
+    settings = place.settings()
+    with place.database(settings) as pool:
+        login = sources.rotate(
+            pool, slug, password=password, username=username, overlap=overlap, now=now
+        )
+    until = f"valid until {now + overlap:%Y-%m-%d %H:%M} UTC" if overlap else "no longer valid"
+    click.echo(f"The source {slug} has a new password; the old credentials are {until}.\n")
+    _show(login, given=password_file is not None)
+    if slug == bootstrap.DEFAULT_SLUG:
+        kept.keep(settings, login)
+        click.echo(
+            "note: if GATEWAY_WEBHOOK_PASSWORD is set where the gateway starts, set the new one"
+            " there too, or the next start puts the old one back",
+            err=True,
+        )
+
+
+@source.command()
+@click.argument("slug")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(slug: str, yes: bool) -> None:  # noqa: FBT001 - a flag of the command line
+    """End a source for good: its webhook answers 404 and its cohorts are deleted.
+
+    Everybody in them gets an `exited` change. End its syncs in Mixpanel first, or they will be
+    paused there. The source `default` comes back, empty, at the gateway's next start.
+
+    Example: python -m gateway source remove shop-eu --yes
+    """
+    place.confirm(yes, f"Remove the source {slug} and delete all of its cohorts?")
+    with place.database(place.settings()) as pool:
+        deleted = sources.remove(pool, slug, now=place.now())
+    click.echo(f"The source {slug} is removed; {deleted} of its cohorts were deleted.")
+
+
+def _password(password_file: str | None) -> str:
+    if password_file is None:
+        return secrets.new_password()
+    return place.secret(password_file, "password")
+
+
+def _show(login: sources.Login | None, *, given: bool) -> None:
+    if login is None:
+        click.echo("  Sign in       not needed")
+        return
+    click.echo(f"  User name     {login.username}")
+    if given:
+        click.echo("  Password      the one you gave")
+    else:
+        click.echo(f"  Password      {login.password}\n\nIt is shown this once and kept as a hash.")
+
+
+def _credentials(one: sources.Listed) -> str:
+    if not one.auth_required:
+        return "not needed"
+    pairs = zip(one.usernames, one.credentials_end_at, strict=True)
+    said = [f"{name} until {end:%Y-%m-%d %H:%M} UTC" if end else name for name, end in pairs]
+    return ", ".join(said) or "none: nobody can post"
+
+
+def _as_json(one: sources.Listed) -> dict[str, object]:
+    fields = dataclasses.asdict(one)
+    pairs = zip(fields.pop("usernames"), fields.pop("credentials_end_at"), strict=True)
+    return {
+        **fields,
+        "webhook_path": f"/webhooks/mixpanel/{one.slug}",
+        "paused": one.paused_at is not None,
+        "created_at": place.moment(one.created_at),
+        "paused_at": place.moment(one.paused_at),
+        "credentials": [
+            {"username": name, "valid_until": place.moment(end)} for name, end in pairs
+        ],
+    }

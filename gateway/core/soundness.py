@@ -1,0 +1,276 @@
+"""Whether what servers say about themselves makes them safe for this gateway, and what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterator
+
+POSTGRES: Final = "postgres"
+REDIS: Final = "redis"
+
+OLDEST_POSTGRES: Final = 150_000  # server_version_num; 15 is the oldest that is tested
+OLDEST_REDIS: Final = (5, 0)  # what RQ asks for
+MAX_CLOCK_SKEW_SECONDS: Final = 5.0
+# Postgres stops taking writes 3 million transactions before 2^31, and warns 40 million before:
+# https://www.postgresql.org/docs/current/routine-vacuuming.html
+AGE_WARNING: Final = 1_000_000_000
+AGE_ERROR: Final = 2_000_000_000
+# A completed refresh of 10 million members puts about this much aside.
+LEAST_TEMPORARY_KIB: Final = 10 * 1024 * 1024
+FULL: Final = 0.9
+
+
+class Level(enum.StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at; `remedy` is None where there is nothing to do."""
+
+    level: Level
+    subject: str
+    text: str
+    remedy: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PostgresFacts:
+    """What a Postgres says of itself to our role. Sizes in the field's name; -1 is no limit."""
+
+    version: str
+    version_number: int
+    fsync: str
+    full_page_writes: str
+    synchronous_commit: str
+    encoding: str
+    in_recovery: bool
+    read_only: bool
+    autovacuum: bool
+    max_connections: int
+    reserved_connections: int
+    role_connections: int
+    database_connections: int
+    other_connections: int
+    may_make_temporary_tables: bool
+    temporary_limit_kib: int
+    unlogged_tables: tuple[str, ...]
+    transaction_age: int
+    clock: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RedisFacts:
+    """What a Redis or Valkey says of itself; 0 bytes of `max_memory` is no limit."""
+
+    product: str
+    version: str
+    compatible_version: str
+    role: str
+    policy: str
+    used_memory: int
+    max_memory: int
+    clustered: bool
+    save_failed: bool
+    open_to_anybody: bool
+    local: bool
+
+
+def postgres(
+    facts: PostgresFacts, *, connections_wanted: int, now: datetime.datetime
+) -> list[Finding]:
+    """Judge a Postgres that is to keep acknowledged pages, at a moment of our own clock."""
+    findings = [
+        *_durability(facts),
+        *_ability(facts),
+        *_housekeeping(facts),
+        *_connections(facts, connections_wanted),
+        *_clock(facts, now),
+    ]
+    return [_ok(POSTGRES, f"PostgreSQL {facts.version} answers"), *findings]
+
+
+def redis(facts: RedisFacts) -> list[Finding]:
+    """Judge a Redis that is to ring for work; nothing kept in it matters."""
+    return [
+        _ok(REDIS, f"{facts.product} {facts.version} answers"),
+        *_doorbell(facts),
+        *_doorbell_memory(facts),
+    ]
+
+
+def _durability(facts: PostgresFacts) -> Iterator[Finding]:
+    broken = "acknowledged pages would be lost, or the database broken, in a power failure"
+    for name, value in (("fsync", facts.fsync), ("full_page_writes", facts.full_page_writes)):
+        if value == "on":
+            yield _ok(POSTGRES, f"{name} is on")
+        else:
+            yield _error(
+                POSTGRES,
+                f"{name} is {value}: {broken}",
+                f"set {name} = on in postgresql.conf (or ALTER SYSTEM) and reload",
+            )
+    if facts.synchronous_commit == "off":
+        yield _error(
+            POSTGRES,
+            "synchronous_commit is off for our role: a crash loses pages that were acknowledged",
+            "ALTER ROLE … RESET synchronous_commit (and ALTER DATABASE, postgresql.conf)",
+        )
+    else:
+        yield _ok(POSTGRES, f"synchronous_commit is {facts.synchronous_commit}")
+    if facts.unlogged_tables:
+        yield _error(
+            POSTGRES,
+            f"a crash empties unlogged tables: {', '.join(facts.unlogged_tables)}",
+            "ALTER TABLE … SET LOGGED for each of them",
+        )
+
+
+def _ability(facts: PostgresFacts) -> Iterator[Finding]:
+    if facts.version_number < OLDEST_POSTGRES:
+        yield _error(POSTGRES, "it is older than PostgreSQL 15", "upgrade it; 15 is the oldest")
+    if facts.encoding == "UTF8":
+        yield _ok(POSTGRES, "the encoding is UTF8")
+    else:
+        yield _error(
+            POSTGRES,
+            f"the encoding is {facts.encoding}: not every id can be stored",
+            "create the database anew with ENCODING 'UTF8' TEMPLATE template0",
+        )
+    if facts.in_recovery or facts.read_only:
+        what = "a standby in recovery" if facts.in_recovery else "read-only for us"
+        remedy = (
+            "let DATABASE_URL name the primary"
+            if facts.in_recovery
+            else "ALTER ROLE or DATABASE … RESET default_transaction_read_only"
+        )
+        yield _error(POSTGRES, f"it is {what}: no page can be accepted", remedy)
+    else:
+        yield _ok(POSTGRES, "it takes writes")
+    if not facts.may_make_temporary_tables:
+        yield _error(
+            POSTGRES,
+            "our role may not make temporary tables: no page can be applied",
+            "GRANT TEMPORARY ON DATABASE … TO our role",
+        )
+
+
+def _housekeeping(facts: PostgresFacts) -> Iterator[Finding]:
+    if facts.autovacuum:
+        yield _ok(POSTGRES, "autovacuum is on")
+    else:
+        yield _warning(
+            POSTGRES,
+            "autovacuum (or track_counts, which it needs) is off: tables grow and plans go astray",
+            "set autovacuum = on and track_counts = on",
+        )
+    if 0 <= facts.temporary_limit_kib < LEAST_TEMPORARY_KIB:
+        yield _warning(
+            POSTGRES,
+            f"temp_file_limit is {facts.temporary_limit_kib} kB: a large refresh may not complete",
+            "ALTER ROLE … SET temp_file_limit = -1",
+        )
+    if facts.transaction_age > AGE_WARNING:
+        level = Level.ERROR if facts.transaction_age > AGE_ERROR else Level.WARNING
+        yield Finding(
+            level=level,
+            subject=POSTGRES,
+            text=f"its oldest transaction is {facts.transaction_age:,} behind: near 2^31 all"
+            " writes end",
+            remedy="run VACUUM (FREEZE) and look for what holds vacuum up: old transactions,"
+            " replication slots, prepared transactions",
+        )
+
+
+def _connections(facts: PostgresFacts, wanted: int) -> Iterator[Finding]:
+    limits = [facts.max_connections - facts.reserved_connections - facts.other_connections]
+    limits += [n for n in (facts.role_connections, facts.database_connections) if n >= 0]
+    available = min(limits)
+    text = f"our pools may open {wanted} connections, and {available} are there for us"
+    if wanted <= available:
+        yield _ok(POSTGRES, text)
+    else:
+        yield _warning(
+            POSTGRES,
+            f"{text}: under load some requests will be answered 503",
+            "raise max_connections (or the limit of the role or database), put pgbouncer in"
+            " between, or lower GATEWAY_WEB_PROCESSES, GATEWAY_WEB_THREADS or GATEWAY_WORKERS",
+        )
+
+
+def _clock(facts: PostgresFacts, now: datetime.datetime) -> Iterator[Finding]:
+    skew_seconds = (facts.clock - now).total_seconds()
+    if abs(skew_seconds) > MAX_CLOCK_SKEW_SECONDS:
+        yield _warning(
+            POSTGRES,
+            f"its clock and this machine's are {abs(skew_seconds):.0f} s apart",
+            "let both follow NTP",
+        )
+
+
+def _doorbell(facts: RedisFacts) -> Iterator[Finding]:
+    if _version(facts.compatible_version) < OLDEST_REDIS:
+        yield _error(REDIS, "it is older than Redis 5", "upgrade it, or use Valkey")
+    if facts.role != "master":
+        yield _error(
+            REDIS,
+            f"it is a {facts.role}, which takes no writes: nothing can be rung for",
+            "let REDIS_URL name the primary",
+        )
+    if facts.clustered:
+        yield _error(REDIS, "it is a cluster, which RQ cannot use", "use a single server")
+    if facts.save_failed:
+        yield _warning(
+            REDIS,
+            "its last save to disk failed, so it may refuse writes",
+            "CONFIG SET save '' (nothing in it has to be kept), or mend its disk",
+        )
+    if facts.open_to_anybody and not facts.local:
+        yield _warning(
+            REDIS,
+            "it asks for no password: whoever reaches it can have our workers run their jobs",
+            "set requirepass (or an ACL) and put the password into REDIS_URL",
+        )
+
+
+def _doorbell_memory(facts: RedisFacts) -> Iterator[Finding]:
+    if facts.policy == "noeviction":
+        yield _ok(REDIS, "maxmemory-policy is noeviction")
+    else:
+        yield _warning(
+            REDIS,
+            f"maxmemory-policy is {facts.policy}: when full it forgets jobs in silence, and pages"
+            " wait for the sweeper",
+            "CONFIG SET maxmemory-policy noeviction",
+        )
+    if facts.max_memory and facts.used_memory > FULL * facts.max_memory:
+        yield _warning(
+            REDIS,
+            f"{facts.used_memory:,} of {facts.max_memory:,} bytes are in use",
+            "raise maxmemory, or give the gateway a server of its own",
+        )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdecimal())
+
+
+def _ok(subject: str, text: str) -> Finding:
+    return Finding(level=Level.OK, subject=subject, text=text)
+
+
+def _warning(subject: str, text: str, remedy: str) -> Finding:
+    return Finding(level=Level.WARNING, subject=subject, text=text, remedy=remedy)
+
+
+def _error(subject: str, text: str, remedy: str) -> Finding:
+    return Finding(level=Level.ERROR, subject=subject, text=text, remedy=remedy)

@@ -1,0 +1,145 @@
+"""Checking whether an installation is set up so that the promise of a 200 is kept."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import redis
+
+from gateway import errors, jobs
+from gateway.core import soundness
+from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
+from gateway.store import migrate, server
+
+if TYPE_CHECKING:
+    import datetime
+    import pathlib
+
+    from gateway.settings import Settings
+    from gateway.store.engine import Pool
+
+# Connections: each web thread may hold one for accepting and one for reading, each worker and the
+# scheduler two for applying and one for their heartbeat, and there is always a command.
+PER_THREAD: Final = 2
+PER_WORKER: Final = 3
+COMMAND: Final = 1
+
+REDIS_SECONDS: Final = 5.0
+_GIBIBYTE: Final = 1024**3
+LEAST_FREE_BYTES: Final = 2 * _GIBIBYTE
+_LOCAL_HOSTS: Final = (None, "", "localhost", "127.0.0.1", "::1")
+
+
+def postgres(pool: Pool, settings: Settings, *, now: datetime.datetime) -> list[Finding]:
+    """Judge the server and the schema. Raises errors.Unavailable when it cannot be asked."""
+    with pool.read() as conn:
+        facts = server.facts(conn)
+        revision = migrate.current(conn)
+    wanted = connections_wanted(settings)
+    return [
+        *soundness.postgres(facts, connections_wanted=wanted, now=now),
+        _schema(revision, migrate.head()),
+    ]
+
+
+def connections_wanted(settings: Settings) -> int:
+    """Count the connections that the pools of one machine with these settings may open."""
+    web = settings.web_processes * settings.web_threads * PER_THREAD
+    return web + (settings.workers + 1) * PER_WORKER + COMMAND
+
+
+def doorbell(url: str) -> list[Finding]:
+    """Judge the Redis at this address, also when it does not answer."""
+    client = jobs.connect(url, timeout_seconds=REDIS_SECONDS)
+    try:
+        info = client.info()
+    except redis.RedisError as error:
+        return [_unanswered(error)]
+    finally:
+        client.close()
+    assert isinstance(info, Mapping), "this client is no asynchronous one"  # noqa: S101
+    return soundness.redis(_redis_facts(info, url))
+
+
+def disk(data_dir: pathlib.Path) -> list[Finding]:
+    """Judge the room that is left for the embedded servers; nothing if there is no such folder."""
+    if not data_dir.is_dir():
+        return []
+    free_bytes = shutil.disk_usage(data_dir).free
+    text = f"{free_bytes / _GIBIBYTE:.1f} GiB are free for {data_dir}"
+    if free_bytes >= LEAST_FREE_BYTES:
+        return [Finding(level=Level.OK, subject="disk", text=text)]
+    return [
+        Finding(
+            level=Level.WARNING,
+            subject="disk",
+            text=f"{text}: a full disk answers every page with 503",
+            remedy="make room, or move the folder and set GATEWAY_DATA_DIR",
+        )
+    ]
+
+
+def _schema(revision: str | None, head: str) -> Finding:
+    if revision == head:
+        return Finding(level=Level.OK, subject=POSTGRES, text=f"the schema is at revision {head}")
+    return Finding(
+        level=Level.ERROR,
+        subject=POSTGRES,
+        text=f"the schema is at revision {revision or 'none'}, this version needs {head}",
+        remedy="run `python -m gateway migrate` of the version that is to run",
+    )
+
+
+def _unanswered(error: redis.RedisError) -> Finding:
+    if isinstance(error, redis.AuthenticationError):
+        text, remedy = "it refuses our password", "correct the user and password in REDIS_URL"
+    elif isinstance(error, redis.ConnectionError | redis.TimeoutError):
+        text = "it cannot be reached: pages are still accepted, and the sweeper applies them slower"
+        remedy = f"start it, or correct REDIS_URL ({error})"
+    else:
+        text, remedy = f"it does not tell about itself ({error})", "allow our user INFO"
+    return Finding(level=Level.ERROR, subject=REDIS, text=text, remedy=remedy)
+
+
+def _redis_facts(info: Mapping[str, Any], url: str) -> soundness.RedisFacts:
+    parts = urlsplit(url)
+    return soundness.RedisFacts(
+        product=str(info.get("server_name", "redis")).capitalize(),
+        version=str(info.get("valkey_version", info["redis_version"])),
+        compatible_version=str(info["redis_version"]),
+        role=str(info.get("role", "master")),
+        policy=str(info.get("maxmemory_policy", "noeviction")),
+        used_memory=int(info.get("used_memory", 0)),
+        max_memory=int(info.get("maxmemory", 0)),
+        clustered=bool(info.get("cluster_enabled", 0)),
+        save_failed=info.get("rdb_last_bgsave_status", "ok") != "ok",
+        open_to_anybody=not parts.password and "password=" not in parts.query,
+        local=parts.scheme == "unix" or parts.hostname in _LOCAL_HOSTS,
+    )
+
+
+def settings_problems(error: errors.BadSettings) -> list[Finding]:
+    """Return a finding for each line of what is wrong with the settings."""
+    _, *problems = str(error).splitlines()
+    return [
+        Finding(
+            level=Level.ERROR,
+            subject="settings",
+            text=problem.strip(),
+            remedy="set it to what is accepted, or remove it",
+        )
+        for problem in problems
+    ]
+
+
+def settings_warnings(settings: Settings) -> list[Finding]:
+    """Return what there is to say about settings that can be used."""
+    if not settings.warnings:
+        return [Finding(level=Level.OK, subject="settings", text="all of them can be used")]
+    return [
+        Finding(level=Level.WARNING, subject="settings", text=text, remedy="correct or remove it")
+        for text in settings.warnings
+    ]

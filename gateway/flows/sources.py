@@ -1,0 +1,212 @@
+"""Sources as their operator handles them: added, listed, paused, given new passwords, removed."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import difflib
+from typing import TYPE_CHECKING, Final
+
+from gateway import errors
+from gateway.core import logins, secrets, texts
+from gateway.flows import bootstrap, manage
+from gateway.store import sources
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from gateway.store.engine import Pool
+
+Listed = sources.Listed
+
+# How long ended credentials are kept, for whoever wonders until when one was good.
+KEEP_ENDED: Final = datetime.timedelta(days=30)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Login:
+    """A user name and a password as they will be presented."""
+
+    username: str
+    password: str = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A source to be made: without a login it takes pages from anybody."""
+
+    slug: str
+    login: Login | None
+    identity_property: str | None
+    project_ids: tuple[str, ...]
+
+
+def add(pool: Pool, wanted: Wanted, *, now: datetime.datetime) -> None:
+    """Make a source that takes pages from now on.
+
+    Raises errors.Malformed naming what cannot be used, and errors.Conflict if the slug is taken.
+    """
+    _require_usable(wanted)
+    with pool.begin() as conn:
+        source_id = sources.create(
+            conn,
+            wanted.slug,
+            identity_property=wanted.identity_property,
+            project_ids=wanted.project_ids,
+            auth_required=wanted.login is not None,
+            now=now,
+        )
+        if source_id is None:
+            raise errors.Conflict(
+                f"there is a source '{wanted.slug}' already; choose another slug, or give that one"
+                f" a new password with `source rotate {wanted.slug}`",
+            )
+        if wanted.login is not None:
+            _add_login(conn, source_id, wanted.login, now=now)
+
+
+def listing(pool: Pool, *, now: datetime.datetime) -> list[Listed]:
+    """List the sources by slug."""
+    with pool.read() as conn:
+        return sources.listing(conn, now=now)
+
+
+def require(pool: Pool, slug: str, *, now: datetime.datetime) -> None:
+    """Raise errors.NotFound unless there is a source of this name, or was one."""
+    with pool.read() as conn:
+        if not sources.was_removed(conn, slug):
+            _require_known(conn, slug, now=now)
+
+
+def pause(pool: Pool, slug: str, *, now: datetime.datetime) -> None:
+    """Let a source answer 503 until it is resumed.
+
+    Raises errors.NotFound, and errors.Conflict if it is paused already.
+    """
+    with pool.begin() as conn:
+        if not sources.pause(conn, slug, now=now):
+            _require_known(conn, slug, now=now)
+            raise errors.Conflict(f"the source '{slug}' is paused already")
+
+
+def resume(pool: Pool, slug: str, *, now: datetime.datetime) -> None:
+    """Let a paused source take pages again.
+
+    Raises errors.NotFound, and errors.Conflict if it is not paused.
+    """
+    with pool.begin() as conn:
+        if not sources.resume(conn, slug):
+            _require_known(conn, slug, now=now)
+            raise errors.Conflict(f"the source '{slug}' is not paused")
+
+
+def rotate(
+    pool: Pool,
+    slug: str,
+    *,
+    password: str,
+    username: str | None,
+    overlap: datetime.timedelta,
+    now: datetime.datetime,
+) -> Login:
+    """Give a source a new password at once; those it has end after the overlap, or sooner.
+
+    The user name stays the newest one's unless another is given. Raises errors.NotFound,
+    errors.Malformed, and errors.Conflict for a source without authentication.
+    """
+    with pool.begin() as conn:
+        source_id = sources.lock(conn, slug)
+        found = sources.find(conn, slug, now=now)
+        if source_id is None or found is None:
+            raise _unknown(conn, slug, now=now)
+        if not found.auth_required:
+            raise errors.Conflict(
+                f"the source '{slug}' was added with --no-auth and has no password; add another"
+                " source with one, and use its URL in Mixpanel",
+            )
+        names = [credential.username for credential in found.credentials]
+        newest = names[-1] if names else bootstrap.DEFAULT_USERNAME
+        login = Login(username=username or newest, password=password)
+        _require_login(login)
+        sources.drop_expired(conn, source_id, before=now - KEEP_ENDED)
+        sources.expire_credentials(conn, source_id, at=now + overlap)
+        _add_login(conn, source_id, login, now=now)
+    return login
+
+
+def remove(pool: Pool, slug: str, *, now: datetime.datetime) -> int:
+    """End a source and delete its cohorts as the API does; returns how many cohorts.
+
+    The source answers 404 before the first cohort goes, so none comes back. Run it again if it was
+    interrupted. Raises errors.NotFound when there is nothing (left) to remove.
+    """
+    with pool.begin() as conn:
+        removed = sources.remove(conn, slug, now=now)
+        left = sources.left_behind(conn, slug)
+        if not removed and not left:
+            raise _unknown(conn, slug, now=now)
+    deleted = 0
+    while left:
+        for cohort_id in left:
+            with contextlib.suppress(errors.NotFound):  # somebody deleted it through the API
+                manage.delete_cohort(pool, cohort_id, now=now)
+        deleted += len(left)
+        # A page that was let in before the removal may have made one more.
+        with pool.read() as conn:
+            left = sources.left_behind(conn, slug)
+    return deleted
+
+
+def _add_login(conn: Connection, source_id: int, login: Login, *, now: datetime.datetime) -> None:
+    sources.add_credential(
+        conn,
+        source_id,
+        username=login.username,
+        password=secrets.hash_password(login.password),
+        now=now,
+    )
+
+
+def _require_usable(wanted: Wanted) -> None:
+    if not logins.is_slug(wanted.slug):
+        raise errors.Malformed(
+            f"{wanted.slug!a} cannot be a slug: use 1 to 64 lower-case letters, digits, - and _",
+        )
+    if wanted.login is not None:
+        _require_login(wanted.login)
+    for name, value in (
+        ("--identity", wanted.identity_property),
+        *(("--project", project_id) for project_id in wanted.project_ids),
+    ):
+        if value is not None and (not value.strip() or not texts.is_storable(value)):
+            raise errors.Malformed(f"{name} needs a text that is not blank")
+
+
+def _require_login(login: Login) -> None:
+    if not logins.is_username(login.username):
+        raise errors.Malformed(
+            "the user name cannot be used: one line of 1 to 255 characters without a colon, where"
+            " HTTP Basic authentication ends it",
+        )
+    if not logins.is_password(login.password):
+        raise errors.Malformed(
+            "the password cannot be used: one line of 1 to 255 characters without control"
+            " characters",
+        )
+
+
+def _require_known(conn: Connection, slug: str, *, now: datetime.datetime) -> None:
+    if sources.find(conn, slug, now=now) is None:
+        raise _unknown(conn, slug, now=now)
+
+
+def _unknown(conn: Connection, slug: str, *, now: datetime.datetime) -> errors.NotFound:
+    if sources.was_removed(conn, slug):
+        return errors.NotFound(
+            f"the source {slug!a} was removed; `source add` can make one of that name anew",
+        )
+    slugs = [one.slug for one in sources.listing(conn, now=now)]
+    near = difflib.get_close_matches(slug, slugs, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else "`source list` shows those there are"
+    return errors.NotFound(f"there is no source {slug!a}; {hint}")

@@ -1,0 +1,175 @@
+"""Watching: what a monitor is told, within seconds, whatever the things it watches do."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import platform
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import gateway
+from gateway import errors, metrics
+from gateway.core import freshness
+from gateway.core.page import Skip
+from gateway.flows import meters
+from gateway.store import backlog, heartbeats
+from gateway.store import meters as totals
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable
+
+    from gateway.flows.ready import Readiness
+    from gateway.jobs import Doorbell
+    from gateway.store.engine import Pool
+
+# A frozen server holds a connection attempt for two seconds and a statement for longer, so both
+# happen in a thread that is not waited for any longer than this.
+SCRAPE_SECONDS: Final = 1.5
+READY_SECONDS: Final = 2.5
+# What the pool of whoever watches should allow a statement.
+LIMIT_SECONDS: Final = 1.0
+CONNECTIONS: Final = 2
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Counted:
+    """What Postgres knows; `totals` is None when its schema is not the one that we read."""
+
+    totals: Totals | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Totals:
+    """Everything that is counted in Postgres."""
+
+    sources: list[totals.Totals]
+    skipped: list[totals.Skipped]
+    backlog: backlog.Totals
+    pulses: list[heartbeats.Pulse]
+    workers: dict[str, float]
+
+
+class Watch:
+    """Asks Postgres and Redis on its own connections and threads, each with little patience."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        doorbell: Doorbell,
+        readiness: Readiness,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self._pool = pool
+        self._doorbell = doorbell
+        self._readiness = readiness
+        self._now = now
+        self._postgres = concurrent.futures.ThreadPoolExecutor(CONNECTIONS, "watch-postgres")
+        self._redis = concurrent.futures.ThreadPoolExecutor(CONNECTIONS, "watch-redis")
+
+    def page(self) -> bytes:
+        """Write the metrics page; without Postgres or Redis, what can be known without them."""
+        end = time.monotonic() + SCRAPE_SECONDS
+        depth = self._redis.submit(self._doorbell.depth)
+        counted = self._postgres.submit(self._count)
+        return metrics.page(_reading(_wait(counted, end), _wait(depth, end)))
+
+    def ready(self) -> bool:
+        """Return whether Redis answers, if the gateway can work; without it, it still can.
+
+        Raises errors.Unavailable if it cannot, or if that was not found out in time.
+        """
+        end = time.monotonic() + READY_SECONDS
+        depth = self._redis.submit(self._doorbell.depth)
+        if not _wait(self._postgres.submit(self._is_ready), end):
+            raise errors.Unavailable("the database did not answer in time")
+        return _wait(depth, end) is not None
+
+    def _is_ready(self) -> bool:
+        self._readiness.require()
+        return True
+
+    def _count(self) -> Counted | None:
+        try:
+            with self._pool.read() as conn:
+                return Counted(
+                    totals=Totals(
+                        sources=totals.by_source(
+                            conn, stale_before=freshness.stale_before(self._now())
+                        ),
+                        skipped=totals.skipped(conn),
+                        backlog=backlog.totals(conn, now=self._now()),
+                        pulses=heartbeats.pulses(conn),
+                        workers=totals.of_workers(conn),
+                    )
+                )
+        except errors.Unavailable:
+            return None
+        except errors.GatewayError:  # it answers, but its tables are not these: migrations pending
+            return Counted(totals=None)
+
+
+def _wait(asked: concurrent.futures.Future[T], end: float) -> T | None:
+    """Return the answer, or None if it is not there by then."""
+    try:
+        return asked.result(max(0.0, end - time.monotonic()))
+    except TimeoutError:
+        asked.cancel()
+        return None
+
+
+def _reading(counted: Counted | None, depth: int | None) -> metrics.Reading:
+    build = (gateway.__version__, platform.python_version())
+    reading: dict[str, list[metrics.Point] | metrics.Durations] = {
+        "gateway_build_info": [(build, 1)],
+        "gateway_postgres_up": [((), counted is not None)],
+        "gateway_redis_up": [((), depth is not None)],
+        "gateway_queue_depth": [] if depth is None else [((), depth)],
+    }
+    if counted is not None and counted.totals is not None:
+        reading |= _of_processes(counted.totals) | _of_sources(counted.totals)
+        reading |= _of_backlog(counted.totals.backlog)
+    return reading
+
+
+def _of_processes(known: Totals) -> dict[str, list[metrics.Point] | metrics.Durations]:
+    counts, seconds = meters.histogram(known.workers)
+    return {
+        "gateway_workers_alive": [((pulse.kind,), pulse.alive) for pulse in known.pulses],
+        "gateway_last_heartbeat_timestamp_seconds": [
+            ((pulse.kind,), pulse.last_beat)
+            for pulse in known.pulses
+            if pulse.last_beat is not None
+        ],
+        "gateway_apply_duration_seconds": metrics.Durations(counts=counts, seconds=seconds),
+    }
+
+
+def _of_sources(known: Totals) -> dict[str, list[metrics.Point]]:
+    skipped = {(one.source, reason.value): 0 for one in known.sources for reason in Skip}
+    skipped |= {(one.source, one.reason): one.members for one in known.skipped}
+    rows = known.sources
+    return {
+        "gateway_accepted_pages_total": [((row.source,), row.accepted_pages) for row in rows],
+        "gateway_accepted_members_total": [((row.source,), row.accepted_members) for row in rows],
+        "gateway_duplicate_pages_total": [((row.source,), row.duplicate_pages) for row in rows],
+        "gateway_skipped_members_total": list(skipped.items()),
+        "gateway_entered_members_total": [((row.source,), row.entered) for row in rows],
+        "gateway_exited_members_total": [((row.source,), row.exited) for row in rows],
+        "gateway_stale_cohorts": [((row.source,), row.stale_cohorts) for row in rows],
+        "gateway_last_sync_timestamp_seconds": [
+            ((row.source,), row.last_synced) for row in rows if row.last_synced is not None
+        ],
+    }
+
+
+def _of_backlog(known: backlog.Totals) -> dict[str, list[metrics.Point]]:
+    return {
+        "gateway_pending_pages": [((), known.pending)],
+        "gateway_oldest_pending_seconds": [((), known.oldest_seconds or 0)],
+        "gateway_blocked_pages": [((), known.blocked)],
+    }

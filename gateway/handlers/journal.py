@@ -1,0 +1,60 @@
+"""Each request gets an id, a line in the log, and a place in the metrics."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from flask import g, request
+
+from gateway import metrics
+
+if TYPE_CHECKING:
+    from flask import Flask, Response
+
+HEADER: Final = "X-Request-Id"
+
+# What proxies make: UUIDs, hex, base64 for URLs. Anything else could bring a person's data, or
+# more than a log wants, and is replaced.
+_SANE: Final = re.compile(r"[0-9A-Za-z_-]{8,64}", re.ASCII)
+
+_UNKNOWN_ROUTE: Final = "none"
+# They are asked every few seconds and say nothing new while all is well.
+_PROBES: Final = "ops"
+
+_log = structlog.get_logger()
+
+
+def install(app: Flask) -> None:
+    """Begin and end each request of an application here."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    """Give the request its id, which every event logged for it carries."""
+    sent = request.headers.get(HEADER, "")
+    g.request_id = sent if _SANE.fullmatch(sent) else secrets.token_hex(8)
+    g.began = time.monotonic()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    """Log and count the route, not the path: a path may hold somebody's id."""
+    seconds = time.monotonic() - g.began
+    route = request.url_rule.rule if request.url_rule else _UNKNOWN_ROUTE
+    metrics.answered(route=route, status=response.status_code, seconds=seconds)
+    probe = request.blueprint == _PROBES and response.status_code == 200
+    (_log.debug if probe else _log.info)(
+        "request.answered",
+        method=request.method,
+        route=route,
+        status=response.status_code,
+        milliseconds=round(seconds * 1000, 1),
+    )
+    response.headers[HEADER] = g.request_id
+    return response

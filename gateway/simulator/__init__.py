@@ -1,0 +1,1 @@
+"""Plays Mixpanel against a gateway over HTTP, and judges what the gateway made of it."""

@@ -1,0 +1,104 @@
+"""An internal service: it asks the query API who is in a cohort, and what changed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from gateway import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.simulator.mixpanel import Cohort
+    from gateway.simulator.wire import Wire
+
+PART: Final = 1000
+_SUCCESS: Final = 200
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A cohort as the API shows it."""
+
+    id: str
+    member_count: int
+    last_seq: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A member as the API lists it."""
+
+    member_id: str
+    profile: tuple[str | None, str | None, str | None, str | None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Change:
+    """A transition as the API tells it; `entered` is False for an exit."""
+
+    seq: int
+    entered: bool
+    member_id: str | None
+
+
+class Service:
+    """Reads with one key over one connection.
+
+    Each call raises errors.CommandFailed for an answer other than 200, and errors.Unavailable
+    without one.
+    """
+
+    def __init__(self, wire: Wire, api_key: str) -> None:
+        self._wire = wire
+        self._headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
+
+    def standing(self, source: str, cohort: Cohort) -> Standing | None:
+        """Find a cohort; None if the gateway does not know it."""
+        document = self._get(
+            "/v1/cohorts",
+            source=source,
+            project_id=cohort.project_id,
+            external_id=cohort.cohort_id,
+        )
+        for one in document["cohorts"]:
+            return Standing(
+                id=one["id"], member_count=one["member_count"], last_seq=one["last_seq"]
+            )
+        return None
+
+    def members(self, cohort_id: str) -> Iterator[Listed]:
+        """List the members, a thousand at a time."""
+        cursor: str | None = None
+        while True:
+            more = {} if cursor is None else {"cursor": cursor}
+            document = self._get(f"/v1/cohorts/{cohort_id}/members", limit=PART, **more)
+            for one in document["members"]:
+                shown = (one["email"], one["first_name"], one["last_name"], one["phone"])
+                yield Listed(member_id=one["member_id"], profile=shown)
+            cursor = document["next_cursor"]
+            if cursor is None:
+                return
+
+    def changes(self, cohort_id: str, *, after: int) -> Iterator[Change]:
+        """List the changes with a seq above `after`, a thousand at a time."""
+        while True:
+            document = self._get(f"/v1/cohorts/{cohort_id}/changes", after=after, limit=PART)
+            for one in document["changes"]:
+                entered = one["change"] == "entered"
+                yield Change(seq=one["seq"], entered=entered, member_id=one["member_id"])
+            if not document["changes"]:
+                return
+            after = document["next_after"]
+
+    def _get(self, path: str, **query: str | int) -> dict[str, Any]:
+        answer = self._wire.request("GET", f"{path}?{urlencode(query)}", headers=self._headers)
+        document = answer.document()
+        if answer.status != _SUCCESS:
+            raise errors.CommandFailed(
+                f"GET {path} was answered {answer.status}: {document.get('detail') or 'no reason'}."
+                " simulate needs an API key with the scope read (GATEWAY_API_KEY)",
+            )
+        return document

@@ -1,0 +1,90 @@
+"""Totals for the metrics page, summed over small tables whose counts only ever grow.
+
+A cohort that was deleted and a source that was removed stay in the sums: counters never fall.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    import datetime
+
+    from sqlalchemy import Connection
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Totals:
+    """The counts of a source; `last_synced` is in seconds since 1970, of what is still in use."""
+
+    source: str
+    accepted_pages: int
+    accepted_members: int
+    duplicate_pages: int
+    entered: int
+    exited: int
+    last_synced: float | None
+    stale_cohorts: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """How many members of a source had no usable id, for one reason."""
+
+    source: str
+    reason: str
+    members: int
+
+
+def by_source(conn: Connection, *, stale_before: datetime.datetime) -> list[Totals]:
+    """Sum the counters of each source's cohorts; sources of one name, one after the other, are one.
+
+    Stale are cohorts in use of which nothing was heard since `stale_before`.
+    """
+    rows = conn.execute(_BY_SOURCE, {"stale_before": stale_before})
+    return [Totals(**row._mapping) for row in rows]
+
+
+def skipped(conn: Connection) -> list[Skipped]:
+    """Sum the skipped members by source and reason."""
+    rows = conn.execute(_SKIPPED)
+    return [Skipped(**row._mapping) for row in rows]
+
+
+def of_workers(conn: Connection) -> dict[str, float]:
+    """Sum what worker processes counted, those that have ended included, by meter."""
+    return {row.meter: row.value for row in conn.execute(_OF_WORKERS)}
+
+
+_BY_SOURCE = text("""
+    SELECT s.slug AS source,
+           CAST(coalesce(sum(i.accepted_pages), 0) AS bigint) AS accepted_pages,
+           CAST(coalesce(sum(i.accepted_members), 0) AS bigint) AS accepted_members,
+           CAST(coalesce(sum(i.duplicate_pages), 0) AS bigint) AS duplicate_pages,
+           CAST(coalesce(sum(a.entered), 0) AS bigint) AS entered,
+           CAST(coalesce(sum(a.exited), 0) AS bigint) AS exited,
+           CAST(extract(epoch FROM max(i.last_synced_at)
+               FILTER (WHERE s.removed_at IS NULL AND c.deleted_at IS NULL)) AS double precision)
+               AS last_synced,
+           count(*) FILTER (
+               WHERE s.removed_at IS NULL AND c.deleted_at IS NULL
+                 AND i.last_synced_at < :stale_before) AS stale_cohorts
+    FROM sources s
+    LEFT JOIN cohorts c ON c.source_id = s.id
+    LEFT JOIN intake_state i ON i.cohort_id = c.id
+    LEFT JOIN apply_state a ON a.cohort_id = c.id
+    GROUP BY s.slug ORDER BY s.slug
+""")
+
+_SKIPPED = text("""
+    SELECT s.slug AS source, k.reason, CAST(sum(k.members) AS bigint) AS members
+    FROM skips k JOIN cohorts c ON c.id = k.cohort_id JOIN sources s ON s.id = c.source_id
+    GROUP BY s.slug, k.reason ORDER BY s.slug, k.reason
+""")
+
+_OF_WORKERS = text("""
+    SELECT meter, sum(value) AS value FROM worker_meters GROUP BY meter ORDER BY meter
+""")

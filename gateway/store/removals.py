@@ -1,0 +1,106 @@
+"""Removals: a cohort taken out of use with everything in it, and put back empty.
+
+The caller holds the cohort's `apply_state` row, so nothing is applied meanwhile. Pages may still
+be accepted until `close` takes the counters of accepting, which is why that comes last.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    import datetime
+
+    from sqlalchemy import Connection
+
+
+def is_deleted(conn: Connection, cohort_id: int) -> bool | None:
+    """Tell whether a cohort is deleted; None if there never was one."""
+    return conn.execute(_IS_DELETED, {"cohort_id": cohort_id}).scalar_one_or_none()
+
+
+def let_everyone_exit(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
+    """Write `exited` for every member and forget all members and tombstones."""
+    conn.execute(_WRITE_EXITS, {"cohort_id": cohort_id, "now": now})
+    conn.execute(_COUNT_EXITS, {"cohort_id": cohort_id, "now": now})
+    conn.execute(_DELETE_MEMBERSHIPS, {"cohort_id": cohort_id})
+
+
+def close(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
+    """Take no more pages, drop those that are kept, forget the sessions, and hide the cohort."""
+    parameters = {"cohort_id": cohort_id}
+    conn.execute(_CLOSE_INTAKE, parameters)
+    conn.execute(_DELETE_DELIVERIES, parameters)
+    conn.execute(_DELETE_BLOCKED, parameters)
+    conn.execute(_DELETE_SYNCS, parameters)
+    conn.execute(_DELETE_SYNC_RESULTS, parameters)
+    conn.execute(_FORGET_SESSIONS, parameters)
+    conn.execute(_NOTHING_PENDING, parameters)
+    conn.execute(_HIDE, parameters | {"now": now})
+
+
+def reopen(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
+    """Take pages again, and show the cohort."""
+    conn.execute(_OPEN_INTAKE, {"cohort_id": cohort_id})
+    conn.execute(_SHOW, {"cohort_id": cohort_id, "now": now})
+
+
+_IS_DELETED = text("SELECT deleted_at IS NOT NULL FROM cohorts WHERE id = :cohort_id")
+
+_WRITE_EXITS = text("""
+    INSERT INTO changes (cohort_id, first_seq, last_seq, kind, at, member_ids)
+    SELECT m.cohort_id, a.last_change + min(m.n), a.last_change + max(m.n), 'exited', :now,
+           array_agg(m.member_id ORDER BY m.n)
+    FROM (SELECT cohort_id, member_id, row_number() OVER (ORDER BY member_id) AS n
+          FROM memberships WHERE cohort_id = :cohort_id AND entered_at IS NOT NULL) m
+    JOIN apply_state a ON a.cohort_id = m.cohort_id
+    GROUP BY m.cohort_id, a.last_change, (m.n - 1) / 1000
+""")
+
+_COUNT_EXITS = text("""
+    UPDATE apply_state
+    SET last_change = last_change + member_count, exited = exited + member_count,
+        member_count = 0, floor = 0, attempts = 0, updated_at = :now
+    WHERE cohort_id = :cohort_id
+""")
+
+_DELETE_MEMBERSHIPS = text("DELETE FROM memberships WHERE cohort_id = :cohort_id")
+
+_CLOSE_INTAKE = text("""
+    UPDATE intake_state
+    SET closed = true, run_session = 0, run_action = '', run_from = last_delivery + 1,
+        refresh_session = 0
+    WHERE cohort_id = :cohort_id
+""")
+
+_DELETE_DELIVERIES = text("DELETE FROM deliveries WHERE cohort_id = :cohort_id")
+
+_DELETE_BLOCKED = text("DELETE FROM blocked_deliveries WHERE cohort_id = :cohort_id")
+
+_DELETE_SYNCS = text("DELETE FROM syncs WHERE cohort_id = :cohort_id")
+
+_DELETE_SYNC_RESULTS = text("DELETE FROM sync_results WHERE cohort_id = :cohort_id")
+
+_FORGET_SESSIONS = text("""
+    UPDATE sessions SET forgotten = true WHERE cohort_id = :cohort_id AND NOT forgotten
+""")
+
+_NOTHING_PENDING = text("""
+    UPDATE apply_state
+    SET applied_through = (SELECT last_delivery FROM intake_state WHERE cohort_id = :cohort_id)
+    WHERE cohort_id = :cohort_id
+""")
+
+_HIDE = text("""
+    UPDATE cohorts SET deleted_at = :now, updated_at = :now
+    WHERE id = :cohort_id AND deleted_at IS NULL
+""")
+
+_OPEN_INTAKE = text("UPDATE intake_state SET closed = false WHERE cohort_id = :cohort_id")
+
+_SHOW = text("""
+    UPDATE cohorts SET deleted_at = NULL, updated_at = :now
+    WHERE id = :cohort_id AND deleted_at IS NOT NULL
+""")

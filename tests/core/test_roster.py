@@ -1,0 +1,72 @@
+r"""Rosters: what is written for COPY can be read and thinned out without parsing it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core import roster
+
+# Texts full of what COPY's text format gives a meaning to, and of what other formats do.
+TEXTS = st.text(
+    st.one_of(
+        st.sampled_from("\\\t\n\r\b\f\v.Nnt\x85\u2028\ufffd\U0001f600 "),
+        st.characters(exclude_characters="\0", exclude_categories=["Cs"]),
+    )
+)
+
+
+def written(*member_ids: str) -> bytes:
+    """Write one line for each id, with an empty profile."""
+    rest = "\t".join([roster.NULL] * (len(roster.COLUMNS) - 2) + ["{}"])
+    return "".join(f"{roster.escape(each)}\t{rest}\n" for each in member_ids).encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "escaped"),
+    [
+        ("plain", "plain"),
+        ("", ""),
+        ("\\N", "\\\\N"),
+        ("\\.", "\\\\."),
+        ("a\tb\nc\rd", "a\\tb\\nc\\rd"),
+        ("\x85\u2028", "\x85\u2028"),
+    ],
+)
+def test_escape__of_a_text__is_copys_text_format(value: str, escaped: str) -> None:
+    assert roster.escape(value) == escaped
+
+
+@given(TEXTS)
+def test_unescape__of_an_escaped_text__is_the_text_in_one_line_and_column(value: str) -> None:
+    escaped = roster.escape(value)
+    assert roster.unescape(escaped) == value
+    assert not set("\t\n\r") & set(escaped)
+    assert escaped not in (roster.NULL, "\\.")
+
+
+@given(st.lists(TEXTS))
+def test_member_ids__of_a_roster__are_those_written_in_order(ids: list[str]) -> None:
+    assert roster.member_ids(written(*ids)) == ids
+
+
+@given(st.lists(TEXTS), TEXTS)
+def test_without__one_member__drops_just_their_lines(ids: list[str], gone: str) -> None:
+    kept = [each for each in ids if each != gone]
+    assert roster.without(written(*ids), gone) == written(*kept)
+
+
+@pytest.mark.parametrize("stranger", ["b", "a\tb", "aa", "", "{}", "\\N"])
+def test_without__a_stranger__is_the_very_same_roster(stranger: str) -> None:
+    text = written("a", "ab", "b\t")
+    assert roster.without(text, stranger) is text
+
+
+def test_without__whose_id_begins_as_anothers__keeps_the_other() -> None:
+    assert roster.without(written("a", "ab", "a\tb", "ba"), "a") == written("ab", "a\tb", "ba")
+
+
+@given(st.lists(TEXTS), st.sets(TEXTS))
+def test_without_any__of_several__drops_each_of_them(ids: list[str], gone: set[str]) -> None:
+    gone |= set(ids[::2])
+    kept = [each for each in ids if each not in gone]
+    assert roster.without_any(written(*ids), sorted(gone)) == written(*kept)

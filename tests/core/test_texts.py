@@ -1,0 +1,66 @@
+"""Texts: which of them may be a member's id, and how the others are made storable."""
+
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core import texts
+from gateway.core.page import Skip
+
+ANY_TEXT = st.text(st.characters())
+
+
+def test_white_space__is_the_unicode_property() -> None:
+    # str.isspace() is the property and the four separators of ASCII, which do not have it.
+    spaces = {character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace()}
+    assert set(texts.WHITE_SPACE) == spaces - set("\x1c\x1d\x1e\x1f")
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\r\n", "\x85", "\xa0", "\u2028\u3000", " " * 2000])
+def test_why_unusable__of_nothing_but_white_space__is_blank(blank: str) -> None:
+    assert texts.why_unusable(blank) is Skip.BLANK_ID
+
+
+@pytest.mark.parametrize(
+    "odd", ["\x1c", "\x1f", "\u200b", "\ufeff", "\u180e", " a ", ".", "..", "/", "\\N", "\x01"]
+)
+def test_why_unusable__of_an_odd_text__is_nothing(odd: str) -> None:
+    assert texts.why_unusable(odd) is None
+
+
+@pytest.mark.parametrize("bad", ["a\0", "\0", "\ud800", "a\udfff", "\udc00\ud800", "\ud83d" * 2000])
+def test_why_unusable__with_nul_or_half_a_pair__is_bad_text(bad: str) -> None:
+    assert texts.why_unusable(bad) is Skip.BAD_TEXT
+
+
+@pytest.mark.parametrize(
+    ("longest", "more"),
+    [
+        ("a" * 1024, "a"),
+        ("\xe9" * 512, "a"),
+        ("\u20ac" * 341 + "a", "a"),
+        ("\U0001f600" * 256, "a"),
+    ],
+)
+def test_why_unusable__beyond_1024_bytes__is_too_long(longest: str, more: str) -> None:
+    assert texts.why_unusable(longest) is None
+    assert texts.why_unusable(longest + more) is Skip.TOO_LONG
+
+
+@given(ANY_TEXT)
+def test_storable__of_any_text__is_utf8_without_nul_and_as_long(value: str) -> None:
+    storable = texts.storable(value)
+    assert b"\0" not in storable.encode()
+    assert len(storable) == len(value)
+    assert texts.is_storable(value) == (storable == value)
+
+
+def test_storable__with_nul_and_half_pairs__has_replacement_characters() -> None:
+    assert texts.storable("a\0b\ud800c\udfff") == "a\ufffdb\ufffdc\ufffd"
+
+
+@given(ANY_TEXT, st.integers(0, 5))
+def test_cut__of_any_text__is_its_beginning_made_storable(value: str, length: int) -> None:
+    assert texts.cut(value, length) == texts.storable(value)[:length]

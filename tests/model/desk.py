@@ -1,0 +1,124 @@
+"""A desk in front of the real flows: posts pages, applies them, and lets time pass."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from typing import TYPE_CHECKING, Final
+
+from gateway.core.secrets import Verifier
+from gateway.flows.apply import Applier
+from gateway.flows.intake import Intake, Posted
+from gateway.flows.limits import Limits
+from gateway.sources import mixpanel
+from gateway.store import sources
+from tests.model import sender
+
+if TYPE_CHECKING:
+    from gateway.flows.intake import Receipt
+    from gateway.jobs import Doorbell
+    from gateway.store.engine import Pool
+    from tests.model.sender import Member, Page
+
+MAX_MEMBERS: Final = 10_000
+START: Final = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+class Clock:
+    """A clock that moves only when told to."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime.datetime:
+        """Tell the time."""
+        return self.now
+
+    def tick(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += datetime.timedelta(seconds=seconds)
+
+
+class Bell:
+    """A doorbell that remembers for which cohorts it was rung; `works` is whether Redis is up."""
+
+    def __init__(self, *, works: bool = True) -> None:
+        self.rung: list[int] = []
+        self.works = works
+
+    def ring(self, cohort_id: int) -> bool:
+        """Ring for a cohort."""
+        self.rung.append(cohort_id)
+        return self.works
+
+
+class Desk:
+    """One source, and everything needed to post to it and to apply what was posted."""
+
+    def __init__(self, pool: Pool, slug: str = "desk") -> None:
+        self.pool = pool
+        self.slug = slug
+        self.clock = Clock()
+        self.bell = Bell()
+        self.applier = Applier(pool, now=self.clock)
+        self.intake = intake(pool, self.bell)
+        self._requests = itertools.count(1)
+        with pool.begin() as conn:
+            self.source_id = sources.create(
+                conn,
+                slug,
+                identity_property=None,
+                project_ids=(),
+                auth_required=False,
+                now=self.clock(),
+            )
+
+    def post(self, page: Page) -> Receipt:
+        """Post a page; returning is the 200."""
+        posted = Posted(
+            slug=self.slug,
+            login=None,
+            body=mixpanel.Body(page.body()),
+            request_id=f"{self.slug}-{next(self._requests)}",
+        )
+        return self.intake.accept(posted, now=self.clock())
+
+    def send(
+        self,
+        action: str,
+        session: str | None,
+        members: str,
+        *,
+        page: tuple[int, int] | None = (1, 1),
+        cohort: str = "cohort-1",
+    ) -> Receipt:
+        """Post a page whose members have ids of one letter; `page` is (number, total)."""
+        number, total = page or (None, None)
+        return self.post(
+            sender.Page(
+                cohort=cohort,
+                session=session,
+                action=action,
+                number=number,
+                total=total,
+                members=people(members),
+            )
+        )
+
+
+def people(letters: str) -> tuple[Member, ...]:
+    """Make one member of each letter; a capital letter is the same person with another profile."""
+    return tuple((letter.lower(), f"{letter}@example.com") for letter in letters)
+
+
+def intake(
+    pool: Pool, bell: Doorbell, *, max_pending_pages: int = 10**6, rate: int | None = None
+) -> Intake:
+    """Make the door in, with its limits."""
+    return Intake(
+        pool=pool,
+        verifier=Verifier(),
+        limits=Limits(pool, max_pending_pages=max_pending_pages, rate_per_second=rate),
+        doorbell=bell,
+        max_members=MAX_MEMBERS,
+    )

@@ -1,0 +1,260 @@
+"""A sender let loose on the real flows and Postgres, with the oracle beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gateway.flows.intake import Outcome
+from tests.model import book, judge, oracle, sender
+from tests.model.desk import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.flows.intake import Receipt
+    from gateway.store.engine import Pool
+    from tests.model.sender import Export, Page
+
+COHORTS: Final = ("cohort-1", "cohort-2", "cohort-3")
+THREADS: Final = 4
+
+# Few people, so that sessions meet on them; the one without an id is skipped.
+_IDS = st.sampled_from(["a", "b", "c", "d", "e"])
+_EMAILS = st.sampled_from(["old@example.com", "new@example.com"])
+_MEMBERS = st.lists(st.tuples(_IDS, _EMAILS), max_size=4).map(tuple)
+_SPOILT = st.tuples(_MEMBERS.filter(bool), st.booleans()).map(
+    lambda drawn: (*drawn[0], ("", "nobody@example.com")) if drawn[1] else drawn[0]
+)
+_COHORT = st.sampled_from(COHORTS)
+_ACTION = st.sampled_from([sender.MEMBERS, sender.MEMBERS, sender.ADD, sender.REMOVE])
+_PAGE_SIZE = st.integers(1, 3)
+_CHOICE = st.integers(0, 1_000_000)
+
+
+@dataclasses.dataclass
+class Tally:
+    """How much was tried, over all examples."""
+
+    examples: int = 0
+    steps: int = 0
+    pages: int = 0
+
+
+class Machine(RuleBasedStateMachine):
+    """One example: a source of its own, three cohorts, and whatever senders may do to them."""
+
+    def __init__(self, pool: Pool, crew: ThreadPoolExecutor, tally: Tally) -> None:
+        super().__init__()
+        tally.examples += 1
+        self.pool, self.crew, self.tally = pool, crew, tally
+        self.desk = Desk(pool, slug=f"model-{tally.examples}")
+        sessions = itertools.count(1)
+        self.senders = {name: sender.Sender(name, sessions) for name in COHORTS}
+        self.oracles = {name: oracle.Cohort(name) for name in COHORTS}
+        self.ids: dict[str, int] = {}
+        self.exports: list[Export] = []
+        self.history: list[Page] = []
+        self.tally.steps -= 1  # the invariant is checked once before the first step
+
+    @invariant()
+    def count(self) -> None:
+        """Count a step."""
+        self.tally.steps += 1
+
+    # What senders do
+
+    @rule(
+        cohort=_COHORT, action=_ACTION, members=_MEMBERS, size=_PAGE_SIZE, name=st.sampled_from("AB")
+    )
+    def open_export(
+        self, cohort: str, action: str, members: tuple[sender.Member, ...], size: int, name: str
+    ) -> None:
+        """Begin a session and send its first page."""
+        one = self.senders[cohort]
+        one.name = name
+        export = one.export(action, members, session=one.new_session(), page_size=size)
+        self._begin(export)
+
+    @precondition(lambda self: bool(self.history))
+    @rule(choice=_CHOICE, action=_ACTION, members=_MEMBERS, size=_PAGE_SIZE)
+    def reopen_session(
+        self, choice: int, action: str, members: tuple[sender.Member, ...], size: int
+    ) -> None:
+        """Begin an export under a session id that was used before, also in another cohort."""
+        old = self.history[choice % len(self.history)]
+        cohort = COHORTS[choice % len(COHORTS)] if choice % 4 == 0 else old.cohort
+        if old.session is not None:
+            one = self.senders[cohort]
+            self._begin(one.export(action, members, session=old.session, page_size=size))
+
+    @rule(cohort=_COHORT, action=_ACTION, members=_MEMBERS, bare=st.booleans())
+    def send_without_session(
+        self, cohort: str, action: str, members: tuple[sender.Member, ...], *, bare: bool
+    ) -> None:
+        """Send a whole export without a session id, with or without page_info."""
+        one = self.senders[cohort]
+        (page,) = one.export(action, members, session=None, page_size=9).pages
+        self._send(dataclasses.replace(page, number=None, total=None) if bare else page)
+
+    @rule(cohort=_COHORT, action=_ACTION, total=st.integers(0, 1))
+    def send_heartbeat(self, cohort: str, action: str, total: int) -> None:
+        """Send an empty diff, or an empty refresh, with a total of 0 or 1."""
+        one = self.senders[cohort]
+        (page,) = one.export(action, (), session=one.new_session(), page_size=1).pages
+        self._send(dataclasses.replace(page, number=total, total=total))
+
+    @rule(cohort=_COHORT, members=_MEMBERS, size=_PAGE_SIZE, way=st.integers(0, 3))
+    def sync_truth(
+        self, cohort: str, members: tuple[sender.Member, ...], size: int, way: int
+    ) -> None:
+        """Change the truth and export it as Mixpanel does: all of it, or what changed."""
+        one = self.senders[cohort]
+        one.become(dict(members))
+        exports = [one.refresh(page_size=size)]
+        if way:
+            exports = one.diff(page_size=size, one_session=way == 1)
+        for export in exports:
+            self.exports.append(export)
+            while (page := export.next()) is not None:
+                self._send(page)
+
+    @precondition(lambda self: bool(self.exports))
+    @rule(choice=_CHOICE)
+    def send_next(self, choice: int) -> None:
+        """Send the next page of an export, of the newest ones rather than of old ones."""
+        recent = self.exports[-6:]
+        page = recent[choice % len(recent)].next()
+        if page is not None:
+            self._send(page)
+
+    @precondition(lambda self: bool(self.exports))
+    @rule(choice=_CHOICE)
+    def send_rest_backwards(self, choice: int) -> None:
+        """Send what is left of an export, its last page first."""
+        export = self.exports[choice % len(self.exports)]
+        for page in reversed(export.pages[export.sent :]):
+            self._send(page)
+        export.sent = len(export.pages)
+
+    @precondition(lambda self: bool(self.exports))
+    @rule(choice=_CHOICE, anew=st.booleans())
+    def restart(self, choice: int, *, anew: bool) -> None:
+        """Begin an export again from the top, under its session id or a new one."""
+        export = self.exports[-1 - choice % min(len(self.exports), 4)]
+        first = export.pages[0]
+        export.restart(self.senders[first.cohort].new_session() if anew else first.session)
+        self._send(export.next() or first)
+
+    @precondition(lambda self: bool(self.history))
+    @rule(choice=_CHOICE)
+    def replay(self, choice: int) -> None:
+        """Send any earlier page again."""
+        self._send(self.history[choice % len(self.history)])
+
+    @precondition(lambda self: bool(self.history))
+    @rule(choice=_CHOICE, members=_SPOILT)
+    def alter(self, choice: int, members: tuple[sender.Member, ...]) -> None:
+        """Send an earlier page again with other members."""
+        old = self.history[choice % len(self.history)]
+        if old.total == 0:
+            old = dataclasses.replace(old, number=1, total=1)
+        self._send(dataclasses.replace(old, members=members))
+
+    @precondition(lambda self: bool(self.history))
+    @rule(choice=_CHOICE, members=_MEMBERS.filter(bool), more=st.integers(1, 2))
+    def raise_total(self, choice: int, members: tuple[sender.Member, ...], more: int) -> None:
+        """Send one more page of a session, with a larger total than before."""
+        old = self.history[choice % len(self.history)]
+        if old.session is not None and old.number is not None and old.total is not None:
+            total = old.total + more
+            number = min(old.number + 1, total)
+            self._send(dataclasses.replace(old, number=number, total=total, members=members))
+
+    @precondition(lambda self: bool(self.exports))
+    @rule(choices=st.lists(_CHOICE, min_size=2, max_size=THREADS), draining=st.booleans())
+    def send_at_once(self, choices: list[int], *, draining: bool) -> None:
+        """Send several pages from as many threads, perhaps while a cohort is being drained."""
+        pages = []
+        for choice in choices:
+            export = self.exports[choice % len(self.exports)]
+            pages.append(export.next() or export.pages[choice % len(export.pages)])
+        drains = [self._applying(page.cohort) for page in pages[:1] if draining]
+        posts = [self.crew.submit(self.desk.post, page) for page in pages]
+        others = [self.crew.submit(drain) for drain in drains]
+        self._file(list(zip(pages, [post.result() for post in posts], strict=True)))
+        for other in others:
+            other.result()
+
+    # What happens on the other side
+
+    @rule(cohort=_COHORT, limit=st.integers(1, 3))
+    def step(self, cohort: str, limit: int) -> None:
+        """Apply a little."""
+        if cohort in self.ids:
+            self.desk.applier.step(self.ids[cohort], limit=limit)
+            judge.standing(self.pool, self.ids[cohort], self.oracles[cohort])
+
+    @rule(cohort=_COHORT)
+    def drain(self, cohort: str) -> None:
+        """Apply what there is."""
+        if cohort in self.ids:
+            self.desk.applier.drain(self.ids[cohort])
+            judge.standing(self.pool, self.ids[cohort], self.oracles[cohort])
+            judge.waiting(self.pool, self.ids[cohort], now=self.desk.clock())
+
+    @precondition(lambda self: bool(self.ids))
+    @rule(cohort=_COHORT)
+    def drain_twice_at_once(self, cohort: str) -> None:
+        """Let two workers at the same cohort."""
+        for done in [self.crew.submit(self._applying(cohort)) for _ in range(2)]:
+            done.result()
+        if cohort in self.ids:
+            judge.standing(self.pool, self.ids[cohort], self.oracles[cohort])
+
+    @rule(seconds=st.sampled_from([0.5, 1.9, 2.1, 6.0]))
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.desk.clock.tick(seconds)
+
+    def teardown(self) -> None:
+        """Drain everything and compare all of it; then one more refresh tells the truth."""
+        self.desk.clock.tick(10)
+        for cohort, cohort_id in self.ids.items():
+            self.desk.applier.drain(cohort_id)
+            judge.standing(self.pool, self.ids[cohort], self.oracles[cohort])
+            judge.everything(self.pool, self.ids[cohort], self.oracles[cohort])
+        for cohort, one in self.senders.items():
+            for page in one.refresh(page_size=2).pages:
+                self._send(page)
+            self.desk.applier.drain(self.ids[cohort])
+            assert book.standing(self.pool, self.ids[cohort]).members == one.truth
+
+    def _begin(self, export: Export) -> None:
+        self.exports.append(export)
+        self._send(export.next() or export.pages[0])
+
+    def _send(self, page: Page) -> None:
+        self._file([(page, self.desk.post(page))])
+
+    def _file(self, answered: list[tuple[Page, Receipt]]) -> None:
+        """Tell the oracle what was acknowledged, in the order in which it was stored."""
+        answered.sort(key=lambda one: one[1].number or sys.maxsize)
+        for page, receipt in answered:
+            self.tally.pages += 1
+            self.history.append(page)
+            self.ids[page.cohort] = receipt.cohort_id
+            stored = self.oracles[page.cohort].receive(page)
+            assert stored == (receipt.outcome is Outcome.ACCEPTED), page
+            assert receipt.number == (len(self.oracles[page.cohort].deliveries) if stored else None)
+
+    def _applying(self, cohort: str) -> Callable[[], object]:
+        """Say what a worker does when it is rung for a cohort that may not exist yet."""
+        cohort_id = self.ids.get(cohort)
+        return lambda: cohort_id is not None and self.desk.applier.drain(cohort_id)
