@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
@@ -56,11 +57,12 @@ def create_app(given: deps.Deps) -> Flask:
 def _answer_error(error: Exception | HTTPException) -> Response:
     """Answer in the words of whoever asked; a bug is logged here and nowhere else."""
     response = contract.from_error(error) if contract.speaks_here() else problems.answer(error)
-    if response.status_code == 500 or isinstance(error, errors.Unavailable):
+    bug = response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    if bug or isinstance(error, errors.Unavailable):
         _log.warning(
             "request.failed",
             error=type(error).__name__,
             reason=str(error) if isinstance(error, errors.GatewayError) else None,
-            exc_info=error if response.status_code == 500 else None,
+            exc_info=error if bug else None,
         )
     return response

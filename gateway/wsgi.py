@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from gateway import logs
 from gateway.app import create_app
 from gateway.core.secrets import Verifier
+from gateway.flows import watch
 from gateway.flows.intake import Intake
 from gateway.flows.limits import Limits
-from gateway.flows import watch
 from gateway.flows.ready import Readiness
 from gateway.flows.watch import Watch
 from gateway.handlers.deps import Deps

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import redis
 import rq
@@ -14,12 +14,12 @@ import structlog
 from rq import serializers
 
 # Imported here and not by name in each job: a job finds them loaded.
-from gateway import jobs
-from gateway.store import heartbeats
+from gateway import errors, jobs, logs
+from gateway.flows import meters
 from workers import apply, runtime, schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # RQ's own wait for a job; Redis' time-out must be longer.
 WAIT_SECONDS = 20
@@ -54,14 +54,13 @@ def work() -> None:
     """Answer the doorbell until told to stop; while Redis is away, the sweeper does the work."""
     made = runtime.current()
     stopping = threading.Event()
-    beating = runtime.start_beating(made, heartbeats.WORKER)
     _log.info("worker.started", name=made.name)
-    while not stopping.is_set():
-        _answer(made, stopping)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
-        stopping.wait(RECONNECT_SECONDS)
-    beating.set()
+    with runtime.beating(made, meters.WORKER):
+        while not stopping.is_set():
+            _answer(made, stopping)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: stopping.set())
+            stopping.wait(RECONNECT_SECONDS)
     _log.info("worker.stopped", name=made.name)
 
 
@@ -81,15 +80,21 @@ def _answer(made: runtime.Runtime, stopping: threading.Event) -> None:
         _log.warning("worker.disconnected", error=type(error).__name__)
 
 
+PROGRAMS: Final[Mapping[str, Callable[[], None]]] = {"": work, "scheduler": schedule.run}
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Run a worker or, asked for it, the scheduler."""
-    if list(arguments) == ["scheduler"]:
-        schedule.run()
-        return 0
-    if arguments:
+    """Run a worker or, asked for it, the scheduler; bad settings are said on stderr."""
+    program = PROGRAMS.get(" ".join(arguments))
+    if program is None:
         print("usage: python -m workers [scheduler]", file=sys.stderr)  # noqa: T201 - the command line
         return 2
-    work()
+    logs.catch_crashes()
+    try:
+        program()
+    except errors.BadSettings as problem:
+        print(problem, file=sys.stderr)  # noqa: T201 - the command line
+        return 1
     return 0
 
 

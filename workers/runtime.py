@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -13,18 +14,19 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway import errors, logs
+from gateway.flows import meters
 from gateway.flows.apply import Applier
-from gateway.flows.meters import ApplyMeters
 from gateway.jobs import Doorbell
 from gateway.settings import Settings
-from gateway.store import heartbeats
 from gateway.store.engine import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 APPLY_LIMIT_SECONDS = 900.0
 BEAT_LIMIT_SECONDS = 5.0
+# How long the end of a process waits for its last heartbeat.
+LEAVE_SECONDS = 7.0
 
 _log = structlog.get_logger()
 
@@ -38,7 +40,7 @@ class Runtime:
     pool: Pool
     beating: Pool
     doorbell: Doorbell
-    meters: ApplyMeters
+    meters: meters.ApplyMeters
     applier: Applier
 
 
@@ -48,15 +50,15 @@ def make(environ: Mapping[str, str]) -> Runtime:
     logs.configure(level=settings.log_level, style=settings.log_format)
     url = settings.require_database_url()
     pool = Pool(url, name="apply", size=2, limit_seconds=APPLY_LIMIT_SECONDS)
-    meters = ApplyMeters()
+    counts = meters.ApplyMeters()
     return Runtime(
         settings=settings,
         name=f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}",
         pool=pool,
         beating=Pool(url, name="beat", size=1, limit_seconds=BEAT_LIMIT_SECONDS),
         doorbell=Doorbell(settings.require_redis_url()),
-        meters=meters,
-        applier=Applier(pool, now=now, observe=meters.observe),
+        meters=counts,
+        applier=Applier(pool, now=now, observe=counts.observe),
     )
 
 
@@ -71,22 +73,33 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def start_beating(runtime: Runtime, kind: str) -> threading.Event:
-    """Beat in the background until the returned event is set."""
+@contextlib.contextmanager
+def beating(runtime: Runtime, kind: str) -> Iterator[None]:
+    """Beat in the background during the block, and leave at its end."""
+    heart = meters.Heart(runtime.beating, name=runtime.name, kind=kind, meters=runtime.meters)
     ended = threading.Event()
-    thread = threading.Thread(
-        target=_beat, args=(runtime, kind, ended), name="heartbeat", daemon=True
-    )
+    thread = threading.Thread(target=_beat, args=(heart, ended), name="heartbeat", daemon=True)
     thread.start()
-    return ended
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(LEAVE_SECONDS)
 
 
-def _beat(runtime: Runtime, kind: str, ended: threading.Event) -> None:
-    while True:
-        try:
-            with runtime.beating.begin() as conn:
-                heartbeats.beat(conn, runtime.name, kind, runtime.meters.read())
-        except errors.GatewayError as error:
-            _log.warning("heartbeat.failed", error=type(error).__name__)
-        if ended.wait(heartbeats.INTERVAL_SECONDS):
-            return
+def _beat(heart: meters.Heart, ended: threading.Event) -> None:
+    while not ended.is_set():
+        with _logged():
+            heart.beat()
+        ended.wait(meters.INTERVAL_SECONDS)
+    with _logged():
+        heart.stop()
+
+
+@contextlib.contextmanager
+def _logged() -> Iterator[None]:
+    """Go on beating when Postgres does not take it: it may the next time."""
+    try:
+        yield
+    except errors.GatewayError as error:
+        _log.warning("heartbeat.failed", error=type(error).__name__, reason=str(error))

@@ -8,8 +8,7 @@ import threading
 import structlog
 
 from gateway import errors
-from gateway.flows import sweep
-from gateway.store import heartbeats
+from gateway.flows import meters, sweep
 from workers import runtime
 
 SWEEP_SECONDS = 1.0
@@ -18,17 +17,22 @@ _log = structlog.get_logger()
 
 
 def run() -> None:
-    """Sweep until told to stop; two schedulers at once do no harm."""
+    """Tick until told to stop; two schedulers at once do no harm."""
     made = runtime.current()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    beating = runtime.start_beating(made, heartbeats.SCHEDULER)
     _log.info("scheduler.started", name=made.name)
-    while not stopping.wait(SWEEP_SECONDS):
-        try:
-            sweep.sweep(made.pool, made.applier, made.doorbell)
-        except errors.GatewayError as error:
-            _log.warning("sweep.failed", error=type(error).__name__)
-    beating.set()
+    with runtime.beating(made, meters.SCHEDULER):
+        while not stopping.wait(SWEEP_SECONDS):
+            tick(made)
     _log.info("scheduler.stopped", name=made.name)
+
+
+def tick(made: runtime.Runtime) -> None:
+    """Do what is due; what fails is due again at the next tick."""
+    try:
+        sweep.sweep(made.pool, made.applier, made.doorbell)
+        meters.retire(made.pool)
+    except errors.GatewayError as error:
+        _log.warning("sweep.failed", error=type(error).__name__, reason=str(error))

@@ -81,7 +81,9 @@ class Applier:
             work = Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
             outcome = steps.take(work, limit)
         if outcome is Outcome.WORKED:
-            self._observe(time.monotonic() - began)
+            seconds = time.monotonic() - began
+            self._observe(seconds)
+            _tell(work, seconds)
         return outcome
 
     def _rang_meanwhile(self, cohort_id: int, outcome: Outcome) -> bool:
@@ -115,6 +117,16 @@ class Applier:
             named = _named(error)
             steps.set_aside(work, number, attempts=attempts, code=named.code, reason=str(named))
             _log.error("delivery.blocked", cohort_id=cohort_id, delivery=number, code=named.code)
+
+
+def _tell(work: Work, seconds: float) -> None:
+    for applied in work.done:
+        _log.info(
+            "pages.applied",
+            cohort_id=work.cohort_id,
+            **dataclasses.asdict(applied),
+            milliseconds=round(seconds * 1000, 1),
+        )
 
 
 def _named(error: Exception) -> errors.GatewayError:

@@ -12,6 +12,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Final
 
+from gateway import errors
 from gateway.core import roster
 from gateway.store import apply_state, cohorts, erasures, inbox, timeouts
 
@@ -132,7 +133,10 @@ def _scrub(pool: Pool, cohort_ids: Sequence[int], member_id: str, *, order: int)
 def _without(batch: Sequence[Page], member_id: str) -> Iterator[Page]:
     """Yield the pages that name somebody, without them."""
     for page in batch:
-        text = inbox.unpack(page.roster)
+        try:
+            text = inbox.unpack(page.roster)
+        except errors.Poison:  # damaged: nobody can be read from it, and it must not stop the rest
+            continue
         rest = roster.without(text, member_id)
         if rest is not text:
             yield dataclasses.replace(page, roster=inbox.pack(rest))

@@ -107,6 +107,7 @@ class Intake:
         receipt = self._commit(source, page, now=now, request_id=posted.request_id)
         if receipt.outcome is Outcome.ACCEPTED:
             self._doorbell.ring(receipt.cohort_id)
+        _tell(receipt, source, page)
         return receipt
 
     def _open(self, posted: Posted, *, now: datetime.datetime) -> Source:
@@ -168,6 +169,21 @@ class Intake:
                 return Receipt(outcome=Outcome.DUPLICATE, cohort_id=cohort.id, number=None)
             _count(conn, cohort, page, _advanced(state, session, page), now=now)
         return Receipt(outcome=Outcome.ACCEPTED, cohort_id=cohort.id, number=number)
+
+
+def _tell(receipt: Receipt, source: Source, page: Page) -> None:
+    accepted = receipt.outcome is Outcome.ACCEPTED
+    _log.info(
+        "page.accepted" if accepted else "page.duplicate",
+        source=source.slug,
+        cohort_id=receipt.cohort_id,
+        delivery=receipt.number,
+        action=page.action.value,
+        page=page.number,
+        total_pages=page.total,
+        members=page.received,
+        skipped=sum(page.skipped.values()),
+    )
 
 
 def _find_or_create(

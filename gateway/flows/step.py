@@ -39,13 +39,25 @@ class Outcome(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What a step did, once it is committed: from which delivery to which, and with what effect."""
+
+    first_delivery: int
+    last_delivery: int
+    pages: int
+    entered: int
+    exited: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Work:
-    """One step's transaction: the connection, the cohort, its locked state, and the time."""
+    """One step's transaction: the connection, the cohort, its locked state, the time, the effect."""
 
     conn: Connection
     cohort_id: int
     state: ApplyState
     now: datetime.datetime
+    done: list[Applied] = dataclasses.field(default_factory=list)
 
     def touch(self, session: int) -> delta.Touch:
         """Say for the delta which session's pages these are."""
@@ -181,6 +193,15 @@ def _finish(
     if floor:
         syncs.supersede_older(conn, cohort_id, floor)
     _settle(work, first, progress, completed=floor > 0)
+    work.done.append(
+        Applied(
+            first_delivery=first.number,
+            last_delivery=run[-1].number,
+            pages=len(run),
+            entered=written.entered,
+            exited=written.exited,
+        )
+    )
 
 
 def _settle(work: Work, entry: Entry, progress: syncs.Progress, *, completed: bool) -> None:

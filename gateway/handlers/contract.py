@@ -12,6 +12,7 @@ from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from gateway import errors, metrics
+from gateway.core import deadline
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -75,9 +76,10 @@ def refuse_other_methods() -> None:
 
 
 def forget_action(app: Flask) -> None:
-    """Begin each request with no action read."""
+    """Begin each request with no action read, and without the deadline of the one before."""
     app.before_request(_begin)
 
 
 def _begin() -> None:
     g.action = None
+    deadline.begin()

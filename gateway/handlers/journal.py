@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -48,7 +49,7 @@ def _end(response: Response) -> Response:
     seconds = time.monotonic() - g.began
     route = request.url_rule.rule if request.url_rule else _UNKNOWN_ROUTE
     metrics.answered(route=route, status=response.status_code, seconds=seconds)
-    probe = request.blueprint == _PROBES and response.status_code == 200
+    probe = request.blueprint == _PROBES and response.status_code == HTTPStatus.OK
     (_log.debug if probe else _log.info)(
         "request.answered",
         method=request.method,

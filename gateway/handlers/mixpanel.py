@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import time
 
 from flask import Blueprint, Response, g, request
 
 from gateway import errors, metrics
+from gateway.core import deadline
 from gateway.flows.intake import Login, Posted
 from gateway.handlers import body, contract, deps
 from gateway.sources import mixpanel
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 STOPPING_RETRY_SECONDS = 5
+# What is left of a request's time for writing its answer.
+ANSWER_SECONDS = 0.5
 
 blueprint = Blueprint("mixpanel", __name__, url_prefix="/webhooks/mixpanel")
 
@@ -25,6 +29,7 @@ def receive(source: str) -> Response:
     """Accept one page of a sync."""
     contract.refuse_other_methods()
     given = deps.current()
+    _set_deadline(given.settings.request_deadline_seconds)
     sent = _read(given.settings.max_body_bytes)
     _refuse_while_stopping()
     given.readiness.require()
@@ -65,6 +70,12 @@ def _read(max_bytes: int) -> _Sent:
         return _Sent(problem=error)
     g.action = sent.action
     return _Sent(body=sent)
+
+
+def _set_deadline(seconds: float) -> None:
+    """Count from when the front door first heard of this request, not from when it was whole."""
+    began = request.environ.get("gateway.received_at_monotonic", time.monotonic())
+    deadline.begin(began + seconds - ANSWER_SECONDS)
 
 
 def _refuse_while_stopping() -> None:

@@ -98,7 +98,7 @@ def _limit() -> Number:
 class PagingQuery(_Asked):
     """Query parameters of a list."""
 
-    value = Paging
+    value: ClassVar[type[object]] = Paging
     limit = _limit()
     cursor = fields.String(
         metadata={"description": "The `next_cursor` of the last answer; left out to begin."}
@@ -108,7 +108,7 @@ class PagingQuery(_Asked):
 class WhereQuery(_Asked):
     """Query parameters that narrow to a source and project."""
 
-    value = Where
+    value: ClassVar[type[object]] = Where
     source = _filter("Only this source, by its slug.")
     project_id = _filter("Only this Mixpanel project.")
 
@@ -116,7 +116,7 @@ class WhereQuery(_Asked):
 class CohortsQuery(PagingQuery, WhereQuery):
     """Query parameters of the list of cohorts."""
 
-    value = CohortsAsked
+    value: ClassVar[type[object]] = CohortsAsked
     external_id = _filter("Only the cohort with this id at its source.")
     name = _filter("Only cohorts with exactly this name.")
 
@@ -124,7 +124,7 @@ class CohortsQuery(PagingQuery, WhereQuery):
 class ChangesQuery(_Asked):
     """Query parameters of the list of changes."""
 
-    value = ChangesAsked
+    value: ClassVar[type[object]] = ChangesAsked
     after = Number(
         least=0,
         most=MAX_BIGINT,
@@ -137,7 +137,7 @@ class ChangesQuery(_Asked):
 class DeliveriesQuery(PagingQuery):
     """Query parameters of the list of deliveries."""
 
-    value = DeliveriesAsked
+    value: ClassVar[type[object]] = DeliveriesAsked
     state = fields.String(
         validate=validate.OneOf(["pending", "blocked"]),
         metadata={"description": "Only deliveries in this state; without it, both."},
@@ -147,7 +147,7 @@ class DeliveriesQuery(PagingQuery):
 class CheckBody(_Asked):
     """The body of a membership check."""
 
-    value = CheckAsked
+    value: ClassVar[type[object]] = CheckAsked
     cohort_ids = fields.List(
         fields.String(), required=True, validate=validate.Length(max=MAX_CHECKED_COHORTS)
     )

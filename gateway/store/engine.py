@@ -12,6 +12,7 @@ import sqlalchemy
 from sqlalchemy import event, exc
 
 from gateway import errors
+from gateway.core import deadline
 from gateway.store import watchdog
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _DRIVER_BUGS = (psycopg2.ProgrammingError, psycopg2.NotSupportedError)
 
 POOL_TIMEOUT_SECONDS = 2
 CONNECT_TIMEOUT_SECONDS = 2
+# The server's own statement limit should fire first: it leaves the connection usable.
+SERVER_FIRST_SECONDS = 1.0
 
 
 class Pool:
@@ -45,6 +48,7 @@ class Pool:
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_SECONDS,
             pool_recycle=1800,
+            hide_parameters=True,  # they are people's data, and errors would print them
             connect_args=_connect_args(name, limit_seconds),
         )
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -62,11 +66,10 @@ class Pool:
 
         Raises errors.Unavailable (try again), errors.Poison (this data never) or errors.Broken.
         """
-        limit = limit_seconds or self._limit_seconds
         with (
             translated(),
             self._engine.connect() as conn,
-            watchdog.guarding(conn, limit),
+            watchdog.guarding(conn, self._patience_seconds(limit_seconds)),
             conn.begin(),
         ):
             yield conn
@@ -74,9 +77,21 @@ class Pool:
     @contextlib.contextmanager
     def read(self, limit_seconds: float | None = None) -> Iterator[Connection]:
         """Lend a connection in autocommit: BEGIN and ROLLBACK would double a look-up's cost."""
-        limit = limit_seconds or self._limit_seconds
-        with translated(), self._reading.connect() as conn, watchdog.guarding(conn, limit):
+        with (
+            translated(),
+            self._reading.connect() as conn,
+            watchdog.guarding(conn, self._patience_seconds(limit_seconds)),
+        ):
             yield conn
+
+    def _patience_seconds(self, limit_seconds: float | None) -> float:
+        """How long this side waits: longer than the server's limit, never beyond the request's."""
+        patience = (limit_seconds or self._limit_seconds) + SERVER_FIRST_SECONDS
+        left = deadline.remaining_seconds()
+        if left <= 0:
+            message = "the database had no time left to do this"
+            raise errors.Unavailable(message, retry_after_seconds=1)
+        return min(patience, left)
 
     def close(self) -> None:
         """Close every idle connection."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-# The server's own statement limit should fire first: it leaves the connection usable.
-GRACE_SECONDS = 1.0
 TICK_SECONDS = 0.25
 
 
@@ -69,9 +67,9 @@ _WATCHDOG = Watchdog()
 
 @contextlib.contextmanager
 def guarding(conn: Connection, limit_seconds: float) -> Iterator[None]:
-    """Cut the connection's socket if the block takes longer than `limit_seconds` and a grace."""
+    """Cut the connection's socket if the block takes longer than `limit_seconds`."""
     descriptor = conn.connection.dbapi_connection.fileno()  # type: ignore[union-attr]
-    _WATCHDOG.watch(descriptor, limit_seconds + GRACE_SECONDS)
+    _WATCHDOG.watch(descriptor, limit_seconds)
     try:
         yield
     finally:

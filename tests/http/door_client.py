@@ -73,9 +73,11 @@ class Client:
         self.came = b""
 
     def __enter__(self) -> Self:
+        """Be closed at the end of the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Close."""
         self.sock.close()
 
     def send(self, data: bytes | str) -> Self:
@@ -158,6 +160,7 @@ class Server:
             )
 
     def __enter__(self) -> Self:
+        """Wait until it answers."""
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
             with suppress(OSError, EOFError), self.client() as client:
@@ -168,6 +171,7 @@ class Server:
         raise AssertionError(self.log())
 
     def __exit__(self, *_: object) -> None:
+        """Stop, if it still runs."""
         self.stop()
 
     def client(self, *, receive_bytes: int | None = None) -> Client:

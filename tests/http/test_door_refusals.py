@@ -1,4 +1,4 @@
-"""What gunicorn's parser refuses is answered by the door, always as a 400 in the webhook's shape."""
+"""What gunicorn's parser refuses is answered by the door: a 400 in the webhook's shape."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def test_head__that_gunicorn_refuses__is_a_400_in_our_shape(client: Client, shap
 
 def test_head__that_never_ends__is_a_400(client: Client) -> None:
     client.send(POST)
-    with pytest.raises(OSError, match="reset|pipe"):
-        while True:
-            client.send(("A: " + "b" * 8000 + "\r\n") * 10)
+    for _ in range(20):
+        client.send(("A: " + "b" * 8000 + "\r\n") * 10)
     assert client.answer().is_refusal(400)
+    assert client.rest() == b""
 
 
 def test_refusal__of_any_request__does_not_repeat_it(client: Client) -> None:

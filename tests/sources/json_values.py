@@ -18,8 +18,8 @@ def nested(leaves: st.SearchStrategy[object], names: st.SearchStrategy[str]) -> 
     """Lists and objects of these leaves."""
     return st.recursive(
         leaves,
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
-        max_leaves=12,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+        max_leaves=5,
     )
 
 

@@ -252,7 +252,12 @@ def test_depth__of_the_whole_body__may_be_500(levels: int) -> None:
     assert page(members=[{"distinct_id": "a", "p": deep}]).usable == 1
 
 
-def test_depth__of_the_whole_body__is_500_at_most() -> None:
-    deep = json.loads("[" * 497 + "]" * 497)
-    for parameters in ({"members": [{"distinct_id": "a", "p": deep}]}, {"other": deep}):
-        assert ("500 levels" in refusal(envelope(**parameters))) == ("members" in parameters)
+def test_depth__of_more__is_refused_wherever_it_is() -> None:
+    for levels, place in ((497, "member"), (499, "parameters"), (500, "body")):
+        deep = json.loads("[" * levels + "]" * levels)
+        body = envelope(members=[{"distinct_id": "a", "p": deep if place == "member" else 1}])
+        if place == "parameters":
+            body = envelope(other=deep)
+        elif place == "body":
+            body["other"] = deep
+        assert "deeper than 500 levels" in refusal(body)

@@ -82,7 +82,7 @@ def test_copy__of_odd_texts__reads_them_back(pool: Pool, odd: str) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(members=st.lists(st.dictionaries(STORABLE, PROPERTIES, max_size=3), min_size=1, max_size=5))
+@given(members=st.lists(st.dictionaries(STORABLE, PROPERTIES, max_size=2), min_size=1, max_size=4))
 def test_copy__of_any_profiles__reads_them_back(
     pool: Pool, members: list[dict[str, object]]
 ) -> None:
