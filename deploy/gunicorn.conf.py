@@ -6,11 +6,14 @@ Read by `gunicorn -c deploy/gunicorn.conf.py gateway.wsgi:app`, started in the p
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import multiprocess
+from gateway import errors, logs
+from gateway.settings import Settings
 
 
 def _number(name: str, default: int) -> int:
@@ -31,11 +34,25 @@ def _address() -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def child_exit(_server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn is untyped
-    """Take the gauges of a worker that ended off the metrics page."""
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+def _settings() -> Settings:
+    try:
+        return Settings.from_environ(os.environ)
+    except errors.BadSettings as problem:
+        sys.exit(str(problem))
 
+
+def on_exit(_server: Any) -> None:  # noqa: ANN401 - gunicorn is untyped
+    """Remove the folder of counts if it was made here."""
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    if folder.name.startswith(_COUNTS):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# Where the processes of this server count together for /metrics. Whoever names another folder has
+# to empty it before each start.
+_COUNTS = "gateway-metrics-"
+if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_COUNTS)
 
 bind = f"{_address()}:{_number('PORT', 8000)}"
 backlog = 2048
@@ -75,7 +92,8 @@ forwarder_headers = ""
 # The application logs requests; gunicorn's access log would print member ids with the paths.
 accesslog = None
 errorlog = "-"
-loglevel = "info"
+settings = _settings()
+logconfig_dict = logs.plan(level=settings.log_level, style=settings.log_format)
 
 # Nothing of gunicorn's outside our folders: no control socket in $HOME, and the heartbeat files
 # (unlinked as soon as they are open) in memory, where a busy disk cannot hold up a heartbeat.

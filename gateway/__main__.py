@@ -7,9 +7,9 @@ import sys
 
 import click
 
-from gateway import __version__, errors, supervisor
+from gateway import __version__, errors, logs, supervisor
 from gateway.commands import check, database, erase, key, replay, simulate, source
-from gateway.settings import Settings
+from gateway.settings import LogFormat, LogLevel, Settings
 
 
 @click.group(invoke_without_command=True)
@@ -51,6 +51,8 @@ for command in COMMANDS:
 
 def main() -> int:
     """Run a command; a failure is one sentence on stderr and exit code 1."""
+    # What a command does in the code of the gateway must not end up in its own output.
+    logs.configure(level=LogLevel.ERROR, style=LogFormat.AUTO)
     try:
         cli(standalone_mode=True, prog_name="python -m gateway")
     except errors.GatewayError as error:

@@ -136,12 +136,14 @@ Reading = Mapping[str, Sequence[Point] | Durations]
 
 def rejected(status: int) -> None:
     """Count a webhook request that was answered with a failure."""
-    _counts().rejected.labels(str(status)).inc()
+    if counts := _counts():
+        counts.rejected.labels(str(status)).inc()
 
 
 def answered(*, route: str, status: int, seconds: float) -> None:
     """Count a request; `route` is the template, never the path."""
-    _counts().answered.labels(route, str(status)).observe(seconds)
+    if counts := _counts():
+        counts.answered.labels(route, str(status)).observe(seconds)
 
 
 @contextlib.contextmanager
@@ -149,7 +151,8 @@ def accepting() -> Iterator[None]:
     """Time the accepting of a page; one that is refused does not count."""
     began = time.monotonic()
     yield
-    _counts().accepted.observe(time.monotonic() - began)
+    if counts := _counts():
+        counts.accepted.observe(time.monotonic() - began)
 
 
 def page(reading: Reading) -> bytes:
@@ -157,12 +160,12 @@ def page(reading: Reading) -> bytes:
 
     Raises KeyError for a series that is not declared.
     """
-    declared = {series.name: Metric(series.name, series.help, series.kind) for series in SERIES}
+    declared = {series.name: Metric(series.family, series.help, series.kind) for series in SERIES}
     labels = {series.name: series.labels for series in SERIES}
     for name, points in reading.items():
         _add(declared[name], name, labels[name], points)
     families = {series.family: declared[series.name] for series in SERIES}
-    for family in _counts().families():
+    for family in _counted():
         # When each began is a sample of its own to prometheus_client; nobody asked for it.
         kept = [sample for sample in family.samples if not sample.name.endswith("_created")]
         families[family.name].samples += kept
@@ -233,10 +236,19 @@ class _Counts:
 _MAKING = threading.Lock()
 
 
-def _counts() -> _Counts:
-    """Return this process's counts, made when it first needs them: after gunicorn's fork."""
-    with _MAKING:
+def _counts() -> _Counts | None:
+    """Return this process's counts, made when it first needs them: after gunicorn's fork.
+
+    None while their folder cannot be used: no page is refused because it cannot be counted.
+    """
+    with contextlib.suppress(OSError), _MAKING:
         return _made()
+    return None
+
+
+def _counted() -> list[Metric]:
+    counts = _counts()
+    return [] if counts is None else counts.families()
 
 
 @functools.cache
@@ -252,6 +264,10 @@ def _made() -> _Counts:
 
 def _reserve(path: pathlib.Path) -> None:
     """Take the room of a file of counts on disk, unless an earlier process has left it."""
-    with path.open("ab") as file:
-        if file.tell() == 0:
-            file.write(bytes(RESERVED_BYTES))
+    if path.exists():
+        return
+    try:
+        path.write_bytes(bytes(RESERVED_BYTES))
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

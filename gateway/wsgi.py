@@ -69,7 +69,7 @@ def make_deps(settings: Settings) -> Deps:
 def _watch(url: str, doorbell: Doorbell) -> Watch:
     """Wire what monitors ask, with connections that nothing else can use up."""
     pool = Pool(url, name="watch", size=watch.CONNECTIONS, limit_seconds=watch.LIMIT_SECONDS)
-    return Watch(pool, doorbell=doorbell, readiness=Readiness(pool), now=_now)
+    return Watch(pool, doorbell=doorbell, readiness=Readiness(pool))
 
 
 def _now() -> datetime.datetime:

@@ -12,6 +12,7 @@ from gateway import embedded
 from gateway.flows import ready
 from gateway.store import tables
 from gateway.store.engine import Pool
+from tests import stack as stacks
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,13 @@ def pool(shared_pool: Pool) -> Iterator[Pool]:
     """Lend a pool on a database that is empty, and empty it again afterwards."""
     yield shared_pool
     empty(shared_pool)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
+    """Lend one whole gateway to every test of the run; each brings cohorts of its own."""
+    with stacks.running(tmp_path_factory.mktemp("stack")) as running:
+        yield running
 
 
 def empty(pool: Pool) -> None:

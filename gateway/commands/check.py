@@ -52,7 +52,8 @@ def _findings() -> list[Finding]:
     try:
         settings = Settings.from_environ(os.environ)
     except errors.BadSettings as error:
-        return flow.settings_problems(error)
+        names_only = Settings.from_environ(dict.fromkeys(os.environ, ""))
+        return [*flow.settings_warnings(names_only), *flow.settings_problems(error)]
     return [*flow.settings_warnings(settings), *_postgres(settings), *_redis(settings)]
 
 
@@ -60,7 +61,7 @@ def _postgres(settings: Settings) -> list[Finding]:
     try:
         pool = place.connect(settings)
     except errors.GatewayError as error:
-        return [_error(POSTGRES, str(error), "see README.md, “Run it”")]
+        return [_error(POSTGRES, str(error), None)]
     try:
         found = flow.postgres(pool, settings, now=place.now())
     except errors.GatewayError as error:
@@ -122,5 +123,5 @@ def _errors(findings: Sequence[Finding]) -> int:
     return sum(one.level is Level.ERROR for one in findings)
 
 
-def _error(subject: str, text: str, remedy: str) -> Finding:
+def _error(subject: str, text: str, remedy: str | None) -> Finding:
     return Finding(level=Level.ERROR, subject=subject, text=text, remedy=remedy)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from gateway import errors, logs
+from gateway import errors
 from gateway.embedded import running
 from gateway.flows.ready import Readiness
-from gateway.settings import LogFormat, LogLevel, Settings
+from gateway.settings import Settings
 from gateway.store.engine import Pool
 
 if TYPE_CHECKING:
@@ -29,14 +29,13 @@ def now() -> datetime.datetime:
 
 
 def settings() -> Settings:
-    """Read the settings, warn on stderr of unknown names, and send logs there too.
+    """Read the settings, and warn on stderr of names that are unknown.
 
     Raises errors.BadSettings.
     """
     read = Settings.from_environ(os.environ)
     for warning in read.warnings:
         click.echo(f"warning: {warning}", err=True)
-    logs.configure(level=LogLevel.ERROR, style=LogFormat.AUTO)
     return read
 
 

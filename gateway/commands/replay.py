@@ -51,7 +51,10 @@ def replay(
         only = None if cohort_id is None else ids.cohort(cohort_id)
         count = sum(_retried(pool, one) for one in _blocked(pool, only))
     where = "" if only is None else f" of cohort {only}"
-    click.echo(f"{count} blocked pages{where} wait to be tried again." if count else _NONE + where)
+    if count:
+        click.echo(f"{count} blocked pages{where} wait to be tried again.")
+    else:
+        click.echo(f"No page{where} is blocked.")
 
 
 def _blocked(pool: Pool, only: int | None) -> Iterator[Delivery]:
@@ -80,6 +83,3 @@ def _say(one: Delivery) -> None:
         f"{delivery_id}: {one.action} page {one.page} of {one.total_pages},"
         f" {one.members} members, waits to be tried again (it failed with {one.code})",
     )
-
-
-_NONE: Final = "No page is blocked"

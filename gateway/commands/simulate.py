@@ -111,16 +111,26 @@ def simulate(
         sleep=time.sleep,
         retry_seconds=retry_seconds,
     )
-    service = Service(wire, target.api_key)
+    service = Service(wire, target.api_key, sleep=time.sleep)
     click.echo(
         f"Playing Mixpanel against {target.base_url}, source {plan.source}, seed {plan.seed}.",
     )
-    with contextlib.closing(wire), _progress(plan) as (say, sent):
+    with contextlib.closing(wire), _reachable(), _progress(plan) as (say, sent):
         results = [
             play.play(plan, name, courier=courier, service=service, say=say, sent=sent)
             for name in play.CAST
         ]
     _report(plan, results, retries=courier.retries)
+
+
+@contextlib.contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except errors.Unavailable as error:
+        raise errors.CommandFailed(
+            f"{error}. Start the gateway, or say where it is with PORT or --url",
+        ) from error
 
 
 @contextlib.contextmanager

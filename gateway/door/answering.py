@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.http import errors, wsgi
 
+from gateway import metrics
 from gateway.core import framing
 from gateway.door import refusals
 from gateway.door.connection import ClientGone, Connection
@@ -32,47 +33,20 @@ def answer(
 ) -> None:
     """Answer the request of a connection. What the client does not take at once stays in `out`.
 
-    `stopping` is told to the application; `must_close` is asked when the answer begins: whether
+    `stopping` is told to the application. `must_close` is asked when the answer begins: whether
     the connection ends with it.
     """
     body = connection.body
     connection.unread = body.state is not framing.BodyState.COMPLETE
-    connection.request.body = io.BytesIO(body.content())
-    if connection.unread:
-        connection.request.force_close()
     try:
-        response, environ = wsgi.create(
-            connection.request, connection, connection.peer, connection.server, cfg
-        )
-    except errors.ParseException as error:
-        _refuse(connection, refusals.from_parser(error))
-        return
-    environ["wsgi.multithread"] = True
-    environ["gateway.body"] = str(body.state)
-    environ["gateway.received_at_monotonic"] = connection.started_at
-    environ["gateway.stopping"] = stopping
-    _run(connection, application, environ, response, must_close)
-
-
-def _run(
-    connection: Connection,
-    application: Application,
-    environ: dict[str, Any],
-    response: wsgi.Response,
-    must_close: Callable[[], bool],
-) -> None:
-    response.version = SERVER_NAME
-    try:
-        parts = application(environ, response.start_response)
-        try:
-            if must_close():
-                response.force_close()
-            for part in parts:
-                response.write(part)
-            response.close()
-        finally:
-            if hasattr(parts, "close"):
-                parts.close()
+        prepared = _prepare(connection, cfg)
+        if prepared is None:
+            return
+        response, environ = prepared
+        environ["gateway.body"] = str(body.state)
+        environ["gateway.received_at_monotonic"] = connection.started_at
+        environ["gateway.stopping"] = stopping
+        _run(application, environ, response, must_close)
         connection.closing = response.should_close()
         connection.push()
     except ClientGone:
@@ -83,9 +57,45 @@ def _run(
         _refuse(connection, refusals.BUG)
 
 
+def _prepare(connection: Connection, cfg: Config) -> tuple[wsgi.Response, dict[str, Any]] | None:
+    request = connection.request
+    request.body = io.BytesIO(connection.body.content())
+    if connection.unread:
+        request.force_close()
+    try:
+        response, environ = wsgi.create(
+            request, connection, connection.peer, connection.server, cfg
+        )
+    except errors.ParseException as error:
+        _refuse(connection, refusals.from_parser(error))
+        return None
+    response.version = SERVER_NAME
+    environ["wsgi.multithread"] = True
+    return response, environ
+
+
+def _run(
+    application: Application,
+    environ: dict[str, Any],
+    response: wsgi.Response,
+    must_close: Callable[[], bool],
+) -> None:
+    parts = application(environ, response.start_response)
+    try:
+        if must_close():
+            response.force_close()
+        for part in parts:
+            response.write(part)
+        response.close()
+    finally:
+        if hasattr(parts, "close"):
+            parts.close()
+
+
 def _refuse(connection: Connection, refusal: refusals.Refusal) -> None:
     if connection.sent:  # too late for another answer: end so that this one is seen to be cut
         connection.broken = True
         return
+    metrics.rejected(refusal.code.value)
     connection.closing = True
     connection.out[:] = refusal.to_bytes(connection.request.method)

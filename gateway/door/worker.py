@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gunicorn.errors import ConfigError
 from gunicorn.workers.gthread import ThreadWorker
 
+from gateway import metrics
 from gateway.core import framing
 from gateway.door import answering, deadlines, refusals
 from gateway.door.connection import ClientGone, Connection, Limits, Stage
@@ -40,7 +41,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
     To the WSGI environ it adds `gateway.body` (a `framing.BodyState`; `wsgi.input` is the raw
     body, de-chunked), `gateway.received_at_monotonic` (seconds) and `gateway.stopping` (whether
     the request began after the worker was told to stop). gunicorn's per-request hooks and access
-    log are not run, nor `max_requests`: the application logs its requests itself.
+    log are not run: the application logs its requests itself.
 
     Memory: a process holds at most `max_held_bytes` of unanswered requests, and for each of at
     most `worker_connections` connections one receive and one unsent piece of an answer more.
@@ -76,6 +77,8 @@ class Door(ThreadWorker):  # type: ignore[misc]
         deadlines.request_seconds()
         if cfg.is_ssl or cfg.proxy_protocol != "off" or "h2" in cfg.http_protocols:
             raise ConfigError("gateway.door speaks plain HTTP/1.1 only; leave the rest to a proxy")
+        if cfg.max_requests:
+            raise ConfigError("gateway.door does not count requests; unset max_requests")
 
     def get_thread_pool(self) -> Crew:
         """Create the threads; gunicorn calls this in the new process."""
@@ -277,6 +280,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
 
     def _refuse(self, connection: Connection, refusal: refusals.Refusal) -> None:
         self.log.info("request.refused status=%s cause=%s", refusal.code.value, refusal.cause)
+        metrics.rejected(refusal.code.value)
         connection.out += refusal.to_bytes()
         connection.closing = connection.unread = True
         self._flush(connection)

@@ -176,36 +176,26 @@ def _make_cluster(
     for leftover in home.parent.glob("postgres.new-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     fresh = home.with_name(f"postgres.new-{secrets.token_hex(4)}")
-    pgdata, password_file = fresh / "pgdata", fresh / "password"
-    pgdata.mkdir(mode=0o700, parents=True)
-    fresh.chmod(0o700)
-    identity.give(pgdata, maker)
-    folder.write_private(password_file, secrets.token_urlsafe(24))
-    initdb = [str(binary("initdb")), "--pgdata", str(pgdata)]
-    steps: list[tuple[list[str], bytes]] = [
-        (
-            [
-                *initdb,
-                *("--username", _NAME, "--pwfile", str(password_file), "--auth", "scram-sha-256"),
-                *("--encoding", "UTF8", "--locale", "C"),
-                *("--data-checksums", "--no-sync", "--no-instructions"),
-            ],
-            b"",
-        ),
-        (
-            [
-                *(str(binary("postgres")), "--single", "-F", "-D", str(pgdata)),
-                *("-c", "exit_on_error=on", "postgres"),
-            ],
-            f"CREATE DATABASE {_NAME}\n".encode("ascii"),
-        ),
-    ]
-    if durability is Durability.FULL:
-        steps.append(([*initdb, "--sync-only"], b""))
-    for argv, text in steps:
+    fresh.mkdir(mode=0o700)
+    (fresh / "pgdata").mkdir(mode=0o700)
+    identity.give(fresh / "pgdata", maker)
+    folder.write_private(fresh / "password", secrets.token_urlsafe(24))
+    for argv, text in _making(fresh, durability):
         _run(argv, text, maker, log_path, give_up)
     fresh.rename(home)
     folder.sync(home.parent)
+
+
+def _making(fresh: pathlib.Path, durability: Durability) -> Iterator[tuple[list[str], bytes]]:
+    """Yield the programs that make a cluster, and what each reads on its standard input."""
+    initdb = [str(binary("initdb")), "--pgdata", str(fresh / "pgdata")]
+    user = ["--username", _NAME, "--pwfile", str(fresh / "password"), "--auth", "scram-sha-256"]
+    kind = ["--encoding", "UTF8", "--locale", "C", "--data-checksums"]
+    yield [*initdb, *user, *kind, "--no-sync", "--no-instructions"], b""
+    single = [str(binary("postgres")), "--single", "-F", "-D", str(fresh / "pgdata")]
+    yield [*single, "-c", "exit_on_error=on", "postgres"], f"CREATE DATABASE {_NAME}\n".encode()
+    if durability is Durability.FULL:
+        yield [*initdb, "--sync-only"], b""
 
 
 def _run(

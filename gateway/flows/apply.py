@@ -6,6 +6,7 @@ dies leaves nothing behind and is simply taken again.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import time
 from typing import TYPE_CHECKING, Final

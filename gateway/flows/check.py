@@ -64,13 +64,13 @@ def doorbell(url: str) -> list[Finding]:
     return soundness.redis(_redis_facts(info, url))
 
 
-def disk(data_dir: pathlib.Path) -> list[Finding]:
+def disk(data_dir: pathlib.Path, *, least_free_bytes: int = LEAST_FREE_BYTES) -> list[Finding]:
     """Judge the room that is left for the embedded servers; nothing if there is no such folder."""
     if not data_dir.is_dir():
         return []
     free_bytes = shutil.disk_usage(data_dir).free
     text = f"{free_bytes / _GIBIBYTE:.1f} GiB are free for {data_dir}"
-    if free_bytes >= LEAST_FREE_BYTES:
+    if free_bytes >= least_free_bytes:
         return [Finding(level=Level.OK, subject="disk", text=text)]
     return [
         Finding(
@@ -138,7 +138,7 @@ def settings_problems(error: errors.BadSettings) -> list[Finding]:
 def settings_warnings(settings: Settings) -> list[Finding]:
     """Return what there is to say about settings that can be used."""
     if not settings.warnings:
-        return [Finding(level=Level.OK, subject="settings", text="all of them can be used")]
+        return [Finding(level=Level.OK, subject="settings", text="every name is known")]
     return [
         Finding(level=Level.WARNING, subject="settings", text=text, remedy="correct or remove it")
         for text in settings.warnings

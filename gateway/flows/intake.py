@@ -268,7 +268,8 @@ def _count(
     inbox.advance(conn, cohort.id, state, accepted_members=page.received, now=now)
     for reason, members in page.skipped.items():
         inbox.count_skipped(conn, cohort.id, reason, members)
-    name, description = page.name or cohort.name, page.description or cohort.description
+    name = page.name or cohort.name
+    description = cohort.description if page.description is None else page.description
     if state.run_session == state.last_session and (name, description) != (
         cohort.name,
         cohort.description,

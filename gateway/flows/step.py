@@ -51,7 +51,7 @@ class Applied:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Work:
-    """One step's transaction: the connection, the cohort, its locked state, the time, the effect."""
+    """One step's transaction: connection, cohort, its locked state, the time, and the effect."""
 
     conn: Connection
     cohort_id: int
@@ -83,12 +83,17 @@ def take(work: Work, limit: int) -> Outcome:
 
 
 def _run(head: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield the adjacent deliveries of one session and action that fit one step."""
+    """Yield the adjacent deliveries of one session and action that fit one step.
+
+    A page that asks for more pages than the first one begins a run of its own: without it the
+    refresh may be complete.
+    """
     members = 0
     for entry in head:
         members += entry.members
         same = (entry.session, entry.action) == (head[0].session, head[0].action)
-        if not same or (entry is not head[0] and members > MERGED_MEMBERS):
+        grows = entry.total_pages > head[0].total_pages
+        if not same or grows or (entry is not head[0] and members > MERGED_MEMBERS):
             return
         yield entry
 
@@ -126,17 +131,25 @@ def _drop_erased(work: Work, session_number: int) -> None:
 
 
 def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
-    """Decide about a refresh at the head, and say up to which delivery it is whole if it is."""
+    """Decide about a refresh at the head, and say up to which delivery it is whole if it is.
+
+    Only deliveries up to the one that asks for more pages than all before it are looked at: what
+    was whole until then has spoken, whatever came since.
+    """
     conn, cohort_id = work.conn, work.cohort_id
     reception = syncs.reception(conn, cohort_id, first.session, first.action)
+    total_pages = max(first.total_pages, reception.applied_total_pages)
+    grows = reception.total_pages > total_pages
     reach = first.number
-    if reception.complete and limit > 1:
-        reach = inbox.run_end(conn, cohort_id, first)
-    complete = reception.complete and syncs.is_whole(conn, cohort_id, first.session, through=reach)
+    if (reception.complete or grows) and limit > 1:
+        reach = inbox.run_end(conn, cohort_id, first, total_pages=total_pages)
+    complete = (reception.complete or grows) and syncs.is_whole(
+        conn, cohort_id, first.session, through=reach
+    )
     step = refresh.next_step(
         complete=complete,
         all_received=reception.complete,
-        interrupted=inbox.run_from(conn, cohort_id) > first.number,
+        interrupted=grows or inbox.run_from(conn, cohort_id) > first.number,
         age_seconds=(work.now - reception.last_received_at).total_seconds(),
     )
     return step, reach
@@ -152,8 +165,7 @@ def _complete(work: Work, first: Entry, through: int) -> None:
 
 def _replace(work: Work, session: int, through: int) -> delta.Written:
     conn, cohort_id = work.conn, work.cohort_id
-    aside = blocked.of_sync(conn, cohort_id, session, Action.MEMBERS)
-    newest = inbox.newest_pages(conn, cohort_id, session=session, through=through, excluding=aside)
+    newest = inbox.newest_pages(conn, cohort_id, session=session, through=through)
     rosters = inbox.rosters(conn, cohort_id, [number for _, number in newest])
     while batch := list(itertools.islice(rosters, MERGED_PAGES)):
         staging.copy(conn, (inbox.unpack(packed) for _, packed in batch))

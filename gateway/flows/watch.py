@@ -18,7 +18,6 @@ from gateway.store import meters as totals
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable
 
     from gateway.flows.ready import Readiness
     from gateway.jobs import Doorbell
@@ -56,26 +55,18 @@ class Totals:
 class Watch:
     """Asks Postgres and Redis on its own connections and threads, each with little patience."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        *,
-        doorbell: Doorbell,
-        readiness: Readiness,
-        now: Callable[[], datetime.datetime],
-    ) -> None:
+    def __init__(self, pool: Pool, *, doorbell: Doorbell, readiness: Readiness) -> None:
         self._pool = pool
         self._doorbell = doorbell
         self._readiness = readiness
-        self._now = now
         self._postgres = concurrent.futures.ThreadPoolExecutor(CONNECTIONS, "watch-postgres")
         self._redis = concurrent.futures.ThreadPoolExecutor(CONNECTIONS, "watch-redis")
 
-    def page(self) -> bytes:
+    def page(self, *, now: datetime.datetime) -> bytes:
         """Write the metrics page; without Postgres or Redis, what can be known without them."""
         end = time.monotonic() + SCRAPE_SECONDS
         depth = self._redis.submit(self._doorbell.depth)
-        counted = self._postgres.submit(self._count)
+        counted = self._postgres.submit(self._count, now)
         return metrics.page(_reading(_wait(counted, end), _wait(depth, end)))
 
     def ready(self) -> bool:
@@ -93,16 +84,14 @@ class Watch:
         self._readiness.require()
         return True
 
-    def _count(self) -> Counted | None:
+    def _count(self, now: datetime.datetime) -> Counted | None:
         try:
             with self._pool.read() as conn:
                 return Counted(
                     totals=Totals(
-                        sources=totals.by_source(
-                            conn, stale_before=freshness.stale_before(self._now())
-                        ),
+                        sources=totals.by_source(conn, stale_before=freshness.stale_before(now)),
                         skipped=totals.skipped(conn),
-                        backlog=backlog.totals(conn, now=self._now()),
+                        backlog=backlog.totals(conn, now=now),
                         pulses=heartbeats.pulses(conn),
                         workers=totals.of_workers(conn),
                     )

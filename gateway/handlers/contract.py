@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from flask import Response, g, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from gateway import errors, metrics
 from gateway.core import deadline
@@ -43,6 +43,8 @@ def from_error(error: Exception) -> Response:
     if isinstance(error, errors.Throttled | errors.Unavailable):
         retry_after = {"Retry-After": str(error.retry_after_seconds)}
         return failure(error.status, str(error), retry_after)
+    if isinstance(error, MethodNotAllowed):  # a method that no route has heard of
+        return from_error(_other_method())
     if isinstance(error, HTTPException) and error.code in DOCUMENTED:
         return failure(error.code, error.description or error.name)
     return failure(500, "a bug in the gateway; nothing was stored, and its log says more")
@@ -71,8 +73,11 @@ def _answer(
 def refuse_other_methods() -> None:
     """Raise errors.MethodNotAllowed for anything but a POST, before anything else is looked at."""
     if request.method != "POST":
-        message = "this URL takes POST only"
-        raise errors.MethodNotAllowed(message, allowed=("POST",))
+        raise _other_method()
+
+
+def _other_method() -> errors.MethodNotAllowed:
+    return errors.MethodNotAllowed("this URL takes POST only", allowed=("POST",))
 
 
 def forget_action(app: Flask) -> None:

@@ -6,11 +6,12 @@ import base64
 import binascii
 import dataclasses
 import time
+import urllib.parse
 
 from flask import Blueprint, Response, g, request
 
 from gateway import errors, metrics
-from gateway.core import deadline
+from gateway.core import deadline, texts
 from gateway.flows.intake import Login, Posted
 from gateway.handlers import body, contract, deps
 from gateway.sources import mixpanel
@@ -23,8 +24,8 @@ ANSWER_SECONDS = 0.5
 blueprint = Blueprint("mixpanel", __name__, url_prefix="/webhooks/mixpanel")
 
 
-@blueprint.route("/<raw:source>", methods=METHODS, provide_automatic_options=False)
-@blueprint.route("/<raw:source>/", methods=METHODS, provide_automatic_options=False)
+@blueprint.route("/<source>", methods=METHODS, provide_automatic_options=False)
+@blueprint.route("/<source>/", methods=METHODS, provide_automatic_options=False)
 def receive(source: str) -> Response:
     """Accept one page of a sync."""
     contract.refuse_other_methods()
@@ -33,17 +34,18 @@ def receive(source: str) -> Response:
     sent = _read(given.settings.max_body_bytes)
     _refuse_while_stopping()
     given.readiness.require()
-    page = Posted(slug=source, login=_login(), body=sent.complete(), request_id=g.request_id)
+    page = Posted(slug=_slug(source), login=_login(), body=sent.complete(), request_id=g.request_id)
     with metrics.accepting():
         given.intake.accept(page, now=given.now())
     return contract.success(g.action)
 
 
-@blueprint.route("/", methods=METHODS, provide_automatic_options=False)
+@blueprint.route("/", methods=METHODS, provide_automatic_options=False, strict_slashes=False)
 @blueprint.route("/<path:_rest>", methods=METHODS, provide_automatic_options=False)
 def elsewhere(_rest: str = "") -> Response:
     """Answer for a URL that was cut or extended by mistake."""
     contract.refuse_other_methods()
+    _read(deps.current().settings.max_body_bytes).complete()
     message = "no such webhook; the URL is /webhooks/mixpanel/<source>"
     raise errors.NotFound(message)
 
@@ -70,6 +72,11 @@ def _read(max_bytes: int) -> _Sent:
         return _Sent(problem=error)
     g.action = sent.action
     return _Sent(body=sent)
+
+
+def _slug(encoded: str) -> str:
+    """Decode a segment of the path; one that is no text is no source's either, and not a 400."""
+    return texts.storable(urllib.parse.unquote(encoded, errors="replace"))
 
 
 def _set_deadline(seconds: float) -> None:

@@ -27,4 +27,5 @@ def readyz() -> Response:
 @blueprint.get("/metrics")
 def numbers() -> Response:
     """Answer the metrics page, also while Postgres or Redis is down."""
-    return Response(deps.current().watch.page(), content_type=metrics.CONTENT_TYPE)
+    given = deps.current()
+    return Response(given.watch.page(now=given.now()), content_type=metrics.CONTENT_TYPE)

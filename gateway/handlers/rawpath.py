@@ -62,7 +62,7 @@ def encoded_path(environ: dict[str, Any]) -> str:
     (RFC 9112 3.2); under another server the decoded path is encoded again, which loses `%2F`.
     """
     target = environ.get("RAW_URI", "").partition("?")[0].partition("#")[0]
-    if not target.startswith("/"):
+    if target and not target.startswith("/"):
         target = "/" + target.partition("://")[2].partition("/")[2]
     mount = environ.get("SCRIPT_NAME", "")
     if not target.startswith(mount + "/"):

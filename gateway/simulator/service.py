@@ -9,13 +9,16 @@ from urllib.parse import urlencode
 from gateway import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from gateway.simulator.mixpanel import Cohort
     from gateway.simulator.wire import Wire
 
 PART: Final = 1000
 _SUCCESS: Final = 200
+_NO_KEY: Final = (401, 403)
+_LATER: Final = (429, 503)
+_RETRY_DELAYS: Final = (0.5, 1.0, 2.0, 4.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,12 +50,13 @@ class Change:
 class Service:
     """Reads with one key over one connection.
 
-    Each call raises errors.CommandFailed for an answer other than 200, and errors.Unavailable
-    without one.
+    429 and 503 are tried again for some seconds. Each call raises errors.CommandFailed for an
+    answer other than 200, and errors.Unavailable without one.
     """
 
-    def __init__(self, wire: Wire, api_key: str) -> None:
+    def __init__(self, wire: Wire, api_key: str, *, sleep: Callable[[float], None]) -> None:
         self._wire = wire
+        self._sleep = sleep
         self._headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
 
     def standing(self, source: str, cohort: Cohort) -> Standing | None:
@@ -94,11 +98,18 @@ class Service:
             after = document["next_after"]
 
     def _get(self, path: str, **query: str | int) -> dict[str, Any]:
-        answer = self._wire.request("GET", f"{path}?{urlencode(query)}", headers=self._headers)
+        target = f"{path}?{urlencode(query)}"
+        answer = self._wire.request("GET", target, headers=self._headers)
+        for delay in _RETRY_DELAYS:
+            if answer.status not in _LATER:
+                break
+            self._sleep(delay)
+            answer = self._wire.request("GET", target, headers=self._headers)
         document = answer.document()
         if answer.status != _SUCCESS:
+            hint = "; use an API key with the scope read" if answer.status in _NO_KEY else ""
             raise errors.CommandFailed(
-                f"GET {path} was answered {answer.status}: {document.get('detail') or 'no reason'}."
-                " simulate needs an API key with the scope read (GATEWAY_API_KEY)",
+                f"GET {path} was answered {answer.status}:"
+                f" {document.get('detail') or 'without a reason'}{hint}",
             )
         return document

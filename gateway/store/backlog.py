@@ -54,8 +54,10 @@ class Totals:
 
 def totals(conn: Connection, *, now: datetime.datetime) -> Totals:
     """Count the backlog from the counter rows, without touching the inbox but for its heads."""
-    row = conn.execute(_TOTALS, {"now": now}).one()
-    return Totals(pending=row.pending, blocked=row.blocked, oldest_seconds=row.oldest_seconds)
+    row = conn.execute(_TOTALS).one()
+    since = row.oldest_at
+    age = None if since is None else max(0.0, (now - since).total_seconds())
+    return Totals(pending=row.pending, blocked=row.blocked, oldest_seconds=age)
 
 
 def listing(
@@ -101,9 +103,7 @@ _TOTALS = text("""
             ON d.cohort_id = w.cohort_id AND d.number = w.applied_through + 1)
     SELECT CAST(coalesce((SELECT sum(pages) FROM waiting), 0) + stuck.again AS bigint) AS pending,
            stuck.blocked,
-           CAST(greatest(
-               extract(epoch FROM CAST(:now AS timestamptz) - least(oldest.since, stuck.since)), 0)
-               AS double precision) AS oldest_seconds
+           least(oldest.since, stuck.since) AS oldest_at
     FROM stuck, oldest
 """)
 

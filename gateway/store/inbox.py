@@ -167,29 +167,32 @@ def entry(conn: Connection, cohort_id: int, number: int) -> Entry | None:
     return rows[0] if rows and rows[0].number == number else None
 
 
-def run_end(conn: Connection, cohort_id: int, first: Entry) -> int:
-    """Number of the last delivery of the unbroken run of one session and action from `first`."""
+def run_end(conn: Connection, cohort_id: int, first: Entry, *, total_pages: int) -> int:
+    """Number of the last delivery of the unbroken run of one session and action from `first`.
+
+    A page that asks for more than `total_pages` ends the run before it.
+    """
     parameters = {
         "cohort_id": cohort_id,
         "number": first.number,
         "session": first.session,
         "action": first.action,
+        "total_pages": total_pages,
     }
     return int(conn.execute(_RUN_END, parameters).scalar_one())
 
 
 def newest_pages(
-    conn: Connection, cohort_id: int, *, session: int, through: int, excluding: Sequence[int]
+    conn: Connection, cohort_id: int, *, session: int, through: int
 ) -> list[tuple[int, int]]:
     """List (page, delivery number) of the newest content of each page of a refresh.
 
-    In the order of receipt; only deliveries up to `through`, without those in `excluding`.
+    In the order of receipt; only deliveries up to `through`.
     """
     parameters = {
         "cohort_id": cohort_id,
         "session": session,
         "through": through,
-        "excluding": list(excluding),
     }
     return [(row.page, row.number) for row in conn.execute(_NEWEST_PAGES, parameters)]
 
@@ -302,14 +305,14 @@ _RUN_END = text("""
     SELECT coalesce(
         (SELECT min(number) - 1 FROM deliveries
          WHERE cohort_id = :cohort_id AND number > :number
-           AND (session, action) IS DISTINCT FROM (:session, :action)),
+           AND (session <> :session OR action <> :action OR total_pages > :total_pages)),
         (SELECT max(number) FROM deliveries WHERE cohort_id = :cohort_id))
 """)
 
 _NEWEST_PAGES = text("""
     SELECT page, max(number) AS number FROM deliveries
     WHERE cohort_id = :cohort_id AND session = :session AND action = 'members'
-      AND number <= :through AND number <> ALL(:excluding)
+      AND number <= :through
     GROUP BY page ORDER BY max(number)
 """)
 

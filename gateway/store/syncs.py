@@ -29,9 +29,14 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reception:
-    """Whether pages 1 to the largest total are stored, and when the newest one came."""
+    """Whether pages 1 to the largest total are stored, and when the newest one came.
+
+    `applied_total_pages` is the largest total among the pages that have been applied.
+    """
 
     complete: bool
+    total_pages: int
+    applied_total_pages: int
     last_received_at: datetime.datetime
 
 
@@ -61,14 +66,14 @@ def reception(conn: Connection, cohort_id: int, session: int, action: Action) ->
     """Read how much of a sync has been stored, and when its newest page came."""
     parameters = {"cohort_id": cohort_id, "session": session, "action": action}
     row = conn.execute(_RECEPTION, parameters).one()
-    return Reception(complete=row.complete, last_received_at=row.last_received_at)
+    return Reception(**row._mapping)
 
 
 def is_whole(conn: Connection, cohort_id: int, session: int, *, through: int) -> bool:
     """Tell whether a refresh's pages from 1 to its largest total are here, up to a delivery.
 
-    Counted from the deliveries themselves: one that is blocked, or has expired, is not here, and
-    without it the refresh must not speak for the cohort.
+    Counted from the deliveries themselves: one that has expired is not here, and without it the
+    refresh must not speak for the cohort; nor while any of its deliveries is blocked.
     """
     parameters = {"cohort_id": cohort_id, "session": session, "through": through}
     return bool(conn.execute(_IS_WHOLE, parameters).scalar_one())
@@ -144,19 +149,25 @@ _SKIP = text("""
 """)
 
 _RECEPTION = text("""
-    SELECT pages @> int8range(1, total_pages, '[]') AS complete, last_received_at
-    FROM syncs WHERE cohort_id = :cohort_id AND session = :session AND action = :action
+    SELECT y.pages @> int8range(1, y.total_pages, '[]') AS complete, y.total_pages,
+           coalesce(r.total_pages, 0) AS applied_total_pages, y.last_received_at
+    FROM syncs y
+    LEFT JOIN sync_results r
+        ON r.cohort_id = y.cohort_id AND r.session = y.session AND r.action = y.action
+    WHERE y.cohort_id = :cohort_id AND y.session = :session AND y.action = :action
 """)
 
 _IS_WHOLE = text("""
     SELECT coalesce(d.pages, '{}')
            @> int8range(1, greatest(r.total_pages, d.total_pages, 1), '[]')
+           AND NOT EXISTS (
+               SELECT 1 FROM blocked_deliveries b
+               JOIN deliveries o ON o.cohort_id = b.cohort_id AND o.number = b.number
+               WHERE b.cohort_id = :cohort_id AND o.session = :session AND o.action = 'members')
     FROM (SELECT range_agg(int8range(page, page, '[]')) AS pages, max(total_pages) AS total_pages
           FROM deliveries
           WHERE cohort_id = :cohort_id AND session = :session AND action = 'members'
-            AND number <= :through
-            AND number NOT IN (SELECT b.number FROM blocked_deliveries b
-                               WHERE b.cohort_id = :cohort_id)) d
+            AND number <= :through) d
     LEFT JOIN sync_results r
         ON r.cohort_id = :cohort_id AND r.session = :session AND r.action = 'members'
 """)

@@ -47,7 +47,7 @@ Send a first page, as Mixpanel would:
 
   {post}
 
-Ask for that person's cohorts:
+A moment later, ask for that person's cohorts:
 
   {get}
 

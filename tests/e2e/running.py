@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -17,27 +18,32 @@ from typing import Self
 from urllib.parse import urlsplit
 
 # Only a test that hangs meets it; nothing is measured.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 100.0
 
 # A job that a shell starts in the background ignores SIGINT, and ignoring is inherited.
 IN_THE_BACKGROUND = 'trap "" INT; exec "$0" -m gateway up'
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 @dataclass(kw_only=True)
 class Running:
-    """One start of a gateway and what it said."""
+    """A gateway on one data folder and port, and what its newest start said."""
 
     checkout: Path
     data_dir: Path
     environ: dict[str, str] = field(default_factory=dict)
-    port: int = 0
+    port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] = field(init=False)
-    folder: Path = field(init=False)
 
-    def start(self, folder: Path) -> Self:
-        """Start it in a session of its own; what it says goes to files in `folder`."""
-        self.folder = folder
-        self.port = self.port or free_port()
+    def start(self) -> Self:
+        """Start it, in a session of its own; what it says goes to files beside its data."""
         environ = {
             "PATH": os.environ["PATH"],
             "PORT": str(self.port),
@@ -46,7 +52,7 @@ class Running:
             "GATEWAY_WORKERS": "1",
             **self.environ,
         }
-        with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+        with self._said("out").open("wb") as stdout, self._said("err").open("wb") as stderr:
             self.process = subprocess.Popen(
                 ["/bin/sh", "-c", IN_THE_BACKGROUND, sys.executable],
                 cwd=self.checkout,
@@ -60,11 +66,14 @@ class Running:
 
     def stdout(self) -> str:
         """Return what it and its programs wrote to standard output."""
-        return (self.folder / "stdout").read_text()
+        return self._said("out").read_text()
 
     def stderr(self) -> str:
         """Return what it and its programs wrote to standard error."""
-        return (self.folder / "stderr").read_text()
+        return self._said("err").read_text()
+
+    def _said(self, where: str) -> Path:
+        return self.data_dir.with_name(f"{self.data_dir.name}.{where}")
 
     def await_greeting(self) -> Self:
         """Wait until it says that it is ready."""
@@ -100,23 +109,41 @@ class Running:
             return any(mark in (place / name).read_bytes() for name in ("cmdline", "environ"))
         return False
 
-    def pid_of(self, *words: str) -> int:
-        """Process id of the one whose command line has all these words and whose parent is ours."""
+    def pid_of(self, command: str) -> int:
+        """Process id of the part whose command line has this regular expression."""
+        found = self._parts(command)
+        assert found, command
+        return found[0]
+
+    def await_another(self, pid: int, command: str) -> None:
+        """Wait until another process of that command is there."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not set(self._parts(command)) - {pid}:
+            assert time.monotonic() < deadline, command
+            time.sleep(0.05)
+
+    def _parts(self, command: str) -> list[int]:
+        """Process ids of our direct children of that command, but for their launchers."""
+        found = []
         for pid in self.pids():
-            with suppress(OSError):
-                command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            with suppress(OSError):  # it ended meanwhile
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
                 parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
-                if set(words) <= set(command) and int(parent) == self.process.pid:
-                    return pid
-        raise AssertionError(f"no process of {words}")
+                if int(parent) == self.process.pid and "launch.py" not in words:
+                    found += [pid] if re.search(command, words) else []
+        return found
+
+    def kill_supervisor(self) -> None:
+        """End the first process only, in a way that leaves it no time for anything."""
+        self.process.kill()
+        self.process.wait(PATIENCE_SECONDS)
 
     def kill_everything(self) -> None:
-        """End all of it at once, as a machine that loses power does."""
+        """End every process at once."""
         for pid in [self.process.pid, *self.pids()]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(PATIENCE_SECONDS)
-        self.await_nothing_left()
 
     def await_nothing_left(self) -> None:
         """Wait until no process belongs to the data folder."""
@@ -132,14 +159,6 @@ class Running:
         while not is_ok(url):
             assert time.monotonic() < deadline, self.stderr()
             time.sleep(0.05)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def is_ok(url: str) -> bool:

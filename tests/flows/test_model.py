@@ -34,8 +34,15 @@ def test_model__whatever_senders_do__members_counts_and_changes_are_the_oracles(
     pool: Pool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tally = Tally()
+
+    class Example(Machine):
+        """An example on this test's database."""
+
+        def __init__(self) -> None:
+            super().__init__(pool, crew, tally)
+
     with ThreadPoolExecutor(THREADS * 2) as crew:
-        stateful.run_state_machine_as_test(lambda: Machine(pool, crew, tally), settings=GATE)
+        stateful.run_state_machine_as_test(Example, settings=GATE)
     with capsys.disabled():
         print(  # noqa: T201 - the gate's output tells how much was tried
             f"\nsender model: {tally.examples} examples, {tally.steps} steps, {tally.pages} pages"

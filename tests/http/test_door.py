@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -47,7 +48,6 @@ def test_request__whole__reaches_the_application(client: Client) -> None:
     assert (told.json["body"], told.json["content"]) == ("complete", "hello")
     assert told.json["raw_uri"] == "/a%2Fb//c?d=%20"
     assert not told.json["stopping"]
-    assert 0 <= told.json["age"] < DEADLINE_SECONDS
 
 
 def test_request__in_single_bytes__reaches_the_application(client: Client) -> None:
@@ -124,9 +124,10 @@ def test_connection__without_a_byte__is_closed_in_silence(client: Client) -> Non
 def test_connection__kept__outlives_the_deadline(client: Client) -> None:
     client.send(GET).answer()
     time.sleep(DEADLINE_SECONDS * 1.5)
+    began = time.monotonic()
     answer = client.send(GET).answer()
     assert answer.status == 200
-    assert answer.json["age"] < DEADLINE_SECONDS
+    assert answer.json["age"] <= time.monotonic() - began
 
 
 def test_connection__kept__has_a_deadline_for_each_request(client: Client) -> None:
@@ -155,7 +156,6 @@ def test_stalled_bodies__sixty_four__do_not_hold_up_an_honest_request(server: Se
 def test_body__declared_too_large__is_answered_at_once(client: Client, head: str) -> None:
     answer = client.send(head).answer()
     assert (answer.status, answer.json["body"], answer.json["bytes"]) == (400, "too_large", 0)
-    assert answer.json["age"] < DEADLINE_SECONDS
 
 
 @pytest.mark.parametrize("head", [sized("", declared=20_000_000), CHUNKED + "1312D00\r\n"])
@@ -310,3 +310,23 @@ def test_requests__of_more_bytes_than_are_held_at_once__are_answered_503(small: 
             if client.send(sized("x" * 900_000)).answer().status == 200:
                 return
     pytest.fail("Their bytes are still counted.")
+
+
+def test_server__running__leaves_nothing_outside_its_folders(server: Server) -> None:
+    assert [path.name for path in server.folder.iterdir()] == ["log"]
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "named"),
+    [
+        (["--proxy-protocol", "v1"], {}, "HTTP/1.1 only"),
+        (["--max-requests", "5"], {}, "max_requests"),
+        ([], {"GATEWAY_REQUEST_DEADLINE_SECONDS": "soon"}, "GATEWAY_REQUEST_DEADLINE_SECONDS"),
+    ],
+)
+def test_server__set_up_wrongly__does_not_start(
+    tmp_path: Path, options: list[str], environ: dict[str, str], named: str
+) -> None:
+    server = Server(tmp_path, *options, **environ)
+    assert server.process.wait(PATIENCE_SECONDS) != 0
+    assert named in server.log()

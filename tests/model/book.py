@@ -97,4 +97,6 @@ _DELIVERIES = text("""
     FROM deliveries WHERE cohort_id = :cohort_id AND number > :after ORDER BY number
 """)
 
-_BLOCKED = text("SELECT number FROM blocked_deliveries WHERE cohort_id = :cohort_id ORDER BY number")
+_BLOCKED = text(
+    "SELECT number FROM blocked_deliveries WHERE cohort_id = :cohort_id ORDER BY number"
+)

@@ -10,17 +10,20 @@ from gateway.core.secrets import Verifier
 from gateway.flows.apply import Applier
 from gateway.flows.intake import Intake, Posted
 from gateway.flows.limits import Limits
+from gateway.jobs import Doorbell
 from gateway.sources import mixpanel
-from gateway.store import sources
-from tests.model import sender
+from gateway.store import reports, sources
+from tests.model import book, sender
 
 if TYPE_CHECKING:
     from gateway.flows.intake import Receipt
-    from gateway.jobs import Doorbell
     from gateway.store.engine import Pool
+    from tests.model.book import Standing
     from tests.model.sender import Member, Page
 
 MAX_MEMBERS: Final = 10_000
+# Making one costs a password's hash; what it remembers is keyed by salt, so all may share it.
+_VERIFIER: Final = Verifier()
 START: Final = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -39,10 +42,11 @@ class Clock:
         self.now += datetime.timedelta(seconds=seconds)
 
 
-class Bell:
+class Bell(Doorbell):
     """A doorbell that remembers for which cohorts it was rung; `works` is whether Redis is up."""
 
     def __init__(self, *, works: bool = True) -> None:
+        super().__init__("redis://127.0.0.1:1/0")  # opened by nobody, for nothing here asks Redis
         self.rung: list[int] = []
         self.works = works
 
@@ -105,6 +109,23 @@ class Desk:
             )
         )
 
+    def settle(self, receipt: Receipt) -> Standing:
+        """Apply everything that waits for a page's cohort, however long it would wait."""
+        self.clock.tick(10)
+        self.applier.drain(receipt.cohort_id)
+        return book.standing(self.pool, receipt.cohort_id)
+
+    def members(self, receipt: Receipt) -> str:
+        """Apply everything, and write the ids of the members one after the other."""
+        return "".join(sorted(self.settle(receipt).members))
+
+    def states(self, receipt: Receipt) -> dict[str, str]:
+        """Apply everything, and give the state of each sync by `session action`."""
+        self.settle(receipt)
+        with self.pool.read() as conn:
+            found = reports.listing(conn, receipt.cohort_id, before=reports.NEWEST, limit=1000)
+        return {f"{one.session_id} {one.action}": one.state for one in found}
+
 
 def people(letters: str) -> tuple[Member, ...]:
     """Make one member of each letter; a capital letter is the same person with another profile."""
@@ -117,7 +138,7 @@ def intake(
     """Make the door in, with its limits."""
     return Intake(
         pool=pool,
-        verifier=Verifier(),
+        verifier=_VERIFIER,
         limits=Limits(pool, max_pending_pages=max_pending_pages, rate_per_second=rate),
         doorbell=bell,
         max_members=MAX_MEMBERS,

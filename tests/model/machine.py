@@ -35,6 +35,7 @@ _SPOILT = st.tuples(_MEMBERS.filter(bool), st.booleans()).map(
 _COHORT = st.sampled_from(COHORTS)
 _ACTION = st.sampled_from([sender.MEMBERS, sender.MEMBERS, sender.ADD, sender.REMOVE])
 _PAGE_SIZE = st.integers(1, 3)
+_NAME = st.sampled_from(["Name A", "Name B", None])
 _CHOICE = st.integers(0, 1_000_000)
 
 
@@ -71,10 +72,19 @@ class Machine(RuleBasedStateMachine):
     # What senders do
 
     @rule(
-        cohort=_COHORT, action=_ACTION, members=_MEMBERS, size=_PAGE_SIZE, name=st.sampled_from("AB")
+        cohort=_COHORT,
+        action=_ACTION,
+        members=_MEMBERS,
+        size=_PAGE_SIZE,
+        name=_NAME,
     )
     def open_export(
-        self, cohort: str, action: str, members: tuple[sender.Member, ...], size: int, name: str
+        self,
+        cohort: str,
+        action: str,
+        members: tuple[sender.Member, ...],
+        size: int,
+        name: str | None,
     ) -> None:
         """Begin a session and send its first page."""
         one = self.senders[cohort]
@@ -230,11 +240,12 @@ class Machine(RuleBasedStateMachine):
             self.desk.applier.drain(cohort_id)
             judge.standing(self.pool, self.ids[cohort], self.oracles[cohort])
             judge.everything(self.pool, self.ids[cohort], self.oracles[cohort])
-        for cohort, one in self.senders.items():
-            for page in one.refresh(page_size=2).pages:
+        for cohort, cohort_id in self.ids.items():
+            one = self.senders[cohort]
+            for page in one.refresh(page_size=9).pages:
                 self._send(page)
-            self.desk.applier.drain(self.ids[cohort])
-            assert book.standing(self.pool, self.ids[cohort]).members == one.truth
+            self.desk.applier.drain(cohort_id)
+            assert book.standing(self.pool, cohort_id).members == one.truth
 
     def _begin(self, export: Export) -> None:
         self.exports.append(export)

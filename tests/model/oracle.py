@@ -1,7 +1,7 @@
 """What a cohort must be: section 1.3 of the interface read once more, in plain dicts.
 
-Every page is applied by itself, in the order of receipt, and the outcome after each is kept. Nothing
-here is shared with the gateway, and nothing is clever.
+Every page is applied by itself, in the order of receipt, and the outcome after each is kept.
+Nothing here is shared with the gateway, and nothing is clever.
 """
 
 from __future__ import annotations
@@ -117,9 +117,7 @@ class Cohort:
             return len(self.session_ids)
         return self.session_ids.index(session_id) + 1
 
-    def _apply(
-        self, session: int, action: str, number: int, members: tuple[Member, ...]
-    ) -> None:
+    def _apply(self, session: int, action: str, number: int, members: tuple[Member, ...]) -> None:
         sync = self.syncs[session, action]
         if session < self._floor:  # rule 3: a completed refresh speaks for the whole cohort
             if sync.states == {RECEIVING}:

@@ -1,4 +1,4 @@
-"""A model of Mixpanel as a sender: a true set of people, exported in pages, sessions and retries."""
+"""A model of Mixpanel as a sender: a true set of people, sent in pages, sessions and retries."""
 
 from __future__ import annotations
 

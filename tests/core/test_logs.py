@@ -1,0 +1,138 @@
+"""What is written when something goes wrong, and what never is."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg2
+import pytest
+import sqlalchemy
+from sqlalchemy import text
+
+from gateway import errors, logs
+from gateway.settings import LogFormat, LogLevel
+from gateway.store.engine import Pool
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CANARY = "zqxcanary"
+
+CRASHES = """
+import threading
+from gateway import logs
+from gateway.settings import LogFormat, LogLevel
+
+logs.configure(level=LogLevel.INFO, style=LogFormat.JSON)
+logs.catch_crashes()
+for target in (lambda: int("zqxcanary"), lambda: exit("zqxcanary")):
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+int("zqxcanary")
+"""
+
+
+def described(crash: Callable[[], object]) -> str:
+    """Describe what a call raises."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - any will do
+        crash()
+    return logs.describe((caught.type, caught.value, caught.tb))
+
+
+def written(record: logging.LogRecord, style: LogFormat = LogFormat.JSON) -> str:
+    return logs.formatter(style).format(record)
+
+
+def test_describe__foreign_error__tells_type_and_place_only() -> None:
+    told = described(lambda: int(CANARY))
+    assert told.endswith("\nValueError")
+    assert "  tests/core/test_logs.py:" in told
+    assert CANARY not in told
+
+
+def test_describe__our_own_error__tells_what_it_came_from() -> None:
+    def crash() -> None:
+        try:
+            int(CANARY)
+        except ValueError as error:
+            raise errors.Broken("a sentence of ours") from error
+
+    told = described(crash)
+    assert told.index("ValueError") < told.index("which led to") < told.index("Broken")
+    assert told.endswith("Broken: a sentence of ours")
+    assert CANARY not in told
+
+
+def test_describe__error_while_handling_another__tells_both_unless_asked_not_to() -> None:
+    def crash(*, quietly: bool) -> None:
+        try:
+            int(CANARY)
+        except ValueError:
+            if quietly:
+                raise KeyError(CANARY) from None
+            raise KeyError(CANARY)  # noqa: B904 - that is the case
+
+    assert "ValueError" in described(lambda: crash(quietly=False))
+    assert "ValueError" not in described(lambda: crash(quietly=True))
+
+
+def test_describe__recursion_without_end__is_cut() -> None:
+    def fall() -> object:
+        return fall()
+
+    assert len(described(fall).splitlines()) < 40
+
+
+def test_describe__error_of_the_database__tells_its_sqlstate_and_no_parameters(pool: Pool) -> None:
+    def crash() -> None:
+        with pool.engine.begin() as conn:
+            conn.execute(text("SELECT CAST(:value AS integer)"), {"value": CANARY})
+
+    told = described(crash)
+    assert "InvalidTextRepresentation (SQLSTATE 22P02)" in told
+    assert CANARY not in told
+
+
+def test_pool__error_that_somebody_prints__has_no_parameters(pool: Pool) -> None:
+    with (
+        pytest.raises(sqlalchemy.exc.DBAPIError) as caught,
+        pool.engine.begin() as conn,
+    ):
+        conn.execute(text("SELECT 1 / 0, :value"), {"value": CANARY})
+    assert isinstance(caught.value.orig, psycopg2.Error)
+    assert CANARY not in str(caught.value)
+
+
+def test_formatter__foreign_event__is_json_with_its_logger() -> None:
+    record = logging.LogRecord("rq.worker", logging.WARNING, "x", 1, "gone: %s", ("why",), None)
+    line = json.loads(written(record))
+    assert (line["event"], line["level"], line["logger"]) == ("gone: why", "warning", "rq.worker")
+    assert line["timestamp"].endswith("Z")
+
+
+def test_formatter__at_a_terminal__is_no_json() -> None:
+    record = logging.LogRecord("x", logging.WARNING, "x", 1, "page.accepted", (), None)
+    line = written(record, LogFormat.CONSOLE)
+    assert "page.accepted" in line
+    assert not line.startswith("{")
+
+
+def test_plan__of_noisy_libraries__keeps_them_quiet() -> None:
+    plan = logs.plan(level=LogLevel.DEBUG, style=LogFormat.JSON)
+    assert {plan["loggers"][name]["level"] for name in ("alembic", "rq", "werkzeug")} == {"WARNING"}
+    assert plan["root"]["level"] == "DEBUG"
+
+
+def test_crashes__of_thread_and_process__are_logged_without_their_text() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CRASHES], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["thread.crashed", "process.crashed"]
+    assert all(line["exception"].endswith("ValueError") for line in lines)
+    assert CANARY not in done.stderr
+    assert done.returncode == 1

@@ -1,0 +1,298 @@
+"""The commands on a real database: what they print, refuse and leave behind."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+from typing import Protocol
+
+import pytest
+from sqlalchemy import text
+
+from gateway.core.secrets import Verifier
+from gateway.store import sources
+from gateway.store.engine import Pool
+from tests.e2e.command import Done, run
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+UNREACHABLE = "postgresql://u:sesame@127.0.0.1:1/d"
+
+COMMANDS = (
+    ("up",),
+    ("check",),
+    ("migrate",),
+    ("bootstrap",),
+    ("source", "add"),
+    ("source", "list"),
+    ("source", "pause"),
+    ("source", "resume"),
+    ("source", "rotate"),
+    ("source", "remove"),
+    ("key", "create"),
+    ("key", "list"),
+    ("key", "revoke"),
+    ("simulate",),
+    ("replay",),
+    ("erase",),
+)
+
+
+class Typed(Protocol):
+    """A command typed where DATABASE_URL is set."""
+
+    def __call__(self, *arguments: str, stdin: str = "") -> Done:
+        """Run it."""
+
+
+@pytest.fixture
+def typed(pool: Pool, database_url: str, tmp_path: pathlib.Path) -> Typed:
+    """Run commands on the database of the test, which is empty."""
+    del pool
+
+    def on_the_database(*arguments: str, stdin: str = "") -> Done:
+        return run(
+            *arguments, stdin=stdin, DATABASE_URL=database_url, GATEWAY_DATA_DIR=str(tmp_path)
+        )
+
+    return on_the_database
+
+
+def opens(pool: Pool, slug: str, password: str) -> bool:
+    """Tell whether a password opens a source now."""
+    with pool.read() as conn:
+        found = sources.find(conn, slug, now=datetime.datetime.now(datetime.UTC))
+    assert found is not None
+    verifier = Verifier()
+    return any(verifier.verify(password.encode(), one.password) for one in found.credentials)
+
+
+def shown_password(done: Done) -> str:
+    (line,) = [line for line in done.out.splitlines() if "Password" in line]
+    return line.split()[-1]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help__of_each_command__is_a_sentence_and_an_example(command: tuple[str, ...]) -> None:
+    done = run(*command, "--help")
+    assert (done.code, done.err) == (0, "")
+    first = done.out.split("\n\n")[1].strip()
+    assert first.endswith(".")
+    words = " ".join(done.out.split())
+    assert f"python -m gateway {' '.join(command)}" in words
+
+
+def test_no_command__shows_the_help_and_every_command() -> None:
+    done = run()
+    assert done.code == 0
+    assert all(command[0] in done.out for command in COMMANDS)
+
+
+def test_process__that_fails__ends_with_one_sentence_and_code_1() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "source", "list"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": UNREACHABLE},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: the database cannot be reached: ")
+    assert "DATABASE_URL" in line
+    assert "sesame" not in line
+
+
+def test_database__that_is_nowhere__is_asked_for(tmp_path: pathlib.Path) -> None:
+    done = run("key", "list", GATEWAY_DATA_DIR=str(tmp_path / "none"))
+    assert done.code == 1
+    assert "Start `make run`" in done.err
+    assert "DATABASE_URL" in done.err
+    assert not (tmp_path / "none").exists()
+
+
+def test_database__before_its_migrations__says_which_command_to_run(
+    typed: Typed, pool: Pool
+) -> None:
+    with pool.begin() as conn:
+        (head,) = conn.execute(text("DELETE FROM alembic_version RETURNING version_num")).scalars()
+    done = typed("source", "list")
+    with pool.begin() as conn:
+        conn.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
+    assert (done.code, "python -m gateway migrate" in done.err) == (1, True)
+
+
+def test_source_add__prints_a_password_that_works_once(typed: Typed, pool: Pool) -> None:
+    done = typed("source", "add", "shop-eu", "--project", "1", "--identity", "email")
+    assert done.code == 0
+    assert "/webhooks/mixpanel/shop-eu" in done.out
+    password = shown_password(done)
+    assert opens(pool, "shop-eu", password)
+    assert password not in typed("source", "list").out + typed("source", "list", "--json").out
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_source_add__with_a_password_on_stdin__takes_it_without_its_line_end(
+    typed: Typed, pool: Pool, ending: str
+) -> None:
+    done = typed("source", "add", "shop", "--password-file", "-", stdin=f" pass word{ending}")
+    assert done.code == 0
+    assert "pass word" not in done.out
+    assert opens(pool, "shop", " pass word")
+
+
+def test_source_add__with_a_password_file__takes_it(
+    typed: Typed, pool: Pool, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "password").write_text("from a file\n")
+    file = str(tmp_path / "password")
+    assert typed("source", "add", "shop", "--password-file", file).code == 0
+    assert opens(pool, "shop", "from a file")
+    missing = typed("source", "rotate", "shop", "--password-file", f"{file}-not")
+    assert (missing.code, "cannot be read" in missing.err) == (1, True)
+
+
+def test_source_add__without_authentication__needs_and_shows_none(typed: Typed) -> None:
+    done = typed("source", "add", "shop", "--no-auth")
+    assert (done.code, "Password" in done.out) == (0, False)
+    (found,) = typed("source", "list", "--json").document()
+    assert (found["auth_required"], found["credentials"]) == (False, [])
+    assert "not needed" in typed("source", "list").out
+    both = typed("source", "add", "b", "--no-auth", "--password-file", "-")
+    assert (both.code, "--no-auth" in both.err) == (2, True)
+
+
+def test_source_list__as_json__tells_everything_but_secrets(typed: Typed) -> None:
+    typed("source", "add", "shop", "--project", "1", "--project", "2")
+    typed("source", "pause", "shop")
+    (found,) = typed("source", "list", "--json").document()
+    assert found["slug"] == "shop"
+    assert found["project_ids"] == ["1", "2"]
+    assert found["paused"] is True
+    assert found["webhook_path"] == "/webhooks/mixpanel/shop"
+    assert found["credentials"] == [{"username": "mixpanel", "valid_until": None}]
+    assert found["created_at"].endswith("Z")
+    row = typed("source", "list").out.splitlines()[1].split()
+    assert row == ["shop", "paused", "-", "1,2", "0", "mixpanel"]
+
+
+def test_source_pause__and_resume__say_what_they_did_and_refuse_to_repeat_it(typed: Typed) -> None:
+    typed("source", "add", "shop")
+    assert [typed("source", word, "shop").code for word in ("pause", "pause")] == [0, 1]
+    assert [typed("source", word, "shop").code for word in ("resume", "resume")] == [0, 1]
+    assert "source list" in typed("source", "pause", "unknown").err
+
+
+def test_source_rotate__keeps_the_old_password_for_the_overlap(typed: Typed, pool: Pool) -> None:
+    old = shown_password(typed("source", "add", "shop"))
+    done = typed("source", "rotate", "shop", "--overlap", "1")
+    assert opens(pool, "shop", old)
+    assert opens(pool, "shop", shown_password(done))
+    assert " until " in typed("source", "list").out
+    newest = shown_password(typed("source", "rotate", "shop", "--now"))
+    assert not opens(pool, "shop", old)
+    assert not opens(pool, "shop", shown_password(done))
+    assert opens(pool, "shop", newest)
+
+
+def test_source_rotate__of_the_default__is_kept_for_the_next_start(
+    typed: Typed, tmp_path: pathlib.Path
+) -> None:
+    kept = tmp_path / "credentials.json"
+    made = {"webhook_username": "mixpanel", "webhook_password": "old", "api_key": "key"}
+    kept.write_text(json.dumps(made))
+    typed("source", "add", "default")
+    done = typed("source", "rotate", "default")
+    assert json.loads(kept.read_text()) == {**made, "webhook_password": shown_password(done)}
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert "GATEWAY_WEBHOOK_PASSWORD" in done.err
+
+
+def test_source_remove__asks_for_yes_where_nobody_can_answer(typed: Typed) -> None:
+    typed("source", "add", "shop")
+    refused = typed("source", "remove", "shop")
+    assert (refused.code, "--yes" in refused.err) == (1, True)
+    assert typed("source", "remove", "shop", "--yes").code == 0
+    again = typed("source", "remove", "shop", "--yes")
+    assert (again.code, "was removed" in again.err) == (1, True)
+    assert typed("source", "list", "--json").document() == []
+
+
+def test_key__created__is_all_of_stdout_and_listed_without_itself(typed: Typed) -> None:
+    done = typed("key", "create", "crm", "--scope", "read", "--scope", "write")
+    assert done.code == 0
+    key = done.out.strip()
+    assert len(key.splitlines()) == 1
+    (found,) = typed("key", "list", "--json").document()
+    assert (found["name"], found["scopes"], found["valid"]) == ("crm", ["read", "write"], True)
+    assert key not in typed("key", "list").out
+    assert typed("key", "create", "crm", "--scope", "read").code == 1
+    assert typed("key", "create", "other").code == 2
+    assert typed("key", "revoke", str(found["id"])).code == 0
+    assert "revoked" in typed("key", "list").out
+    assert typed("key", "revoke", "crm").code == 1
+
+
+def test_erase__without_saying_yes__does_nothing(typed: Typed) -> None:
+    refused = typed("erase", "ada")
+    assert (refused.code, "--yes" in refused.err) == (1, True)
+    assert typed("erase", "ada", "--yes").code == 0
+    unknown = typed("erase", "ada", "--source", "nowhere", "--yes")
+    assert (unknown.code, "nowhere" in unknown.err) == (1, True)
+    assert typed("erase", "  ", "--yes").code == 1
+
+
+def test_replay__says_what_it_needs(typed: Typed) -> None:
+    assert typed("replay").code == 2
+    assert typed("replay", "1-1", "--blocked").code == 2
+    assert typed("replay", "1-1", "--cohort", "1").code == 2
+    assert typed("replay", "1-1").code == 1
+    assert typed("replay", "nonsense").code == 1
+    nothing = typed("replay", "--blocked")
+    assert (nothing.code, nothing.out) == (0, "No page is blocked.\n")
+
+
+def test_check__of_unsafe_servers__fails_and_names_the_remedy(typed: Typed) -> None:
+    done = typed("check")
+    assert done.code == 1
+    assert "error    postgres: fsync is off" in done.out
+    assert "set fsync = on" in done.out
+    assert "REDIS_URL is not set" in done.out
+    findings = typed("check", "--json").document()
+    assert findings["ok"] is False
+    assert {one["level"] for one in findings["findings"]} == {"ok", "warning", "error"}
+
+
+def test_check__with_bad_settings__names_all_of_them_and_what_is_unknown() -> None:
+    done = run("check", PORT="x", GATEWAY_WORKERS="0", GATEWAY_WORKER="1")
+    assert done.code == 1
+    assert all(word in done.out for word in ("PORT:", "GATEWAY_WORKERS:", "GATEWAY_WORKER;"))
+
+
+def test_check__without_a_database__fails_without_a_traceback(tmp_path: pathlib.Path) -> None:
+    nowhere = run("check", GATEWAY_DATA_DIR=str(tmp_path))
+    assert (nowhere.code, "no database" in nowhere.out) == (1, True)
+    away = run("check", DATABASE_URL=UNREACHABLE, REDIS_URL="redis://:sesame@127.0.0.1:1/0")
+    assert (away.code, "sesame" in away.out + away.err) == (1, False)
+    assert "redis: it cannot be reached" in away.out
+
+
+def test_simulate__without_credentials_or_gateway__says_what_to_do(tmp_path: pathlib.Path) -> None:
+    here = {"GATEWAY_DATA_DIR": str(tmp_path), "PORT": "1"}
+    assert "GATEWAY_API_KEY" in run("simulate", **here).err
+    keyed = {**here, "GATEWAY_API_KEY": "k"}
+    assert "GATEWAY_WEBHOOK_PASSWORD" in run("simulate", **keyed).err
+    away = run("simulate", "--no-auth", **keyed)
+    assert (away.code, "Start the gateway" in away.err) == (1, True)
+    assert run("simulate", "--no-auth", "--url", "nonsense", **keyed).code == 1
+
+
+def test_unknown_settings__are_warned_of_on_stderr(database_url: str, pool: Pool) -> None:
+    del pool
+    done = run("source", "list", DATABASE_URL=database_url, GATEWAY_WORKER="1")
+    assert (done.code, "did you mean GATEWAY_WORKERS?" in done.err) == (0, True)

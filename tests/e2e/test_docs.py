@@ -1,0 +1,228 @@
+"""What the documents say: commands are run, answers compared, names looked up.
+
+Two commands are not run here but by `.ci/run`, each on a clone of its own: see `BY_CI`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from gateway import settings
+from gateway.__main__ import cli
+from tests.e2e import documents
+from tests.e2e.documents import ROOT, Copy
+from tests.e2e.running import free_port
+
+# The first of them installs the project.
+pytestmark = pytest.mark.timeout(400)
+
+README, CONTRIBUTING = "README.md", "CONTRIBUTING.md"
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
+)
+
+RUN = "make run"
+# This test is a part of the first, so running it here would never end; the second is the step
+# before it. `.ci/run` is the place where both are run as a person would run them.
+BY_CI = frozenset({"make test", "make check"})
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FILE_NAME = re.compile(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:md|py|txt|toml)|Procfile)`")
+NOT_OURS = re.compile(r"(v1|webhooks|run|lists|application|text)/|localhost|credentials\.json")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """Copy the project, once: starting from nothing takes a while."""
+    assert shutil.which("curl"), "the documents' commands need curl; install it"
+    return Copy.make(tmp_path_factory.mktemp("copy"), free_port())
+
+
+@pytest.fixture
+def copy(shared: Copy) -> Iterator[Copy]:
+    """Lend the copy; whatever still runs in it after the test is killed."""
+    yield shared
+    shared.clear_away()
+
+
+def test_readme__every_command_in_a_fresh_clone__does_what_it_says(copy: Copy) -> None:
+    do_everything(copy, README)
+    greeting = next(block.text for block in documents.blocks(README) if "Webhook URL" in block.text)
+    assert greeting in as_shown(copy)
+    printed = [line for line in copy.said().splitlines() if line.startswith("  curl ")]
+    explained = [command(README, part) for part in ("-d '{", "/v1/members/ada/cohorts")]
+    assert as_words(copy, printed) == as_words(copy, explained)
+    copy.stop()
+
+
+def test_contributing__source_it_describes__passes_the_gate_and_works(copy: Copy) -> None:
+    borrow_packages(copy)
+    add_the_source_it_describes(copy)
+    for path in paths_of_the_example():
+        copy.type_in(f".venv/bin/python -m ruff check {path}")
+        copy.type_in(f".venv/bin/python -m ruff format --check {path}")
+    lint = "from importlinter.cli import lint_imports_command as lint; lint()"
+    copy.type_in(f".venv/bin/python -c '{lint}'")
+    copy.start(RUN)
+    copy.type_in(command(README, "PASSWORD="))
+    do_everything(copy, CONTRIBUTING)
+    copy.stop()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links__in_a_document__lead_somewhere(name: str) -> None:
+    links = [link for link in LINK.findall(documents.prose(name)) if "://" not in link]
+    broken = [link for link in links if not leads_somewhere(name, link)]
+    assert broken == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_files__named_in_a_document__exist(name: str) -> None:
+    named = {path for path in FILE_NAME.findall(documents.prose(name)) if not NOT_OURS.match(path)}
+    made_up = set(paths_of_the_example()) if name == CONTRIBUTING else set()
+    assert [path for path in sorted(named - made_up) if not exists(path)] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_settings_and_commands__named_in_a_document__exist(name: str) -> None:
+    text = documents.read(name)
+    settings_named = set(re.findall(r"\bGATEWAY_[A-Z_]*[A-Z]\b", text))
+    assert settings_named <= set(settings.NAMES)
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)`", text)) <= targets
+    groups = {full.split()[0] for full in all_commands()}
+    assert set(re.findall(r"python -m gateway ([a-z]+)", text)) <= groups
+
+
+def test_readme__settings_table__has_all_settings() -> None:
+    table = {row[0].strip("`") for row in documents.rows(README, "Settings")}
+    assert table == {name for name in settings.NAMES if not name.endswith("_FILE")}
+    assert all(f"`{name}`" in documents.read(README) for name in settings.NAMES)
+
+
+def test_readme__commands_table__has_all_commands() -> None:
+    table = {row[0].strip("`") for row in documents.rows(README, "Commands")}
+    assert table == set(all_commands())
+
+
+def test_contributing__table_of_targets__has_all_that_make_lists() -> None:
+    listed = {line.split("\t")[0] for line in make("help").splitlines()} - {"help"}
+    table = set(re.findall(r"^\| `make ([a-z]+)` ", documents.read(CONTRIBUTING), re.MULTILINE))
+    assert table == listed
+
+
+def do_everything(copy: Copy, name: str) -> None:
+    """Do every block of commands in order, and compare each answer that is shown after one."""
+    found = documents.blocks(name)
+    for block, after in zip(found, [*found[1:], None], strict=True):
+        if block.language not in ("sh", "console"):
+            continue
+        if block.text.strip() == RUN:
+            copy.start(RUN)
+        elif set(block.text.split("\n")) - {""} <= BY_CI:
+            assert all(make("--dry-run", line.split()[1]) for line in block.text.splitlines())
+        elif after is not None and after.language == "json":
+            shown = json.loads(after.text)
+            answered = copy.answer_like(block.text, shown)
+            assert documents.masked(answered) == documents.masked(shown), block.text
+        else:
+            copy.type_in(block.text)
+
+
+def command(name: str, part: str) -> str:
+    """Return the first block of commands of a document that has this part."""
+    shell = [block.text for block in documents.blocks(name) if block.language == "sh"]
+    return next(text for text in shell if part in text)
+
+
+def as_words(copy: Copy, curls: list[str]) -> list[list[str]]:
+    """Return the words of curl commands as a shell makes them, their JSON without its layout."""
+    show = "import json, sys; print(json.dumps(sys.argv[1:]))"
+    curl = f'curl() {{ {sys.executable} -c "{show}" "$@"; }}'
+    return [with_plain_json(copy.answer(f"{curl}\n{line}\nunset -f curl")) for line in curls]
+
+
+def with_plain_json(words: list[str]) -> list[str]:
+    return [json.dumps(json.loads(word)) if word.startswith("{") else word for word in words]
+
+
+def as_shown(copy: Copy) -> str:
+    """The greeting with what is of this start alone as the README shows it."""
+    kept = json.loads((copy.place / ".data" / "credentials.json").read_text())
+    return (
+        copy.said()
+        .replace(kept["webhook_password"], "<password>")
+        .replace(kept["api_key"], "<key>")
+        .replace(str(copy.place), "<folder>")
+        .replace(f":{copy.port}", ":8000")
+    )
+
+
+def borrow_packages(copy: Copy) -> None:
+    """Let the copy use the packages of this test's Python; the README's test installs its own."""
+    venv = copy.place / ".venv"
+    if venv.exists():
+        venv.rename(venv.with_name(".venv-of-its-own"))
+    venv.symlink_to(sys.prefix)
+
+
+def paths_of_the_example() -> dict[str, str]:
+    """Paths and texts of the files that the example of a source consists of."""
+    python = [block for block in documents.blocks(CONTRIBUTING) if block.language == "python"]
+    return {re.findall(r"`(gateway/[\w/]+\.py)`", block.before)[-1]: block.text for block in python}
+
+
+def add_the_source_it_describes(copy: Copy) -> None:
+    """Write the files of the example and make its edits."""
+    for path, text in paths_of_the_example().items():
+        copy.write(path, text)
+    for block in documents.blocks(CONTRIBUTING):
+        if block.language == "diff":
+            for path, old, new in documents.edits(block.text):
+                copy.edit(path, old, new)
+
+
+def all_commands() -> list[str]:
+    """Every command as it is typed, without groups."""
+    return [
+        f"{name} {part}".strip()
+        for name, command in cli.commands.items()
+        for part in (command.commands if isinstance(command, click.Group) else ("",))
+    ]
+
+
+def leads_somewhere(name: str, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = (ROOT / name).parent / path if path else ROOT / name
+    return target.exists() and (not anchor or anchor in anchors(target))
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that a heading gets where Markdown is shown."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def exists(path: str) -> bool:
+    """Whether a path is there, from the root or, as the decisions name files, from `gateway/`."""
+    return (ROOT / path).exists() or (ROOT / "gateway" / path).exists()
+
+
+def make(*arguments: str) -> str:
+    done = subprocess.run(
+        ["make", *arguments],  # noqa: S607 - as in the documents
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout

@@ -1,0 +1,145 @@
+"""What `check` finds on real servers."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+import redis
+from sqlalchemy import text
+
+from gateway import embedded, errors
+from gateway.core.soundness import Finding, Level
+from gateway.flows import check
+from gateway.settings import Settings
+from gateway.store.engine import Pool
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def texts(findings: list[Finding], level: Level) -> str:
+    return "\n".join(one.text for one in findings if one.level is level)
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a Valkey for the tests of this file."""
+    with embedded.valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server.url
+
+
+def test_postgres__without_fsync__is_refused_and_else_good(pool: Pool) -> None:
+    found = check.postgres(pool, Settings(), now=now())
+    wrong = texts(found, Level.ERROR)
+    assert [word for word in ("fsync", "full_page_writes", "synchronous_commit") if word in wrong]
+    assert sum(one.level is Level.ERROR for one in found) == 3
+    assert "revision 0" in texts(found, Level.OK)
+
+
+def test_postgres__that_is_read_only_for_our_role__is_refused(
+    pool: Pool, database_url: str
+) -> None:
+    with pool.begin() as conn:
+        conn.execute(text("ALTER ROLE gateway SET default_transaction_read_only = on"))
+    fresh = Pool(database_url, name="fresh", size=1, limit_seconds=5)
+    try:
+        found = check.postgres(fresh, Settings(), now=now())
+    finally:
+        fresh.close()
+        with pool.begin() as conn:
+            conn.execute(text("SET TRANSACTION READ WRITE"))
+            conn.execute(text("ALTER ROLE gateway RESET default_transaction_read_only"))
+    assert "read-only for us" in texts(found, Level.ERROR)
+
+
+def test_postgres__before_its_migrations__is_refused(pool: Pool) -> None:
+    with pool.begin() as conn:
+        (head,) = conn.execute(text("DELETE FROM alembic_version RETURNING version_num")).scalars()
+    try:
+        found = check.postgres(pool, Settings(), now=now())
+    finally:
+        with pool.begin() as conn:
+            conn.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
+    assert "revision none" in texts(found, Level.ERROR)
+
+
+def test_postgres__with_an_unlogged_table__is_refused(pool: Pool) -> None:
+    with pool.begin() as conn:
+        conn.execute(text("CREATE UNLOGGED TABLE careless (id bigint)"))
+    try:
+        found = check.postgres(pool, Settings(), now=now())
+    finally:
+        with pool.begin() as conn:
+            conn.execute(text("DROP TABLE careless"))
+    assert "unlogged tables: careless" in texts(found, Level.ERROR)
+
+
+def test_connections__of_many_processes__are_warned_of(pool: Pool) -> None:
+    settings = Settings(web_processes=64, web_threads=8, workers=1)
+    assert check.connections_wanted(settings) == 1031
+    assert "1031 connections" in texts(check.postgres(pool, settings, now=now()), Level.WARNING)
+
+
+def test_doorbell__embedded__is_good(valkey: str) -> None:
+    found = check.doorbell(valkey)
+    assert [one.level for one in found] == [Level.OK, Level.OK]
+    assert found[0].text.startswith("Valkey 9")
+
+
+def test_doorbell__that_evicts__is_warned_of(valkey: str) -> None:
+    client = redis.Redis.from_url(valkey)
+    try:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        assert "allkeys-lru" in texts(check.doorbell(valkey), Level.WARNING)
+    finally:
+        client.config_set("maxmemory-policy", "noeviction")
+        client.close()
+
+
+def test_doorbell__with_another_password__is_refused_without_showing_it(valkey: str) -> None:
+    (finding,) = check.doorbell(f"redis://:sesame@{valkey.partition('@')[2]}")
+    assert (finding.level, finding.text) == (Level.ERROR, "it refuses our password")
+    assert "sesame" not in str(finding)
+
+
+def test_doorbell__that_is_not_there__is_an_error_that_says_what_still_works() -> None:
+    (finding,) = check.doorbell("redis://:sesame@127.0.0.1:1/0")
+    assert finding.level is Level.ERROR
+    assert "still accepted" in finding.text
+    assert "sesame" not in str(finding)
+
+
+def test_doorbell__that_may_not_be_asked__is_an_error_with_its_remedy(valkey: str) -> None:
+    client = redis.Redis.from_url(valkey)
+    try:
+        client.execute_command("ACL", "SETUSER", "mute", "on", ">x", "~*", "+ping", "-info")
+        (finding,) = check.doorbell(f"redis://mute:x@{valkey.partition('@')[2]}")
+    finally:
+        client.execute_command("ACL", "DELUSER", "mute")
+        client.close()
+    assert (finding.level, finding.remedy) == (Level.ERROR, "allow our user INFO")
+
+
+def test_disk__with_room__is_good_and_a_missing_folder_is_nobodys(tmp_path: pathlib.Path) -> None:
+    (finding,) = check.disk(tmp_path)
+    assert "GiB are free" in finding.text
+    assert check.disk(tmp_path / "missing") == []
+
+
+def test_disk__that_is_nearly_full__is_warned_of(tmp_path: pathlib.Path) -> None:
+    (finding,) = check.disk(tmp_path, least_free_bytes=2**62)
+    assert (finding.level, "answers every page with 503" in finding.text) == (Level.WARNING, True)
+
+
+def test_settings__bad_and_unknown__become_a_finding_each() -> None:
+    with pytest.raises(errors.BadSettings) as raised:
+        Settings.from_environ({"PORT": "x", "GATEWAY_WORKERS": "-1"})
+    found = check.settings_problems(raised.value)
+    assert [one.text.partition(":")[0] for one in found] == ["PORT", "GATEWAY_WORKERS"]
+    (warning,) = check.settings_warnings(Settings.from_environ({"GATEWAY_WORKER": "1"}))
+    assert (warning.level, "GATEWAY_WORKERS" in warning.text) == (Level.WARNING, True)
+    assert check.settings_warnings(Settings())[0].level is Level.OK

@@ -1,0 +1,222 @@
+"""Sources from their first password to their removal."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+
+import pytest
+
+from gateway import errors
+from gateway.core.secrets import Verifier
+from gateway.flows import bootstrap, lookup, sources
+from gateway.store import cohorts
+from gateway.store import sources as rows
+from gateway.store.engine import Pool
+
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+DAY = datetime.timedelta(days=1)
+HOUR = datetime.timedelta(hours=1)
+
+
+def wanted(slug: str = "shop", **changes: object) -> sources.Wanted:
+    fields: dict[str, object] = {
+        "slug": slug,
+        "login": sources.Login(username="mixpanel", password="first"),
+        "identity_property": None,
+        "project_ids": (),
+    }
+    return sources.Wanted(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def opened_by(pool: Pool, slug: str, *, at: datetime.datetime) -> set[str]:
+    """Return which of the passwords of these tests open a source at a moment."""
+    with pool.read() as conn:
+        found = rows.find(conn, slug, now=at)
+    assert found is not None
+    verifier = Verifier()
+    return {
+        password
+        for password in ("first", "second", "third")
+        for credential in found.credentials
+        if verifier.verify(password.encode(), credential.password)
+    }
+
+
+def rotate(pool: Pool, password: str, *, overlap: datetime.timedelta = DAY) -> sources.Login:
+    return sources.rotate(
+        pool, "shop", password=password, username=None, overlap=overlap, now=NOW + HOUR
+    )
+
+
+def make_cohort(pool: Pool, slug: str, external_id: str) -> int:
+    with pool.begin() as conn:
+        found = rows.find(conn, slug, now=NOW)
+        assert found is not None
+        cohorts.create(
+            conn,
+            found.id,
+            project_id="1",
+            external_id=external_id,
+            name="n",
+            description=None,
+            now=NOW,
+        )
+    (made,) = lookup.cohorts(
+        pool, lookup.Filter(source=slug, external_id=external_id), after=0, limit=2, now=NOW
+    ).items
+    return made.id
+
+
+def test_add__a_new_slug__is_listed_with_its_login_and_pins(pool: Pool) -> None:
+    sources.add(pool, wanted(identity_property="email", project_ids=("1", "2")), now=NOW)
+    (found,) = sources.listing(pool, now=NOW)
+    assert (found.slug, found.identity_property, found.project_ids) == ("shop", "email", ("1", "2"))
+    assert (found.usernames, found.credentials_end_at) == (("mixpanel",), (None,))
+    assert (found.paused_at, found.cohorts, found.auth_required) == (None, 0, True)
+    assert opened_by(pool, "shop", at=NOW) == {"first"}
+
+
+def test_add__without_a_login__asks_nobody_for_one(pool: Pool) -> None:
+    sources.add(pool, wanted(login=None), now=NOW)
+    (found,) = sources.listing(pool, now=NOW)
+    assert (found.auth_required, found.usernames) == (False, ())
+
+
+def test_add__a_taken_slug__is_refused_and_changes_nothing(pool: Pool) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    with pytest.raises(errors.Conflict, match="'shop' already"):
+        sources.add(pool, wanted(project_ids=("9",)), now=NOW)
+    (found,) = sources.listing(pool, now=NOW)
+    assert (found.project_ids, found.usernames) == ((), ("mixpanel",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"slug": "Shop"}, "slug"),
+        ({"login": sources.Login(username="a:b", password="x")}, "colon"),
+        ({"login": sources.Login(username="a", password="")}, "password"),
+        ({"identity_property": " "}, "--identity"),
+        ({"project_ids": ("1", "\x00")}, "--project"),
+    ],
+)
+def test_add__what_cannot_work__is_refused_by_name(
+    pool: Pool, changes: dict[str, object], word: str
+) -> None:
+    with pytest.raises(errors.Malformed, match=word):
+        sources.add(pool, wanted(**changes), now=NOW)
+    assert sources.listing(pool, now=NOW) == []
+
+
+def test_pause__and_resume__each_work_once(pool: Pool) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    with pytest.raises(errors.Conflict, match="not paused"):
+        sources.resume(pool, "shop", now=NOW)
+    sources.pause(pool, "shop", now=NOW)
+    with pytest.raises(errors.Conflict, match="paused already"):
+        sources.pause(pool, "shop", now=NOW + HOUR)
+    assert sources.listing(pool, now=NOW)[0].paused_at == NOW
+    sources.resume(pool, "shop", now=NOW)
+    assert sources.listing(pool, now=NOW)[0].paused_at is None
+
+
+def test_rotate__with_an_overlap__leaves_both_passwords_valid_until_its_end(pool: Pool) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    assert rotate(pool, "second").username == "mixpanel"
+    assert opened_by(pool, "shop", at=NOW + HOUR) == {"first", "second"}
+    assert opened_by(pool, "shop", at=NOW + DAY) == {"first", "second"}
+    assert opened_by(pool, "shop", at=NOW + DAY + HOUR) == {"second"}
+
+
+def test_rotate__without_an_overlap__ends_every_other_password_at_once(pool: Pool) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    rotate(pool, "second")
+    rotate(pool, "third", overlap=datetime.timedelta(0))
+    assert opened_by(pool, "shop", at=NOW + HOUR) == {"third"}
+
+
+def test_rotate__a_second_time__never_makes_an_old_password_live_longer(pool: Pool) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    rotate(pool, "second", overlap=HOUR)
+    rotate(pool, "third", overlap=DAY)
+    assert opened_by(pool, "shop", at=NOW + 3 * HOUR) == {"second", "third"}
+
+
+def test_rotate__by_two_at_once__leaves_one_password_without_an_end(pool: Pool) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    both = [threading.Thread(target=rotate, args=(pool, name)) for name in ("second", "third")]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    (found,) = sources.listing(pool, now=NOW + HOUR)
+    assert sorted(found.credentials_end_at, key=str)[:2] == [NOW + HOUR + DAY] * 2
+    assert found.credentials_end_at.count(None) == 1
+
+
+def test_rotate__to_another_name__takes_it(pool: Pool) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    login = sources.rotate(pool, "shop", password="second", username="mp2", overlap=DAY, now=NOW)
+    assert login.username == "mp2"
+    assert rotate(pool, "third").username == "mp2"
+
+
+def test_rotate__a_source_without_passwords__is_refused(pool: Pool) -> None:
+    sources.add(pool, wanted(login=None), now=NOW)
+    with pytest.raises(errors.Conflict, match="--no-auth"):
+        rotate(pool, "second")
+
+
+def test_rotate__a_source_whose_passwords_have_ended__opens_it_again(pool: Pool) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    with pool.begin() as conn:
+        source_id = rows.lock(conn, "shop")
+        assert source_id is not None
+        rows.expire_credentials(conn, source_id, at=NOW)
+    assert rotate(pool, "second").username == bootstrap.DEFAULT_USERNAME
+    assert opened_by(pool, "shop", at=NOW + HOUR) == {"second"}
+
+
+def test_remove__with_cohorts__deletes_them_and_frees_the_slug(pool: Pool) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    sources.add(pool, wanted("other"), now=NOW)
+    gone = [make_cohort(pool, "shop", external_id) for external_id in ("a", "b")]
+    stays = make_cohort(pool, "other", "a")
+    assert sources.remove(pool, "shop", now=NOW) == 2
+    for cohort_id in gone:
+        with pytest.raises(errors.NotFound):
+            lookup.cohort(pool, cohort_id, now=NOW)
+    assert lookup.cohort(pool, stays, now=NOW).source == "other"
+    sources.add(pool, wanted(), now=NOW)
+    assert [(one.slug, one.cohorts) for one in sources.listing(pool, now=NOW)] == [
+        ("other", 1),
+        ("shop", 0),
+    ]
+
+
+def test_remove__interrupted_before_the_cohorts__goes_on_when_asked_again(pool: Pool) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    make_cohort(pool, "shop", "a")
+    with pool.begin() as conn:
+        assert rows.remove(conn, "shop", now=NOW)
+    assert sources.remove(pool, "shop", now=NOW) == 1
+    with pytest.raises(errors.NotFound, match="was removed"):
+        sources.remove(pool, "shop", now=NOW)
+
+
+def test_unknown_slug__close_to_a_known_one__is_told_so(pool: Pool) -> None:
+    sources.add(pool, wanted("shop-eu"), now=NOW)
+    with pytest.raises(errors.NotFound, match="did you mean 'shop-eu'"):
+        sources.pause(pool, "shop-ue", now=NOW)
+    with pytest.raises(errors.NotFound, match="did you mean 'shop-eu'"):
+        rotate(pool, "second")
+    with pytest.raises(errors.NotFound, match="source list"):
+        sources.require(pool, "nothing-like-it", now=NOW)
+
+
+def test_require__a_removed_slug__is_known(pool: Pool) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    sources.require(pool, "shop", now=NOW)
+    sources.remove(pool, "shop", now=NOW)
+    sources.require(pool, "shop", now=NOW)

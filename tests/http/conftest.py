@@ -1,0 +1,43 @@
+"""What tests of the query API may ask for: a gateway to call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from gateway.handlers import deps
+from gateway.store.engine import Pool
+from tests.http import serving
+from tests.http.serving import Web
+from tests.http.world import Clock, World, make_app
+
+
+@pytest.fixture(scope="session")
+def clock() -> Clock:
+    """Lend the clock of the application."""
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def application(database_url: str, clock: Clock) -> Iterator[Flask]:
+    """Build the application once for the run."""
+    made = make_app(database_url, clock)
+    yield made
+    given: deps.Deps = made.extensions[deps.EXTENSION]
+    given.reading.close()
+    given.accepting.close()
+
+
+@pytest.fixture
+def world(pool: Pool, application: Flask, clock: Clock) -> World:
+    """Lend a gateway with one source and no cohorts."""
+    return World(pool, application, clock)
+
+
+@pytest.fixture(scope="session")
+def web(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """Run the web process of production, on the database that `world` fills."""
+    with serving.serving(database_url, tmp_path_factory.mktemp("web")) as running:
+        yield running

@@ -1,0 +1,196 @@
+"""Who may call what, and how refusals look."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import pytest
+
+from gateway.core.scopes import Scope
+from gateway.handlers import deps, openapi
+from gateway.store import api_keys
+from gateway.store.engine import Pool
+from tests.http.world import KEYS, START, World, make_app
+
+CALLS = [
+    (operation.method, operation.rule.replace("<raw:", "").replace(">", ""), operation.scope)
+    for operation in openapi.OPERATIONS
+]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), CALLS)
+def test_call__with_each_scope__passes_only_with_enough(
+    world: World, method: str, path: str, scope: Scope
+) -> None:
+    enough = {
+        Scope.READ: {Scope.READ, Scope.WRITE, Scope.ADMIN},
+        Scope.WRITE: {Scope.WRITE, Scope.ADMIN},
+        Scope.ADMIN: {Scope.ADMIN},
+    }
+    for held in Scope:
+        answer = world.call(method, path, scope=held)
+        if held in enough[scope]:
+            assert answer.status_code not in (401, 403)
+        else:
+            assert answer.status_code == 403
+            assert answer.get_json()["code"] == "forbidden"
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), CALLS)
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic a2V5", f"Token {KEYS[Scope.ADMIN]}"],
+)
+def test_call__without_a_valid_key__is_401(
+    world: World, method: str, path: str, scope: Scope, header: str | None
+) -> None:
+    del scope
+    headers = {} if header is None else {"Authorization": header}
+    answer = world.http.open(path, method=method, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert answer.content_type == "application/problem+json"
+    assert answer.get_json() == {
+        "type": "about:blank",
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": answer.get_json()["detail"],
+        "code": "unauthenticated",
+    }
+
+
+def test_key__scheme_in_another_case__is_the_same(world: World) -> None:
+    headers = {"Authorization": f"bearer  {KEYS[Scope.READ]} "}
+    assert world.http.get("/v1/cohorts", headers=headers).status_code == 200
+
+
+def test_key__revoked__is_refused_within_two_seconds(world: World) -> None:
+    assert world.call("GET", "/v1/cohorts", scope=Scope.READ).status_code == 200
+    with world.pool.begin() as conn:
+        (kept,) = [one for one in api_keys.listing(conn) if one.name == Scope.READ]
+        assert api_keys.revoke(conn, kept.id, now=START)
+    end = time.monotonic() + 2
+    while world.call("GET", "/v1/cohorts", scope=Scope.READ).status_code == 200:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert world.call("GET", "/v1/cohorts", scope=Scope.READ).status_code == 401
+
+
+def test_call__database_away__is_503_and_never_401(world: World) -> None:
+    made = make_app("postgresql://nobody@127.0.0.1:1/none", world.clock)
+    answer = made.test_client().get(
+        "/v1/cohorts", headers={"Authorization": f"Bearer {KEYS[Scope.READ]}"}
+    )
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.get_json()["code"] == "unavailable"
+
+
+def test_call__every_connection_busy__is_503(world: World, database_url: str) -> None:
+    made = make_app(database_url, world.clock)
+    pool = Pool(database_url, name="test", size=1, limit_seconds=5)
+    given: deps.Deps = made.extensions[deps.EXTENSION]
+    made.extensions[deps.EXTENSION] = dataclasses.replace(given, reading=pool)
+    with pool.read():
+        answer = made.test_client().get(
+            "/v1/cohorts", headers={"Authorization": f"Bearer {KEYS[Scope.READ]}"}
+        )
+    pool.close()
+    assert answer.status_code == 503
+    assert "Retry-After" in answer.headers
+
+
+def test_call__a_bug__is_500_without_a_word_of_it(world: World) -> None:
+    made = make_app("postgresql://nobody@127.0.0.1:1/none", world.clock)
+    made.extensions[deps.EXTENSION] = None
+    answer = made.test_client().get(
+        "/v1/cohorts", headers={"Authorization": f"Bearer {KEYS[Scope.READ]}"}
+    )
+    assert answer.status_code == 500
+    assert answer.get_json()["code"] == "broken"
+    assert "Traceback" not in answer.text
+    assert "NoneType" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/cohorts/", "/v1//cohorts", "/v1/nothing"])
+def test_path__that_is_none__is_a_404_problem(world: World, path: str) -> None:
+    answer = world.call("GET", path)
+    assert answer.status_code == 404
+    assert answer.content_type == "application/problem+json"
+    assert answer.get_json()["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/cohorts"), ("PUT", "/v1/cohorts/1"), ("GET", "/v1/membership/check")],
+)
+def test_method__that_is_none__is_405_with_allow(world: World, method: str, path: str) -> None:
+    answer = world.call(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["Allow"]
+    assert answer.get_json()["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/v1/cohorts", "limit=0"),
+        ("/v1/cohorts", "limit=1001"),
+        ("/v1/cohorts", "limit=-1"),
+        ("/v1/cohorts", "limit="),
+        ("/v1/cohorts", "limit=ten"),
+        ("/v1/cohorts", "limit=5.0"),
+        ("/v1/cohorts", "limit=%205"),
+        ("/v1/cohorts", "limit=" + "9" * 5000),
+        ("/v1/cohorts", "cursor="),
+        ("/v1/cohorts", "cursor=nonsense"),
+        ("/v1/cohorts", "cursor=%FF"),
+        ("/v1/cohorts", "name=%FF"),
+        ("/v1/cohorts", "source=%00"),
+        ("/v1/cohorts", "external_id=a%00"),
+        ("/v1/members/a/cohorts", "project_id=%00"),
+        ("/v1/cohorts/1/members", "limit=0"),
+        ("/v1/cohorts/1/members", "cursor=x"),
+        ("/v1/cohorts/1/syncs", "cursor=x"),
+        ("/v1/cohorts/1/changes", "limit=0"),
+        ("/v1/deliveries", "state=done"),
+        ("/v1/deliveries", "state="),
+        ("/v1/deliveries", "cursor=x"),
+    ],
+)
+def test_parameter__that_is_bad__is_400_and_named(world: World, path: str, query: str) -> None:
+    world.fill(["a"])
+    answer = world.call("GET", f"{path}?{query}")
+    assert answer.status_code == 400
+    assert answer.get_json()["detail"].startswith(query.partition("=")[0] + ":")
+
+
+def test_parameter__that_is_unknown_or_repeated__is_ignored(world: World) -> None:
+    world.fill(["a"])
+    for query in ("nothing=1", "%FF=%FF", "limit=1&limit=0", "", "&&=", "limit=5&x=%FF"):
+        assert world.call("GET", f"/v1/cohorts?{query}").status_code == 200
+
+
+def test_cursor__of_another_list__is_400(world: World) -> None:
+    for number in range(3):
+        world.fill(["a", "b", "c"], cohort=str(number))
+    first, second = world.cohort_id("0"), world.cohort_id("1")
+    members = world.get(f"/v1/cohorts/{first}/members", limit=1)["next_cursor"]
+    cohorts = world.get("/v1/cohorts", limit=1, source="default")["next_cursor"]
+    misused = [
+        (f"/v1/cohorts/{second}/members", members),
+        (f"/v1/cohorts/{first}/syncs", members),
+        ("/v1/cohorts", members),
+        ("/v1/cohorts", cohorts),
+        ("/v1/cohorts?source=other", cohorts),
+        ("/v1/cohorts?source=default", cohorts[:-1]),
+        ("/v1/cohorts?source=default", cohorts + "A"),
+        ("/v1/cohorts?source=default", "é" + cohorts),
+    ]
+    for path, cursor in misused:
+        joint = "&" if "?" in path else "?"
+        answer = world.call("GET", f"{path}{joint}cursor={cursor}")
+        assert answer.status_code == 400, (path, cursor)
+        assert answer.get_json()["detail"].startswith("cursor:")
+    assert world.get("/v1/cohorts", source="default", cursor=cohorts, limit=1)["cohorts"]

@@ -1,0 +1,198 @@
+"""Whole cohorts as NDJSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import io
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from gateway import errors
+from gateway.flows import export
+from gateway.store.engine import Pool
+from tests.http.serving import Web
+from tests.http.test_api_members import ODD_IDS
+from tests.http.world import Answer, World
+
+NDJSON = "application/x-ndjson"
+CSV = "text/csv"
+FIELDS = [
+    "member_id",
+    "distinct_id",
+    "email",
+    "first_name",
+    "last_name",
+    "phone",
+    "properties",
+    "entered_at",
+]
+
+TRICKY = {
+    "mixpanel_distinct_id": "tricky",
+    "email": '"x",\n\r\n\\.\t',
+    "first_name": "",
+    "last_name": "\\N",
+    "phone": "\\.",
+    "brace": "}\x01{",
+    "quote": '}\x01"',
+    "text": 'a"b\\"c\\\\d\x02\n',
+    "nested": {"a": [{}, [], None, 1.5, "}"]},
+    "big": 123456789012345678901234567890,
+}
+
+
+def stream(world: World, cohort_id: str, accept: str, method: str = "GET") -> Answer:
+    path = f"/v1/cohorts/{cohort_id}/members"
+    return world.call(method, path, headers={"Accept": accept})
+
+
+def test_ndjson__of_any_members__is_the_members_of_the_list(world: World) -> None:
+    cohort_id = world.fill([*ODD_IDS, TRICKY])
+    answer = stream(world, cohort_id, NDJSON)
+    assert answer.status_code == 200
+    assert answer.mimetype == NDJSON
+    lines = answer.get_data().decode().split("\n")
+    assert lines.pop() == ""
+    listed = world.get(f"/v1/cohorts/{cohort_id}/members", limit=1000)["members"]
+    assert [json.loads(line) for line in lines] == listed
+    assert list(json.loads(lines[0])) == FIELDS
+
+
+def test_csv__of_any_members__is_the_members_of_the_list(world: World) -> None:
+    cohort_id = world.fill([*ODD_IDS, TRICKY])
+    answer = stream(world, cohort_id, CSV)
+    assert answer.status_code == 200
+    assert answer.mimetype == CSV
+    header, *rows = csv.reader(io.StringIO(answer.get_data().decode(), newline=""))
+    assert header == FIELDS
+    listed = world.get(f"/v1/cohorts/{cohort_id}/members", limit=1000)["members"]
+    assert [_from_csv(row) for row in rows] == [
+        {name: value or "" if name in FIELDS[:6] else value for name, value in one.items()}
+        for one in listed
+    ]
+
+
+def _from_csv(row: list[str]) -> dict[str, Any]:
+    named: dict[str, Any] = dict(zip(FIELDS, row, strict=True))
+    return named | {"properties": json.loads(named["properties"])}
+
+
+def test_stream__of_nobody__is_empty_or_a_header(world: World) -> None:
+    world.post("add_members", [])
+    cohort_id = world.cohort_id()
+    assert stream(world, cohort_id, NDJSON).data == b""
+    assert stream(world, cohort_id, CSV).data.decode() == ",".join(FIELDS) + "\n"
+
+
+def test_stream__of_no_cohort__is_a_404_problem(world: World) -> None:
+    for accept in (NDJSON, CSV):
+        answer = stream(world, "999", accept)
+        assert answer.status_code == 404
+        assert answer.content_type == "application/problem+json"
+
+
+def test_stream__after_head__has_no_body_and_gives_its_connection_back(world: World) -> None:
+    cohort_id = world.fill(["a"])
+    for _ in range(20):  # more than the pool has connections
+        answer = stream(world, cohort_id, NDJSON, "HEAD")
+        assert (answer.status_code, answer.data) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("accept", "mimetype"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("application/json, text/csv", "application/json"),
+        ("text/html", "application/json"),
+        ("application/json;q=0.5, text/csv", CSV),
+        (f"{NDJSON};q=0.9, text/csv;q=0.1", NDJSON),
+        ("text/*", CSV),
+    ],
+)
+def test_accept__of_members__picks_the_form(world: World, accept: str, mimetype: str) -> None:
+    cohort_id = world.fill(["a"])
+    assert stream(world, cohort_id, accept).mimetype == mimetype
+
+
+def test_export__while_members_change__is_of_one_moment(world: World) -> None:
+    people = [f"p-{number}" for number in range(3000)]
+    cohort_id = world.fill(people)
+    chunks: list[bytes] = []
+    with export.ndjson(world.pool, int(cohort_id)) as opened:
+        world.post("members", ["someone-else"], session="s2")
+        world.apply()
+        opened.send(chunks.append)
+    seen = [json.loads(line)["member_id"] for line in b"".join(chunks).splitlines()]
+    assert sorted(seen) == sorted(people)
+    assert world.members(cohort_id) == ["someone-else"]
+
+
+def test_export__writer_fails__raises_it_and_the_pool_goes_on(
+    world: World, database_url: str
+) -> None:
+    cohort_id = world.fill([f"p-{number}" for number in range(5000)])
+    pool = Pool(database_url, name="test", size=1, limit_seconds=5)
+
+    def broken(_chunk: bytes) -> None:
+        raise BrokenPipeError
+
+    for _ in range(3):
+        with pytest.raises(BrokenPipeError), export.ndjson(pool, int(cohort_id)) as opened:
+            opened.send(broken)
+    with pool.read() as conn:
+        assert conn.execute(text("SELECT 1")).scalar_one() == 1
+    pool.close()
+
+
+def test_export__never_entered__gives_its_connection_back(world: World, database_url: str) -> None:
+    cohort_id = int(world.fill(["a"]))
+    pool = Pool(database_url, name="test", size=1, limit_seconds=5)
+    for _ in range(3):
+        export.csv(pool, cohort_id).close()
+    with pytest.raises(errors.NotFound):
+        export.csv(pool, 10**9)
+    with pool.read() as conn:
+        assert conn.execute(text("SELECT 1")).scalar_one() == 1
+    pool.close()
+
+
+def test_stream__database_dies_midway__ends_without_the_last_chunk(world: World, web: Web) -> None:
+    cohort_id = world.fill(
+        [{"mixpanel_distinct_id": f"p-{n}", "x": "y" * 1400} for n in range(9999)]
+    )
+    client, answer = web.open(f"/v1/cohorts/{cohort_id}/members", accept=NDJSON)
+    assert answer.status == 200
+    answer.read(1000)
+    with world.pool.begin() as conn:
+        assert conn.execute(_END_STREAMS).scalars().all() == [True]
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        answer.read()
+    client.close()
+
+
+def test_stream__of_a_hundred_megabytes__stays_small(world: World, web: Web) -> None:
+    cohort_id = world.fill(["a"])
+    with world.pool.begin() as conn:
+        conn.execute(_MANY_MEMBERS, {"cohort_id": int(cohort_id)})
+    for accept, lines in ((NDJSON, 60_001), (CSV, 60_002)):
+        client, answer = web.open(f"/v1/cohorts/{cohort_id}/members", accept=accept)
+        assert sum(1 for _ in answer) == lines
+        client.close()
+    assert web.peak_megabytes() < 150
+
+
+_END_STREAMS = text("""
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = 'gateway-read' AND state = 'active' AND query LIKE '%COPY%'
+""")
+
+_MANY_MEMBERS = text("""
+    INSERT INTO memberships (cohort_id, member_id, session, entered_at, properties)
+    SELECT :cohort_id, 'user-' || number, 1, now(), jsonb_build_object('text', repeat('x', 1700))
+    FROM generate_series(1, 60000) number
+""")

@@ -1,0 +1,299 @@
+"""The webhook's answers: their shape, the order of the checks, and who may post."""
+
+import base64
+import datetime
+
+import pytest
+
+from gateway.flows import sources as manage
+from tests.http import webhook
+from tests.http.webhook import accepted, body, raw, refused, unique
+from tests.stack import DEFAULT, PASSWORD, USERNAME, Stack, basic_auth, read_answer
+
+AT = "/webhooks/mixpanel/"
+NOWHERE = f"{AT}nowhere"
+WRONG = ("mixpanel", "wrong")
+METHODS = ("GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PURGE")
+
+
+@pytest.fixture(scope="module")
+def sources(stack: Stack) -> None:
+    """Make one source of each kind."""
+    usual, other = (manage.Login(username=name, password=PASSWORD) for name in (USERNAME, "other"))
+    now = datetime.datetime.now(datetime.UTC)
+    with stack.pool() as pool:
+        for slug, login, identity, projects in (
+            ("pinned", usual, None, ("1", "2")),
+            ("second", other, None, ()),
+            ("open", None, None, ()),
+            ("paused", usual, None, ("1",)),
+            ("by-email", usual, "email", ()),
+        ):
+            wanted = manage.Wanted(
+                slug=slug, login=login, identity_property=identity, project_ids=projects
+            )
+            manage.add(pool, wanted, now=now)
+        manage.pause(pool, "paused", now=now)
+
+
+@pytest.mark.parametrize("action", ["members", "add_members", "remove_members"])
+def test_success__of_each_action__has_exactly_two_keys(stack: Stack, action: str) -> None:
+    cohort = unique()
+    accepted(stack.post(body(cohort, "a", action=action)), action)
+    accepted(stack.post(body(cohort, action=action)), action)
+
+
+def test_success__of_a_replay__looks_the_same(stack: Stack) -> None:
+    page = body(unique(), "a", "b")
+    first, again = stack.post(page), stack.post(page)
+    accepted(first)
+    assert again.json == first.json
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("path", [DEFAULT, f"{DEFAULT}/", NOWHERE, AT, f"{AT}a/b", f"{AT}%ff"])
+def test_method__other_than_post__is_405(stack: Stack, method: str, path: str) -> None:
+    answer = stack.call(method, path)
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "POST"
+    assert answer.headers["Content-Type"] == "application/json"
+    if method != "HEAD":
+        error = {"message": "this URL takes POST only", "code": 405}
+        assert answer.json == {"action": None, "status": "failure", "error": error}
+
+
+def test_method__put_with_a_good_page__stores_nothing(stack: Stack) -> None:
+    cohort = unique()
+    headers = {"Authorization": basic_auth(USERNAME, PASSWORD)}
+    assert stack.call("PUT", DEFAULT, raw(cohort, "a"), headers).status == 405
+    assert stack.cohort(cohort) is None
+
+
+@pytest.mark.parametrize(
+    "path", [f"{DEFAULT}/", f"{AT}%64efault", f"{AT}%64%65%66%61%75%6C%74/", f"{DEFAULT}?a=b#c"]
+)
+def test_path__with_a_slash_behind_or_encoded__is_the_source(stack: Stack, path: str) -> None:
+    accepted(stack.post(body(unique(), "a"), path))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        NOWHERE,
+        f"{NOWHERE}/",
+        f"{AT}Default",
+        f"{AT}default%20",
+        f"{AT}%2e%2e",
+        f"{AT}default%2F",
+        f"{AT}%00",
+        f"{AT}%ff",
+        f"{AT}%ed%a0%80",
+        f"{AT}%F0%9F%98%80",
+        f"{AT}{'x' * 5000}",
+        f"{AT}default/more",
+        f"{AT}",
+        "/webhooks/mixpanel",
+        "/webhooks/",
+        "/webhooks/segment/default",
+    ],
+)
+def test_source__unknown__is_404_whatever_the_credentials(stack: Stack, path: str) -> None:
+    for auth in ((USERNAME, PASSWORD), WRONG, None):
+        answer = stack.post(body(unique(), "a"), path, auth=auth)
+        refused(answer, 404, action=_echoed(path))
+
+
+def _echoed(path: str) -> str | None:
+    """Only Mixpanel's URLs have a body that is known to hold an action."""
+    return "add_members" if path.startswith("/webhooks/mixpanel") else None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic ",
+        "Basic !!!",
+        "Basic bWl4cGFuZWw6",
+        "Basic " + base64.b64encode(b"mixpanel").decode(),
+        "Basic " + base64.b64encode(b"mixpanel:s3cret").decode(),
+        "Basic " + base64.b64encode(b"mixpanel:s3cret:pass\0").decode(),
+        "Basic " + base64.b64encode(b"mixpanel:s3cret:pass ").decode(),
+        "Basic " + base64.b64encode(b"Mixpanel:s3cret:pass").decode(),
+        "Basic " + base64.b64encode(b"\xff\xfe:\xff").decode(),
+        "Basic " + base64.b64encode(b":").decode(),
+        "Basic " + base64.b64encode(b"mixpanel:\0" * 100).decode(),
+        "Basic " + base64.b64encode(b"x" * 5000).decode(),
+        "Bearer " + base64.b64encode(b"mixpanel:s3cret:pass").decode(),
+        "Bearer stack-api-key-0123456789abcdef",
+        "Digest username=mixpanel",
+        "mixpanel:s3cret:pass",
+    ],
+)
+def test_credentials__absent_or_wrong__are_401(stack: Stack, header: str | None) -> None:
+    cohort = unique()
+    headers = {} if header is None else {"Authorization": header}
+    answer = stack.post(body(cohort, "a"), auth=None, headers=headers)
+    assert "password" in refused(answer, 401)
+    assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+    assert stack.cohort(cohort) is None
+
+
+def test_credentials__with_latin_1_bytes__are_401(stack: Stack) -> None:
+    with stack.connect() as connection:
+        head = f"POST {DEFAULT} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nAuthorization: Basic "
+        connection.sendall(head.encode() + b"\xe9\xff\r\n\r\n{}")
+        refused(read_answer(connection), 401, action=None)
+
+
+@pytest.mark.parametrize("scheme", ["basic", "BASIC", "Basic "])
+def test_credentials__of_a_scheme_written_otherwise__are_good(stack: Stack, scheme: str) -> None:
+    encoded = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+    headers = {"Authorization": f"{scheme} {encoded}"}
+    accepted(stack.post(body(unique(), "a"), auth=None, headers=headers))
+
+
+@pytest.mark.usefixtures("sources")
+def test_source__without_authentication__takes_any_and_none(stack: Stack) -> None:
+    for auth in (None, WRONG, (USERNAME, PASSWORD)):
+        accepted(stack.post(body(unique(), "a"), f"{AT}open", auth=auth))
+
+
+@pytest.mark.usefixtures("sources")
+def test_source__with_credentials_of_its_own__takes_only_those(stack: Stack) -> None:
+    second = f"{AT}second"
+    accepted(stack.post(body(unique(), "a"), second, auth=("other", PASSWORD)))
+    refused(stack.post(body(unique(), "a"), second), 401)
+    refused(stack.post(body(unique(), "a"), auth=("other", PASSWORD)), 401)
+
+
+@pytest.mark.usefixtures("sources")
+def test_cohort__of_two_sources__is_two_cohorts(stack: Stack) -> None:
+    cohort = unique()
+    accepted(stack.post(body(cohort, "a")))
+    accepted(stack.post(body(cohort, "b"), f"{AT}open", auth=None))
+    assert set(stack.members(cohort, source="default")) == {"a"}
+    assert set(stack.members(cohort, source="open")) == {"b"}
+
+
+@pytest.mark.usefixtures("sources")
+def test_source__of_another_identity__knows_members_by_it(stack: Stack) -> None:
+    cohort, by_email = unique(), f"{AT}by-email"
+    members = [{"mixpanel_distinct_id": "d", "email": "a@example.com"}, {"distinct_id": "e"}]
+    accepted(stack.post(body(cohort, members=members), by_email))
+    found = stack.members(cohort, source="by-email")
+    assert [(key, one["distinct_id"]) for key, one in found.items()] == [("a@example.com", "d")]
+    message = refused(stack.post(body(cohort, "x"), by_email), 400)
+    assert "no" in message
+    assert "email" in message
+
+
+@pytest.mark.usefixtures("sources")
+@pytest.mark.parametrize("project", ["1", 2])
+def test_project__that_the_source_is_pinned_to__is_accepted(stack: Stack, project: object) -> None:
+    accepted(stack.post(body(unique(), "a", mixpanel_project_id=project), f"{AT}pinned"))
+
+
+@pytest.mark.usefixtures("sources")
+@pytest.mark.parametrize("project", ["3", "01", "", "1 ", 12])
+def test_project__other_than_the_pinned__is_403(stack: Stack, project: object) -> None:
+    page = body(unique(), "a", mixpanel_project_id=project)
+    assert "mixpanel_project_id" in refused(stack.post(page, f"{AT}pinned"), 403)
+
+
+def test_cohort__deleted_by_an_operator__is_404_until_it_is_restored(stack: Stack) -> None:
+    cohort = unique()
+    accepted(stack.post(body(cohort, "a")))
+    stack.settle()
+    identity = stack.cohort(cohort)["id"]
+    assert stack.api(f"/v1/cohorts/{identity}", method="DELETE").status == 204
+    for page in (body(cohort, "b"), body(cohort), body(cohort, "b", action="members")):
+        assert "deleted" in refused(stack.post(page), 404, action=str(page["action"]))
+    assert stack.api(f"/v1/cohorts/{identity}/restore", method="POST").status in (200, 204)
+    accepted(stack.post(body(cohort, "c")))
+    assert set(stack.members(cohort)) == {"c"}
+
+
+@pytest.mark.usefixtures("sources")
+@pytest.mark.parametrize(
+    ("path", "auth", "page", "status", "action"),
+    [
+        # Each breaks two rules or more, and is answered for the first of them.
+        (NOWHERE, WRONG, {"action": "x"}, 404, "x"),
+        (NOWHERE, None, b"garbage", 404, None),
+        (DEFAULT, WRONG, b"garbage", 401, None),
+        (DEFAULT, WRONG, {"action": "x", "parameters": 5}, 401, "x"),
+        (f"{AT}pinned", WRONG, body("c", "a"), 401, "add_members"),
+        (f"{AT}paused", WRONG, body("c", "a"), 401, "add_members"),
+        (f"{AT}paused", None, b"garbage", 401, None),
+        (f"{AT}paused", (USERNAME, PASSWORD), b"garbage", 503, None),
+        (f"{AT}paused", (USERNAME, PASSWORD), {"action": "x"}, 503, "x"),
+        (f"{AT}paused", (USERNAME, PASSWORD), body("c", "a"), 503, "add_members"),
+        (f"{AT}pinned", (USERNAME, PASSWORD), {"action": "x"}, 400, "x"),
+        (f"{AT}pinned", (USERNAME, PASSWORD), body("c", None), 400, "add_members"),
+        (f"{AT}pinned", (USERNAME, PASSWORD), body("c", "a", action="x"), 400, "x"),
+    ],
+)
+def test_checks__of_a_request_wrong_twice__run_in_order(
+    stack: Stack, path: str, auth: tuple[str, str] | None, page: object, status: int, action: str
+) -> None:
+    refused(stack.post(page, path, auth=auth), status, action=action)
+
+
+def test_checks__too_large_a_body__comes_before_the_source(stack: Stack) -> None:
+    page = webhook.padded("c", 16 * 1024 * 1024 + 1)
+    assert "16777216 bytes" in refused(stack.post(page, NOWHERE, auth=None), 400, action=None)
+
+
+@pytest.mark.usefixtures("sources")
+def test_checks__the_project__comes_before_the_cohort(stack: Stack) -> None:
+    cohort = unique()
+    accepted(stack.post(body(cohort, "a", mixpanel_project_id="1"), f"{AT}pinned"))
+    stack.settle()
+    identity = stack.cohort(cohort)["id"]
+    assert stack.api(f"/v1/cohorts/{identity}", method="DELETE").status == 204
+    page = body(cohort, "a", mixpanel_project_id="1")
+    refused(stack.post(page, f"{AT}pinned"), 404)
+    refused(stack.post(body(cohort, "a", mixpanel_project_id="3"), f"{AT}pinned"), 403)
+    refused(stack.post(body(cohort, None, mixpanel_project_id="1"), f"{AT}pinned"), 400)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        {"Content-Type": "application/json; charset=utf-16"},
+        {"Content-Type": "nonsense"},
+        {"User-Agent": ""},
+        {"Accept": "text/html"},
+        {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https"},
+    ],
+)
+def test_headers__that_are_not_checked__change_nothing(
+    stack: Stack, headers: dict[str, str]
+) -> None:
+    accepted(stack.post(body(unique(), "a"), headers=headers))
+
+
+def test_message__about_members__never_holds_their_values(stack: Stack) -> None:
+    secret = "ada@example.com"
+    pages: list[dict[str, object]] = [
+        body("c", members=[{"email": secret, "distinct_id": {"a": secret}}]),
+        body("c", members={"email": secret}),
+        body("c", members=secret),
+        body("c", "a", page_info={"page_count": secret, "total_pages": 1}),
+        body("c", "a", page_info=secret),
+        body("c", "a", mixpanel_cohort_id=[secret]),
+        body("c", "a", action=secret * 100),
+        {"action": "members", "parameters": secret},
+    ]
+    for page in pages:
+        answer = stack.post(page)
+        message = refused(answer, 400, action=str(page["action"]))
+        assert secret not in message
+    broken = f'{{"action": "members", "members": ["{secret}"'.encode()
+    assert secret not in refused(stack.post(broken), 400, action=None)

@@ -1,0 +1,76 @@
+"""What the webhook takes for one session, and for a replay."""
+
+import json
+
+import pytest
+
+from tests.http.webhook import accepted, body, refused, unique
+from tests.stack import Stack
+
+
+@pytest.mark.parametrize("action", ["members", "add_members", "remove_members"])
+def test_action__of_any_kind__may_be_a_cohorts_first(stack: Stack, action: str) -> None:
+    cohort = unique()
+    accepted(stack.post(body(cohort, action=action)), action)
+    assert stack.cohort(cohort)["external_id"] == cohort
+
+
+@pytest.mark.parametrize("empty", ["", None, ...])
+def test_session__without_an_id__is_one_of_its_own_each_time(stack: Stack, empty: object) -> None:
+    cohort = unique()
+    for _ in range(3):
+        accepted(stack.post(body(cohort, "a", mixpanel_session_id=empty)))
+    syncs = stack.syncs(cohort)
+    assert [(each["session_id"], each["duplicates"]) for each in syncs] == [(None, 0)] * 3
+    assert set(stack.members(cohort)) == {"a"}
+
+
+@pytest.mark.parametrize("empty", ["", None, ...])
+def test_session__of_a_refresh_in_pages__must_have_an_id(stack: Stack, empty: object) -> None:
+    info = {"total_pages": 2, "page_count": 1}
+    page = body("c", "a", action="members", page_info=info, mixpanel_session_id=empty)
+    assert "mixpanel_session_id" in refused(stack.post(page), 400, action="members")
+    whole = body(unique(), "a", action="members", mixpanel_session_id=empty)
+    accepted(stack.post(whole), "members")
+
+
+def test_replay__written_otherwise__is_one_and_other_members_are_not(stack: Stack) -> None:
+    cohort = unique()
+    page = body(cohort, members=[{"distinct_id": "a", "p": [1, {"x": "\u00e9", "y": True}]}])
+    accepted(stack.post(page))
+    accepted(stack.post(json.dumps(page, indent=3, ensure_ascii=False).encode()))
+    accepted(stack.post(json.dumps(page, sort_keys=True).encode()))
+    assert stack.syncs(cohort)[0]["duplicates"] == 2
+    accepted(stack.post(json.dumps(page).replace("true", "1").encode()))
+    (sync,) = stack.syncs(cohort)
+    assert (sync["duplicates"], sync["pages_received"]) == (2, 1)
+    assert stack.members(cohort)["a"]["properties"] == {"p": [1, {"x": "\u00e9", "y": 1}]}
+
+
+def test_heartbeat__an_empty_diff_or_a_replay__moves_the_time_of_the_last_sync(
+    stack: Stack,
+) -> None:
+    cohort = unique()
+    page = body(cohort)
+    accepted(stack.post(page))
+    times = [stack.cohort(cohort)["last_synced_at"]]
+    for again in (page, body(cohort)):
+        accepted(stack.post(again))
+        times.append(stack.cohort(cohort)["last_synced_at"])
+    assert times == sorted(set(times))
+
+
+def test_session__of_one_id_in_two_cohorts__is_two(stack: Stack) -> None:
+    one, other = unique(), unique()
+    for cohort in (one, other):
+        accepted(stack.post(body(cohort, "a", mixpanel_session_id="shared")))
+    assert stack.syncs(one)[0]["duplicates"] == stack.syncs(other)[0]["duplicates"] == 0
+    assert set(stack.members(one)) == set(stack.members(other)) == {"a"}
+
+
+def test_session__as_number_or_text__is_the_same(stack: Stack) -> None:
+    cohort = unique()
+    for session in (7, "7", " 7", "07"):
+        accepted(stack.post(body(cohort, "a", mixpanel_session_id=session)))
+    found = {sync["session_id"]: sync["duplicates"] for sync in stack.syncs(cohort)}
+    assert found == {"7": 1, " 7": 0, "07": 0}

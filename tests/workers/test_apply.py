@@ -1,0 +1,88 @@
+"""The job: what it does with the ring, with its time, and with trouble."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+import pytest
+import redis
+
+from gateway import jobs
+from gateway.flows.apply import Applier, Drained
+from gateway.store import backlog
+from gateway.store.engine import Pool
+from tests.model.desk import Desk
+from workers import apply, runtime
+from workers.runtime import Runtime
+
+
+class Hurried(Applier):
+    """An applier whose time is up before it begins."""
+
+    def drain(self, cohort_id: int, *, budget_seconds: float = 0.0) -> Drained:
+        """Find that time is up."""
+        return super().drain(cohort_id, budget_seconds=budget_seconds)
+
+
+@pytest.fixture
+def process(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a worker process that has not begun yet."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    runtime.current.cache_clear()
+
+
+def pending(pool: Pool, desk: Desk) -> int:
+    with pool.read() as conn:
+        return backlog.totals(conn, now=desk.clock()).pending
+
+
+def test_drain__of_a_rung_cohort__takes_the_ring_down_and_applies(
+    made: Runtime, desk: Desk, client: redis.Redis
+) -> None:
+    cohort_id = desk.send("add_members", "s1", "abc").cohort_id
+    assert made.doorbell.ring(cohort_id)
+    apply.apply(made, cohort_id)
+    assert pending(desk.pool, desk) == 0
+    assert not client.exists(jobs.rung_key(cohort_id))
+    assert made.meters.read()["apply_seconds_sum"] > 0
+
+
+def test_drain__out_of_time__rings_again(made: Runtime, desk: Desk, client: redis.Redis) -> None:
+    cohort_id = desk.send("add_members", "s1", "abc").cohort_id
+    apply.apply(dataclasses.replace(made, applier=Hurried(made.pool, now=desk.clock)), cohort_id)
+    assert pending(desk.pool, desk) == 1
+    assert client.exists(jobs.rung_key(cohort_id))
+    assert jobs.queue(client).count == 1
+
+
+@pytest.mark.usefixtures("process")
+def test_job__in_a_worker__applies(desk: Desk) -> None:
+    cohort_id = desk.send("add_members", "s1", "abc").cohort_id
+    apply.drain(cohort_id)
+    assert pending(desk.pool, desk) == 0
+    assert runtime.current().settings.database_url == os.environ["DATABASE_URL"]
+
+
+@pytest.mark.usefixtures("process")
+def test_job__database_away__is_logged_and_tells_rq_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@127.0.0.1:1/d")
+    apply.drain(7)
+    (logged,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (logged["event"], logged["cohort_id"], logged["level"]) == ("apply.failed", 7, "error")
+    assert "Unavailable: the database did not answer" in logged["exception"]
+
+
+@pytest.mark.usefixtures("process")
+def test_job__redis_away__is_logged_and_left_to_the_sweeper(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    cohort_id = desk.send("add_members", "s1", "abc").cohort_id
+    apply.drain(cohort_id)
+    assert '"event": "apply.failed"' in capsys.readouterr().err
+    assert pending(desk.pool, desk) == 1

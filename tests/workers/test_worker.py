@@ -1,0 +1,143 @@
+"""Worker processes as they are started: they answer, beat, log and end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.jobs import Doorbell
+from gateway.store import backlog, heartbeats
+from gateway.store.engine import Pool
+from tests.model.desk import Desk
+from workers.__main__ import main
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+Start = Callable[..., "Process"]
+
+
+class Process:
+    """A worker or scheduler as its own process; each line it logs can be waited for."""
+
+    def __init__(self, arguments: tuple[str, ...], environ: dict[str, str]) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "workers", *arguments],
+            cwd=ROOT,
+            env=environ,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def await_event(self, event: str) -> dict[str, Any]:
+        """Read its log up to an event; the test's own time limit ends a wait in vain."""
+        assert self.popen.stderr is not None
+        for line in self.popen.stderr:
+            logged: dict[str, Any] = json.loads(line)
+            if logged["event"] == event:
+                return logged
+        raise AssertionError(f"it ended without {event}")
+
+    def end(self) -> int:
+        """Ask it to stop and return its exit code."""
+        self.popen.terminate()
+        return self.popen.wait(20)
+
+
+@pytest.fixture
+def start(environ: dict[str, str]) -> Iterator[Start]:
+    """Start processes; whatever still runs after the test is killed."""
+    started: list[Process] = []
+
+    def start_one(*arguments: str, **more_environ: str) -> Process:
+        started.append(Process(arguments, environ | more_environ))
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.popen.kill()
+        process.popen.communicate()
+
+
+def alive(pool: Pool, kind: str) -> int:
+    with pool.read() as conn:
+        return heartbeats.alive(conn, kind)
+
+
+def await_applied(desk: Desk) -> None:
+    while True:
+        with desk.pool.read() as conn:
+            if backlog.totals(conn, now=desk.clock()).pending == 0:
+                return
+
+
+def test_worker__rung_for_a_cohort__applies_logs_beats_and_leaves(
+    start: Start, desk: Desk, valkey_url: str
+) -> None:
+    worker = start()
+    worker.await_event("worker.started")
+    receipt = desk.send("add_members", "s1", "abc")
+    assert Doorbell(valkey_url).ring(receipt.cohort_id)
+    applied = worker.await_event("pages.applied")
+    assert {name: applied[name] for name in ("cohort_id", "first_delivery", "last_delivery")} == {
+        "cohort_id": receipt.cohort_id,
+        "first_delivery": receipt.number,
+        "last_delivery": receipt.number,
+    }
+    assert (applied["pages"], applied["entered"], applied["exited"]) == (1, 3, 0)
+    assert applied["milliseconds"] > 0
+    while alive(desk.pool, heartbeats.WORKER) != 1:
+        pass
+    assert worker.end() == 0
+    assert alive(desk.pool, heartbeats.WORKER) == 0
+
+
+def test_worker__redis_away__stays_alive_and_ends_when_told(start: Start, pool: Pool) -> None:
+    worker = start(REDIS_URL="redis://127.0.0.1:1/0")
+    assert worker.await_event("worker.disconnected")["error"] == "ConnectionError"
+    worker.await_event("worker.disconnected")
+    assert alive(pool, heartbeats.WORKER) == 1
+    assert worker.end() == 0
+
+
+def test_scheduler__alone__applies_beats_and_leaves(start: Start, desk: Desk) -> None:
+    scheduler = start("scheduler")
+    scheduler.await_event("scheduler.started")
+    desk.send("add_members", "s1", "abc")
+    scheduler.await_event("pages.applied")
+    await_applied(desk)
+    assert alive(desk.pool, heartbeats.SCHEDULER) == 1
+    os.kill(scheduler.popen.pid, signal.SIGINT)
+    scheduler.await_event("scheduler.stopped")
+    assert scheduler.popen.wait(20) == 0
+    assert alive(desk.pool, heartbeats.SCHEDULER) == 0
+
+
+def test_process__bad_settings__says_which_and_fails(environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "workers"],
+        cwd=ROOT,
+        env={**environ, "DATABASE_URL": "mysql://x", "GATEWAY_WORKERS": "many"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "DATABASE_URL" in done.stderr
+    assert "GATEWAY_WORKERS" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_process__unknown_argument__says_how_to_call_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["schedule"]) == 2
+    assert "usage: python -m workers [scheduler]" in capsys.readouterr().err
