@@ -6,6 +6,7 @@ Read by `gunicorn -c deploy/gunicorn.conf.py gateway.wsgi:app`, started in the p
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -48,11 +49,12 @@ def on_exit(_server: Any) -> None:  # noqa: ANN401 - gunicorn is untyped
         shutil.rmtree(folder, ignore_errors=True)
 
 
-# Where the processes of this server count together for /metrics. Whoever names another folder has
-# to empty it before each start.
+# Where the processes of this server count together for /metrics; the first that counts makes it.
+# Whoever names another folder has to empty it before each start.
 _COUNTS = "gateway-metrics-"
 if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_COUNTS)
+    folder_name = f"{_COUNTS}{secrets.token_hex(8)}"
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(Path(tempfile.gettempdir(), folder_name))
 
 bind = f"{_address()}:{_number('PORT', 8000)}"
 backlog = 2048

@@ -59,7 +59,7 @@ def _answer_error(error: Exception | HTTPException) -> Response:
     response = contract.from_error(error) if contract.speaks_here() else problems.answer(error)
     bug = response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
     if bug or isinstance(error, errors.Unavailable):
-        _log.warning(
+        (_log.error if bug else _log.warning)(
             "request.failed",
             error=type(error).__name__,
             reason=str(error) if isinstance(error, errors.GatewayError) else None,

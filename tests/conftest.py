@@ -52,4 +52,4 @@ def empty(pool: Pool) -> None:
     """Delete every row; a rollback would hide what commits do."""
     with pool.begin() as conn:
         for table in reversed(tables.metadata.sorted_tables):
-            conn.execute(text(f"DELETE FROM {table.name}"))  # noqa: S608 - our own names
+            conn.execute(text(f"DELETE FROM {table.name}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import secrets
 import sys
 import time
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gateway import errors
-from gateway.commands import kept, place
-from gateway.flows import bootstrap
+from gateway.commands import place
+from gateway.commands import target as targets
 from gateway.simulator import mixpanel, play
 from gateway.simulator.mixpanel import Courier
 from gateway.simulator.service import Service
@@ -22,33 +21,9 @@ from gateway.simulator.wire import Wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gateway.settings import Settings
-    from gateway.supervisor.credentials import Credentials
+    from gateway.commands.target import Target
 
-WEBHOOKS: Final = "/webhooks/mixpanel/"
 MAX_MEMBERS: Final = 10_000_000
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Target:
-    """Which gateway, through which source, and who we are there."""
-
-    base_url: str
-    source: str
-    login: tuple[str, str] | None
-    api_key: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Given:
-    """What the command line says about the target; None where it says nothing."""
-
-    url: str | None
-    source: str | None
-    username: str | None
-    password_file: str | None
-    no_auth: bool
-    api_key_file: str | None
 
 
 @click.command()
@@ -89,13 +64,15 @@ def simulate(
 
     The documented example, a full refresh in pages of 1,000, diffs, syncs that break off and start
     from the top, and replays: at the end each member and each change must be exactly right, or the
-    exit code is 1. The cohorts of the play stay; DELETE /v1/cohorts/{id} removes them. Credentials
-    come from the options, the environment, or the data folder of `make run`.
+    exit code is 1. The cohorts of the play stay; DELETE /v1/cohorts/{id} removes them.
+
+    Credentials come from the options, the environment, or the data folder of `make run`, which has
+    the right ones unless it was started with others: then set the same here.
 
     Example: python -m gateway simulate --members 100000
     """
     settings = place.settings()
-    target = _target(settings, Given(**given))  # type: ignore[arg-type]
+    target = targets.resolve(settings, targets.Given(**given))  # type: ignore[arg-type]
     plan = play.Plan(
         source=target.source,
         project_id=project,
@@ -103,24 +80,29 @@ def simulate(
         members=members,
         seed=secrets.randbelow(2**31) if seed is None else seed,
     )
+    click.echo(
+        f"Playing Mixpanel against {target.base_url}, source {plan.source}, seed {plan.seed}.",
+    )
+    _report(plan, *_play(plan, target, retry_seconds))
+
+
+def _play(plan: play.Plan, target: Target, retry_seconds: float) -> tuple[list[play.Result], int]:
+    """Play both cohorts; what became of them, and how often a page was sent again."""
     wire = Wire(target.base_url)
     courier = Courier(
         wire,
-        f"{WEBHOOKS}{target.source}",
+        f"{targets.WEBHOOKS}{target.source}",
         login=target.login,
         sleep=time.sleep,
         retry_seconds=retry_seconds,
     )
     service = Service(wire, target.api_key, sleep=time.sleep)
-    click.echo(
-        f"Playing Mixpanel against {target.base_url}, source {plan.source}, seed {plan.seed}.",
-    )
     with contextlib.closing(wire), _reachable(), _progress(plan) as (say, sent):
         results = [
             play.play(plan, name, courier=courier, service=service, say=say, sent=sent)
             for name in play.CAST
         ]
-    _report(plan, results, retries=courier.retries)
+    return results, courier.retries
 
 
 @contextlib.contextmanager
@@ -143,7 +125,7 @@ def _progress(plan: play.Plan) -> Iterator[tuple[Callable[[str], None], Callable
         yield lambda text: setattr(bar, "label", text), lambda: bar.update(1)
 
 
-def _report(plan: play.Plan, results: list[play.Result], *, retries: int) -> None:
+def _report(plan: play.Plan, results: list[play.Result], retries: int) -> None:
     for one in results:
         seconds = max(one.sent_seconds, 1e-9)
         click.echo(
@@ -167,46 +149,3 @@ def _report(plan: play.Plan, results: list[play.Result], *, retries: int) -> Non
             f"the gateway differs from the play in {wrong} points, listed above;"
             f" --seed {plan.seed} --members {plan.members} plays it again",
         )
-
-
-def _target(settings: Settings, given: Given) -> Target:
-    """Put together where to and as whom; raises errors.CommandFailed when something is missing."""
-    base_url, source = given.url or place.base_url(settings), given.source
-    if WEBHOOKS in base_url:
-        base_url, _, slug = base_url.partition(WEBHOOKS)
-        source = source or slug.rstrip("/")
-    # The kept ones are for the gateway that made them, and for no other.
-    own = None if given.url else kept.read(settings)
-    if given.api_key_file:
-        api_key = place.secret(given.api_key_file, "API key")
-    else:
-        api_key = settings.api_key or (own.api_key if own else "")
-    if not api_key:
-        raise errors.CommandFailed(f"there is no API key to ask {base_url} with. {_WHERE_KEY}")
-    return Target(
-        base_url=base_url,
-        source=source or bootstrap.DEFAULT_SLUG,
-        login=None if given.no_auth else _login(settings, given, own),
-        api_key=api_key,
-    )
-
-
-def _login(settings: Settings, given: Given, own: Credentials | None) -> tuple[str, str]:
-    username = given.username or settings.webhook_username
-    if given.password_file:
-        password: str | None = place.secret(given.password_file, "password")
-    else:
-        password = settings.webhook_password or (own.webhook_password if own else None)
-    if password is None:
-        raise errors.CommandFailed(f"there is no password to post with. {_WHERE_LOGIN}")
-    kept_name = own.webhook_username if own else bootstrap.DEFAULT_USERNAME
-    return username or kept_name, password
-
-
-_WHERE_KEY: Final = (
-    "Set GATEWAY_API_KEY, name a file with --api-key-file, or run this beside a running `make run`"
-)
-_WHERE_LOGIN: Final = (
-    "Set GATEWAY_WEBHOOK_PASSWORD, name a file with --password-file, say --no-auth, or run this"
-    " beside a running `make run`"
-)

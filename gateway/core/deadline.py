@@ -9,7 +9,7 @@ import time
 _ends_at: contextvars.ContextVar[float] = contextvars.ContextVar("ends_at", default=math.inf)
 
 
-def begin(ends_at: float = math.inf) -> None:
+def start(ends_at: float = math.inf) -> None:
     """Set the end, on the monotonic clock, for what this thread does from now on."""
     _ends_at.set(ends_at)
 

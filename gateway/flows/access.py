@@ -20,15 +20,22 @@ if TYPE_CHECKING:
 # A look-up by a service is two statements without this and one with it. A revoked key dies within
 # it; nothing but a key just found valid is believed.
 BELIEVED_SECONDS: Final = 1.0
-_MAX_REMEMBERED: Final = 1000
+REMEMBERED: Final = 1000
 
 
 class KeyRing:
     """Knows which keys are valid."""
 
-    def __init__(self, pool: Pool, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        remembered: int = REMEMBERED,
+    ) -> None:
         self._pool = pool
         self._clock = clock
+        self._remembered = remembered
         self._lock = threading.Lock()
         self._known: dict[bytes, tuple[float, tuple[str, ...]]] = {}
 
@@ -53,7 +60,7 @@ class KeyRing:
         if found is None or not hmac.compare_digest(found.hash, key_hash):
             raise errors.Unauthenticated("this key is not valid, or was revoked")
         with self._lock:
-            if len(self._known) >= _MAX_REMEMBERED:
+            if len(self._known) >= self._remembered:
                 self._known.clear()
             self._known[key_hash] = (now + BELIEVED_SECONDS, found.scopes)
         return found.scopes

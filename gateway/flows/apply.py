@@ -89,9 +89,11 @@ class Applier:
 
     def _rang_meanwhile(self, cohort_id: int, outcome: Outcome) -> bool:
         """Look once more, after the lock is gone, for a page whose own wake-up found us busy."""
-        if outcome is not Outcome.NOTHING_TO_DO:
+        if outcome is Outcome.BUSY:
             return False
         with self._pool.read() as conn:
+            if outcome is Outcome.WAITING:
+                return inbox.need_not_wait(conn, cohort_id)
             return inbox.is_waiting(conn, cohort_id)
 
     def _note_failure(self, cohort_id: int, error: Exception) -> None:
@@ -103,19 +105,20 @@ class Applier:
             retried = blocked.requested(conn, cohort_id)
             number = state.applied_through + 1 if retried is None else retried
             attempts = state.attempts + 1
+            named = _named(error)
             _log.error(
                 "delivery.failed",
                 cohort_id=cohort_id,
                 delivery=number,
                 attempts=attempts,
                 error=type(error).__name__,
-                exc_info=None if isinstance(error, errors.GatewayError) else error,
+                reason=str(named),
+                exc_info=None if named is error else error,
             )
             if retried is None and attempts < MAX_ATTEMPTS:
                 apply_state.note_failure(conn, cohort_id)
                 return
             work = Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
-            named = _named(error)
             steps.set_aside(work, number, attempts=attempts, code=named.code, reason=str(named))
             _log.error("delivery.blocked", cohort_id=cohort_id, delivery=number, code=named.code)
 

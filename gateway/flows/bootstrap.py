@@ -32,14 +32,7 @@ def bootstrap(pool: Pool, settings: Settings, *, now: datetime.datetime) -> list
         source_id = _default_source(conn, now=now)
         if settings.webhook_password is not None:
             username = settings.webhook_username or DEFAULT_USERNAME
-            sources.drop_credentials(conn, source_id)
-            sources.add_credential(
-                conn,
-                source_id,
-                username=username,
-                password=secrets.hash_password(settings.webhook_password),
-                now=now,
-            )
+            _set_login(conn, source_id, username, settings.webhook_password, now=now)
             done.append("source default: credentials set from the environment")
         if settings.api_key is not None:
             key_hash = secrets.hash_key(settings.api_key)
@@ -47,6 +40,20 @@ def bootstrap(pool: Pool, settings: Settings, *, now: datetime.datetime) -> list
             api_keys.revoke_others(conn, name=KEY_NAME, key_hash=key_hash, now=now)
             done.append("api key: set from the environment")
     return done
+
+
+def _set_login(
+    conn: Connection, source_id: int, username: str, password: str, *, now: datetime.datetime
+) -> None:
+    """Leave one login, unless it is the newest already: those before it may be in their overlap."""
+    found = sources.find(conn, DEFAULT_SLUG, now=now)
+    for newest in found.credentials[-1:] if found is not None else ():
+        same = secrets.Verifier().verify(password.encode(), newest.password)
+        if same and newest.username == username:
+            return
+    sources.drop_credentials(conn, source_id)
+    hashed = secrets.hash_password(password)
+    sources.add_credential(conn, source_id, username=username, password=hashed, now=now)
 
 
 def _default_source(conn: Connection, *, now: datetime.datetime) -> int:

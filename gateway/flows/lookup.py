@@ -140,11 +140,13 @@ def cohorts_of(
 ) -> list[Joined]:
     """List the cohorts that somebody is in; none for a stranger."""
     with pool.read() as conn:
-        labels = cohort_rows.labels(conn, source=source, project_id=project_id)
-        held = memberships.held(conn, list(labels), member_id)
+        cohort_ids = cohort_rows.present(conn, source=source, project_id=project_id)
+        held = memberships.held(conn, cohort_ids, member_id)
+        labels = cohort_rows.labels(conn, [one.cohort_id for one in held]) if held else {}
     return [
         Joined(**dataclasses.asdict(labels[one.cohort_id]), entered_at=one.entered_at)
         for one in held
+        if one.cohort_id in labels
     ]
 
 

@@ -65,6 +65,18 @@ class Work:
             cohort_id=self.cohort_id, session=session, floor=self.state.floor, at=self.now
         )
 
+    def note(self, run: Sequence[Entry], written: delta.Written) -> None:
+        """Remember what was done, to be told once it is committed."""
+        self.done.append(
+            Applied(
+                first_delivery=run[0].number,
+                last_delivery=run[-1].number,
+                pages=len(run),
+                entered=written.entered,
+                exited=written.exited,
+            )
+        )
+
 
 def take(work: Work, limit: int) -> Outcome:
     """Apply the next deliveries, at most `limit` of them merged, or find that there are none."""
@@ -205,15 +217,7 @@ def _finish(
     if floor:
         syncs.supersede_older(conn, cohort_id, floor)
     _settle(work, first, progress, completed=floor > 0)
-    work.done.append(
-        Applied(
-            first_delivery=first.number,
-            last_delivery=run[-1].number,
-            pages=len(run),
-            entered=written.entered,
-            exited=written.exited,
-        )
-    )
+    work.note(run, written)
 
 
 def _settle(work: Work, entry: Entry, progress: syncs.Progress, *, completed: bool) -> None:

@@ -87,4 +87,4 @@ def forget_action(app: Flask) -> None:
 
 def _begin() -> None:
     g.action = None
-    deadline.begin()
+    deadline.start()

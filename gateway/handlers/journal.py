@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -52,7 +52,7 @@ def _end(response: Response) -> Response:
     probe = request.blueprint == _PROBES and response.status_code == HTTPStatus.OK
     (_log.debug if probe else _log.info)(
         "request.answered",
-        method=request.method,
+        method=request.method if request.method in HTTPMethod.__members__ else None,
         route=route,
         status=response.status_code,
         milliseconds=round(seconds * 1000, 1),

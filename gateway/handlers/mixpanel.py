@@ -82,7 +82,7 @@ def _slug(encoded: str) -> str:
 def _set_deadline(seconds: float) -> None:
     """Count from when the front door first heard of this request, not from when it was whole."""
     began = request.environ.get("gateway.received_at_monotonic", time.monotonic())
-    deadline.begin(began + seconds - ANSWER_SECONDS)
+    deadline.start(began + seconds - ANSWER_SECONDS)
 
 
 def _refuse_while_stopping() -> None:

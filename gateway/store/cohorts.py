@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection, RowMapping
 
@@ -150,10 +151,16 @@ def exists(conn: Connection, cohort_id: int) -> bool:
     return conn.execute(_EXISTS, {"id": cohort_id}).one_or_none() is not None
 
 
-def labels(conn: Connection, *, source: str | None, project_id: str | None) -> dict[int, Label]:
-    """Name the cohorts of a source and project that are not deleted, by id, in its order."""
+def present(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
+    """List the ids of the cohorts of a source and project that are not deleted."""
     parameters = {"source": source, "project_id": project_id}
-    return {row.id: Label(**row._mapping) for row in conn.execute(_LABELS, parameters)}
+    return list(conn.execute(_PRESENT, parameters).scalars())
+
+
+def labels(conn: Connection, ids: Sequence[int]) -> dict[int, Label]:
+    """Name some cohorts that are not deleted, by id."""
+    rows = conn.execute(_LABELS, {"ids": list(ids)})
+    return {row.id: Label(**row._mapping) for row in rows}
 
 
 def ever(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
@@ -228,13 +235,17 @@ _READ = text("""
 
 _EXISTS = text("SELECT 1 FROM cohorts WHERE id = :id AND deleted_at IS NULL")
 
-_LABELS = text("""
-    SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name
-    FROM cohorts c JOIN sources s ON s.id = c.source_id
+_PRESENT = text("""
+    SELECT c.id FROM cohorts c JOIN sources s ON s.id = c.source_id
     WHERE c.deleted_at IS NULL
       AND (CAST(:source AS text) IS NULL OR s.slug = :source)
       AND (CAST(:project_id AS text) IS NULL OR c.project_id = :project_id)
-    ORDER BY c.id
+""")
+
+_LABELS = text("""
+    SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name
+    FROM cohorts c JOIN sources s ON s.id = c.source_id
+    WHERE c.id = ANY(:ids) AND c.deleted_at IS NULL
 """)
 
 _EVER = text("""

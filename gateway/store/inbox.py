@@ -155,6 +155,11 @@ def is_waiting(conn: Connection, cohort_id: int) -> bool:
     return bool(conn.execute(_IS_WAITING, {"cohort_id": cohort_id}).scalar_one())
 
 
+def need_not_wait(conn: Connection, cohort_id: int) -> bool:
+    """Tell whether the refresh at the head is all in, or something else came after it."""
+    return bool(conn.execute(_NEED_NOT_WAIT, {"cohort_id": cohort_id}).scalar_one())
+
+
 def head(conn: Connection, cohort_id: int, *, after: int, limit: int) -> list[Entry]:
     """Read the next deliveries of a cohort in the order of receipt."""
     parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
@@ -281,6 +286,20 @@ _IS_WAITING = text("""
     SELECT EXISTS (
         SELECT 1 FROM intake_state i JOIN apply_state a ON a.cohort_id = i.cohort_id
         WHERE i.cohort_id = :cohort_id AND i.last_delivery > a.applied_through)
+    OR EXISTS (
+        SELECT 1 FROM blocked_deliveries
+        WHERE cohort_id = :cohort_id AND retry_requested_at IS NOT NULL)
+""")
+
+_NEED_NOT_WAIT = text("""
+    SELECT EXISTS (
+        SELECT 1 FROM intake_state i
+        JOIN apply_state a ON a.cohort_id = i.cohort_id
+        JOIN deliveries d ON d.cohort_id = a.cohort_id AND d.number = a.applied_through + 1
+        JOIN syncs y
+            ON y.cohort_id = d.cohort_id AND y.session = d.session AND y.action = d.action
+        WHERE i.cohort_id = :cohort_id
+          AND (i.run_from > d.number OR y.pages @> int8range(1, y.total_pages, '[]')))
     OR EXISTS (
         SELECT 1 FROM blocked_deliveries
         WHERE cohort_id = :cohort_id AND retry_requested_at IS NOT NULL)

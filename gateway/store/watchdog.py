@@ -33,8 +33,8 @@ class Watchdog:
     def watch(self, descriptor: int, limit_seconds: float) -> None:
         """Cut the socket `descriptor` once `limit_seconds` have passed."""
         with self._lock:
-            self._deadlines[descriptor] = time.monotonic() + limit_seconds
             self._ensure_thread()
+            self._deadlines[descriptor] = time.monotonic() + limit_seconds
 
     def release(self, descriptor: int) -> None:
         """Stop watching; after this the descriptor may be reused by anything."""
@@ -44,6 +44,7 @@ class Watchdog:
     def _ensure_thread(self) -> None:
         if self._process_id != os.getpid():  # also after a fork, which threads do not survive
             self._process_id = os.getpid()
+            self._deadlines.clear()  # a parent's sockets are its own to cut
             threading.Thread(target=self._run, name="database-watchdog", daemon=True).start()
 
     def _run(self) -> None:

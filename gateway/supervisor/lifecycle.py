@@ -23,7 +23,8 @@ _READY_PATIENCE_SECONDS = 30.0
 # A migration may have a large table to walk through.
 _STEP_SECONDS = 3600.0
 # Longer than gunicorn gives the requests that have begun (graceful_timeout, 15 s).
-_STOP_STEPS: children.StopSteps = ((signal.SIGTERM, 18.0), (signal.SIGKILL, 5.0))
+_EDGE_STOP: children.StopSteps = ((signal.SIGTERM, 18.0), (signal.SIGKILL, 5.0))
+_SCHEDULER_STOP: children.StopSteps = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +105,11 @@ class _Gateway:
             return
         # Should we be killed: gunicorn ends its own processes on SIGTERM; a worker has none, and
         # what it was doing is done again.
-        self._edges.append(self._keep("web", self._programs.web, signal.SIGTERM))
+        programs, kill = self._programs, signal.SIGKILL
+        self._edges.append(self._keep("web", programs.web, signal.SIGTERM, _EDGE_STOP))
         for number in range(1, self._settings.workers + 1):
-            worker = self._keep(f"worker {number}", self._programs.worker, signal.SIGKILL)
-            self._edges.append(worker)
-        scheduler = self._keep("scheduler", self._programs.scheduler, signal.SIGKILL)
+            self._edges.append(self._keep(f"worker {number}", programs.worker, kill, _EDGE_STOP))
+        scheduler = self._keep("scheduler", programs.scheduler, kill, _SCHEDULER_STOP)
         self._schedulers.append(scheduler)
 
     def _start_postgres(self) -> str:
@@ -137,12 +138,14 @@ class _Gateway:
         self._servers.append(Kept(server.name, again, steps=steps, process=server.process))
         self._logs.append(server.log_path)
 
-    def _keep(self, name: str, program: tuple[str, ...], death_signal: signal.Signals) -> Kept:
-        return Kept(
-            name,
-            lambda: self._launch(program, self._environ, death_signal),
-            steps=_STOP_STEPS,
-        )
+    def _keep(
+        self,
+        name: str,
+        program: tuple[str, ...],
+        death_signal: signal.Signals,
+        steps: children.StopSteps,
+    ) -> Kept:
+        return Kept(name, lambda: self._launch(program, self._environ, death_signal), steps=steps)
 
     def _launch(
         self,
@@ -159,7 +162,7 @@ class _Gateway:
             return
         process = self._launch(program, {**self._environ, **more_environ}, signal.SIGKILL)
         if not children.wait(process, _STEP_SECONDS, self._asked.made):
-            children.stop([process], _STOP_STEPS, self._asked.hurried)
+            children.stop([process], _SCHEDULER_STOP, self._asked.hurried)
         if process.returncode != 0:
             raise errors.CommandFailed(f"{what} failed; what it said above is why.")
 

@@ -292,6 +292,19 @@ def test_simulate__without_credentials_or_gateway__says_what_to_do(tmp_path: pat
     assert run("simulate", "--no-auth", "--url", "nonsense", **keyed).code == 1
 
 
+def test_simulate__with_kept_credentials__sends_them_to_no_other_gateway(
+    tmp_path: pathlib.Path,
+) -> None:
+    made = {"webhook_username": "mixpanel", "webhook_password": "p", "api_key": "k"}
+    (tmp_path / "credentials.json").write_text(json.dumps(made))
+    here = {"GATEWAY_DATA_DIR": str(tmp_path), "PORT": "1"}
+    assert "Start the gateway" in run("simulate", **here).err
+    away = run("simulate", "--url", "http://127.0.0.1:1", **here)
+    assert (away.code, "no API key" in away.err) == (1, True)
+    (tmp_path / "credentials.json").write_text("spoiled")
+    assert "credentials.json cannot be used" in run("simulate", **here).err
+
+
 def test_unknown_settings__are_warned_of_on_stderr(database_url: str, pool: Pool) -> None:
     del pool
     done = run("source", "list", DATABASE_URL=database_url, GATEWAY_WORKER="1")

@@ -37,14 +37,17 @@ BY_CI = frozenset({"make test", "make check"})
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE_NAME = re.compile(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:md|py|txt|toml)|Procfile)`")
+TEST = re.compile(r"\btest_\w+__\w+")
 NOT_OURS = re.compile(r"(v1|webhooks|run|lists|application|text)/|localhost|credentials\.json")
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     """Copy the project, once: starting from nothing takes a while."""
     assert shutil.which("curl"), "the documents' commands need curl; install it"
-    return Copy.make(tmp_path_factory.mktemp("copy"), free_port())
+    made = Copy.make(tmp_path_factory.mktemp("copy"), free_port())
+    yield made
+    shutil.rmtree(made.place, ignore_errors=True)  # some 300 MB, of which pytest would keep three
 
 
 @pytest.fixture
@@ -93,7 +96,7 @@ def test_files__named_in_a_document__exist(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_settings_and_commands__named_in_a_document__exist(name: str) -> None:
+def test_settings_commands_and_tests__named_in_a_document__exist(name: str) -> None:
     text = documents.read(name)
     settings_named = set(re.findall(r"\bGATEWAY_[A-Z_]*[A-Z]\b", text))
     assert settings_named <= set(settings.NAMES)
@@ -101,6 +104,8 @@ def test_settings_and_commands__named_in_a_document__exist(name: str) -> None:
     assert set(re.findall(r"`make ([a-z]+)`", text)) <= targets
     groups = {full.split()[0] for full in all_commands()}
     assert set(re.findall(r"python -m gateway ([a-z]+)", text)) <= groups
+    tests = {name for path in ROOT.glob("tests/**/*.py") for name in TEST.findall(path.read_text())}
+    assert set(TEST.findall(text)) <= tests
 
 
 def test_readme__settings_table__has_all_settings() -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import json
 import os
 import signal
-import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
@@ -20,33 +17,17 @@ from gateway.metrics import Kind
 from gateway.store import inbox
 from gateway.store.engine import Pool
 from tests import stack as stacks
-from tests.http import scrape
-from tests.http.scrape import Scrape
-from tests.stack import Answer, Stack
-
-# Planted in everything that belongs to people, and in secrets; nowhere else does it occur.
-PERSON = "zqxcanary"
-SECRET = "zqxsecret"
-
-USER, PASSWORD, KEY = f"{SECRET}-user", f"{SECRET}-password", f"{SECRET}-key"
+from tests.e2e import watching
+from tests.e2e.watching import KEY, PASSWORD, PERSON, SECRET, SOMEBODY, USER
+from tests.stack import Stack
 
 REQUEST_ID = "0f4a9c1e7d7b4c6a9d5e1b2c3d4e5f60"
 
-SOMEBODY = {
-    "mixpanel_distinct_id": f"{PERSON}-id",
-    "$distinct_id": f"{PERSON}-distinct",
-    "email": f"{PERSON}@example.com",
-    "first_name": f"{PERSON}-first",
-    "last_name": f"{PERSON}-last",
-    "phone_number": f"+1{PERSON}",
-    f"{PERSON}-key": f"{PERSON}-value",
-}
-
 # Lines of a roster that COPY refuses in different ways, and one that is no roster at all.
 POISONS = (
-    f"{PERSON}\t\\N\t\\N\t\\N\t\\N\t\\N\t{PERSON}".encode(),
-    f"{PERSON}\t{PERSON}\t{PERSON}\t{PERSON}\t{PERSON}\t{PERSON}\t{{}}\t{PERSON}".encode(),
-    f"{PERSON}\t{PERSON}".encode(),
+    "\t".join([PERSON, *["\\N"] * 5, PERSON]).encode(),
+    "\t".join([*[PERSON] * 6, "{}", PERSON]).encode(),
+    "\t".join([PERSON, PERSON]).encode(),
     None,
 )
 
@@ -62,99 +43,28 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         GATEWAY_WEBHOOK_PASSWORD=PASSWORD,
         GATEWAY_API_KEY=KEY,
     ) as stack:
+        watching.await_workers(stack, 2)
         yield stack
 
 
-def post(
-    gateway: Stack, cohort: str, session: str, members: list[object], *, action: str = "add_members"
-) -> int:
-    """Send a page and return the status of the answer."""
-    parameters = {
-        "mixpanel_project_id": "1",
-        "mixpanel_cohort_id": cohort,
-        "mixpanel_cohort_name": f"{PERSON}-name",
-        "mixpanel_cohort_description": f"{PERSON}-description",
-        "mixpanel_session_id": session,
-        "page_info": {"total_pages": 1, "page_count": 1},
-        "members": members,
-    }
-    return send(gateway, {"action": action, "parameters": parameters})
-
-
-def send(gateway: Stack, body: object, headers: Mapping[str, str] | None = None) -> int:
-    """Post anything as the source's sender and return the status of the answer."""
-    return gateway.post(body, auth=(USER, PASSWORD), headers=headers).status
-
-
-def send_raw(gateway: Stack, *parts: str) -> None:
-    """Send what no HTTP client would, and wait for the end of the answer."""
-    with gateway.connect() as connection:
-        connection.sendall("".join(parts).encode())
-        connection.shutdown(socket.SHUT_WR)
-        while connection.recv(65536):
-            pass
-
-
-def ask(gateway: Stack, method: str, path: str, body: bytes | None = None) -> Answer:
-    """Call the query API with the key of all scopes."""
-    return gateway.call(method, path, body, {"Authorization": f"Bearer {KEY}"})
-
-
-def look(gateway: Stack) -> Scrape:
-    """Scrape it."""
-    answer = gateway.call("GET", "/metrics")
-    assert answer.status == 200
-    return scrape.parse(answer.body.decode())
-
-
-def look_until(gateway: Stack, done: Callable[[Scrape], bool]) -> Scrape:
-    """Scrape until something is so."""
-    pages = [look(gateway)]
-
-    def is_done() -> bool:
-        pages.append(look(gateway))
-        return done(pages[-1])
-
-    stacks.until(is_done)
-    return pages[-1]
-
-
-def await_applied(gateway: Stack) -> None:
-    """Wait until nothing is pending."""
-    look_until(gateway, lambda page: page.value("gateway_pending_pages") == 0)
-
-
-def children(pid: int) -> dict[int, str]:
-    """Return the command lines of a process's children, by process id."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    commands = {int(one): Path(f"/proc/{one}/cmdline").read_bytes().decode() for one in found}
-    return {one: command.replace("\0", " ").strip() for one, command in commands.items()}
-
-
-def pid_of(gateway: Stack, words: str) -> int:
-    """Return the process id of a part of the gateway whose command line ends so."""
-    parts = children(gateway.process.pid)
-    return next(pid for pid, command in parts.items() if command.endswith(words))
-
-
 def test_metrics__after_some_work__has_a_sample_of_every_series(gateway: Stack) -> None:
-    assert post(gateway, "1", "s1", [SOMEBODY, {"no": "id"}], action="members") == 200
-    await_applied(gateway)
-    shown = look(gateway).names()
+    assert watching.post(gateway, "1", "s1", [SOMEBODY, {"no": "id"}], action="members") == 200
+    watching.await_applied(gateway)
+    shown = watching.look(gateway).names()
     for series in metrics.SERIES:
         part = "_count" if series.kind is Kind.HISTOGRAM else ""
         assert f"{series.name}{part}" in shown
 
 
 def test_metrics__of_several_processes__add_up_whichever_answers(gateway: Stack) -> None:
-    before = look(gateway)
+    before = watching.look(gateway)
     for number in range(20):
-        assert post(gateway, "2", f"s{number}", [f"{number}", SOMEBODY]) == 200
-        assert send(gateway, b"{") == 400
-    await_applied(gateway)
+        assert watching.post(gateway, "2", f"s{number}", [f"{number}", SOMEBODY]) == 200
+        assert watching.send(gateway, b"{") == 400
+    watching.await_applied(gateway)
     applied = "gateway_apply_duration_seconds_count"
-    look_until(gateway, lambda page: page.total(applied) > before.total(applied))
-    for page in [look(gateway) for _ in range(6)]:
+    watching.look_until(gateway, lambda page: page.total(applied) > before.total(applied))
+    for page in [watching.look(gateway) for _ in range(6)]:
         rose = {
             name: page.total(name, **labels) - before.total(name, **labels)
             for name, labels in (
@@ -171,14 +81,12 @@ def test_metrics__of_several_processes__add_up_whichever_answers(gateway: Stack)
 
 def test_metrics__processes_killed__fall_nowhere(gateway: Stack) -> None:
     time.sleep(2.5)  # a worker beats every two seconds, and what it has not told is lost with it
-    before = look(gateway)
-    web = next(iter(children(pid_of(gateway, "gateway.wsgi:app"))))
-    for pid in (web, pid_of(gateway, "workers")):
+    before = watching.look(gateway)
+    web = next(iter(watching.children(watching.pid_of(gateway, "gateway.wsgi:app"))))
+    for pid in (web, watching.pid_of(gateway, "workers")):
         os.kill(pid, signal.SIGKILL)
-    # The new one beats while the dead one still counts as alive.
-    after = look_until(
-        gateway, lambda page: page.value("gateway_workers_alive", kind="worker") == 3
-    )
+    watching.await_workers(gateway, 3)
+    after = watching.look(gateway)
     counting = tuple(one.name for one in metrics.SERIES if one.kind is not Kind.GAUGE)
     for (name, labels), value in before.values.items():
         if name.startswith(counting):
@@ -186,10 +94,10 @@ def test_metrics__processes_killed__fall_nowhere(gateway: Stack) -> None:
 
 
 def test_postgres_frozen__metrics_and_readyz__answer_in_time(gateway: Stack) -> None:
-    with frozen(gateway.postgres_pids()):
+    with watching.frozen(gateway.postgres_pids()):
         for _ in range(2):
             began = time.monotonic()
-            page = look(gateway)
+            page = watching.look(gateway)
             assert time.monotonic() - began < 2
             assert page.value("gateway_postgres_up") == 0
             assert page.value("gateway_redis_up") == 1
@@ -200,30 +108,17 @@ def test_postgres_frozen__metrics_and_readyz__answer_in_time(gateway: Stack) -> 
         assert answer.status == 503
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert gateway.call("GET", "/healthz").status == 200
-    look_until(gateway, lambda page: page.value("gateway_postgres_up") == 1)
+    watching.look_until(gateway, lambda page: page.value("gateway_postgres_up") == 1)
 
 
 def test_redis_frozen__metrics_and_readyz__tell(gateway: Stack) -> None:
-    with frozen([gateway.valkey_pid()]):
-        page = look(gateway)
+    with watching.frozen([gateway.valkey_pid()]):
+        page = watching.look(gateway)
         assert page.value("gateway_redis_up") == 0
         assert page.value("gateway_queue_depth") is None
         assert page.value("gateway_postgres_up") == 1
         answer = gateway.call("GET", "/readyz")
         assert (answer.status, answer.json["status"]) == (200, "degraded")
-
-
-@contextlib.contextmanager
-def frozen(pids: list[int]) -> Iterator[None]:
-    """Stop processes as a machine that hangs does."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 def test_logs_and_metrics__of_planted_data__show_none(gateway: Stack) -> None:
@@ -251,10 +146,23 @@ def test_logs_and_metrics__of_planted_data__show_none(gateway: Stack) -> None:
 def post_good_and_bad_pages(gateway: Stack) -> None:
     """Send what is accepted, replayed, skipped, refused, and cannot be read."""
     for action in ("members", "remove_members", "add_members", "add_members"):
-        assert post(gateway, "1", "s2", [SOMEBODY, PERSON, {PERSON: 1}], action=action) == 200
-    page = {"mixpanel_project_id": PERSON, "mixpanel_cohort_id": PERSON, "members": [SOMEBODY]}
+        assert (
+            watching.post(
+                gateway,
+                "1",
+                "s2",
+                [SOMEBODY, PERSON, {PERSON: 1}],
+                action=action,
+            )
+            == 200
+        )
+    page = {
+        "mixpanel_project_id": PERSON,
+        "mixpanel_cohort_id": PERSON,
+        "members": [SOMEBODY],
+    }
     good = {"action": "add_members", "parameters": page}
-    assert send(gateway, good, {"X-Request-Id": REQUEST_ID}) == 200
+    assert watching.send(gateway, good, {"X-Request-Id": REQUEST_ID}) == 200
     for bad in (
         PERSON,
         {"action": PERSON, "parameters": {}},
@@ -263,7 +171,7 @@ def post_good_and_bad_pages(gateway: Stack) -> None:
         {"action": "members", "parameters": page | {"page_info": PERSON}},
         f'{{"{PERSON}'.encode(),
     ):
-        assert send(gateway, bad) == 400
+        assert watching.send(gateway, bad) == 400
     assert gateway.post(good, auth=(PERSON, SECRET)).status == 401
     assert gateway.post(good, f"/webhooks/mixpanel/{PERSON}").status == 404
     host = "Host: x\r\n"
@@ -272,9 +180,14 @@ def post_good_and_bad_pages(gateway: Stack) -> None:
         f"{PERSON.upper()} / HTTP/1.1",
         "GET /" + 2000 * PERSON,
     ):
-        send_raw(gateway, head, "\r\n", host, "\r\n")
-    for header in (f"{PERSON} : 1", PERSON, f"X: {PERSON}\0", f"Content-Length: {PERSON}"):
-        send_raw(gateway, "POST / HTTP/1.1\r\n", host, header, "\r\n\r\n")
+        watching.send_raw(gateway, head, "\r\n", host, "\r\n")
+    for header in (
+        f"{PERSON} : 1",
+        PERSON,
+        f"X: {PERSON}\0",
+        f"Content-Length: {PERSON}",
+    ):
+        watching.send_raw(gateway, "POST / HTTP/1.1\r\n", host, header, "\r\n\r\n")
 
 
 def ask_for_people(gateway: Stack) -> None:
@@ -289,29 +202,36 @@ def ask_for_people(gateway: Stack) -> None:
         f"{somebody}%ff%00/cohorts",
         f"/{PERSON}/{PERSON}",
     ):
-        assert ask(gateway, "GET", path).status in {200, 400, 404, 422}, path
+        assert watching.ask(gateway, "GET", path).status in {200, 400, 404, 422}, path
         wrong = {"Authorization": f"Bearer {SECRET}"}
         assert gateway.call("GET", path, headers=wrong).status in {400, 401, 404}
     for media_type in ("application/x-ndjson", "text/csv", PERSON):
         headers = {"Authorization": f"Bearer {KEY}", "Accept": media_type}
         assert gateway.call("GET", "/v1/cohorts/1/members", headers=headers).status in {200, 406}
-    for check in ({"cohort_ids": ["1"], "member_ids": [PERSON]}, {PERSON: PERSON}, PERSON):
+    for check in (
+        {"cohort_ids": ["1"], "member_ids": [PERSON]},
+        {PERSON: PERSON},
+        PERSON,
+    ):
         body = json.dumps(check).encode()
-        assert ask(gateway, "POST", "/v1/membership/check", body).status in {200, 400, 422}
-    assert ask(gateway, "POST", "/v1/membership/check", PERSON.encode()).status in {400, 422}
-    assert ask(gateway, "DELETE", somebody).status in {204, 404, 405}
+        assert watching.ask(gateway, "POST", "/v1/membership/check", body).status in {200, 400, 422}
+    assert watching.ask(gateway, "POST", "/v1/membership/check", PERSON.encode()).status in {
+        400,
+        422,
+    }
+    assert watching.ask(gateway, "DELETE", somebody).status in {204, 404, 405}
 
 
 def fail_in_the_database(gateway: Stack) -> None:
     """Have statements with people's data in them fail as a bug of ours would make them fail."""
-    await_applied(gateway)
+    watching.await_applied(gateway)
     body = json.dumps({"cohort_ids": ["1"], "member_ids": [PERSON]}).encode()
     with gateway.pool() as pool:
         rename(pool, "deliveries", "gone")
-        posted = post(gateway, "3", "s1", [SOMEBODY])
+        posted = watching.post(gateway, "3", "s1", [SOMEBODY])
         rename(pool, "gone", "deliveries")
         rename(pool, "memberships", "gone")
-        checked = ask(gateway, "POST", "/v1/membership/check", body).status
+        checked = watching.ask(gateway, "POST", "/v1/membership/check", body).status
         rename(pool, "gone", "memberships")
     assert (posted, checked) == (500, 500)
 
@@ -323,19 +243,19 @@ def rename(pool: Pool, table: str, name: str) -> None:
 
 def poison(gateway: Stack) -> None:
     """Spoil pages between their acceptance and their applying, and wait until they are blocked."""
-    blocked = look(gateway).total("gateway_blocked_pages")
+    blocked = watching.look(gateway).total("gateway_blocked_pages")
     for number, roster in enumerate(POISONS):
         cohort = f"poison-{number}"
-        assert post(gateway, cohort, "s1", []) == 200
-        await_applied(gateway)
+        assert watching.post(gateway, cohort, "s1", []) == 200
+        watching.await_applied(gateway)
         with gateway.pool() as pool, pool.begin() as conn:
             cohort_id = conn.execute(_CLAIM, {"external_id": cohort}).scalar_one()
-            assert post(gateway, cohort, "s2", [SOMEBODY]) == 200
+            assert watching.post(gateway, cohort, "s2", [SOMEBODY]) == 200
             spoiled = PERSON.encode() if roster is None else inbox.pack(roster)
             conn.execute(_SPOIL, {"roster": spoiled, "cohort_id": cohort_id})
     wanted = blocked + len(POISONS)
-    look_until(gateway, lambda page: page.total("gateway_blocked_pages") == wanted)
-    assert ask(gateway, "GET", "/v1/deliveries?state=blocked").status == 200
+    watching.look_until(gateway, lambda page: page.total("gateway_blocked_pages") == wanted)
+    assert watching.ask(gateway, "GET", "/v1/deliveries?state=blocked").status == 200
 
 
 _CLAIM = text("""

@@ -116,10 +116,10 @@ def test_doorbell__that_is_not_there__is_an_error_that_says_what_still_works() -
 def test_doorbell__that_may_not_be_asked__is_an_error_with_its_remedy(valkey: str) -> None:
     client = redis.Redis.from_url(valkey)
     try:
-        client.execute_command("ACL", "SETUSER", "mute", "on", ">x", "~*", "+ping", "-info")
+        client.acl_setuser("mute", enabled=True, passwords=["+x"], commands=["+ping"])
         (finding,) = check.doorbell(f"redis://mute:x@{valkey.partition('@')[2]}")
     finally:
-        client.execute_command("ACL", "DELUSER", "mute")
+        client.acl_deluser("mute")
         client.close()
     assert (finding.level, finding.remedy) == (Level.ERROR, "allow our user INFO")
 

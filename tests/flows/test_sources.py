@@ -10,6 +10,7 @@ import pytest
 from gateway import errors
 from gateway.core.secrets import Verifier
 from gateway.flows import bootstrap, lookup, sources
+from gateway.settings import Settings
 from gateway.store import cohorts
 from gateway.store import sources as rows
 from gateway.store.engine import Pool
@@ -19,9 +20,9 @@ DAY = datetime.timedelta(days=1)
 HOUR = datetime.timedelta(hours=1)
 
 
-def wanted(slug: str = "shop", **changes: object) -> sources.Wanted:
+def wanted(**changes: object) -> sources.Wanted:
     fields: dict[str, object] = {
-        "slug": slug,
+        "slug": "shop",
         "login": sources.Login(username="mixpanel", password="first"),
         "identity_property": None,
         "project_ids": (),
@@ -180,7 +181,7 @@ def test_rotate__a_source_whose_passwords_have_ended__opens_it_again(pool: Pool)
 
 def test_remove__with_cohorts__deletes_them_and_frees_the_slug(pool: Pool) -> None:
     sources.add(pool, wanted(), now=NOW)
-    sources.add(pool, wanted("other"), now=NOW)
+    sources.add(pool, wanted(slug="other"), now=NOW)
     gone = [make_cohort(pool, "shop", external_id) for external_id in ("a", "b")]
     stays = make_cohort(pool, "other", "a")
     assert sources.remove(pool, "shop", now=NOW) == 2
@@ -206,7 +207,7 @@ def test_remove__interrupted_before_the_cohorts__goes_on_when_asked_again(pool: 
 
 
 def test_unknown_slug__close_to_a_known_one__is_told_so(pool: Pool) -> None:
-    sources.add(pool, wanted("shop-eu"), now=NOW)
+    sources.add(pool, wanted(slug="shop-eu"), now=NOW)
     with pytest.raises(errors.NotFound, match="did you mean 'shop-eu'"):
         sources.pause(pool, "shop-ue", now=NOW)
     with pytest.raises(errors.NotFound, match="did you mean 'shop-eu'"):
@@ -220,3 +221,13 @@ def test_require__a_removed_slug__is_known(pool: Pool) -> None:
     sources.require(pool, "shop", now=NOW)
     sources.remove(pool, "shop", now=NOW)
     sources.require(pool, "shop", now=NOW)
+
+
+def test_rotate__of_the_default__survives_a_start_with_the_new_password(pool: Pool) -> None:
+    first = Settings(webhook_password="first")
+    bootstrap.bootstrap(pool, first, now=NOW)
+    sources.rotate(pool, "default", password="second", username=None, overlap=DAY, now=NOW + HOUR)
+    bootstrap.bootstrap(pool, Settings(webhook_password="second"), now=NOW + 2 * HOUR)
+    assert opened_by(pool, "default", at=NOW + 2 * HOUR) == {"first", "second"}
+    bootstrap.bootstrap(pool, first, now=NOW + 3 * HOUR)
+    assert opened_by(pool, "default", at=NOW + 3 * HOUR) == {"first"}

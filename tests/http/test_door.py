@@ -264,7 +264,7 @@ def test_answer__streamed__arrives_whole(client: Client) -> None:
 
 def test_answer__not_read__holds_no_thread_for_long(small: Server) -> None:
     with small.client(receive_bytes=4096) as silent, small.client() as client:
-        silent.send("GET /bytes/9000000 HTTP/1.1\r\n\r\n")
+        silent.send("GET /bytes/9000000 HTTP/1.1\r\n\r\n").until(b"\r\n\r\n")
         assert client.send(GET).answer().status == 200
         assert len(silent.rest()) < 9_000_000
 

@@ -47,6 +47,21 @@ def test_replay__written_otherwise__is_one_and_other_members_are_not(stack: Stac
     assert stack.members(cohort)["a"]["properties"] == {"p": [1, {"x": "\u00e9", "y": 1}]}
 
 
+@pytest.mark.parametrize(
+    ("number", "total"), [(0, 0), (5, 2), (-3, -1), (1, 0), (10**300, 1), (3, None), (None, None)]
+)
+def test_diff__with_odd_paging__is_applied(
+    stack: Stack, number: int | None, total: int | None
+) -> None:
+    cohort, session = unique(), unique("s")
+    info = {"total_pages": total, "page_count": number}
+    for action, ids in (("add_members", "ab"), ("remove_members", "b")):
+        page = body(cohort, *ids, action=action, page_info=info, mixpanel_session_id=session)
+        accepted(stack.post(page), action)
+    assert set(stack.members(cohort)) == {"a"}
+    assert [each["pages_received"] for each in stack.syncs(cohort)] == [1, 1]
+
+
 def test_heartbeat__an_empty_diff_or_a_replay__moves_the_time_of_the_last_sync(
     stack: Stack,
 ) -> None:

@@ -68,7 +68,7 @@ class Desk:
         self.intake = intake(pool, self.bell)
         self._requests = itertools.count(1)
         with pool.begin() as conn:
-            self.source_id = sources.create(
+            source_id = sources.create(
                 conn,
                 slug,
                 identity_property=None,
@@ -76,6 +76,8 @@ class Desk:
                 auth_required=False,
                 now=self.clock(),
             )
+        assert source_id is not None, "this slug is taken"
+        self.source_id = source_id
 
     def post(self, page: Page) -> Receipt:
         """Post a page; returning is the 200."""

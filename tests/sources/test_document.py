@@ -2,7 +2,6 @@
 
 import json
 import math
-import random
 
 import orjson
 import pytest
@@ -102,6 +101,7 @@ def test_parse__more_than_500_levels__is_refused(levels: int) -> None:
 
 def test_parse__brackets_in_texts__are_not_levels() -> None:
     assert problem(json.dumps({"a": "[" * 1000, "b": "{[" * 1000}).encode()) == ""
+    assert problem(json.dumps("[" * 1000).encode()) == ""
 
 
 @pytest.mark.parametrize("levels", [600, 100_000])
@@ -123,11 +123,9 @@ def test_parse__too_long_an_integer__still_tells_the_rest() -> None:
     assert value["action"] == "x"
 
 
-@given(VALUES, st.randoms(use_true_random=False))
-def test_canonical__of_the_same_value_written_otherwise__is_equal(
-    value: object, shuffle: random.Random
-) -> None:
-    other = document.parse(json_values.written_otherwise(value, shuffle)).value
+@given(VALUES, st.integers())
+def test_canonical__of_the_same_value_written_otherwise__is_equal(value: object, seed: int) -> None:
+    other = document.parse(json_values.written_otherwise(value, seed)).value
     assert document.canonical(other) == document.canonical(value)
 
 

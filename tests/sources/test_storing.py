@@ -15,6 +15,10 @@ from gateway.store.engine import Pool
 from tests.sources.bodies import envelope, parse
 from tests.sources.json_values import FLOATS, INTEGERS, TEXTS, nested
 
+# The database is not emptied between examples; each uses only what ends with its transaction.
+FEW = settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 ODD_TEXTS = [
     "\\",
     "\\N",
@@ -81,7 +85,7 @@ def test_copy__of_odd_texts__reads_them_back(pool: Pool, odd: str) -> None:
     assert stored(pool, [member, {"distinct_id": "next"}])[0] == expected
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@FEW
 @given(members=st.lists(st.dictionaries(STORABLE, PROPERTIES, max_size=2), min_size=1, max_size=4))
 def test_copy__of_any_profiles__reads_them_back(
     pool: Pool, members: list[dict[str, object]]
@@ -92,7 +96,7 @@ def test_copy__of_any_profiles__reads_them_back(
     assert [row["properties"] for row in rows] == [{"p": each} for each in members]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@FEW
 @given(ids=st.lists(TEXTS, max_size=8))
 def test_copy__of_any_ids__reads_those_back_that_are_usable(pool: Pool, ids: list[str]) -> None:
     rows = stored(pool, [{"distinct_id": each} for each in [*ids, "sure"]])

@@ -81,7 +81,10 @@ STATEMENTS = (
         CONSTRAINT deliveries_pkey PRIMARY KEY (cohort_id, number)
     )
     """,
-    "CREATE UNIQUE INDEX deliveries_identity_key ON deliveries (cohort_id, session, action, page, digest)",
+    """
+    CREATE UNIQUE INDEX deliveries_identity_key
+    ON deliveries (cohort_id, session, action, page, digest)
+    """,
     "ALTER TABLE deliveries ALTER COLUMN roster SET STORAGE EXTERNAL",
     """
     CREATE TABLE erasures (
@@ -150,7 +153,10 @@ STATEMENTS = (
         CONSTRAINT sessions_pkey PRIMARY KEY (cohort_id, number)
     )
     """,
-    "CREATE UNIQUE INDEX sessions_cohort_id_session_key_key ON sessions (cohort_id, session_key) WHERE NOT forgotten",
+    """
+    CREATE UNIQUE INDEX sessions_cohort_id_session_key_key
+    ON sessions (cohort_id, session_key) WHERE NOT forgotten
+    """,
     "CREATE INDEX sessions_session_key_idx ON sessions (session_key)",
     """
     CREATE TABLE skips (

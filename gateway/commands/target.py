@@ -1,0 +1,81 @@
+"""Which gateway `simulate` plays against, through which source, and as whom."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+from gateway import errors
+from gateway.commands import kept, place
+from gateway.flows import bootstrap
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+    from gateway.supervisor.credentials import Credentials
+
+WEBHOOKS: Final = "/webhooks/mixpanel/"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Target:
+    """Which gateway, through which source, and who we are there."""
+
+    base_url: str
+    source: str
+    login: tuple[str, str] | None = dataclasses.field(repr=False)
+    api_key: str = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Given:
+    """What the command line says about the target; None where it says nothing."""
+
+    url: str | None
+    source: str | None
+    username: str | None
+    password_file: str | None
+    no_auth: bool
+    api_key_file: str | None
+
+
+def resolve(settings: Settings, given: Given) -> Target:
+    """Put together where to and as whom; raises errors.CommandFailed when something is missing."""
+    base_url, source = given.url or place.base_url(settings), given.source
+    if WEBHOOKS in base_url:
+        base_url, _, slug = base_url.partition(WEBHOOKS)
+        source = source or slug.rstrip("/")
+    # The kept ones are for the gateway that made them, and for no other.
+    own = None if given.url else kept.read(settings)
+    if given.api_key_file:
+        api_key = place.secret(given.api_key_file, "API key")
+    else:
+        api_key = settings.api_key or (own.api_key if own else "")
+    if not api_key:
+        raise errors.CommandFailed(f"there is no API key to ask {base_url} with. {_WHERE_KEY}")
+    return Target(
+        base_url=base_url,
+        source=source or bootstrap.DEFAULT_SLUG,
+        login=None if given.no_auth else _login(settings, given, own),
+        api_key=api_key,
+    )
+
+
+def _login(settings: Settings, given: Given, own: Credentials | None) -> tuple[str, str]:
+    username = given.username or settings.webhook_username
+    if given.password_file:
+        password: str | None = place.secret(given.password_file, "password")
+    else:
+        password = settings.webhook_password or (own.webhook_password if own else None)
+    if password is None:
+        raise errors.CommandFailed(f"there is no password to post with. {_WHERE_LOGIN}")
+    kept_name = own.webhook_username if own else bootstrap.DEFAULT_USERNAME
+    return username or kept_name, password
+
+
+_WHERE_KEY: Final = (
+    "Set GATEWAY_API_KEY, name a file with --api-key-file, or run this beside a running `make run`"
+)
+_WHERE_LOGIN: Final = (
+    "Set GATEWAY_WEBHOOK_PASSWORD, name a file with --password-file, say --no-auth, or run this"
+    " beside a running `make run`"
+)

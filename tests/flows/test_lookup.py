@@ -1,0 +1,125 @@
+"""Looking up while others change what is looked up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import event, text
+
+from gateway import errors
+from gateway.flows import lookup, manage
+from tests.model.sender import ADD, REMOVE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.store.engine import Pool
+    from tests.model.desk import Desk
+
+
+def test_cohort__count_and_members__agree_after_every_step(desk: Desk) -> None:
+    for number, (action, who) in enumerate(
+        [(ADD, "abc"), (REMOVE, "b"), (ADD, "bd"), (REMOVE, "xyz"), (REMOVE, "abcd")]
+    ):
+        receipt = desk.send(action, f"s{number}", who)
+        desk.settle(receipt)
+        found = lookup.cohort(desk.pool, receipt.cohort_id, now=desk.clock())
+        listed = lookup.members(desk.pool, receipt.cohort_id, after="", limit=10)
+        assert found.member_count == len(listed.items)
+        assert listed.end is None
+
+
+def test_slice__of_exactly_the_limit__is_the_last(desk: Desk) -> None:
+    receipt = desk.send(ADD, "s1", "abcd")
+    desk.settle(receipt)
+    first = lookup.members(desk.pool, receipt.cohort_id, after="", limit=2)
+    assert [one.member_id for one in first.items] == ["a", "b"]
+    assert first.end == ("b",)
+    second = lookup.members(desk.pool, receipt.cohort_id, after="b", limit=2)
+    assert [one.member_id for one in second.items] == ["c", "d"]
+    assert second.end is None
+
+
+def test_deleted_cohort__holds_nobody__so_a_member_needs_one_statement(desk: Desk) -> None:
+    receipt = desk.send(ADD, "s1", "a")
+    desk.settle(receipt)
+    assert '"a"' in lookup.member(desk.pool, receipt.cohort_id, "a")
+    manage.delete_cohort(desk.pool, receipt.cohort_id, now=desk.clock())
+    for look in (
+        lambda: lookup.member(desk.pool, receipt.cohort_id, "a"),
+        lambda: lookup.members(desk.pool, receipt.cohort_id, after="", limit=1),
+        lambda: lookup.changes(desk.pool, receipt.cohort_id, after=0, limit=1),
+        lambda: lookup.syncs(desk.pool, receipt.cohort_id, before=lookup.NEWEST_SYNC, limit=1),
+        lambda: lookup.cohort(desk.pool, receipt.cohort_id, now=desk.clock()),
+    ):
+        with pytest.raises(errors.NotFound):
+            look()
+    assert lookup.cohorts_of(desk.pool, "a", source=None, project_id=None) == []
+    assert lookup.check(desk.pool, [receipt.cohort_id], ["a"]) == {receipt.cohort_id: []}
+
+
+def test_cohorts_of__over_many_cohorts__probe_the_primary_key(pool: Pool) -> None:
+    with pool.begin() as conn:
+        conn.execute(_MANY_COHORTS)
+        conn.execute(_MANY_MEMBERS)
+        conn.execute(text("ANALYZE memberships"))
+    plans = plans_of(pool, lambda: lookup.cohorts_of(pool, "user-7", source="s", project_id="p"))
+    (plan,) = [one for one in plans if "memberships" in one]
+    assert "Index Scan using memberships_pkey" in plan
+    assert "Index Cond: ((cohort_id = ANY" in plan
+
+
+def test_check__of_many_in_many__probes_the_primary_key(pool: Pool) -> None:
+    with pool.begin() as conn:
+        conn.execute(_MANY_COHORTS)
+        conn.execute(_MANY_MEMBERS)
+        conn.execute(text("ANALYZE memberships"))
+        ids = conn.execute(text("SELECT id FROM cohorts LIMIT 3")).scalars().all()
+    people = [f"user-{number}" for number in range(20)]
+    (plan,) = plans_of(pool, lambda: lookup.check(pool, ids, people))
+    assert "Index Scan using memberships_pkey" in plan
+
+
+def test_cohort__found_by_its_whole_name__is_one_probe(pool: Pool, desk: Desk) -> None:
+    with pool.begin() as conn:
+        conn.execute(_MANY_COHORTS)
+        conn.execute(text("ANALYZE cohorts"))
+    which = lookup.Filter(source="s", project_id="p", external_id="7")
+    (plan,) = plans_of(
+        pool, lambda: lookup.cohorts(pool, which, after=0, limit=1, now=desk.clock())
+    )
+    assert "Index Scan using cohorts_source_id_key_key" in plan
+
+
+def plans_of(pool: Pool, look: Callable[[], object]) -> list[str]:
+    """Explain every statement that looking something up executes."""
+    executed: list[tuple[str, Any]] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+        executed.append((statement, parameters))
+
+    event.listen(pool.engine, "before_cursor_execute", note)
+    look()
+    event.remove(pool.engine, "before_cursor_execute", note)
+    with pool.read() as conn:
+        return [
+            "\n".join(conn.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+            for statement, parameters in executed
+        ]
+
+
+_MANY_MEMBERS = text("""
+    INSERT INTO memberships (cohort_id, member_id, session, entered_at)
+    SELECT c.id, 'user-' || number, 1, now()
+    FROM (SELECT id FROM cohorts ORDER BY id LIMIT 60) c, generate_series(1, 200) number
+""")
+
+_MANY_COHORTS = text("""
+    WITH made AS (
+        INSERT INTO sources (slug, created_at) VALUES ('s', now()) RETURNING id)
+    INSERT INTO cohorts
+        (source_id, project_id, external_id, key, name, created_at, updated_at)
+    SELECT made.id, 'p', number::text, sha256(number::text::bytea), 'name', now(), now()
+    FROM made, generate_series(1, 2000) number
+""")

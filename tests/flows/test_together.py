@@ -1,0 +1,154 @@
+"""Two connections wherever two can meet: at one cohort's door, and at its lock."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from sqlalchemy import event, text
+
+from gateway.flows.apply import Applier, Drained
+from gateway.flows.intake import Outcome as Answer
+from gateway.flows.step import Outcome
+from gateway.store import apply_state, inbox
+from tests.model import book
+from tests.model.desk import START
+from tests.model.sender import ADD, MEMBERS
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from gateway.flows.intake import Receipt
+    from gateway.store.engine import Pool
+    from tests.model.desk import Desk
+
+AT_ONCE = 10
+
+
+def all_at_once(calls: Sequence[Callable[[], Receipt]]) -> list[Receipt]:
+    """Start every call at the same moment and collect what they return."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], Receipt]) -> Receipt:
+        start.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as crew:
+        return list(crew.map(run, calls))
+
+
+@contextlib.contextmanager
+def listening(pool: Pool, call: Callable[[Connection], None]) -> Iterator[None]:
+    """Call before each commit of the pool, while the transaction's locks are still held."""
+    event.listen(pool.engine, "commit", call)
+    try:
+        yield
+    finally:
+        event.remove(pool.engine, "commit", call)
+
+
+def test_accept__first_pages_of_a_cohort_at_once__make_one_cohort(desk: Desk, pool: Pool) -> None:
+    receipts = all_at_once(
+        [functools.partial(desk.send, ADD, f"session-{one}", one) for one in "abcdefghij"]
+    )
+    assert len({receipt.cohort_id for receipt in receipts}) == 1
+    assert {receipt.number for receipt in receipts} == set(range(1, AT_ONCE + 1))
+    assert desk.members(receipts[0]) == "abcdefghij"
+    with pool.read() as conn:
+        assert conn.execute(text("SELECT count(*) FROM cohorts")).scalar_one() == 1
+
+
+def test_accept__equal_pages_at_once__store_one_delivery(desk: Desk) -> None:
+    receipts = all_at_once([lambda: desk.send(ADD, "s", "a")] * AT_ONCE)
+    outcomes = [receipt.outcome for receipt in receipts]
+    assert outcomes.count(Answer.ACCEPTED) == 1
+    assert outcomes.count(Answer.DUPLICATE) == AT_ONCE - 1
+    assert book.standing(desk.pool, receipts[0].cohort_id).received == 1
+
+
+def test_accept__while_a_cohort_is_being_applied__does_not_wait(desk: Desk, pool: Pool) -> None:
+    receipt = desk.send(ADD, "one", "a")
+    with pool.begin() as conn:
+        assert apply_state.claim(conn, receipt.cohort_id) is not None
+        with ThreadPoolExecutor(1) as crew:
+            posted = crew.submit(desk.send, ADD, "two", "b")
+            assert posted.result(timeout=5).number == 2
+    assert desk.members(receipt) == "ab"
+
+
+def test_step__somebody_else_applies_this_cohort__is_busy_at_once(desk: Desk, pool: Pool) -> None:
+    receipt = desk.send(ADD, "s", "a")
+    other = desk.send(ADD, "s", "b", cohort="cohort-2")
+    with pool.begin() as conn:
+        assert apply_state.claim(conn, receipt.cohort_id) is not None
+        assert desk.applier.step(receipt.cohort_id) is Outcome.BUSY
+        assert desk.applier.drain(receipt.cohort_id) is Drained.DONE
+        assert desk.members(other) == "b"
+    assert desk.members(receipt) == "a"
+
+
+def test_drain__page_comes_after_its_last_look__is_not_left_behind(desk: Desk, pool: Pool) -> None:
+    receipt = desk.send(ADD, "one", "a")
+    desk.settle(receipt)
+    met: list[Outcome] = []
+
+    def post_in_the_gap(_conn: Connection) -> None:
+        if not met:
+            met.append(Outcome.WORKED)
+            desk.send(ADD, "two", "b")
+            met[0] = desk.applier.step(receipt.cohort_id)
+
+    with listening(pool, post_in_the_gap):
+        assert desk.applier.drain(receipt.cohort_id) is Drained.DONE
+    assert met == [Outcome.BUSY]
+    assert list(book.standing(pool, receipt.cohort_id).members) == ["a", "b"]
+
+
+def test_drain__last_page_comes_while_it_decides_to_wait__is_not_left_behind(
+    desk: Desk, pool: Pool
+) -> None:
+    receipt = desk.send(MEMBERS, "s", "a", page=(1, 2))
+    met: list[Outcome] = []
+
+    def post_in_the_gap(_conn: Connection) -> None:
+        if not met:
+            met.append(Outcome.WORKED)
+            desk.send(MEMBERS, "s", "b", page=(2, 2))
+            met[0] = desk.applier.step(receipt.cohort_id)
+
+    with listening(pool, post_in_the_gap):
+        assert desk.applier.drain(receipt.cohort_id) is Drained.DONE
+    assert met == [Outcome.BUSY]
+    assert list(book.standing(pool, receipt.cohort_id).members) == ["a", "b"]
+
+
+def test_drain__page_comes_between_claim_and_look__is_seen(desk: Desk, pool: Pool) -> None:
+    receipt = desk.send(ADD, "one", "a")
+    desk.settle(receipt)
+
+    def post_and_tell_the_time() -> datetime.datetime:
+        desk.send(ADD, "two", "b")
+        return START
+
+    applier = Applier(pool, now=post_and_tell_the_time)
+    assert applier.step(receipt.cohort_id) is Outcome.WORKED
+    assert list(book.standing(pool, receipt.cohort_id).members) == ["a", "b"]
+
+
+def test_note_failure__somebody_else_took_over__leaves_it_to_them(desk: Desk, pool: Pool) -> None:
+    receipt = desk.send(ADD, "one", "a")
+    with pool.begin() as conn:
+        conn.execute(text("UPDATE deliveries SET roster = 'x'"))
+    with pool.begin() as conn:
+        taken = apply_state.claim(conn, receipt.cohort_id)
+        desk.applier._note_failure(receipt.cohort_id, ValueError())  # noqa: SLF001
+    assert taken is not None
+    assert book.standing(pool, receipt.cohort_id).attempts == 0
+    with pool.read() as conn:
+        assert inbox.is_waiting(conn, receipt.cohort_id)

@@ -1,0 +1,209 @@
+"""Pools: which database errors mean what, and that no wait is endless."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+import sqlalchemy
+from sqlalchemy import exc, text
+
+from gateway import embedded, errors
+from gateway.store import engine
+from gateway.store.engine import Pool
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Iterator
+
+# One of each class and of each single code that the table names, and of what it does not name.
+TRANSIENT = (
+    *("08000", "08001", "08003", "08004", "08006", "08P01"),
+    *("53000", "53100", "53200", "53300", "53400"),
+    *("57000", "57014", "57P01", "57P02", "57P03", "57P05"),
+    *("58000", "58030", "40001", "40P01", "55P03", "25006", "25P03", "XX000"),
+)
+POISON = ("22021", "22P02", "22P04", "23502", "23505", "23514", "54000", "54001")
+BUGS = ("42601", "42P01", "42501", "25001", "25P02", "0A000", "XX001", "40002", "55000", "P0001")
+
+
+@pytest.mark.parametrize("sqlstate", [*TRANSIENT, None])
+def test_sqlstate__transient_or_none__is_unavailable(sqlstate: str | None) -> None:
+    named = engine.name_sqlstate(sqlstate, driver_bug=False)
+    assert isinstance(named, errors.Unavailable)
+    assert named.retryable
+
+
+@pytest.mark.parametrize("sqlstate", POISON)
+def test_sqlstate__of_data_that_is_refused__is_poison(sqlstate: str) -> None:
+    named = engine.name_sqlstate(sqlstate, driver_bug=False)
+    assert isinstance(named, errors.Poison)
+    assert named.sqlstate == sqlstate
+    assert not named.retryable
+
+
+@pytest.mark.parametrize("sqlstate", BUGS)
+def test_sqlstate__anything_else__is_a_bug(sqlstate: str) -> None:
+    assert isinstance(engine.name_sqlstate(sqlstate, driver_bug=False), errors.Broken)
+
+
+def test_sqlstate__none_from_the_driver_itself__is_a_bug() -> None:
+    assert isinstance(engine.name_sqlstate(None, driver_bug=True), errors.Broken)
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("SELECT 1 / 0", errors.Poison),
+        ("SELECT * FROM nothing", errors.Broken),
+        ("SELECT set_config('transaction_read_only', 'on', true)", None),
+        ("SELECT pg_sleep(20)", errors.Unavailable),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", errors.Unavailable),
+    ],
+)
+def test_pool__statement_fails__raises_one_of_ours(
+    database_url: str, statement: str, expected: type[errors.GatewayError] | None
+) -> None:
+    with small_pool(database_url) as pool:
+        with pytest.raises(expected) if expected else contextlib.nullcontext():
+            run(pool, statement)
+        run(pool, "SELECT 1")
+
+
+def test_pool__wrong_number_of_parameters__is_a_bug(database_url: str) -> None:
+    with small_pool(database_url) as pool, pool.begin() as conn:
+        cursor = conn.connection.cursor()
+        with pytest.raises(errors.Broken, match="driver"), engine.translated():
+            cursor.execute("SELECT %s, %s", ("only one",))
+
+
+def test_pool__read_only_server__is_unavailable(database_url: str) -> None:
+    with small_pool(database_url) as pool, pytest.raises(errors.Unavailable, match="25006"):
+        run(pool, "SET LOCAL transaction_read_only = on", "CREATE TABLE never (id int)")
+
+
+def test_pool__copy_of_bad_data__is_poison(database_url: str) -> None:
+    with small_pool(database_url) as pool, pytest.raises(errors.Poison, match="22P02"):
+        copy_numbers(pool, b"1\nx\n")
+
+
+def test_pool__lock_held_by_another__waits_no_longer_than_its_limit(
+    pool: Pool, database_url: str
+) -> None:
+    with small_pool(database_url) as waiting, pool.begin() as holder:
+        holder.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        began = time.monotonic()
+        with pytest.raises(errors.Unavailable):
+            run(waiting, "SELECT pg_advisory_xact_lock(1)")
+        assert time.monotonic() - began < 3
+
+
+def test_pool__every_connection_busy__is_unavailable(database_url: str) -> None:
+    with small_pool(database_url) as pool, pool.begin(), pytest.raises(errors.Unavailable):
+        run(pool, "SELECT 1")
+
+
+def test_pool__nobody_listens__is_unavailable() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"postgresql+psycopg2://gateway@127.0.0.1:{unused.getsockname()[1]}/gateway"
+        with small_pool(url) as pool, pytest.raises(errors.Unavailable):
+            run(pool, "SELECT 1")
+
+
+def test_pool__idle_connection_was_closed_by_the_server__is_replaced(database_url: str) -> None:
+    with small_pool(database_url) as pool, small_pool(database_url) as other:
+        backend = backend_of(pool)
+        with other.read() as conn:
+            conn.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
+        assert backend_of(pool) != backend
+
+
+def test_pool__block_raises__rolls_back(database_url: str) -> None:
+    with small_pool(database_url) as pool:
+        with pytest.raises(errors.Poison):
+            run(pool, "CREATE TABLE never (id int)", "SELECT 1 / 0")
+        with pytest.raises(errors.Broken, match="42P01"):
+            run(pool, "SELECT * FROM never")
+
+
+def test_pool__server_freezes_in_the_middle__is_unavailable_in_time(
+    tmp_path: pathlib.Path,
+) -> None:
+    with (
+        embedded.postgres(tmp_path, durability=embedded.Durability.NONE) as server,
+        small_pool(server.url) as pool,
+    ):
+        backend = backend_of(pool)
+        os.kill(backend, signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            with pytest.raises(errors.Unavailable):
+                run(pool, "SELECT 1")
+        finally:
+            os.kill(backend, signal.SIGCONT)
+        assert time.monotonic() - began < 5
+        assert backend_of(pool) != backend
+
+
+def test_pool__connection_cut_in_the_middle__is_unavailable(database_url: str) -> None:
+    with small_pool(database_url) as pool, pytest.raises(errors.Unavailable):
+        sleep_and_be_cut(pool)
+
+
+def test_classify__connection_invalidated__is_unavailable_whatever_the_driver_says() -> None:
+    lost = exc.DBAPIError("", {}, psycopg2.ProgrammingError(), connection_invalidated=True)
+    assert isinstance(engine.classify(lost), errors.Unavailable)
+    refused = exc.DBAPIError("", {}, psycopg2.ProgrammingError())
+    assert isinstance(engine.classify(refused), errors.Broken)
+
+
+def test_pool__error_of_a_statement__does_not_repeat_it(database_url: str) -> None:
+    with small_pool(database_url) as pool, pytest.raises(errors.Poison) as caught:
+        run(pool, "SELECT CAST('somebody@example.com' AS int)")
+    assert "somebody" not in str(caught.value)
+    assert isinstance(pool.engine, sqlalchemy.Engine)
+
+
+@contextlib.contextmanager
+def small_pool(url: str, *, size: int = 1) -> Iterator[Pool]:
+    """Lend a pool with a limit of a second."""
+    pool = Pool(url, name="test", size=size, limit_seconds=1)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def run(pool: Pool, *statements: str) -> None:
+    with pool.begin() as conn:
+        for statement in statements:
+            conn.execute(text(statement))
+
+
+def backend_of(pool: Pool) -> int:
+    with pool.read() as conn:
+        return int(conn.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def copy_numbers(pool: Pool, lines: bytes) -> None:
+    with pool.begin() as conn:
+        conn.execute(text("CREATE TEMPORARY TABLE one (number int) ON COMMIT DROP"))
+        conn.connection.cursor().copy_expert("COPY one FROM STDIN", io.BytesIO(lines))
+
+
+def sleep_and_be_cut(pool: Pool) -> None:
+    with pool.begin() as conn:
+        driver = conn.connection.dbapi_connection
+        assert driver is not None
+        with socket.socket(fileno=os.dup(driver.fileno())) as same:
+            threading.Timer(0.2, same.shutdown, [socket.SHUT_RDWR]).start()
+            conn.execute(text("SELECT pg_sleep(10)"))
