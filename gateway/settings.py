@@ -91,7 +91,7 @@ class Settings:
 
     @property
     def bind_host(self) -> str:
-        """`bind` as it stands before `:port` and in a URL: an IPv6 address in brackets."""
+        """`bind` as it stands in a URL: an IPv6 address in brackets."""
         return f"[{self.bind}]" if ":" in self.bind else self.bind
 
     def require_database_url(self) -> str:

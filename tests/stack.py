@@ -109,20 +109,29 @@ class Stack:
         return found[0] if found else None
 
     def members(self, external_id: str, **filters: str) -> dict[str, Any]:
-        """List the members of a cohort (at most 1,000) by id, once all pages are applied."""
-        self.settle()
+        """List the members of a cohort (at most 1,000) by id, once its pages are applied."""
         cohort = self.cohort(external_id, **filters)
+        self.settle(cohort["id"])
         found = self.api(f"/v1/cohorts/{cohort['id']}/members", limit="1000").json["members"]
         return {member["member_id"]: member for member in found}
 
     def syncs(self, external_id: str) -> Any:  # noqa: ANN401 - JSON
-        """List the syncs of a cohort, newest first, once all pages are applied."""
-        self.settle()
-        return self.api(f"/v1/cohorts/{self.cohort(external_id)['id']}/syncs").json["syncs"]
+        """List the syncs of a cohort, newest first, once its pages are applied."""
+        cohort = self.cohort(external_id)
+        self.settle(cohort["id"])
+        return self.api(f"/v1/cohorts/{cohort['id']}/syncs").json["syncs"]
 
-    def settle(self) -> None:
-        """Wait until nothing accepted is left to apply."""
-        until(lambda: self.api("/v1/status").json["pending_deliveries"] == 0)
+    def settle(self, cohort_id: str | None = None) -> None:
+        """Wait until nothing accepted is left to apply, or nothing of one cohort."""
+        if cohort_id is None:
+            until(lambda: self.api("/v1/status").json["pending_deliveries"] == 0)
+        else:
+            until(lambda: cohort_id not in self._waiting())
+
+    def _waiting(self) -> set[str]:
+        """Ids of the cohorts that have pending pages (of the first 1,000 of those)."""
+        found = self.api("/v1/deliveries", state="pending", limit="1000").json["deliveries"]
+        return {delivery["cohort_id"] for delivery in found}
 
     @contextlib.contextmanager
     def pool(self) -> Iterator[Pool]:

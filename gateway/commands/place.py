@@ -104,10 +104,9 @@ def base_url(where: Settings) -> str:
         address = ipaddress.ip_address(where.bind)
     except ValueError:
         return f"http://{where.bind}:{where.port}"
-    if address.is_unspecified:
-        loopback = "127.0.0.1" if isinstance(address, ipaddress.IPv4Address) else "[::1]"
-        return f"http://{loopback}:{where.port}"
-    return f"http://{where.bind_host}:{where.port}"
+    if isinstance(address, ipaddress.IPv4Address):
+        return f"http://{'127.0.0.1' if address.is_unspecified else address}:{where.port}"
+    return f"http://[{'::1' if address.is_unspecified else address}]:{where.port}"
 
 
 def confirm(yes: bool, question: str) -> None:  # noqa: FBT001 - the flag itself

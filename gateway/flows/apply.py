@@ -104,6 +104,9 @@ class Applier:
                 return
             retried = blocked.requested(conn, cohort_id)
             number = state.applied_through + 1 if retried is None else retried
+            entry = inbox.entry(conn, cohort_id, number)
+            if entry is None:  # somebody else got past it meanwhile
+                return
             attempts = state.attempts + 1
             named = _named(error)
             _log.error(
@@ -119,7 +122,7 @@ class Applier:
                 apply_state.note_failure(conn, cohort_id)
                 return
             work = Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
-            steps.set_aside(work, number, attempts=attempts, code=named.code, reason=str(named))
+            steps.set_aside(work, entry, attempts=attempts, code=named.code, reason=str(named))
             _log.error("delivery.blocked", cohort_id=cohort_id, delivery=number, code=named.code)
 
 

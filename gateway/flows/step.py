@@ -236,21 +236,14 @@ def _settle(work: Work, entry: Entry, progress: syncs.Progress, *, completed: bo
     syncs.set_state(conn, cohort_id, entry.session, action, state=state, completed_at=completed_at)
 
 
-def set_aside(work: Work, number: int, *, attempts: int, code: str, reason: str) -> None:
+def set_aside(work: Work, entry: Entry, *, attempts: int, code: str, reason: str) -> None:
     """Block a delivery, so that everything behind it can go on."""
-    conn, cohort_id = work.conn, work.cohort_id
+    conn, cohort_id, number = work.conn, work.cohort_id, entry.number
     blocked.put(conn, cohort_id, number, attempts=attempts, code=code, reason=reason, now=work.now)
     apply_state.advance(conn, cohort_id, through=number, entered=0, exited=0, floor=0, now=work.now)
-    entry = inbox.entry(conn, cohort_id, number)
-    if entry is not None:
-        syncs.set_state(
-            conn,
-            cohort_id,
-            entry.session,
-            entry.action,
-            state=State.BLOCKED,
-            completed_at=None,
-        )
+    syncs.set_state(
+        conn, cohort_id, entry.session, entry.action, state=State.BLOCKED, completed_at=None
+    )
 
 
 def _retry(work: Work, entry: Entry) -> None:

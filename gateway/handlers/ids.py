@@ -11,6 +11,9 @@ from gateway.flows import lookup
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# What a text in a path or a filter must be, as a pattern of JSON Schema.
+WITHOUT_NUL: Final = r"^[^\u0000]*$"
+
 _MAX: Final = 2**63 - 1
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}")
 

@@ -13,7 +13,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Response
 
 import gateway
-from gateway.handlers import answers, cohorts, deliveries, members, problems, schemas
+from gateway.handlers import answers, cohorts, deliveries, ids, members, problems, schemas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,7 +114,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
                 "name": name,
                 "in": "path",
                 "required": True,
-                "schema": {"type": "string", "minLength": 1},
+                "schema": {"type": "string", "minLength": 1, "pattern": ids.WITHOUT_NUL},
                 "description": VARIABLES[name],
             }
             for name in re.findall(r"<raw:(\w+)>", operation.rule)

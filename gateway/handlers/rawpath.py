@@ -37,10 +37,6 @@ class RawConverter(BaseConverter):
             raise BadRequest("the path holds %00, which no id does")
         return decoded
 
-    def to_url(self, value: str) -> str:
-        """Encode a segment."""
-        return urllib.parse.quote(value, safe="")
-
 
 class RawPath:
     """WSGI middleware that puts the path back as it was sent."""

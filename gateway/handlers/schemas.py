@@ -83,7 +83,7 @@ class _Asked(Schema):
 
 
 def _filter(description: str) -> Exact:
-    return Exact(metadata={"description": description})
+    return Exact(metadata={"description": description, "pattern": ids.WITHOUT_NUL})
 
 
 def _limit() -> Number:

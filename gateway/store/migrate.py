@@ -11,8 +11,6 @@ from alembic import script
 from alembic.runtime import migration
 from sqlalchemy import text
 
-from gateway import errors
-
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -32,10 +30,7 @@ def config() -> alembic.config.Config:
 
 def head() -> str:
     """Name the newest revision that this code knows."""
-    revision = script.ScriptDirectory.from_config(config()).get_current_head()
-    if revision is None:
-        message = "the migrations folder is empty"
-        raise errors.Broken(message)
+    (revision,) = script.ScriptDirectory.from_config(config()).get_heads()
     return revision
 
 

@@ -291,6 +291,14 @@ worker_meters = Table(
     Column("value", Double, nullable=False),
 )
 
+# Work that one process does now and then for all of them: when it was last begun.
+chores = Table(
+    "chores",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("begun_at", NOW_TYPE, nullable=False),
+)
+
 rate_windows = Table(
     "rate_windows",
     metadata,

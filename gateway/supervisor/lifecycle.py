@@ -215,7 +215,7 @@ def _environ(
     return {
         **{name: value for name, value in environ.items() if name not in secret},
         "PORT": str(settings.port),
-        "GATEWAY_BIND": settings.bind_host,
+        "GATEWAY_BIND": settings.bind,
         "GATEWAY_DATA_DIR": str(data_dir),
         "GATEWAY_WEB_PROCESSES": str(settings.web_processes),
         "GATEWAY_WEB_THREADS": str(settings.web_threads),

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core import page
@@ -20,6 +20,8 @@ def test_action__values__are_mixpanels_words() -> None:
     assert {action.value for action in Action} == {"members", "add_members", "remove_members"}
 
 
+@example((1, "1", "2"), (1, "", "12"))
+@example((1, "1:", "2"), (11, ":", "2"))
 @given(IDENTITIES, IDENTITIES)
 def test_session_key__of_two_identities__is_equal_only_if_they_are(
     one: tuple[int, str, str], other: tuple[int, str, str]

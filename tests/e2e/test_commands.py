@@ -14,7 +14,9 @@ from typing import Protocol
 import pytest
 from sqlalchemy import text
 
+from gateway.commands import place
 from gateway.core.secrets import Verifier
+from gateway.settings import Settings
 from gateway.store import sources
 from gateway.store.engine import Pool
 from tests.e2e.command import Done, run
@@ -303,6 +305,20 @@ def test_simulate__with_kept_credentials__sends_them_to_no_other_gateway(
     assert (away.code, "no API key" in away.err) == (1, True)
     (tmp_path / "credentials.json").write_text("spoiled")
     assert "credentials.json cannot be used" in run("simulate", **here).err
+
+
+@pytest.mark.parametrize(
+    ("bind", "host"),
+    [
+        ("0.0.0.0", "127.0.0.1"),  # noqa: S104 - nothing is bound
+        ("::", "[::1]"),
+        ("::1", "[::1]"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("gateway.example", "gateway.example"),
+    ],
+)
+def test_base_url__of_what_is_bound__reaches_it_from_this_machine(bind: str, host: str) -> None:
+    assert place.base_url(Settings(bind=bind, port=80)) == f"http://{host}:80"
 
 
 def test_unknown_settings__are_warned_of_on_stderr(database_url: str, pool: Pool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import event, text
 
-from gateway.flows.apply import Applier, Drained
+from gateway.flows.apply import MAX_ATTEMPTS, Applier, Drained
 from gateway.flows.intake import Outcome as Answer
 from gateway.flows.step import Outcome
 from gateway.store import apply_state, inbox
@@ -152,3 +152,11 @@ def test_note_failure__somebody_else_took_over__leaves_it_to_them(desk: Desk, po
     assert book.standing(pool, receipt.cohort_id).attempts == 0
     with pool.read() as conn:
         assert inbox.is_waiting(conn, receipt.cohort_id)
+
+
+def test_note_failure__somebody_else_got_past_it__blocks_no_later_page(desk: Desk) -> None:
+    receipt = desk.send(ADD, "one", "a")
+    desk.settle(receipt)
+    for _ in range(MAX_ATTEMPTS):
+        desk.applier._note_failure(receipt.cohort_id, ValueError())  # noqa: SLF001
+    assert desk.members(desk.send(ADD, "two", "b")) == "ab"

@@ -149,6 +149,24 @@ def test_export__writer_fails__raises_it_and_the_pool_goes_on(
     pool.close()
 
 
+def test_export__database_ends_it__is_unavailable_and_the_pool_goes_on(
+    world: World, database_url: str
+) -> None:
+    big = [{"mixpanel_distinct_id": f"p-{n}", "x": "y" * 1400} for n in range(9999)]
+    cohort_id = int(world.fill(big))
+    pool = Pool(database_url, name="ended", size=1, limit_seconds=5)
+
+    def end_it(_chunk: bytes) -> None:
+        with world.pool.begin() as conn:
+            conn.execute(_END_STREAMS, {"name": "gateway-ended"})
+
+    with pytest.raises(errors.Unavailable), export.ndjson(pool, cohort_id) as opened:
+        opened.send(end_it)
+    with pool.read() as conn:
+        assert conn.execute(text("SELECT 1")).scalar_one() == 1
+    pool.close()
+
+
 def test_export__never_entered__gives_its_connection_back(world: World, database_url: str) -> None:
     cohort_id = int(world.fill(["a"]))
     pool = Pool(database_url, name="test", size=1, limit_seconds=5)
@@ -169,7 +187,8 @@ def test_stream__database_dies_midway__ends_without_the_last_chunk(world: World,
     assert answer.status == 200
     answer.read(1000)
     with world.pool.begin() as conn:
-        assert conn.execute(_END_STREAMS).scalars().all() == [True]
+        parameters = {"name": "gateway-read"}
+        assert conn.execute(_END_STREAMS, parameters).scalars().all() == [True]
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         answer.read()
     client.close()
@@ -188,7 +207,7 @@ def test_stream__of_a_hundred_megabytes__stays_small(world: World, web: Web) -> 
 
 _END_STREAMS = text("""
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE application_name = 'gateway-read' AND state = 'active' AND query LIKE '%COPY%'
+    WHERE application_name = :name AND state = 'active' AND query LIKE '%COPY%'
 """)
 
 _MANY_MEMBERS = text("""

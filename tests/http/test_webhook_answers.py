@@ -206,8 +206,8 @@ def test_project__other_than_the_pinned__is_403(stack: Stack, project: object) -
 def test_cohort__deleted_by_an_operator__is_404_until_it_is_restored(stack: Stack) -> None:
     cohort = unique()
     accepted(stack.post(body(cohort, "a")))
-    stack.settle()
     identity = stack.cohort(cohort)["id"]
+    stack.settle(identity)
     assert stack.api(f"/v1/cohorts/{identity}", method="DELETE").status == 204
     for page in (body(cohort, "b"), body(cohort), body(cohort, "b", action="members")):
         assert "deleted" in refused(stack.post(page), 404, action=str(page["action"]))
@@ -251,8 +251,8 @@ def test_checks__too_large_a_body__comes_before_the_source(stack: Stack) -> None
 def test_checks__the_project__comes_before_the_cohort(stack: Stack) -> None:
     cohort = unique()
     accepted(stack.post(body(cohort, "a", mixpanel_project_id="1"), f"{AT}pinned"))
-    stack.settle()
     identity = stack.cohort(cohort)["id"]
+    stack.settle(identity)
     assert stack.api(f"/v1/cohorts/{identity}", method="DELETE").status == 204
     page = body(cohort, "a", mixpanel_project_id="1")
     refused(stack.post(page, f"{AT}pinned"), 404)

@@ -110,7 +110,7 @@ def test_postgres__frozen__is_503_with_the_action_and_never_401_or_404(stack: St
 def test_postgres__holding_one_cohort_locked__is_503_for_that_one_only(stack: Stack) -> None:
     cohort = unique()
     accepted(stack.post(body(cohort, "a")))
-    stack.settle()
+    assert set(stack.members(cohort)) == {"a"}
     parameters = {"cohort_id": int(stack.cohort(cohort)["id"])}
     lock = text("SELECT 1 FROM intake_state WHERE cohort_id = :cohort_id FOR UPDATE")
     with stack.pool() as pool, pool.begin() as conn:

@@ -17,6 +17,7 @@ import sqlalchemy
 from sqlalchemy import exc, text
 
 from gateway import embedded, errors
+from gateway.core import deadline
 from gateway.store import engine
 from gateway.store.engine import Pool
 
@@ -78,11 +79,11 @@ def test_pool__statement_fails__raises_one_of_ours(
         run(pool, "SELECT 1")
 
 
-def test_pool__wrong_number_of_parameters__is_a_bug(database_url: str) -> None:
+def test_pool__statement_is_empty__is_a_bug(database_url: str) -> None:
     with small_pool(database_url) as pool, pool.begin() as conn:
         cursor = conn.connection.cursor()
         with pytest.raises(errors.Broken, match="driver"), engine.translated():
-            cursor.execute("SELECT %s, %s", ("only one",))
+            cursor.execute("")
 
 
 def test_pool__read_only_server__is_unavailable(database_url: str) -> None:
@@ -117,6 +118,15 @@ def test_pool__nobody_listens__is_unavailable() -> None:
         url = f"postgresql+psycopg2://gateway@127.0.0.1:{unused.getsockname()[1]}/gateway"
         with small_pool(url) as pool, pytest.raises(errors.Unavailable):
             run(pool, "SELECT 1")
+
+
+def test_pool__request_has_no_time_left__is_unavailable_without_asking(pool: Pool) -> None:
+    deadline.start(time.monotonic() - 1)
+    try:
+        with pytest.raises(errors.Unavailable, match="no time left"):
+            run(pool, "SELECT 1")
+    finally:
+        deadline.start()
 
 
 def test_pool__idle_connection_was_closed_by_the_server__is_replaced(database_url: str) -> None:

@@ -133,6 +133,13 @@ STATEMENTS = (
     )
     """,
     """
+    CREATE TABLE chores (
+        name TEXT NOT NULL,
+        begun_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        CONSTRAINT chores_pkey PRIMARY KEY (name)
+    )
+    """,
+    """
     CREATE TABLE rate_windows (
         source_id BIGINT NOT NULL,
         second BIGINT NOT NULL,

@@ -1,0 +1,88 @@
+"""Retention: what is older than the contract promises to keep goes, a little at a time."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from gateway.store import apply_state, retention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+    from gateway.store.engine import Pool
+
+    Prune = Callable[[Connection, int], int]
+
+CHORE: Final = "retention"
+EVERY_SECONDS: Final = 3600.0
+
+# Interface 1.3 promises 7 days for page digests and 90 for what decides between sessions.
+INBOX_KEPT: Final = datetime.timedelta(days=8)
+HISTORY_KEPT: Final = datetime.timedelta(days=91)
+
+# Rows in one transaction. A page is some 30 kB, a row of changes holds up to 1,000.
+PAGES_AT_ONCE: Final = 500
+CHANGES_AT_ONCE: Final = 500
+
+_log = structlog.get_logger()
+
+
+def run(pool: Pool, *, every_seconds: float = EVERY_SECONDS) -> bool:
+    """Prune every cohort if that is due; False if it is not, or somebody else is at it.
+
+    Raises errors.Unavailable; what was pruned by then stays pruned.
+    """
+    with pool.begin() as conn:
+        now = retention.claim(conn, CHORE, every_seconds=every_seconds)
+    if now is None:
+        return False
+    with pool.read() as conn:
+        cohort_ids = retention.cohort_ids(conn)
+    for cohort_id in cohort_ids:
+        _prune(pool, cohort_id, now)
+    return True
+
+
+def _prune(pool: Pool, cohort_id: int, now: datetime.datetime) -> None:
+    inbox_before, history_before = now - INBOX_KEPT, now - HISTORY_KEPT
+
+    def deliveries(conn: Connection, cohort_id: int) -> int:
+        return retention.prune_deliveries(conn, cohort_id, before=inbox_before, limit=PAGES_AT_ONCE)
+
+    def changes(conn: Connection, cohort_id: int) -> int:
+        return retention.prune_changes(
+            conn, cohort_id, before=history_before, limit=CHANGES_AT_ONCE
+        )
+
+    def others(conn: Connection, cohort_id: int) -> int:
+        syncs = retention.prune_syncs(conn, cohort_id, before=history_before)
+        return syncs + retention.prune_tombstones(conn, cohort_id, before=history_before)
+
+    pages = _repeat(pool, cohort_id, deliveries, until_below=PAGES_AT_ONCE)
+    rows = _repeat(pool, cohort_id, changes, until_below=CHANGES_AT_ONCE)
+    rest = _once(pool, cohort_id, others)
+    if pages + rows + rest:
+        _log.info("cohort.pruned", cohort_id=cohort_id, pages=pages, changes=rows, others=rest)
+
+
+def _repeat(pool: Pool, cohort_id: int, prune: Prune, *, until_below: int) -> int:
+    """Prune in transactions of their own until little is left."""
+    total = 0
+    while True:
+        pruned = _once(pool, cohort_id, prune)
+        total += pruned
+        if pruned < until_below:
+            return total
+
+
+def _once(pool: Pool, cohort_id: int, prune: Prune) -> int:
+    """Prune under the cohort's lock; a cohort that is being applied has its turn an hour later."""
+    with pool.begin() as conn:
+        if apply_state.claim(conn, cohort_id) is None:
+            return 0
+        return prune(conn, cohort_id)

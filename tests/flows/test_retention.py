@@ -1,0 +1,200 @@
+"""Retention: what has expired goes, and what applying still needs stays."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from sqlalchemy import text
+
+from gateway.flows import retention
+from gateway.store import retention as rows
+from gateway.store.engine import Pool
+
+NOW = datetime.datetime.now(datetime.UTC)
+
+
+def ago(days: float) -> datetime.datetime:
+    return NOW - datetime.timedelta(days=days)
+
+
+@pytest.fixture
+def cohort_id(pool: Pool) -> int:
+    """Make a cohort whose first five pages are applied, the sixth waits, the second is blocked."""
+    with pool.begin() as conn:
+        source_id = conn.execute(
+            text("INSERT INTO sources (slug, created_at) VALUES ('s', now()) RETURNING id")
+        ).scalar_one()
+        made: int = conn.execute(
+            text("""
+                INSERT INTO cohorts (source_id, project_id, external_id, key, name, created_at,
+                                     updated_at)
+                VALUES (:source, 'p', 'c', 'k', 'n', now(), now()) RETURNING id
+            """),
+            {"source": source_id},
+        ).scalar_one()
+        conn.execute(
+            text("INSERT INTO intake_state (cohort_id, last_delivery) VALUES (:id, 6)"),
+            {"id": made},
+        )
+        conn.execute(
+            text("""
+                INSERT INTO apply_state (cohort_id, applied_through, floor, last_change, updated_at)
+                VALUES (:id, 5, 2, 30, now())
+            """),
+            {"id": made},
+        )
+    return made
+
+
+def add_delivery(pool: Pool, cohort_id: int, number: int, days_old: float) -> None:
+    with pool.begin() as conn:
+        conn.execute(
+            text("""
+                INSERT INTO deliveries (cohort_id, number, session, action, page, total_pages,
+                                        digest, members, roster, received_at)
+                VALUES (:id, :number, 1, 'add_members', :number, 9, 'd', 0, '', :at)
+            """),
+            {"id": cohort_id, "number": number, "at": ago(days_old)},
+        )
+
+
+def column(pool: Pool, statement: str) -> list[object]:
+    with pool.read() as conn:
+        return list(conn.execute(text(statement)).scalars())
+
+
+def test_inbox__pages_of_eight_days__go_unless_blocked_waiting_or_behind_a_younger_one(
+    pool: Pool, cohort_id: int
+) -> None:
+    for number, days_old in ((1, 20), (2, 20), (3, 9), (4, 6.9), (5, 30), (6, 30)):
+        add_delivery(pool, cohort_id, number, days_old)
+    with pool.begin() as conn:
+        conn.execute(
+            text("""
+                INSERT INTO blocked_deliveries (cohort_id, number, attempts, code, reason,
+                                                blocked_at)
+                VALUES (:id, 2, 3, 'poison', 'r', now())
+            """),
+            {"id": cohort_id},
+        )
+    assert retention.run(pool)
+    assert column(pool, "SELECT number FROM deliveries ORDER BY 1") == [2, 4, 5, 6]
+
+
+def test_changes__of_ninety_one_days__go_and_the_oldest_that_is_left_is_known(
+    pool: Pool, cohort_id: int
+) -> None:
+    with pool.begin() as conn:
+        for first, last, days_old in ((1, 10, 100), (11, 20, 92), (21, 30, 89)):
+            conn.execute(
+                text("""
+                    INSERT INTO changes (cohort_id, first_seq, last_seq, kind, at, member_ids)
+                    VALUES (:id, :first, :last, 'entered', :at, '{}')
+                """),
+                {"id": cohort_id, "first": first, "last": last, "at": ago(days_old)},
+            )
+    assert retention.run(pool)
+    assert column(pool, "SELECT first_seq FROM changes") == [21]
+    assert column(pool, "SELECT oldest_change FROM apply_state") == [21]
+
+
+def test_tombstones__below_the_floor_or_of_old_sessions__go_and_members_stay(
+    pool: Pool, cohort_id: int
+) -> None:
+    with pool.begin() as conn:
+        for number, days_old in ((1, 120), (2, 110), (3, 100), (4, 95), (5, 10)):
+            conn.execute(
+                text("""
+                    INSERT INTO sessions (cohort_id, number, started_order, started_at)
+                    VALUES (:id, :number, :number, :at)
+                """),
+                {"id": cohort_id, "number": number, "at": ago(days_old)},
+            )
+        for member_id, session, entered in (
+            ("below the floor", 1, None),
+            ("member", 1, NOW),
+            ("old", 3, None),
+            ("the newest of the old", 4, None),
+            ("young", 5, None),
+        ):
+            conn.execute(
+                text("""
+                    INSERT INTO memberships (cohort_id, member_id, session, entered_at)
+                    VALUES (:id, :member_id, :session, :entered)
+                """),
+                {"id": cohort_id, "member_id": member_id, "session": session, "entered": entered},
+            )
+    assert retention.run(pool)
+    left = column(pool, "SELECT member_id FROM memberships ORDER BY session, member_id")
+    assert left == ["member", "the newest of the old", "young"]
+
+
+def test_syncs__last_heard_of_long_ago__go_with_their_results(pool: Pool, cohort_id: int) -> None:
+    with pool.begin() as conn:
+        for session, days_old in ((1, 92), (2, 90)):
+            values = {"id": cohort_id, "session": session, "at": ago(days_old)}
+            conn.execute(
+                text("""
+                    INSERT INTO syncs (cohort_id, session, action, total_pages, pages,
+                                       members_received, started_at, last_received_at)
+                    VALUES (:id, :session, 'members', 1, '{}', 0, :at, :at)
+                """),
+                values,
+            )
+            conn.execute(
+                text("""
+                    INSERT INTO sync_results (cohort_id, session, action, total_pages, pages, state)
+                    VALUES (:id, :session, 'members', 1, '{}', 'applied')
+                """),
+                values,
+            )
+    assert retention.run(pool)
+    assert column(pool, "SELECT session FROM syncs") == [2]
+    assert column(pool, "SELECT session FROM sync_results") == [2]
+
+
+def test_chore__begun_within_the_hour__is_not_begun_again(pool: Pool) -> None:
+    assert retention.run(pool)
+    assert not retention.run(pool)
+    assert retention.run(pool, every_seconds=0)
+
+
+def test_chore__claimed_by_two_at_once__is_done_by_one(pool: Pool) -> None:
+    with pool.begin() as first:
+        assert rows.claim(first, "chore", every_seconds=0) is not None
+    with pool.begin() as first:
+        assert rows.claim(first, "chore", every_seconds=0) is not None
+        with pool.begin() as second:
+            second.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            statement = text("SELECT name FROM chores FOR UPDATE SKIP LOCKED")
+            assert second.execute(statement).all() == []
+    with pool.begin() as second:
+        assert rows.claim(second, "chore", every_seconds=60) is None
+
+
+def test_cohort__being_applied__is_left_for_the_next_time(pool: Pool, cohort_id: int) -> None:
+    add_delivery(pool, cohort_id, 1, 20)
+    with pool.begin() as applying:
+        applying.execute(text("SELECT FROM apply_state FOR NO KEY UPDATE"))
+        assert retention.run(pool)
+    assert column(pool, "SELECT number FROM deliveries") == [1]
+
+
+def test_inbox__of_more_pages_than_one_transaction_takes__is_pruned_to_its_end(
+    pool: Pool, cohort_id: int
+) -> None:
+    pages = 2 * retention.PAGES_AT_ONCE + 1
+    with pool.begin() as conn:
+        conn.execute(
+            text("""
+                INSERT INTO deliveries (cohort_id, number, session, action, page, total_pages,
+                                        digest, members, roster, received_at)
+                SELECT :id, n, 1, 'add_members', n, 9, 'd', 0, '', :at
+                FROM generate_series(1, :pages) n
+            """),
+            {"id": cohort_id, "pages": pages, "at": ago(20)},
+        )
+        conn.execute(text("UPDATE apply_state SET applied_through = :n"), {"n": pages})
+    assert retention.run(pool)
+    assert column(pool, "SELECT number FROM deliveries") == []

@@ -1,0 +1,87 @@
+"""Migrations: from nothing to the head, once, whoever else is at it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from gateway.flows import ready
+from gateway.store import migrate, tables
+from gateway.store.engine import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What one process of two does: wait for the word, then migrate.
+MIGRATE = """
+import sys
+from gateway.flows import ready
+from gateway.store.engine import Pool
+pool = Pool(sys.argv[1], name="test", size=1, limit_seconds=60)
+print("ready", flush=True)
+sys.stdin.readline()
+print(ready.migrate_database(pool))
+"""
+
+
+@pytest.fixture
+def bare_url(shared_pool: Pool, database_url: str) -> Iterator[str]:
+    """Lend a database without any tables."""
+    engine = shared_pool.engine.execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        conn.execute(text("CREATE DATABASE unmigrated"))
+    yield database_url.rpartition("/")[0] + "/unmigrated"
+    with engine.connect() as conn:
+        conn.execute(text("DROP DATABASE unmigrated WITH (FORCE)"))
+
+
+def revision_and_tables(url: str) -> tuple[str | None, set[str]]:
+    pool = Pool(url, name="test", size=1, limit_seconds=60)
+    with pool.read() as conn:
+        revision = migrate.current(conn)
+        names = set(conn.execute(_TABLES).scalars())
+    pool.close()
+    return revision, names
+
+
+def test_migrate__empty_database__makes_every_table(bare_url: str) -> None:
+    assert revision_and_tables(bare_url) == (None, set())
+    pool = Pool(bare_url, name="test", size=1, limit_seconds=60)
+    assert ready.migrate_database(pool) == migrate.head()
+    assert ready.migrate_database(pool) == migrate.head()
+    pool.close()
+    revision, names = revision_and_tables(bare_url)
+    assert revision == migrate.head()
+    assert names == {*tables.metadata.tables, "alembic_version"}
+
+
+def test_migrate__by_two_processes_at_once__is_done_once(bare_url: str) -> None:
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", MIGRATE, bare_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for one in both:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+    for one in both:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    answers = [one.communicate(timeout=60) for one in both]
+    assert [(out, one.returncode) for (out, _), one in zip(answers, both, strict=True)] == [
+        (f"{migrate.head()}\n", 0)
+    ] * 2
+    assert revision_and_tables(bare_url)[0] == migrate.head()
+
+
+_TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")

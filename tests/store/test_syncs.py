@@ -1,0 +1,64 @@
+"""Syncs: what was received of a session and action, and how much of it is here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from gateway.core.page import Action
+from gateway.core.refresh import State
+from gateway.store import syncs
+from tests.model.desk import START
+from tests.model.sender import MEMBERS
+
+if TYPE_CHECKING:
+    from gateway.store.engine import Pool
+    from tests.model.desk import Desk
+
+
+def test_reception__of_a_refresh__is_complete_when_every_page_is_in(desk: Desk, pool: Pool) -> None:
+    found = []
+    for number, total in ((3, 3), (1, 2), (2, 2), (1, 4)):
+        desk.clock.tick(1)
+        receipt = desk.send(MEMBERS, "s", "abc"[:number], page=(number, total))
+        with pool.read() as conn:
+            found.append(syncs.reception(conn, receipt.cohort_id, 1, Action.MEMBERS))
+    assert [one.complete for one in found] == [False, False, True, True]
+    assert [one.total_pages for one in found] == [3, 3, 3, 3]
+
+
+def test_is_whole__up_to_a_delivery__counts_what_is_kept(desk: Desk, pool: Pool) -> None:
+    pages = [desk.send(MEMBERS, "s", "a", page=(number, 3)) for number in (1, 2, 3)]
+    cohort_id = pages[-1].cohort_id
+    with pool.begin() as conn:
+        whole = [syncs.is_whole(conn, cohort_id, 1, through=through) for through in (0, 2, 3)]
+        assert whole == [False, False, True]
+        conn.execute(text("DELETE FROM deliveries WHERE number = 1"))
+        assert not syncs.is_whole(conn, cohort_id, 1, through=3)
+
+
+def test_advance__page_by_page__counts_distinct_pages_and_sums(desk: Desk, pool: Pool) -> None:
+    receipt = desk.send(MEMBERS, "s", "a")
+    key = (receipt.cohort_id, 7, Action.ADD_MEMBERS)
+    with pool.begin() as conn:
+        *_, progress = [
+            syncs.advance(conn, *key, pages=pages, total_pages=total, entered=2, exited=1)
+            for pages, total in (([1, 2], 5), ([2, 9], 4), ([-3], 1))
+        ]
+        row = conn.execute(text("SELECT entered, exited FROM sync_results")).one()
+    assert progress == syncs.Progress(pages=4, total_pages=5, state=State.RECEIVING)
+    assert tuple(row) == (6, 3)
+
+
+def test_supersede__older_syncs__only_those_still_receiving(desk: Desk, pool: Pool) -> None:
+    cohort_id = desk.send(MEMBERS, "s", "a").cohort_id
+    states = {1: State.RECEIVING, 2: State.APPLIED, 3: State.BLOCKED, 4: State.RECEIVING}
+    with pool.begin() as conn:
+        for session, state in states.items():
+            syncs.set_state(
+                conn, cohort_id, session, Action.ADD_MEMBERS, state=state, completed_at=START
+            )
+        syncs.supersede_older(conn, cohort_id, 4)
+        found = conn.execute(text("SELECT state FROM sync_results ORDER BY session")).scalars()
+        assert list(found) == ["superseded", "applied", "blocked", "receiving"]
