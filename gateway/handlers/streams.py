@@ -27,7 +27,7 @@ class Stream(Response):
     automatically_set_content_length = False
 
     def __init__(self, export: Export, content_type: str) -> None:
-        super().__init__(content_type=f"{content_type}; charset=utf-8")
+        super().__init__(mimetype=content_type)
         self._export = export
         self.call_on_close(export.close)
 

@@ -136,7 +136,7 @@ _LIST = text("""
            c.state, d.received_at, c.attempts, c.code, c.reason
     FROM chosen c
     JOIN deliveries d ON d.cohort_id = c.cohort_id AND d.number = c.number
-    JOIN sessions n ON n.cohort_id = d.cohort_id AND n.number = d.session
+    LEFT JOIN sessions n ON n.cohort_id = d.cohort_id AND n.number = d.session
     ORDER BY d.cohort_id, d.number
 """)
 

@@ -203,7 +203,7 @@ _RENAME = text("""
     WHERE id = :id AND (name, description) IS DISTINCT FROM (:name, :description)
 """)
 
-# A refresh is under way from its first page until it, or a newer one, has been applied.
+# A refresh is under way until it, or a newer one, is complete and has become the floor.
 _READ = text("""
     SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name, c.description,
            a.member_count, c.created_at, greatest(c.updated_at, a.updated_at) AS updated_at,
@@ -217,11 +217,7 @@ _READ = text("""
     JOIN apply_state a ON a.cohort_id = c.id
     LEFT JOIN syncs r
         ON r.cohort_id = c.id AND r.session = i.refresh_session AND r.action = 'members'
-        AND r.session >= a.floor
-        AND NOT EXISTS (
-            SELECT FROM sync_results d
-            WHERE d.cohort_id = r.cohort_id AND d.session = r.session AND d.action = r.action
-              AND d.state IN ('applied', 'superseded'))
+        AND r.session > a.floor
     LEFT JOIN sessions n ON n.cohort_id = r.cohort_id AND n.number = r.session
     WHERE c.deleted_at IS NULL AND c.id > :after
       AND (CAST(:id AS bigint) IS NULL OR c.id = :id)

@@ -148,12 +148,13 @@ _AWAIT_ACCEPTING = text("""
     ORDER BY cohort_id FOR SHARE
 """)
 
+# Whatever is not known to be of a later session goes: sessions are not remembered for ever.
 _FORGET = text("""
     DELETE FROM memberships m
     WHERE m.cohort_id = :cohort_id AND m.member_id = :member_id
-      AND EXISTS (SELECT FROM sessions s
-                  WHERE s.cohort_id = m.cohort_id AND s.number = m.session
-                    AND s.started_order < :order)
+      AND NOT EXISTS (SELECT FROM sessions s
+                      WHERE s.cohort_id = m.cohort_id AND s.number = m.session
+                        AND s.started_order > :order)
     RETURNING m.entered_at IS NOT NULL
 """)
 
@@ -173,18 +174,18 @@ _COUNT_EXIT = text("""
 _BLANK_CHANGES = text("""
     UPDATE changes c SET member_ids = array_replace(c.member_ids, :member_id, NULL)
     WHERE c.cohort_id = :cohort_id AND :member_id = ANY(c.member_ids)
-      AND (c.session IS NULL
-           OR EXISTS (SELECT FROM sessions s
+      AND NOT EXISTS (SELECT FROM sessions s
                       WHERE s.cohort_id = c.cohort_id AND s.number = c.session
-                        AND s.started_order < :order))
+                        AND s.started_order > :order)
 """)
 
 _PAGES = text("""
     SELECT d.cohort_id, d.number, d.roster
     FROM deliveries d
-    JOIN sessions s ON s.cohort_id = d.cohort_id AND s.number = d.session
     WHERE d.cohort_id = ANY(:cohort_ids) AND (d.cohort_id, d.number) > (:cohort_id, :number)
-      AND s.started_order < :order
+      AND NOT EXISTS (SELECT FROM sessions s
+                      WHERE s.cohort_id = d.cohort_id AND s.number = d.session
+                        AND s.started_order > :order)
     ORDER BY d.cohort_id, d.number LIMIT :limit
 """)
 

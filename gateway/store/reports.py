@@ -51,10 +51,10 @@ _LIST = text("""
            y.total_pages, y.members_received, coalesce(r.entered, 0) AS entered,
            coalesce(r.exited, 0) AS exited, y.skipped, y.duplicates, y.started_at, r.completed_at
     FROM syncs y
-    JOIN sessions n ON n.cohort_id = y.cohort_id AND n.number = y.session AND NOT n.forgotten
+    LEFT JOIN sessions n ON n.cohort_id = y.cohort_id AND n.number = y.session
     LEFT JOIN sync_results r
         ON r.cohort_id = y.cohort_id AND r.session = y.session AND r.action = y.action
-    WHERE y.cohort_id = :cohort_id
+    WHERE y.cohort_id = :cohort_id AND n.forgotten IS NOT TRUE
       AND y.session <= :session AND (y.session < :session OR y.action > :action)
     ORDER BY y.session DESC, y.action LIMIT :limit
 """)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from gateway.core.scopes import Scope
+from gateway.flows.access import KeyRing
 from gateway.handlers import deps, openapi
 from gateway.store import api_keys
 from gateway.store.engine import Pool
@@ -60,6 +61,12 @@ def test_call__without_a_valid_key__is_401(
     }
 
 
+def test_answer__of_any_kind__may_not_be_kept_on_the_way(world: World) -> None:
+    cohort_id = world.fill(["a"])
+    for path in ("/v1/cohorts", f"/v1/cohorts/{cohort_id}/members/a", "/v1/cohorts/999"):
+        assert world.call("GET", path).headers["Cache-Control"] == "no-store"
+
+
 def test_key__scheme_in_another_case__is_the_same(world: World) -> None:
     headers = {"Authorization": f"bearer  {KEYS[Scope.READ]} "}
     assert world.http.get("/v1/cohorts", headers=headers).status_code == 200
@@ -91,7 +98,7 @@ def test_call__every_connection_busy__is_503(world: World, database_url: str) ->
     made = make_app(database_url, world.clock)
     pool = Pool(database_url, name="test", size=1, limit_seconds=5)
     given: deps.Deps = made.extensions[deps.EXTENSION]
-    made.extensions[deps.EXTENSION] = dataclasses.replace(given, reading=pool)
+    made.extensions[deps.EXTENSION] = dataclasses.replace(given, keys=KeyRing(pool))
     with pool.read():
         answer = made.test_client().get(
             "/v1/cohorts", headers={"Authorization": f"Bearer {KEYS[Scope.READ]}"}

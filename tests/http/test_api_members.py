@@ -31,17 +31,18 @@ ODD_IDS = [
     "0",
 ]
 
+PROPERTIES = {
+    "plan": "pro",
+    "n": 12345678901234567890,
+    "f": 0.1,
+    "big": 1e300,
+    "nested": {"a": [1, None, True, {"": "x"}]},
+    "quote": 'a"b\\c\n\u2028</script>',
+    "": "empty key",
+}
+
 
 def test_member__with_a_whole_profile__comes_out_as_it_came_in(world: World) -> None:
-    properties = {
-        "plan": "pro",
-        "n": 12345678901234567890,
-        "f": 0.1,
-        "big": 1e300,
-        "nested": {"a": [1, None, True, {"": "x"}]},
-        "quote": 'a"b\\c\n\u2028</script>',
-        "": "empty key",
-    }
     sent = {
         "mixpanel_distinct_id": "u1",
         "$email": "u@example.com",
@@ -49,7 +50,7 @@ def test_member__with_a_whole_profile__comes_out_as_it_came_in(world: World) -> 
         "last_name": "O'Neil",
         "phone_number": "+1",
         "$distinct_id": "other",
-        **properties,
+        **PROPERTIES,
     }
     world.post("add_members", [sent])
     world.apply()
@@ -70,7 +71,7 @@ def test_member__with_a_whole_profile__comes_out_as_it_came_in(world: World) -> 
     assert got["first_name"] == "Ü"
     assert got["last_name"] == "O'Neil"
     assert got["phone"] == "+1"
-    assert got["properties"] == properties
+    assert got["properties"] == PROPERTIES
     assert datetime.datetime.fromisoformat(got["entered_at"]) == world.clock.now
     listed = world.get(f"/v1/cohorts/{cohort_id}/members")
     assert listed == {"members": [got], "next_cursor": None}

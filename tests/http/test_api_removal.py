@@ -231,6 +231,16 @@ def test_erase__of_a_stranger_or_twice__is_204_and_changes_nothing(world: World)
     assert len(world.changes(cohort_id)) == 3
 
 
+def test_erase__of_somebody_whose_session_is_forgotten__covers_them(world: World) -> None:
+    cohort_id = world.fill(["ann", "b"])
+    with world.pool.begin() as conn:
+        conn.execute(text("DELETE FROM sessions"))
+    world.call("DELETE", "/v1/members/ann")
+    assert kept_about(world, "ann") == []
+    assert world.members(cohort_id) == ["b"]
+    assert len(world.get(f"/v1/cohorts/{cohort_id}/syncs")["syncs"]) == 1
+
+
 def test_erase__of_somebody_a_session_took_out__forgets_that_too(world: World) -> None:
     cohort_id = world.fill(["b"], session="s1")
     world.post("remove_members", ["ann"], session="s2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import http.client
 import io
@@ -12,7 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import export
+from gateway.flows.export import Exporter
+from gateway.handlers import deps
 from gateway.store.engine import Pool
 from tests.http.serving import Web
 from tests.http.test_api_members import ODD_IDS
@@ -123,7 +125,7 @@ def test_export__while_members_change__is_of_one_moment(world: World) -> None:
     people = [f"p-{number}" for number in range(3000)]
     cohort_id = world.fill(people)
     chunks: list[bytes] = []
-    with export.ndjson(world.pool, int(cohort_id)) as opened:
+    with Exporter(world.pool, at_once=1).ndjson(int(cohort_id)) as opened:
         world.post("members", ["someone-else"], session="s2")
         world.apply()
         opened.send(chunks.append)
@@ -141,8 +143,9 @@ def test_export__writer_fails__raises_it_and_the_pool_goes_on(
     def broken(_chunk: bytes) -> None:
         raise BrokenPipeError
 
+    exporter = Exporter(pool, at_once=1)
     for _ in range(3):
-        with pytest.raises(BrokenPipeError), export.ndjson(pool, int(cohort_id)) as opened:
+        with pytest.raises(BrokenPipeError), exporter.ndjson(int(cohort_id)) as opened:
             opened.send(broken)
     with pool.read() as conn:
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
@@ -160,8 +163,10 @@ def test_export__database_ends_it__is_unavailable_and_the_pool_goes_on(
         with world.pool.begin() as conn:
             conn.execute(_END_STREAMS, {"name": "gateway-ended"})
 
-    with pytest.raises(errors.Unavailable), export.ndjson(pool, cohort_id) as opened:
+    exporter = Exporter(pool, at_once=1)
+    with pytest.raises(errors.Unavailable), exporter.ndjson(cohort_id) as opened:
         opened.send(end_it)
+    exporter.csv(cohort_id).close()
     with pool.read() as conn:
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
     pool.close()
@@ -170,13 +175,27 @@ def test_export__database_ends_it__is_unavailable_and_the_pool_goes_on(
 def test_export__never_entered__gives_its_connection_back(world: World, database_url: str) -> None:
     cohort_id = int(world.fill(["a"]))
     pool = Pool(database_url, name="test", size=1, limit_seconds=5)
+    exporter = Exporter(pool, at_once=1)
     for _ in range(3):
-        export.csv(pool, cohort_id).close()
-    with pytest.raises(errors.NotFound):
-        export.csv(pool, 10**9)
+        exporter.csv(cohort_id).close()
+        with pytest.raises(errors.NotFound):
+            exporter.csv(10**9)
     with pool.read() as conn:
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
     pool.close()
+
+
+def test_stream__while_too_many_are_open__is_429_and_lists_go_on(world: World) -> None:
+    cohort_id = world.fill(["a"])
+    given: deps.Deps = world.app.extensions[deps.EXTENSION]
+    with contextlib.ExitStack() as opened:
+        for _ in range(given.settings.web_threads // 2):
+            opened.enter_context(given.exporter.csv(int(cohort_id)))
+        answer = stream(world, cohort_id, CSV)
+        assert answer.status_code == 429
+        assert int(answer.headers["Retry-After"]) > 0
+        assert world.members(cohort_id) == ["a"]
+    assert stream(world, cohort_id, CSV).status_code == 200
 
 
 def test_stream__database_dies_midway__ends_without_the_last_chunk(world: World, web: Web) -> None:

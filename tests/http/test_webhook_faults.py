@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -71,16 +71,9 @@ def stalled(stack: Stack) -> Iterator[list[socket.socket]]:
         connection.close()
 
 
-@pytest.mark.usefixtures("stalled")
-def test_honest_page__among_stalled_bodies__is_answered_soon(stack: Stack) -> None:
-    began = time.monotonic()
-    accepted(stack.post(body(unique(), "a")))
-    assert time.monotonic() - began < 5
-
-
-def posted(stack: Stack, path: str, password: str) -> socket.socket:
+def posted(stack: Stack, path: str, password: str, cohort: str = "c") -> socket.socket:
     """Post a page and leave the answer unread."""
-    page = raw(unique(), "a")
+    page = raw(cohort, "b")
     lines = (
         f"POST {path} HTTP/1.1",
         "Host: x",
@@ -90,6 +83,117 @@ def posted(stack: Stack, path: str, password: str) -> socket.socket:
     connection = stack.connect()
     connection.sendall("\r\n".join([*lines, "", ""]).encode() + page)
     return connection
+
+
+@dataclasses.dataclass(frozen=True)
+class Locked:
+    """A cohort whose intake somebody holds locked, and a page of it that waits for an answer."""
+
+    cohort: str
+    connection: socket.socket
+    release: Callable[[], None]
+
+
+@pytest.fixture(scope="module")
+def locked(stack: Stack) -> Iterator[Locked]:
+    """Lock a cohort and post to it; other tests may pass the time until that is given up."""
+    cohort = unique()
+    accepted(stack.post(body(cohort, "a")))
+    stack.settle()
+    lock = text("SELECT 1 FROM intake_state WHERE cohort_id = :cohort_id FOR UPDATE")
+    with contextlib.ExitStack() as closing:
+        pool = closing.enter_context(stack.pool())
+        conn = closing.enter_context(pool.begin())
+        conn.execute(lock, {"cohort_id": int(stack.cohort(cohort)["id"])})
+        connection = closing.enter_context(posted(stack, DEFAULT, PASSWORD, cohort))
+        yield Locked(cohort, connection, closing.close)
+
+
+@pytest.mark.usefixtures("stalled", "locked")
+def test_honest_page__among_stalled_bodies__is_answered_soon(stack: Stack) -> None:
+    began = time.monotonic()
+    accepted(stack.post(body(unique(), "a")))
+    assert time.monotonic() - began < 5
+
+
+@pytest.fixture(scope="module")
+def limited(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Start one more web process on the same database, with limits that a test can reach."""
+    folder: Path = tmp_path_factory.mktemp("limited")
+    url = running.postgres_url(stack.data_dir)
+    assert url is not None
+    port = stacks.free_port()
+    environ = {
+        "PATH": os.environ["PATH"],
+        "PORT": str(port),
+        "DATABASE_URL": url,
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "GATEWAY_BIND": "127.0.0.1",
+        "GATEWAY_WEB_PROCESSES": "1",
+        "GATEWAY_RATE_LIMIT": "2",
+        "GATEWAY_MAX_PENDING_PAGES": "3",
+    }
+    words = ("-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "gateway.wsgi:app")
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *words], cwd=ROOT, env=environ, stdout=output, stderr=output
+        )
+    try:
+        until(lambda: process.poll() is not None or stacks.is_ready(port))
+        assert process.poll() is None, log.read_text()
+        yield dataclasses.replace(stack, port=port, process=process, log=log)
+    finally:
+        process.terminate()
+        process.wait(stacks.PATIENCE_SECONDS)
+
+
+def test_rate__beyond_the_limit__is_429_for_that_source_only(stack: Stack, limited: Stack) -> None:
+    with stack.pool() as pool:
+        wanted = manage.Wanted(slug="quiet", login=None, identity_property=None, project_ids=())
+        manage.add(pool, wanted, now=datetime.datetime.now(datetime.UTC))
+    page, quiet = body(unique(), "a"), "/webhooks/mixpanel/quiet"
+    accepted(stack.post(page))
+    accepted(stack.post(page, quiet))
+    stack.settle()
+    answers = [limited.post(page) for _ in range(12)]
+    accepted(limited.post(page, quiet))
+    assert answers[0].status == 200
+    slow = [answer for answer in answers if answer.status != 200]
+    assert slow
+    for answer in slow:
+        assert "requests a second" in refused(answer, 429)
+    refused(limited.post(page, auth=WRONG), 401)
+    until(lambda: limited.post(page).status == 200)
+
+
+def test_backlog__beyond_the_limit__is_429_until_it_is_drained(
+    stack: Stack, limited: Stack
+) -> None:
+    stack.settle()
+    half = {"total_pages": 2, "page_count": 1}
+    for _ in range(3):
+        accepted(stack.post(body(unique(), "a", action="members", page_info=half)), "members")
+    time.sleep(1)  # the rate of the test before this one
+    assert "3 pages are waiting" in refused(limited.post(body(unique(), "a")), 429)
+    refused(limited.post(b"garbage"), 400, action=None)
+    refused(limited.post(body("c", "a"), NOWHERE), 404)
+    until(lambda: limited.post(body(unique(), "a")).status == 200)
+
+
+def test_postgres__holding_one_cohort_locked__is_503_for_that_one_only(
+    stack: Stack, locked: Locked
+) -> None:
+    accepted(stack.post(body(unique(), "a")))
+    refused(read_answer(locked.connection), 503)
+    locked.release()
+    accepted(stack.post(body(locked.cohort, "c")))
+    assert set(stack.members(locked.cohort)) == {"a", "c"}
+
+
+def test_stalled_bodies__past_their_deadline__are_503(stalled: list[socket.socket]) -> None:
+    for connection in stalled:
+        refused(read_answer(connection), 503, action=None)
 
 
 def test_postgres__frozen__is_503_with_the_action_and_never_401_or_404(stack: Stack) -> None:
@@ -105,25 +209,6 @@ def test_postgres__frozen__is_503_with_the_action_and_never_401_or_404(stack: St
         refused(answer, 503)
     assert took < 15
     until(lambda: stack.post(body(unique(), "a")).status == 200)
-
-
-def test_postgres__holding_one_cohort_locked__is_503_for_that_one_only(stack: Stack) -> None:
-    cohort = unique()
-    accepted(stack.post(body(cohort, "a")))
-    assert set(stack.members(cohort)) == {"a"}
-    parameters = {"cohort_id": int(stack.cohort(cohort)["id"])}
-    lock = text("SELECT 1 FROM intake_state WHERE cohort_id = :cohort_id FOR UPDATE")
-    with stack.pool() as pool, pool.begin() as conn:
-        conn.execute(lock, parameters)
-        accepted(stack.post(body(unique(), "a")))
-        refused(stack.post(body(cohort, "b")), 503)
-    accepted(stack.post(body(cohort, "c")))
-    assert set(stack.members(cohort)) == {"a", "c"}
-
-
-def test_stalled_bodies__past_their_deadline__are_503(stalled: list[socket.socket]) -> None:
-    for connection in stalled:
-        refused(read_answer(connection), 503, action=None)
 
 
 def test_postgres__killed__is_503_until_it_is_back(stack: Stack) -> None:
@@ -199,68 +284,3 @@ def test_valkey__frozen_or_killed__is_a_doorbell_nobody_misses(stack: Stack) -> 
     until(lambda: stack.call("GET", "/readyz").json == {"redis": "up", "status": "ok"})
     accepted(stack.post(body(cohort, "c")))
     assert set(stack.members(cohort)) == {"a", "b", "c"}
-
-
-@pytest.fixture(scope="module")
-def limited(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Start one more web process on the same database, with limits that a test can reach."""
-    folder: Path = tmp_path_factory.mktemp("limited")
-    url = running.postgres_url(stack.data_dir)
-    assert url is not None
-    port = stacks.free_port()
-    environ = {
-        "PATH": os.environ["PATH"],
-        "PORT": str(port),
-        "DATABASE_URL": url,
-        "REDIS_URL": "redis://127.0.0.1:1/0",
-        "GATEWAY_BIND": "127.0.0.1",
-        "GATEWAY_WEB_PROCESSES": "1",
-        "GATEWAY_RATE_LIMIT": "2",
-        "GATEWAY_MAX_PENDING_PAGES": "3",
-    }
-    words = ("-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "gateway.wsgi:app")
-    log = folder / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, *words], cwd=ROOT, env=environ, stdout=output, stderr=output
-        )
-    try:
-        until(lambda: process.poll() is not None or stacks.is_ready(port))
-        assert process.poll() is None, log.read_text()
-        yield dataclasses.replace(stack, port=port, process=process, log=log)
-    finally:
-        process.terminate()
-        process.wait(stacks.PATIENCE_SECONDS)
-
-
-def test_rate__beyond_the_limit__is_429_for_that_source_only(stack: Stack, limited: Stack) -> None:
-    with stack.pool() as pool:
-        wanted = manage.Wanted(slug="quiet", login=None, identity_property=None, project_ids=())
-        manage.add(pool, wanted, now=datetime.datetime.now(datetime.UTC))
-    page, quiet = body(unique(), "a"), "/webhooks/mixpanel/quiet"
-    accepted(stack.post(page))
-    accepted(stack.post(page, quiet))
-    stack.settle()
-    answers = [limited.post(page) for _ in range(12)]
-    accepted(limited.post(page, quiet))
-    assert answers[0].status == 200
-    slow = [answer for answer in answers if answer.status != 200]
-    assert slow
-    for answer in slow:
-        assert "requests a second" in refused(answer, 429)
-    refused(limited.post(page, auth=WRONG), 401)
-    until(lambda: limited.post(page).status == 200)
-
-
-def test_backlog__beyond_the_limit__is_429_until_it_is_drained(
-    stack: Stack, limited: Stack
-) -> None:
-    stack.settle()
-    half = {"total_pages": 2, "page_count": 1}
-    for _ in range(3):
-        accepted(stack.post(body(unique(), "a", action="members", page_info=half)), "members")
-    time.sleep(1)  # the rate of the test before this one
-    assert "3 pages are waiting" in refused(limited.post(body(unique(), "a")), 429)
-    refused(limited.post(b"garbage"), 400, action=None)
-    refused(limited.post(body("c", "a"), NOWHERE), 404)
-    until(lambda: limited.post(body(unique(), "a")).status == 200)

@@ -41,8 +41,9 @@ _CHOICE = st.integers(0, 1_000_000)
 
 @dataclasses.dataclass
 class Tally:
-    """How much was tried, over all examples."""
+    """How much was tried, over all examples of one seed."""
 
+    seed: int
     examples: int = 0
     steps: int = 0
     pages: int = 0
@@ -55,7 +56,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         tally.examples += 1
         self.pool, self.crew, self.tally = pool, crew, tally
-        self.desk = Desk(pool, slug=f"model-{tally.examples}")
+        self.desk = Desk(pool, slug=f"model-{tally.seed}-{tally.examples}")
         sessions = itertools.count(1)
         self.senders = {name: sender.Sender(name, sessions) for name in COHORTS}
         self.oracles = {name: oracle.Cohort(name) for name in COHORTS}
@@ -240,7 +241,7 @@ class Machine(RuleBasedStateMachine):
             self.desk.applier.drain(cohort_id)
             judge.standing(self.pool, self.ids[cohort], self.oracles[cohort])
             judge.everything(self.pool, self.ids[cohort], self.oracles[cohort])
-        for cohort, cohort_id in self.ids.items():
+        for cohort, cohort_id in list(self.ids.items())[:1]:
             one = self.senders[cohort]
             for page in one.refresh(page_size=9).pages:
                 self._send(page)

@@ -79,11 +79,9 @@ class Cohort:
         """The refresh under way: its session id, its distinct pages, its largest total."""
         sessions = [session for session, action in self.syncs if action == MEMBERS]
         newest = max(sessions, default=0)
-        if not newest or newest < self._floor:
+        if newest <= self._floor:  # one that grows after it completed is not under way again
             return None
         sync = self.syncs[newest, MEMBERS]
-        if sync.states != {RECEIVING}:
-            return None
         return self.session_ids[newest - 1], len(sync.pages), sync.total
 
     def receive(self, page: Page) -> bool:

@@ -1,0 +1,162 @@
+"""What requests may say: schemas, and the frozen values that they load into."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from marshmallow import EXCLUDE, Schema, fields, post_load, validate
+
+from gateway.core import texts
+from gateway.handlers import ids
+from gateway.handlers.fields import MAX_BIGINT, Exact, Number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_LIMIT: Final = 1000
+DEFAULT_LIMIT: Final = 100
+MAX_CHECKED_COHORTS: Final = 100
+MAX_CHECKED_MEMBERS: Final = 1000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Paging:
+    """How much of a list, and from where."""
+
+    limit: int
+    cursor: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ChangesAsked:
+    """Which changes to list."""
+
+    after: int
+    limit: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeliveriesAsked(Paging):
+    """Which deliveries to list."""
+
+    state: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Where:
+    """In which source and project."""
+
+    source: str | None = None
+    project_id: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CohortsAsked(Paging, Where):
+    """Which cohorts to list."""
+
+    external_id: str | None = None
+    name: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CheckAsked:
+    """Which people to look for in which cohorts."""
+
+    cohort_ids: tuple[str, ...]
+    member_ids: tuple[str, ...]
+
+
+class _Asked(Schema):
+    """Loads into a frozen value; what it does not know is ignored."""
+
+    value: ClassVar[type[object]]
+
+    class Meta:
+        """Marshmallow's options."""
+
+        unknown = EXCLUDE
+
+    @post_load
+    def _make(self, loaded: Mapping[str, Any], **_: object) -> object:
+        return self.value(**loaded)
+
+
+def _filter(description: str) -> Exact:
+    return Exact(metadata={"description": description, "pattern": ids.WITHOUT_NUL})
+
+
+def _limit() -> Number:
+    return Number(
+        least=1,
+        most=MAX_LIMIT,
+        load_default=DEFAULT_LIMIT,
+        metadata={"description": "How many to answer at most."},
+    )
+
+
+class PagingQuery(_Asked):
+    """Query parameters of a list."""
+
+    value: ClassVar[type[object]] = Paging
+    limit = _limit()
+    cursor = fields.String(
+        metadata={"description": "The `next_cursor` of the last answer; left out to begin."}
+    )
+
+
+class WhereQuery(_Asked):
+    """Query parameters that narrow to a source and project."""
+
+    value: ClassVar[type[object]] = Where
+    source = _filter("Only this source, by its slug.")
+    project_id = _filter("Only this Mixpanel project.")
+
+
+class CohortsQuery(PagingQuery, WhereQuery):
+    """Query parameters of the list of cohorts."""
+
+    value: ClassVar[type[object]] = CohortsAsked
+    external_id = _filter("Only the cohort with this id at its source.")
+    name = _filter("Only cohorts with exactly this name.")
+
+
+class ChangesQuery(_Asked):
+    """Query parameters of the list of changes."""
+
+    value: ClassVar[type[object]] = ChangesAsked
+    after = Number(
+        least=0,
+        most=MAX_BIGINT,
+        load_default=0,
+        metadata={"description": "The seq after which to begin; 0 begins at the first."},
+    )
+    limit = _limit()
+
+
+class DeliveriesQuery(PagingQuery):
+    """Query parameters of the list of deliveries."""
+
+    value: ClassVar[type[object]] = DeliveriesAsked
+    state = fields.String(
+        validate=validate.OneOf(["pending", "blocked"]),
+        metadata={"description": "Only deliveries in this state; without it, both."},
+    )
+
+
+class CheckBody(_Asked):
+    """The body of a membership check."""
+
+    value: ClassVar[type[object]] = CheckAsked
+    cohort_ids = fields.List(
+        fields.String(), required=True, validate=validate.Length(max=MAX_CHECKED_COHORTS)
+    )
+    member_ids = fields.List(
+        fields.String(), required=True, validate=validate.Length(max=MAX_CHECKED_MEMBERS)
+    )
+
+    @post_load
+    def _make(self, loaded: Mapping[str, Any], **_: object) -> CheckAsked:
+        # A text that no id can be is nobody's.
+        possible = tuple(one for one in loaded["member_ids"] if texts.is_storable(one))
+        return CheckAsked(cohort_ids=tuple(loaded["cohort_ids"]), member_ids=possible)

@@ -1,0 +1,50 @@
+"""An installation for the scenarios to break, and the report of what came of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults import report
+from tests.faults.installation import installed
+from tests.faults.report import Row
+from tests.faults.trial import Bench
+
+ROWS = pytest.StashKey[list[Row]]()
+# A file with marks to write the tables into; without it they are only printed.
+REPORT_NAME = "FAULTS_REPORT"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with an empty report."""
+    config.stash[ROWS] = []
+
+
+@pytest.fixture(scope="session")
+def rows(pytestconfig: pytest.Config) -> list[Row]:
+    """Lend the rows of the report."""
+    return pytestconfig.stash[ROWS]
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> Iterator[Bench]:
+    """Lend an installation that every scenario finds, and leaves, whole."""
+    with installed(tmp_path_factory.mktemp("faults")) as here, here.pool() as pool:
+        yield Bench(here, pool, rows)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the report, and write it where it is asked for."""
+    rows = config.stash[ROWS]
+    if not rows:
+        return
+    table = report.table(rows)
+    terminalreporter.section("what came of it")
+    terminalreporter.write_line(table)
+    if path := os.environ.get(REPORT_NAME):
+        report.write(Path(path), "report", table)

@@ -1,0 +1,87 @@
+"""Points of the product's way where a test may kill, stop or delay the process that comes by.
+
+A point is armed by a file of its name. Of all the processes that come by, the first takes the file
+away, says that it did, and does what the file says: to itself, so nobody has to be quick enough.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Final
+
+FOLDER_NAME: Final = "FAULTS_POINTS"
+
+KILL: Final = "kill"
+STOP: Final = "stop"
+_DONE: Final = ".done"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fired:
+    """Who came by an armed point, and when by the clock that all processes share."""
+
+    pid: int
+    at: float
+    cohort_id: int | None
+
+
+class Points:
+    """The points of one installation, as its processes and the test see them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def arm(self, name: str, action: str = KILL) -> None:
+        """Have the next process that comes by do something; `sleep 0.5` is an action too."""
+        (self.folder / f"{name}{_DONE}").unlink(missing_ok=True)
+        fresh = self.folder / f"{name}.new"
+        fresh.write_text(action)
+        fresh.rename(self.folder / name)
+
+    def disarm(self) -> None:
+        """Take back what nobody came by, and set every clock right."""
+        for path in self.folder.iterdir():
+            if path.suffix != _DONE:
+                path.unlink(missing_ok=True)
+
+    def fired(self, name: str) -> Fired | None:
+        """Tell who came by a point since it was armed; None as long as nobody has."""
+        path = self.folder / f"{name}{_DONE}"
+        return Fired(**json.loads(path.read_text())) if path.exists() else None
+
+    def pass_by(self, name: str, cohort_id: int | None = None) -> None:
+        """Come by a point; mostly nothing happens."""
+        taken = self.folder / f"{name}.{os.getpid()}"
+        try:
+            (self.folder / name).rename(taken)
+        except FileNotFoundError:
+            return
+        action = taken.read_text()
+        fired = Fired(pid=os.getpid(), at=time.monotonic(), cohort_id=cohort_id)
+        taken.write_text(json.dumps(dataclasses.asdict(fired)))
+        taken.rename(self.folder / f"{name}{_DONE}")
+        if action == KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif action == STOP:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        else:
+            time.sleep(float(action.removeprefix("sleep ")))
+
+    def set_clock(self, pid: int, seconds: float) -> None:
+        """Put the clock of one process forward, or back."""
+        (self.folder / f"clock-{pid}").write_text(str(seconds))
+
+    def clock_seconds(self) -> float:
+        """By how much the clock of this process is wrong."""
+        path = self.folder / f"clock-{os.getpid()}"
+        return float(path.read_text()) if path.exists() else 0.0
+
+
+def of_environ() -> Points:
+    """Return the points of the installation that this process belongs to."""
+    return Points(Path(os.environ[FOLDER_NAME]))

@@ -1,0 +1,142 @@
+"""One scenario: a load, a fault in the midst of it, healing, draining, and the verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+
+from gateway.store.engine import Pool
+from tests.faults import judge
+from tests.faults.installation import Installation
+from tests.faults.parts import Part, signal_all
+from tests.faults.points import KILL, Fired
+from tests.faults.report import Row
+from tests.faults.senders import Load
+from tests.stack import until
+
+# Only a trial that has failed meets these; the report has the times.
+FIRE_SECONDS = 30.0
+FINISH_SECONDS = 90.0
+DRAIN_SECONDS = 60.0
+
+
+class Trial:
+    """What a scenario works with; everything it does is counted in its row."""
+
+    def __init__(self, installation: Installation, pool: Pool, load: Load, row: Row) -> None:
+        self.installation = installation
+        self.pool = pool
+        self.load = load
+        self.row = row
+        self._mended_at: float | None = None
+
+    def run_for(self, seconds: float) -> None:
+        """Let the load go on for a while."""
+        time.sleep(seconds)
+
+    def await_pages(self, count: int) -> None:
+        """Wait until so many more pages have been acknowledged."""
+        enough = self.load.acknowledged() + count
+        until(lambda: self.load.acknowledged() >= enough)
+
+    def kill(self, part: Part) -> None:
+        """SIGKILL a part, and wait until it is dead."""
+        self.mended()
+        self.row.kills += 1
+        part.kill()
+
+    def kill_pids(self, pids: list[int]) -> None:
+        """SIGKILL processes, all at once."""
+        self.mended()
+        self.row.kills += len(pids)
+        signal_all(pids, signal.SIGKILL)
+
+    def kill_at(self, point: str) -> Fired:
+        """SIGKILL whoever comes by a point next, right there; returns who did."""
+        fired = self.fire(point, KILL)
+        self.row.kills += 1
+        return fired
+
+    def fire(self, point: str, action: str) -> Fired:
+        """Have whoever comes by a point next do something, and wait until it is at it."""
+        self.installation.points.arm(point, action)
+        until(lambda: self.installation.points.fired(point) is not None, FIRE_SECONDS)
+        fired = self.installation.points.fired(point)
+        assert fired is not None
+        self._mended_at = fired.at
+        return fired
+
+    def mended(self) -> None:
+        """Take the time: from now on pages should be acknowledged again."""
+        self._mended_at = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Have something in the report's last column."""
+        self.row.notes.append(text)
+
+    def measure_takeover(self, cohort_id: int, since: float) -> float:
+        """Wait until somebody else has applied what waits for a cohort now; returns the seconds."""
+        through = judge.pending(self.pool).get(cohort_id, 0)
+        until(lambda: judge.applied(self.pool, cohort_id) >= through, DRAIN_SECONDS)
+        return time.monotonic() - since
+
+    def finish(self) -> None:
+        """Heal, let every sender succeed once more, drain, and compare everything."""
+        if self._mended_at is None:
+            self.mended()
+        self.installation.heal()
+        self.load.finish(FINISH_SECONDS)
+        began = time.monotonic()
+        with contextlib.suppress(AssertionError):
+            until(lambda: not judge.pending(self.pool), DRAIN_SECONDS)
+        self.row.drained_seconds = time.monotonic() - began
+        self._count()
+        verdict = judge.judge(self.installation, self.pool, self.load.senders)
+        self.row.stored = verdict.stored
+        self.row.lost, self.row.twice = verdict.lost, verdict.twice
+        self.row.differences += [*verdict.differences, *self.load.ear.complaints]
+
+    def _count(self) -> None:
+        row, heard = self.row, self.load.ear.statuses()
+        row.acknowledged = self.load.acknowledged()
+        row.refused = sum(status in {429, 503} for status in heard)
+        row.unanswered = heard.count(0)
+        if self._mended_at is not None:
+            first = self.load.ear.first_success_after(self._mended_at)
+            row.recovered_seconds = None if first is None else first - self._mended_at
+
+
+class Bench:
+    """Where trials are made: an installation, and the rows of all trials so far."""
+
+    def __init__(self, installation: Installation, pool: Pool, rows: list[Row]) -> None:
+        self.installation = installation
+        self.pool = pool
+        self.rows = rows
+
+    @contextlib.contextmanager
+    def trial(
+        self, name: str, *, senders: int = 4, pause_seconds: float = 0.02, pages: int = 25
+    ) -> Iterator[Trial]:
+        """Put a load on it, lend it for the faults, then heal, drain and judge."""
+        self.installation.heal()
+        slug = name.replace(" ", "-").replace(",", "")
+        load = Load(
+            f"{slug}-{len(self.rows)}",
+            self.installation.base_url,
+            senders=senders,
+            pause_seconds=pause_seconds,
+        )
+        row = Row(name=name)
+        trial = Trial(self.installation, self.pool, load, row)
+        load.start()
+        try:
+            trial.await_pages(pages)
+            yield trial
+            trial.finish()
+        finally:
+            load.abandon()
+        self.rows.append(row)
+        assert row.differences == []

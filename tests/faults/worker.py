@@ -1,0 +1,31 @@
+"""`python -m tests.faults.worker [scheduler]`: the workers' programs, coming by points."""
+
+from __future__ import annotations
+
+import sys
+
+from rq import Queue
+from rq.job import Job
+
+from tests.faults import points, watching
+from workers import __main__ as program
+from workers import runtime
+
+HERE = points.of_environ()
+
+
+class Worker(program.Worker):
+    """A worker that comes by a point when it has popped a job and not begun it."""
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run a job."""
+        HERE.pass_by("worker.pop-gap")
+        super().execute_job(job, queue)
+
+
+if __name__ == "__main__":
+    name = sys.argv[1] if sys.argv[1:] else "worker"
+    watching.listen(HERE, name, watching.WORKER, watching.APPLIES)
+    vars(program)["Worker"] = Worker
+    vars(runtime)["now"] = watching.clock(HERE)
+    sys.exit(program.main(sys.argv[1:]))
