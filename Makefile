@@ -1,6 +1,6 @@
 # `make` lists the targets. Each creates .venv and installs what is missing first; bin/install says how.
 
-.PHONY: help run test check fix lock clean
+.PHONY: help run test test-faults faults check fix lock clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
@@ -11,7 +11,7 @@ typed := gateway workers tests deploy/gunicorn.conf.py
 floors := gateway/core:100 gateway/sources:100 gateway/flows:95 gateway/store:95
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile
 
 run: ## Start the whole gateway on embedded Postgres and Valkey; Ctrl-C stops it
 	@bin/install requirements.txt requirements-run.txt
@@ -20,7 +20,7 @@ run: ## Start the whole gateway on embedded Postgres and Valkey; Ctrl-C stops it
 test: ## Run the tests and hold the coverage of each package to its floor
 	@$(install_all)
 	@$(python) -m coverage erase
-	@$(python) -m coverage run -m pytest
+	@$(python) -m coverage run -m pytest -n 3 --dist loadgroup
 	@$(python) -m coverage combine --quiet
 	@$(python) -m coverage report
 	@failed=0; for floor in $(floors); do \
@@ -28,6 +28,14 @@ test: ## Run the tests and hold the coverage of each package to its floor
 		printf 'Coverage of %s, at least %s: ' $$folder $$percent; \
 		$(python) -m coverage report --include="$$folder/*" --format=total --fail-under=$$percent || failed=1; \
 	done; exit $$failed
+
+test-faults: ## Break a running gateway in some sixty ways, and see that nothing is lost
+	@$(install_all)
+	@$(python) -m pytest --quiet -m "not long" tests/faults
+
+faults: ## Break it in every way we know, and write the report into docs/reliability.md
+	@$(install_all)
+	@FAULTS_REPORT=docs/reliability.md $(python) -m pytest --quiet tests/faults
 
 check: ## Check format, lint, types, who may import whom, and the house rules
 	@$(install_all)

@@ -30,6 +30,9 @@ _DRIVER_BUGS = (psycopg2.ProgrammingError, psycopg2.NotSupportedError)
 
 POOL_TIMEOUT_SECONDS = 2
 CONNECT_TIMEOUT_SECONDS = 2
+# A process that was stopped in mid-transaction holds its locks for this long at most; what it does
+# between two statements takes far less.
+IDLE_SECONDS = 10.0
 # The server's own statement limit should fire first: it leaves the connection usable.
 SERVER_FIRST_SECONDS = 1.0
 
@@ -100,6 +103,7 @@ class Pool:
 
 def _connect_args(name: str, limit_seconds: float) -> dict[str, Any]:
     milliseconds = int(limit_seconds * 1000)
+    idle_milliseconds = int(min(limit_seconds, IDLE_SECONDS) * 1000)
     return {
         "application_name": f"gateway-{name}",
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -110,8 +114,10 @@ def _connect_args(name: str, limit_seconds: float) -> dict[str, Any]:
         "tcp_user_timeout": milliseconds,
         "options": (
             f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
-            f" -c idle_in_transaction_session_timeout={milliseconds}"
+            f" -c idle_in_transaction_session_timeout={idle_milliseconds}"
             " -c client_connection_check_interval=2000 -c client_min_messages=warning"
+            # The server's side of the same: a machine of ours that is gone holds no locks either.
+            " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
             " -c timezone=UTC"
         ),
     }

@@ -123,6 +123,7 @@ def test_redis_frozen__metrics_and_readyz__tell(gateway: Stack) -> None:
 
 def test_logs_and_metrics__of_planted_data__show_none(gateway: Stack) -> None:
     post_good_and_bad_pages(gateway)
+    send_what_is_no_request(gateway)
     ask_for_people(gateway)
     fail_in_the_database(gateway)
     poison(gateway)
@@ -174,6 +175,10 @@ def post_good_and_bad_pages(gateway: Stack) -> None:
         assert watching.send(gateway, bad) == 400
     assert gateway.post(good, auth=(PERSON, SECRET)).status == 401
     assert gateway.post(good, f"/webhooks/mixpanel/{PERSON}").status == 404
+
+
+def send_what_is_no_request(gateway: Stack) -> None:
+    """Send heads that the front door refuses."""
     host = "Host: x\r\n"
     for head in (
         f"GET /{PERSON} {PERSON}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import re
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from gateway.simulator import mixpanel
-from gateway.simulator.service import Service
+from gateway.simulator.service import Service, Standing
 from gateway.simulator.wire import Wire
-from tests import stack as stacks
 from tests.faults.senders import Sender
+from tests.http import scrape
 from tests.model import book, oracle
 from tests.model import sender as model
 from tests.stack import API_KEY
@@ -86,26 +85,42 @@ def _cohort(pool: Pool, service: Service, sender: Sender, verdict: Verdict) -> I
     cohort_id = int(standing.id)
     stored = _stored(pool, cohort_id)
     verdict.stored += len(stored)
-    yield from _inbox(sender, stored, verdict)
-    if any(_identity(one) not in sender.sent for one in stored):
+    strangers = [one for one in stored if _identity(one) not in sender.sent]
+    if strangers:
+        yield f"{len(strangers)} pages are stored that nobody sent"
         return
     expected = oracle.Cohort(sender.sync.cohort.cohort_id)
-    for one in stored:
-        if not expected.receive(_as_model(sender.sent[_identity(one)])):
-            verdict.twice += 1
-            yield f"delivery {one.number} is stored twice"
-    found, moves = book.standing(pool, cohort_id), book.moves(pool, cohort_id)
+    again = [one for one in stored if not expected.receive(_as_model(sender.sent[_identity(one)]))]
+    verdict.twice += len(again)
+    if again:
+        yield f"{len(again)} pages are stored twice"
+    yield from _inbox(sender, stored, verdict)
+    yield from _members(pool, cohort_id, sender, expected, verdict)
+    yield from _transitions(expected.moves, book.moves(pool, cohort_id), verdict)
+    yield from _shown(service, standing, expected)
+
+
+def _members(
+    pool: Pool, cohort_id: int, sender: Sender, expected: oracle.Cohort, verdict: Verdict
+) -> Iterator[str]:
+    """Everything that is stored is applied, and that makes exactly the sender's members."""
+    found, stored = book.standing(pool, cohort_id), len(expected.deliveries)
     if set(expected.members) != sender.sync.members:
-        yield "what was acknowledged does not make the sender's members"
-    if (found.through, found.received) != (len(stored), len(stored)):
-        yield f"{len(stored)} are stored, {found.received} numbered, {found.through} applied"
+        yield "what is stored does not make the sender's members"
+    if (found.through, found.received) != (stored, stored):
+        yield f"{stored} are stored, {found.received} numbered, {found.through} applied"
     if found.members != expected.members:
         verdict.lost += len(expected.members.items() - found.members.items())
         yield f"{len(found.members)} members, not the {len(expected.members)} there should be"
-    yield from _transitions(expected.moves, moves, verdict)
+    if found.member_count != len(found.members):
+        yield f"{found.member_count} members are counted, {len(found.members)} are there"
+
+
+def _shown(service: Service, standing: Standing, expected: oracle.Cohort) -> Iterator[str]:
+    """The API shows the same people, with what was sent of each."""
     listed = {one.member_id: one.profile for one in service.members(standing.id)}
-    if not len(listed) == standing.member_count == found.member_count == len(expected.members):
-        yield f"{standing.member_count} counted and {len(listed)} listed"
+    if not len(listed) == standing.member_count == len(expected.members):
+        yield f"{standing.member_count} are shown as counted and {len(listed)} as listed"
     if spoiled := [one for one, profile in listed.items() if profile != _profile(one)]:
         yield f"{len(spoiled)} profiles are not what was sent"
 
@@ -116,8 +131,6 @@ def _inbox(sender: Sender, stored: list[Stored], verdict: Verdict) -> Iterator[s
     if numbers != list(range(1, len(stored) + 1)):
         yield "the deliveries have gaps"
     by_identity = {_identity(one): one.number for one in stored}
-    if strangers := by_identity.keys() - sender.sent.keys():
-        yield f"{len(strangers)} pages are stored that nobody sent"
     acknowledged = list(dict.fromkeys(_sent(page) for page in sender.acknowledged))
     missing = [identity for identity in acknowledged if identity not in by_identity]
     if missing:
@@ -163,11 +176,13 @@ def _left_behind(pool: Pool) -> list[str]:
 
 def _series(installation: Installation, pool: Pool) -> Iterator[str]:
     """What is counted in Postgres is shown by /metrics as the tables have it."""
-    page = stacks.scrape(installation.port)
+    wire = Wire(installation.base_url)
+    page = scrape.parse(wire.request("GET", "/metrics", headers={}).body.decode())
+    wire.close()
     with pool.read() as conn:
         expected = dict(conn.execute(_COUNTED).one()._mapping)
     for series, value in expected.items():
-        shown = sum(float(each) for each in re.findall(rf"(?m)^{series}(?:{{.*}})? (\S+)$", page))
+        shown = page.total(series)
         if shown != value:
             yield f"{series} is {shown:.0f} on /metrics and {value} in the tables"
 

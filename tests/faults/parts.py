@@ -50,14 +50,14 @@ class Part:
         """Whether it lives now."""
         return self._process is not None and self._process.poll() is None
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send a signal to the process itself; nothing happens if it is dead."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
     def kill(self) -> None:
         """SIGKILL."""
-        self.signal(signal.SIGKILL)
+        self.send(signal.SIGKILL)
 
     def hold(self) -> None:
         """Do not start it again until `release`."""
@@ -91,7 +91,7 @@ class Part:
             self._ended = True
             self._changed.notify_all()
         if self._process is not None:
-            self.signal(signal.SIGCONT)
+            self.send(signal.SIGCONT)
             children.stop([self._process], steps)
         self._thread.join(PATIENCE_SECONDS)
 

@@ -94,7 +94,7 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_PATIENCE_SECONDS)
 
     def _call(self, function: Callable[[], None]) -> None:
-        async def call() -> None:  # noqa: RUF029 - it must run in the loop's thread
+        async def call() -> None:
             function()
 
         self._do(call())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import itertools
 import json
 import random
@@ -10,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from gateway import errors
 from gateway.core.page import Action
 from gateway.simulator.mixpanel import Cohort, Courier, Page, Sync, SyncFailed, SyncPaused
 from gateway.simulator.wire import Answer, Wire
@@ -71,14 +71,13 @@ class Listening(Wire):
         super().__init__(base_url, timeout_seconds=WIRE_SECONDS)
         self._ear = ear
 
-    def request(
-        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None
+    def _exchange(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
     ) -> Answer:
-        """Send a request, and hear what comes back."""
         asked_at = time.monotonic()
         try:
-            answer = super().request(method, path, headers=headers, body=body)
-        except errors.Unavailable:
+            answer = super()._exchange(method, path, headers, body)
+        except (OSError, http.client.HTTPException):
             self._ear.hear(asked_at, None)
             raise
         self._ear.hear(asked_at, answer)

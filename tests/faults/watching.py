@@ -20,39 +20,49 @@ STORES, APPLIES = "INSERT INTO deliveries", "SET applied_through"
 _MARK = "faults-cohort"
 
 
-def listen(points: Points, program: str, statements: dict[str, str], decisive: str) -> None:
-    """Come by `<program>.<point>` in every engine of this process, from now on."""
+class Watcher:
+    """Comes by `<program>.<point>` in every engine of this process."""
 
-    def before_statement(  # noqa: PLR0913, PLR0917 - the event's
-        conn: sqlalchemy.Connection,
-        _cursor: object,
-        sql: str,
-        given: Any,
-        _context: object,
-        _many: bool,  # noqa: ANN401, E501, FBT001
-    ) -> None:
-        cohort_id = given.get("cohort_id") if isinstance(given, dict) else None
-        for piece, point in statements.items():
+    def __init__(self, points: Points, program: str, statements: dict[str, str], last: str) -> None:
+        """`statements` are pieces of SQL by point; `last` makes the commit after it a point."""
+        self._points = points
+        self._program = program
+        self._statements = statements
+        self._last = last
+
+    def listen(self) -> None:
+        """Begin."""
+        event.listen(sqlalchemy.Engine, "before_cursor_execute", self.before_statement)
+        event.listen(sqlalchemy.Engine, "commit", self.before_commit)
+        event.listen(sqlalchemy.Engine, "rollback", self.after_rollback)
+        event.listen(pool.Pool, "checkin", self.after_return)
+
+    def before_statement(self, *event_says: Any) -> None:  # noqa: ANN401 - as SQLAlchemy calls it
+        """Come by the points that a statement is."""
+        conn, _, sql, parameters, *_ = event_says
+        cohort_id = parameters.get("cohort_id") if isinstance(parameters, dict) else None
+        for piece, point in self._statements.items():
             if piece in sql:
-                points.pass_by(f"{program}.{point}", cohort_id)
-        if decisive in sql:
+                self._pass_by(point, cohort_id)
+        if self._last in sql:
             conn.info[_MARK] = cohort_id
 
-    def before_commit(conn: sqlalchemy.Connection) -> None:
+    def before_commit(self, conn: sqlalchemy.Connection) -> None:
+        """Come by the end of a transaction that did what matters."""
         if _MARK in conn.info:
-            points.pass_by(f"{program}.before-commit", conn.info[_MARK])
+            self._pass_by("before-commit", conn.info[_MARK])
 
-    def rolled_back(conn: sqlalchemy.Connection) -> None:
+    def after_rollback(self, conn: sqlalchemy.Connection) -> None:
+        """Forget a transaction that came to nothing."""
         conn.info.pop(_MARK, None)
 
-    def returned(_dbapi: object, record: pool.ConnectionPoolEntry) -> None:
-        if _MARK in record.info:
-            points.pass_by(f"{program}.after-commit", record.info.pop(_MARK))
+    def after_return(self, _connection: object, entry: pool.ConnectionPoolEntry) -> None:
+        """Come by the moment after a commit."""
+        if _MARK in entry.info:
+            self._pass_by("after-commit", entry.info.pop(_MARK))
 
-    event.listen(sqlalchemy.Engine, "before_cursor_execute", before_statement)
-    event.listen(sqlalchemy.Engine, "commit", before_commit)
-    event.listen(sqlalchemy.Engine, "rollback", rolled_back)
-    event.listen(pool.Pool, "checkin", returned)
+    def _pass_by(self, point: str, cohort_id: int | None) -> None:
+        self._points.pass_by(f"{self._program}.{point}", cohort_id)
 
 
 def clock(points: Points) -> Callable[[], datetime.datetime]:

@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Flask:
         raise AttributeError(name)
     logs.catch_crashes()
     here = points.of_environ()
-    watching.listen(here, "web", watching.WEB, watching.STORES)
+    watching.Watcher(here, "web", watching.WEB, watching.STORES).listen()
     settings = Settings.from_environ(os.environ)
     logs.configure(level=settings.log_level, style=settings.log_format)
     deps = dataclasses.replace(wsgi.make_deps(settings), now=watching.clock(here))

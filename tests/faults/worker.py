@@ -25,7 +25,7 @@ class Worker(program.Worker):
 
 if __name__ == "__main__":
     name = sys.argv[1] if sys.argv[1:] else "worker"
-    watching.listen(HERE, name, watching.WORKER, watching.APPLIES)
+    watching.Watcher(HERE, name, watching.WORKER, watching.APPLIES).listen()
     vars(program)["Worker"] = Worker
     vars(runtime)["now"] = watching.clock(HERE)
     sys.exit(program.main(sys.argv[1:]))

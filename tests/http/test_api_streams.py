@@ -7,6 +7,7 @@ import csv
 import http.client
 import io
 import json
+import time
 from typing import Any
 
 import pytest
@@ -213,6 +214,27 @@ def test_stream__database_dies_midway__ends_without_the_last_chunk(world: World,
     client.close()
 
 
+def test_stream__reader_goes_away_midway__makes_room_for_others(world: World, web: Web) -> None:
+    big = [{"mixpanel_distinct_id": f"p-{n}", "x": "y" * 1400} for n in range(9999)]
+    path = f"/v1/cohorts/{world.fill(big)}/members"
+    for _ in range(12):  # more than there are threads
+        client, answer = web.open(path, accept=NDJSON)
+        answer.read(1000)
+        client.close()
+        end = time.monotonic() + 10
+        while _streams(world):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+    client, answer = web.open(path, accept=NDJSON)
+    assert sum(1 for _ in answer) == len(big)
+    client.close()
+
+
+def _streams(world: World) -> int:
+    with world.pool.read() as conn:
+        return int(conn.execute(_COUNT_STREAMS).scalar_one())
+
+
 def test_stream__of_a_hundred_megabytes__stays_small(world: World, web: Web) -> None:
     cohort_id = world.fill(["a"])
     with world.pool.begin() as conn:
@@ -223,6 +245,11 @@ def test_stream__of_a_hundred_megabytes__stays_small(world: World, web: Web) -> 
         client.close()
     assert web.peak_megabytes() < 150
 
+
+_COUNT_STREAMS = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE application_name = 'gateway-read' AND state = 'active' AND query LIKE '%COPY%'
+""")
 
 _END_STREAMS = text("""
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
