@@ -19,9 +19,7 @@ run: ## Start the whole gateway on embedded Postgres and Valkey; Ctrl-C stops it
 
 test: ## Run the tests and hold the coverage of each package to its floor
 	@$(install_all)
-	@$(python) -m coverage erase
-	@$(python) -m coverage run -m pytest -n 3 --dist loadgroup
-	@$(python) -m coverage combine --quiet
+	@$(python) -m pytest -n 3 --dist loadgroup --cov --cov-report=
 	@$(python) -m coverage report
 	@failed=0; for floor in $(floors); do \
 		folder=$${floor%:*} percent=$${floor#*:}; \

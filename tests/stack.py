@@ -229,9 +229,18 @@ def free_port() -> int:
 
 def is_ready(port: int) -> bool:
     """Tell whether /readyz answers 200."""
+    return _is_ok(port, "/readyz")
+
+
+def is_alive(port: int) -> bool:
+    """Tell whether /healthz answers 200."""
+    return _is_ok(port, "/healthz")
+
+
+def _is_ok(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         return connection.getresponse().status == http.client.OK
     return False
 

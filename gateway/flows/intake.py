@@ -125,13 +125,15 @@ class Intake:
         return source
 
     def _knows(self, source: Source, login: Login | None) -> bool:
-        """Check every credential of that name: two are valid while one replaces the other."""
+        """Check every credential of that name: two are valid while one replaces the other.
+
+        Those of other names cost the same in vain, so that the time tells nobody which names exist.
+        """
         if login is None:
             return False
         named = [one.password for one in source.credentials if one.username == login.username]
-        if not named:
-            return self._verifier.verify(login.password, None)
-        return any(self._verifier.verify(login.password, hashed) for hashed in named)
+        others = [None] * (max(1, len(source.credentials)) - len(named))
+        return any(self._verifier.verify(login.password, hashed) for hashed in (*named, *others))
 
     def _refuse_deleted(self, source: Source, page: Page) -> None:
         with self._pool.read() as conn:

@@ -12,19 +12,19 @@ import itertools
 import json
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import Any
 
 import orjson
 
 from gateway import errors
 from gateway.core import texts
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 MAX_DEPTH = 500
 # What Python itself reads; see "Integer string conversion length limitation" in its documentation.
 MAX_DIGITS = 4300
+# 16 MiB are reached first by whatever spends 8 bytes a value, as a name of two letters and a digit
+# do. Without it, a body of `[],[],…` takes seconds to read, and gigabytes if several come at once.
+MAX_VALUES = 2_000_000
 
 _BOM = b"\xef\xbb\xbf"
 # Every digit as 0 and everything else as a space: finding 19 of them is then a plain search, ten
@@ -33,10 +33,16 @@ _DIGITS = bytes(ord("0") if chr(byte) in "0123456789" else ord(" ") for byte in 
 _LONG_NUMBER = b"0" * 19
 
 _NOT_BRACKETS = bytes(byte for byte in range(256) if chr(byte) not in "[]{}")
+_BEFORE_VALUES = (b",", b"[", b"{")
+_NOT_COUNTED = bytes(byte for byte in range(256) if chr(byte) not in ',[{"')
+_PIECE_BYTES = 64 * 1024
+
 # A page of members with plain properties is four deep.
 _SHALLOW = 12
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]+|[\]}]+')
+# A text that never ends is one token too, and nothing is tried twice (`*+`): otherwise each quote
+# in it would be looked at as the beginning of a text to the end of the body.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]+|[\]}]+', re.DOTALL)
 _MOST_TOKENS = 1_000_000
 
 # How orjson writes a float of 1e16 or more; in a text it does no harm.
@@ -54,6 +60,8 @@ class Parsed:
 def parse(raw: bytes) -> Parsed:
     """Parse a complete body."""
     raw = raw.removeprefix(_BOM)
+    if _has_too_many_values(raw):
+        return _refused(_TOO_MANY, _top_level_texts(raw.decode("utf-8", "replace")))
     if _LONG_NUMBER in raw.translate(_DIGITS):
         return _parse_slowly(raw)
     try:
@@ -87,8 +95,25 @@ def _parse_slowly(raw: bytes) -> Parsed:
     return _checked(raw, value)
 
 
+def _has_too_many_values(raw: bytes) -> bool:
+    """Tell whether there are more values than are taken; what texts hold does not count."""
+    most = 1 + sum(map(raw.count, _BEFORE_VALUES))
+    return most > MAX_VALUES and _count_values(raw) > MAX_VALUES
+
+
+def _count_values(raw: bytes) -> int:
+    """Count what begins or separates values outside of texts; piece by piece to spare memory."""
+    bare = raw.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, delete=_NOT_COUNTED)
+    values, in_text = 1, 0
+    for start in range(0, len(bare), _PIECE_BYTES):
+        parts = bare[start : start + _PIECE_BYTES].split(b'"')
+        values += sum(map(len, parts[in_text::2]))
+        in_text = (in_text + len(parts) - 1) % 2
+    return values
+
+
 def _top_level_texts(body: str) -> dict[str, str]:
-    """Read the texts right in the outer object of a body that is too deep for a parser."""
+    """Read the texts right in the outer object of a body that is too much for a parser."""
     found: dict[str, str] = {}
     depth, before = 0, None
     for token in itertools.islice(_TOKEN.finditer(body), _MOST_TOKENS):
@@ -126,21 +151,15 @@ def _looks_deep(raw: bytes) -> bool:
 
 
 def _depth_exceeds(value: object, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit):
-        level = [inner for outer in level for inner in _children(outer)]
+    level: list[Any] = [[value]]
+    for _ in range(limit + 1):
+        inner = itertools.chain.from_iterable(
+            one.values() if type(one) is dict else one for one in level
+        )
+        level = [one for one in inner if type(one) is list or type(one) is dict]
         if not level:
             return False
     return True
-
-
-def _children(value: object) -> list[object]:
-    inner: Iterable[object] = ()
-    if isinstance(value, dict):
-        inner = value.values()
-    elif isinstance(value, list):
-        inner = value
-    return [one for one in inner if isinstance(one, dict | list)]
 
 
 def canonical(value: object) -> bytes:
@@ -198,4 +217,5 @@ def _storable_float(value: float) -> float | int | None:
 
 
 _LARGE = 1e16
+_TOO_MANY = f"the body has more than {MAX_VALUES} values; send smaller pages"
 _TOO_DEEP = f"the body is nested deeper than {MAX_DEPTH} levels; flatten it"

@@ -6,15 +6,20 @@ it is interface 1.2. A 400 stops a customer's sync until a person acts, so it is
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from typing import Any, cast
+import threading
+from typing import TYPE_CHECKING, Any, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from gateway import errors
-from gateway.core import texts
+from gateway.core import deadline, texts
 from gateway.core.page import Action, Page
 from gateway.sources import document, profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_EXTERNAL_ID_BYTES = 255
 MAX_TEXT_CHARACTERS = 1000
@@ -226,31 +231,61 @@ def _paging(action: Action, info: dict[str, Any] | None, *, empty: bool) -> tupl
     return number, total
 
 
+# What Python makes of a body may take 35 times its bytes.
+_LARGE_BYTES = 1024 * 1024
+# Nobody is answered later than this anyway.
+_TURN_SECONDS = 10.0
+_TURN = threading.Lock()
+
+
 class Body:
     """A complete body that was parsed, or found not to be JSON.
 
-    The action is known as early as can be, because every answer echoes it; what is wrong with the
-    rest is said only when its turn comes.
+    The action is known as early as can be, because every answer echoes it, also one to a stranger;
+    what is wrong with the rest is said only when its turn comes. Of a large body nothing else is
+    kept, and it is parsed again then, so that a process never has more than one of them in parts.
+    Raises errors.Unavailable when too many large ones wait for that `turn`.
     """
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, *, turn: threading.Lock = _TURN) -> None:
         self._raw = raw
-        self._parsed = document.parse(raw)
-
-    @property
-    def action(self) -> str | None:
-        """The action to echo in an answer: the one sent, if it is text."""
-        value = self._parsed.value
-        action = value.get("action") if isinstance(value, dict) else None
-        return action if isinstance(action, str) else None
+        self._turn = turn
+        self._kept = document.parse(raw) if len(raw) <= _LARGE_BYTES else None
+        with self._parsed() as parsed:
+            self.action = _echo(parsed.value)
+            """The action to echo in an answer: the one sent, if it is text."""
 
     def page(self, *, identity_property: str | None, max_members: int) -> Page:
-        """Turn the body into a page. Raises errors.Malformed naming the field and the fix."""
-        if self._parsed.problem is not None:
-            raise self._parsed.problem
-        return page(
-            self._parsed.value,
-            raw=self._raw,
-            identity_property=identity_property,
-            max_members=max_members,
-        )
+        """Turn the body into a page.
+
+        Raises errors.Malformed naming the field and the fix, and errors.Unavailable as above.
+        """
+        with self._parsed() as parsed:
+            if parsed.problem is not None:
+                raise parsed.problem
+            return page(
+                parsed.value,
+                raw=self._raw,
+                identity_property=identity_property,
+                max_members=max_members,
+            )
+
+    @contextlib.contextmanager
+    def _parsed(self) -> Iterator[document.Parsed]:
+        if self._kept is not None:
+            yield self._kept
+            return
+        if not self._turn.acquire(
+            timeout=min(max(0.0, deadline.remaining_seconds()), _TURN_SECONDS)
+        ):
+            message = "too many large bodies came at once; send this one again"
+            raise errors.Unavailable(message, retry_after_seconds=1)
+        try:
+            yield document.parse(self._raw)
+        finally:
+            self._turn.release()
+
+
+def _echo(value: object) -> str | None:
+    action = value.get("action") if isinstance(value, dict) else None
+    return action if isinstance(action, str) else None

@@ -74,13 +74,17 @@ class Installation:
         """Find the part to which a process belongs, or belonged until now."""
         return next(part for part in self.programs if part.pid == pid)
 
+    def log_of(self, part: Part) -> Path:
+        """What a program has said, in all its lives."""
+        return self.folder / f"{part.name.replace(' ', '-')}.log"
+
     def web_processes(self) -> list[int]:
         """Process ids of gunicorn's workers."""
         return self.web.family()[1:]
 
     def add(self, name: str, words: Sequence[str], **environ: str) -> Part:
         """Start one more program of the product."""
-        part = Part(name, lambda: self._launch(name, words, environ))
+        part = Part(name, lambda: self._launch(part, words, environ))
         self.programs.append(part)
         part.start()
         return part
@@ -135,10 +139,12 @@ class Installation:
     def _named(self, name: str) -> Part:
         return next(part for part in self.programs if part.name == name)
 
-    def _launch(self, name: str, words: Sequence[str], environ: dict[str, str]) -> children.Process:
+    def _launch(
+        self, part: Part, words: Sequence[str], environ: dict[str, str]
+    ) -> children.Process:
         # gunicorn ends its own processes on SIGTERM; the others have none.
         dies_by = signal.SIGTERM if words == WEB else signal.SIGKILL
-        with (self.folder / f"{name.replace(' ', '-')}.log").open("ab") as log:
+        with self.log_of(part).open("ab") as log:
             return children.start(
                 [sys.executable, *words],
                 environ={**self.environ, **environ},

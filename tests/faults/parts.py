@@ -44,7 +44,7 @@ class Part:
 
     def family(self) -> list[int]:
         """Process ids of it and of its children, while they live."""
-        return [self.pid, *children_of(self.pid)]
+        return [self.pid, *children_of(self.pid)] if self.is_running() else []
 
     def is_running(self) -> bool:
         """Whether it lives now."""

@@ -16,6 +16,7 @@ HEAD = (
     "503 or 429",
     "no answer",
     "first 200 after",
+    "taken over after",
     "drained after",
     "also seen",
 )
@@ -34,6 +35,7 @@ class Row:
     refused: int = 0
     unanswered: int = 0
     recovered_seconds: float | None = None
+    takeover_seconds: float | None = None
     drained_seconds: float | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
     differences: list[str] = dataclasses.field(default_factory=list)
@@ -49,6 +51,7 @@ class Row:
             f"{self.refused:,}",
             f"{self.unanswered:,}",
             _seconds(self.recovered_seconds),
+            _seconds(self.takeover_seconds),
             _seconds(self.drained_seconds),
             "; ".join([*self.notes, *(f"**{one}**" for one in self.differences)]),
         )
@@ -56,7 +59,7 @@ class Row:
 
 def table(rows: Iterable[Row]) -> str:
     """Write rows as a Markdown table."""
-    lines = [HEAD, ["---", *["--:"] * 8, "---"], *(row.cells() for row in rows)]
+    lines = [HEAD, ["---", *["--:"] * 9, "---"], *(row.cells() for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

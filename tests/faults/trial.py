@@ -7,14 +7,20 @@ import signal
 import time
 from collections.abc import Iterator
 
+from sqlalchemy import text
+
+from gateway.core.page import Action
+from gateway.simulator import mixpanel
+from gateway.simulator.mixpanel import Cohort, Page
+from gateway.simulator.wire import Answer, Wire
 from gateway.store.engine import Pool
 from tests.faults import judge
 from tests.faults.installation import Installation
 from tests.faults.parts import Part, signal_all
 from tests.faults.points import KILL, Fired
 from tests.faults.report import Row
-from tests.faults.senders import Load
-from tests.stack import until
+from tests.faults.senders import WIRE_SECONDS, Load
+from tests.stack import DEFAULT, PASSWORD, PROJECT, USERNAME, basic_auth, until
 
 # Only a trial that has failed meets these; the report has the times.
 FIRE_SECONDS = 30.0
@@ -72,15 +78,43 @@ class Trial:
         """Take the time: from now on pages should be acknowledged again."""
         self._mended_at = time.monotonic()
 
-    def note(self, text: str) -> None:
+    def note(self, what: str) -> None:
         """Have something in the report's last column."""
-        self.row.notes.append(text)
+        self.row.notes.append(what)
 
-    def measure_takeover(self, cohort_id: int, since: float) -> float:
-        """Wait until somebody else has applied what waits for a cohort now; returns the seconds."""
-        through = judge.pending(self.pool).get(cohort_id, 0)
-        until(lambda: judge.applied(self.pool, cohort_id) >= through, DRAIN_SECONDS)
-        return time.monotonic() - since
+    def measure_takeover(self, fired: Fired) -> None:
+        """Wait until somebody else has applied what waited when this one died or froze."""
+        assert fired.cohort_id is not None
+        through = judge.pending(self.pool).get(fired.cohort_id, 0)
+        until(lambda: judge.applied(self.pool, fired.cohort_id or 0) >= through, DRAIN_SECONDS)
+        seconds = time.monotonic() - fired.at
+        self.row.takeover_seconds = max(seconds, self.row.takeover_seconds or 0.0)
+
+    def post(self, page: Page) -> Answer:
+        """Post a page beside the load, once."""
+        wire = Wire(self.installation.base_url, timeout_seconds=WIRE_SECONDS)
+        headers = {"Authorization": basic_auth(USERNAME, PASSWORD)}
+        try:
+            return wire.request("POST", DEFAULT, headers=headers, body=mixpanel.body(page))
+        finally:
+            wire.close()
+
+    def count_deliveries(self, page: Page) -> int:
+        """Count what is stored of a page's cohort under its number."""
+        parameters = {"cohort": page.cohort.cohort_id, "page": page.number}
+        with self.pool.read() as conn:
+            return int(conn.execute(_DELIVERIES, parameters).scalar_one())
+
+    def slowest(self, *, since: float, percentile: float = 100.0) -> float:
+        """How long the slowest answer took that was asked for since a moment, or a percentile."""
+        taken = sorted(one.seconds for one in self.load.ear.heard if one.asked_at >= since)
+        return taken[min(len(taken) - 1, int(len(taken) * percentile / 100))]
+
+    def execute(self, *statements: str) -> None:
+        """Execute statements in Postgres, each by itself."""
+        with self.pool.read() as conn:
+            for statement in statements:
+                conn.execute(text(statement))
 
     def finish(self) -> None:
         """Heal, let every sender succeed once more, drain, and compare everything."""
@@ -130,13 +164,34 @@ class Bench:
             pause_seconds=pause_seconds,
         )
         row = Row(name=name)
+        self.rows.append(row)
         trial = Trial(self.installation, self.pool, load, row)
         load.start()
         try:
             trial.await_pages(pages)
             yield trial
             trial.finish()
+        except Exception as error:
+            row.differences.append(f"the scenario ended early: {error}")
+            raise
         finally:
             load.abandon()
-        self.rows.append(row)
         assert row.differences == []
+
+
+def lone_page(cohort_id: str, number: int = 1, total: int = 10) -> Page:
+    """Make a page of a cohort that no sender knows."""
+    return Page(
+        cohort=Cohort(project_id=PROJECT, cohort_id=cohort_id, name=cohort_id),
+        action=Action.ADD_MEMBERS,
+        session_id=f"session-{cohort_id}",
+        number=number,
+        total=total,
+        member_ids=(f"{cohort_id}-{number}",),
+    )
+
+
+_DELIVERIES = text("""
+    SELECT count(*) FROM deliveries d JOIN cohorts c ON c.id = d.cohort_id
+    WHERE c.external_id = :cohort AND d.page = :page
+""")

@@ -17,7 +17,8 @@ WORKER = {"FOR NO KEY UPDATE SKIP LOCKED": "before-claim", "INSERT INTO changes"
 # The statement that makes a transaction the one whose commit is a point too.
 STORES, APPLIES = "INSERT INTO deliveries", "SET applied_through"
 
-_MARK = "faults-cohort"
+# Of the connection: which cohort its last statements were about, and that its commit is a point.
+_LAST, _MARK = "faults-cohort", "faults-mark"
 
 
 class Watcher:
@@ -40,7 +41,8 @@ class Watcher:
     def before_statement(self, *event_says: Any) -> None:  # noqa: ANN401 - as SQLAlchemy calls it
         """Come by the points that a statement is."""
         conn, _, sql, parameters, *_ = event_says
-        cohort_id = parameters.get("cohort_id") if isinstance(parameters, dict) else None
+        given = parameters.get("cohort_id") if isinstance(parameters, dict) else None
+        cohort_id = conn.info[_LAST] = given or conn.info.get(_LAST)
         for piece, point in self._statements.items():
             if piece in sql:
                 self._pass_by(point, cohort_id)
@@ -54,7 +56,8 @@ class Watcher:
 
     def after_rollback(self, conn: sqlalchemy.Connection) -> None:
         """Forget a transaction that came to nothing."""
-        conn.info.pop(_MARK, None)
+        if not conn.invalidated:  # an invalid one has forgotten by itself
+            conn.info.pop(_MARK, None)
 
     def after_return(self, _connection: object, entry: pool.ConnectionPoolEntry) -> None:
         """Come by the moment after a commit."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from rq import Queue
+from rq.exceptions import DeserializationError
 from rq.job import Job
 
 from tests.faults import points, watching
@@ -19,7 +21,10 @@ class Worker(program.Worker):
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run a job."""
-        HERE.pass_by("worker.pop-gap")
+        cohort_id = None
+        with contextlib.suppress(DeserializationError):  # garbage is for the product to meet
+            cohort_id = job.args[0]
+        HERE.pass_by("worker.pop-gap", cohort_id)
         super().execute_job(job, queue)
 
 

@@ -6,6 +6,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis
+import structlog
 from hypothesis import stateful
 
 from gateway.store.engine import Pool
@@ -25,7 +26,8 @@ def explore(url: str, *, seed: int, examples: int, steps: int) -> Tally:
         deadline=None,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
-    with ThreadPoolExecutor(THREADS) as crew:
+    # Thousands of events that nobody reads cost more than what they tell of.
+    with ThreadPoolExecutor(THREADS) as crew, structlog.testing.capture_logs():
 
         @hypothesis.seed(seed)
         class Example(Machine):
