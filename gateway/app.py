@@ -10,6 +10,7 @@ from flask import Flask, Response
 
 from gateway import errors
 from gateway.handlers import (
+    browsers,
     cohorts,
     contract,
     deliveries,
@@ -47,6 +48,7 @@ def create_app(given: deps.Deps) -> Flask:
     app.extensions[deps.EXTENSION] = given
     rawpath.install(app)
     journal.install(app)
+    browsers.install(app)
     contract.forget_action(app)
     app.register_error_handler(Exception, _answer_error)
     for blueprint in BLUEPRINTS:

@@ -150,7 +150,7 @@ class Stack:
 
     def valkey_pid(self) -> int:
         """Process id of the embedded Valkey."""
-        for pid in _descendants(self.process.pid):
+        for pid in descendants(self.process.pid):
             with contextlib.suppress(OSError):
                 if "valkey-server" in Path(f"/proc/{pid}/cmdline").read_text():
                     return pid
@@ -253,7 +253,8 @@ def _children(parent: int) -> list[int]:
     return [pid for pid, its_parent in _parents().items() if its_parent == parent]
 
 
-def _descendants(ancestor: int) -> list[int]:
+def descendants(ancestor: int) -> list[int]:
+    """Process ids of a process and of all that it started, directly or not."""
     parents = _parents()
     found = {ancestor}
     while more := {pid for pid, parent in parents.items() if parent in found} - found:

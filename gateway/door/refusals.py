@@ -32,6 +32,7 @@ class Refusal:
             f"HTTP/1.1 {self.code.value} {self.code.phrase}",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
+            "X-Content-Type-Options: nosniff",
             "Connection: close",
         ]
         if self.code == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Final
 
 from flask import Blueprint, Response, render_template
+from markupsafe import Markup
 
 from gateway.handlers import openapi
 
-# Nothing but its own style: the page works, and stays as harmless, without any network.
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+_STYLE: Final = "docs.css"
+
+# Nothing but its own style, known by its digest: the page works, and stays as harmless, without any
+# network; no script runs in it, not even its own.
+_POLICY: Final = (
+    "default-src 'none'; style-src 'sha256-{digest}';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 blueprint = Blueprint("docs", __name__, template_folder="templates")
 
@@ -17,5 +26,8 @@ blueprint = Blueprint("docs", __name__, template_folder="templates")
 @blueprint.get("/docs")
 def docs() -> Response:
     """Answer the page."""
-    page = render_template("docs.html", document=openapi.document())
-    return Response(page, headers={"Content-Security-Policy": _POLICY}, content_type="text/html")
+    style = render_template(_STYLE)
+    page = render_template("docs.html", document=openapi.document(), style=Markup(style))  # noqa: S704 - ours
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = {"Content-Security-Policy": _POLICY.format(digest=digest)}
+    return Response(page, headers=policy, content_type="text/html; charset=utf-8")

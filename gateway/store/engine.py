@@ -71,7 +71,7 @@ class Pool:
         """
         with (
             translated(),
-            self._engine.connect() as conn,
+            _connected(self._engine) as conn,
             watchdog.guarding(conn, self._patience_seconds(limit_seconds)),
             conn.begin(),
         ):
@@ -82,7 +82,7 @@ class Pool:
         """Lend a connection in autocommit: BEGIN and ROLLBACK would double a look-up's cost."""
         with (
             translated(),
-            self._reading.connect() as conn,
+            _connected(self._reading) as conn,
             watchdog.guarding(conn, self._patience_seconds(limit_seconds)),
         ):
             yield conn
@@ -135,6 +135,15 @@ def _refuse_closed_connection(
     if poller.poll(0):
         message = "the server closed this idle connection"
         raise exc.DisconnectionError(message)
+
+
+def _connected(engine: sqlalchemy.Engine) -> Connection:
+    """Take a connection; when the server closes new ones at once too, the pool gives up."""
+    try:
+        return engine.connect()
+    except exc.InvalidRequestError as error:
+        message = "the database closes every connection"
+        raise errors.Unavailable(message, retry_after_seconds=2) from error
 
 
 @contextlib.contextmanager

@@ -1,30 +1,10 @@
 """Secrets: hashes that verify, and how often the expensive one is computed."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-
 from gateway.core import secrets
 from gateway.core.secrets import Verifier
+from tests.core.counting import counting_scrypt
 
 PASSWORD = "s3cret:pass\N{LATIN SMALL LETTER E WITH ACUTE}"
-
-
-@contextmanager
-def counting_scrypt() -> Iterator[list[str]]:
-    """Collect the calls of scrypt that this thread makes."""
-    calls: list[str] = []
-
-    def note(_frame: FrameType, event: str, called: object) -> None:
-        if event == "c_call" and getattr(called, "__name__", "") == "scrypt":
-            calls.append(event)
-
-    sys.setprofile(note)
-    try:
-        yield calls
-    finally:
-        sys.setprofile(None)
 
 
 def test_hash_password__twice__has_a_salt_of_its_own_each_time() -> None:
