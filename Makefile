@@ -1,6 +1,6 @@
 # `make` lists the targets. Each creates .venv and installs what is missing first; bin/install says how.
 
-.PHONY: help run test test-faults faults check fix lock clean
+.PHONY: help run test test-faults faults fuzz check fix lock clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
@@ -19,7 +19,8 @@ run: ## Start the whole gateway on embedded Postgres and Valkey; Ctrl-C stops it
 
 test: ## Run the tests and hold the coverage of each package to its floor
 	@$(install_all)
-	@$(python) -m pytest -n 3 --dist loadgroup --cov --cov-report=
+	@$(python) -m pytest -n 3 --dist loadgroup -m 'not whole' --cov --cov-report=
+	@$(python) -m pytest -n 3 --dist loadgroup -m whole
 	@$(python) -m coverage report
 	@failed=0; for floor in $(floors); do \
 		folder=$${floor%:*} percent=$${floor#*:}; \
@@ -34,6 +35,10 @@ test-faults: ## Break a running gateway in some sixty ways, and see that nothing
 faults: ## Break it in every way we know, and write the report into docs/reliability.md
 	@$(install_all)
 	@FAULTS_REPORT=docs/reliability.md $(python) -m pytest --quiet tests/faults
+
+fuzz: ## Throw mutated bodies at the parser, for SECONDS=600 from SEED=1
+	@$(install_all)
+	@$(python) -m tests.fuzz.parser --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
 check: ## Check format, lint, types, who may import whom, and the house rules
 	@$(install_all)

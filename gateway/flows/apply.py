@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from gateway.store.engine import Pool
 
 MAX_ATTEMPTS: Final = 3
+# What is no page's fault (a permission, a schema half rolled out) would fail every page alike, so
+# it gets a minute of the sweeper's visits before a page is blocked for it.
+MAX_BROKEN_ATTEMPTS: Final = 60
 BUDGET_SECONDS: Final = 5.0
 
 _log = structlog.get_logger()
@@ -65,6 +68,8 @@ class Applier:
             except Exception as error:  # noqa: BLE001 - a page no code can apply must not stop others
                 if limit == 1:
                     self._note_failure(cohort_id, error)
+                    if not isinstance(error, errors.Poison):
+                        return Drained.DONE  # the sweeper comes back: it may be ours to mend
                 limit = 1
                 continue
             if outcome is not Outcome.WORKED and not self._rang_meanwhile(cohort_id, outcome):
@@ -118,7 +123,8 @@ class Applier:
                 reason=str(named),
                 exc_info=None if named is error else error,
             )
-            if retried is None and attempts < MAX_ATTEMPTS:
+            most = MAX_ATTEMPTS if isinstance(error, errors.Poison) else MAX_BROKEN_ATTEMPTS
+            if retried is None and attempts < most:
                 apply_state.note_failure(conn, cohort_id)
                 return
             work = Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())

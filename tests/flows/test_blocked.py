@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.core import roster
-from gateway.flows.apply import MAX_ATTEMPTS
+from gateway.flows.apply import MAX_ATTEMPTS, Drained
 from gateway.flows.step import Outcome
 from gateway.store import backlog, inbox
 from tests.model import book
@@ -240,3 +240,23 @@ _ROSTER = text("SELECT roster FROM deliveries WHERE cohort_id = :cohort_id AND n
 _SPOIL = text("""
     UPDATE deliveries SET roster = :roster WHERE cohort_id = :cohort_id AND number = :number
 """)
+
+
+def test_failure__that_is_no_fault_of_the_page__is_waited_out_and_blocks_nothing(
+    desk: Desk,
+) -> None:
+    receipt = desk.send(ADD, "s", "a")
+    rename(desk, "memberships", "elsewhere")
+    assert desk.applier.drain(receipt.cohort_id) is Drained.DONE
+    assert desk.applier.drain(receipt.cohort_id) is Drained.DONE
+    rename(desk, "elsewhere", "memberships")
+    assert counts(desk) == (1, 0)
+    assert book.standing(desk.pool, receipt.cohort_id).attempts == 2
+    desk.settle(receipt)
+    assert desk.members(receipt) == "a"
+
+
+def rename(desk: Desk, old: str, new: str) -> None:
+    """Rename a table, as a migration half rolled out may."""
+    with desk.pool.begin() as conn:
+        conn.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import event, text
 
+from gateway import errors
 from gateway.flows.apply import MAX_ATTEMPTS, Applier, Drained
 from gateway.flows.intake import Outcome as Answer
 from gateway.flows.step import Outcome
@@ -158,5 +159,6 @@ def test_note_failure__somebody_else_got_past_it__blocks_no_later_page(desk: Des
     receipt = desk.send(ADD, "one", "a")
     desk.settle(receipt)
     for _ in range(MAX_ATTEMPTS):
-        desk.applier._note_failure(receipt.cohort_id, ValueError())  # noqa: SLF001
+        poison = errors.Poison("refused", sqlstate="22000")
+        desk.applier._note_failure(receipt.cohort_id, poison)  # noqa: SLF001
     assert desk.members(desk.send(ADD, "two", "b")) == "ab"

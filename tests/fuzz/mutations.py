@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 import random
@@ -148,9 +149,10 @@ def _alter_list(chance: random.Random, value: list[object], at: int) -> None:
 
 
 def _any(chance: random.Random) -> object:
-    found = chance.choice(_VALUES)
+    found = copy.deepcopy(chance.choice(_VALUES))
     for _ in range(chance.choice((0,) * 20 + (1, 3, 100, 251, 490, 500))):
         found = [found] if chance.random() < 0.5 else {chance.choice(_NAMES): found}
     if chance.random() < 0.3:
-        return {chance.choice(_NAMES): found, "mixpanel_distinct_id": chance.choice(_VALUES)}
+        member_id = copy.deepcopy(chance.choice(_VALUES))
+        return {chance.choice(_NAMES): found, "mixpanel_distinct_id": member_id}
     return found

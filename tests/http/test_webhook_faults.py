@@ -103,7 +103,8 @@ def locked(stack: Stack) -> Iterator[Locked]:
     lock = text("SELECT 1 FROM intake_state WHERE cohort_id = :cohort_id FOR UPDATE")
     with contextlib.ExitStack() as closing:
         pool = closing.enter_context(stack.pool())
-        conn = closing.enter_context(pool.begin())
+        conn = closing.enter_context(pool.begin(limit_seconds=600))
+        conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         conn.execute(lock, {"cohort_id": int(stack.cohort(cohort)["id"])})
         connection = closing.enter_context(posted(stack, DEFAULT, PASSWORD, cohort))
         yield Locked(cohort, connection, closing.close)

@@ -1,56 +1,14 @@
-"""How much of a body is looked at, and how many large ones at a time."""
+"""Limits on what a page may hold, and many large ones at once, through the whole gateway."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator
 from typing import Final
 
-import pytest
-
-from gateway import errors
-from gateway.core import deadline
-from gateway.sources import document, mixpanel
 from tests.http.webhook import accepted, body, raw, refused, unique
 from tests.stack import Stack
 
 MEBIBYTE: Final = 1024 * 1024
-
-
-@pytest.fixture(autouse=True)
-def no_deadline() -> Iterator[None]:
-    """Leave no deadline behind for the tests that follow in this thread."""
-    yield
-    deadline.start()
-
-
-def of_values(values: int, *, each: bytes = b"0") -> bytes:
-    """Build a body of so many values: itself, its action, its list, and what is in that."""
-    return b'{"action": "add_members", "p": [' + b",".join([each] * (values - 2)) + b"]}"
-
-
-@pytest.mark.parametrize("each", [b"0", b"[]", b"{}", b'""', b"null"])
-def test_values__beyond_the_limit__are_refused_with_the_action(each: bytes) -> None:
-    sent = mixpanel.Body(of_values(document.MAX_VALUES + 3, each=each))
-    assert sent.action == "add_members"
-    with pytest.raises(errors.Malformed, match="more than 2000000 values"):
-        sent.page(identity_property=None, max_members=1)
-
-
-def test_values__within_the_limit__are_read() -> None:
-    with pytest.raises(errors.Malformed, match="parameters: missing"):
-        mixpanel.Body(of_values(document.MAX_VALUES - 10)).page(
-            identity_property=None, max_members=1
-        )
-
-
-@pytest.mark.parametrize("text", [b"[,{", b'\\",', b"\\\\,", b'\\\\\\",[', b"\\u002c,"])
-def test_values__named_in_texts_only__do_not_count(text: bytes) -> None:
-    inside = b'"' + text * (document.MAX_VALUES + 1) + b'"'
-    assert document.parse(b'{"action": "x", "p": ' + inside + b"}").problem is None
-    many = of_values(document.MAX_VALUES + 3, each=b'"' + text[:2] + b'"')
-    assert "values" in str(document.parse(many).problem)
 
 
 def test_values__too_many__are_refused_by_the_gateway(stack: Stack) -> None:
@@ -60,49 +18,6 @@ def test_values__too_many__are_refused_by_the_gateway(stack: Stack) -> None:
     )
     assert "values" in refused(stack.post(page), 400)
     assert stack.cohort(cohort) is None
-
-
-@pytest.mark.parametrize(
-    ("opening", "filling"),
-    [
-        (b"[" * 1200 + b'"', b'\\"'),
-        (b"[" * 1200 + b'"', b"\\\n"),
-        (b"[" * 1200, b'"a" '),
-        (b'{"a":' * 1200, b'"\\'),
-        (b"[" * 1200 + b'"', b"\\\\"),
-    ],
-)
-def test_body__too_deep_and_full_of_quotes__is_refused_in_time(
-    opening: bytes, filling: bytes
-) -> None:
-    began = time.monotonic()
-    sent = mixpanel.Body(b'{"action": "members", "a": ' + opening + filling * 250_000)
-    assert sent.action == "members"
-    with pytest.raises(errors.Malformed):
-        sent.page(identity_property=None, max_members=1)
-    assert time.monotonic() - began < 20  # looking from each quote anew would take days
-
-
-@pytest.mark.parametrize("seconds", [0.05, -1])
-def test_large_body__while_another_is_read__waits_for_as_long_as_there_is_time(
-    seconds: float,
-) -> None:
-    turn = threading.Lock()
-    large = raw("c", "a", padding="x" * MEBIBYTE)
-    with turn:
-        deadline.start(time.monotonic() + seconds)
-        with pytest.raises(errors.Unavailable, match="large"):
-            mixpanel.Body(large, turn=turn)
-        assert mixpanel.Body(raw("c", "a"), turn=turn).action == "add_members"
-    assert mixpanel.Body(large, turn=turn).action == "add_members"
-
-
-def test_large_body__read_and_refused__lets_the_next_one_have_its_turn() -> None:
-    turn = threading.Lock()
-    for page in (raw("c", None, padding="x" * MEBIBYTE), b"{" + b" " * MEBIBYTE):
-        with pytest.raises(errors.Malformed):
-            mixpanel.Body(page, turn=turn).page(identity_property=None, max_members=1)
-        assert not turn.locked()
 
 
 def test_large_bodies__six_at_once__are_all_accepted(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""Requests that two servers in a row could split differently: one answer, and nothing hidden runs."""
+"""Requests that two servers in a row could split differently: nothing hidden in one ever runs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ AMBIGUOUS: Final = {
     + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "two hosts": START + "Host: other.test\r\nContent-Length: 0\r\n\r\n",
     "no colon": START + "Content-Length 0\r\n\r\n",
-    "another version": START.replace("1.1", "1.9") + "Content-Length: 0\r\n\r\n",
+    "another version": START.replace("1.1", "2.0") + "Content-Length: 0\r\n\r\n",
     "no version": f"POST {DEFAULT}\r\n\r\n",
     "a chunk of hexadecimal with 0x": START + "Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n",
     "a chunk of minus nothing": START + "Transfer-Encoding: chunked\r\n\r\n-0\r\n\r\n",
