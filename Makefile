@@ -30,11 +30,11 @@ test: ## Run the tests and hold the coverage of each package to its floor
 
 test-faults: ## Break a running gateway in some sixty ways, and see that nothing is lost
 	@$(install_all)
-	@$(python) -m pytest --quiet -m "not long" tests/faults
+	@$(python) -m pytest --quiet -n 0 -m "not long" tests/faults
 
 faults: ## Break it in every way we know, and write the report into docs/reliability.md
 	@$(install_all)
-	@FAULTS_REPORT=docs/reliability.md $(python) -m pytest --quiet tests/faults
+	@FAULTS_SECONDS=$${FAULTS_SECONDS:-180} FAULTS_REPORT=docs/reliability.md $(python) -m pytest --quiet -n 0 tests/faults
 
 fuzz: ## Throw mutated bodies at the parser, for SECONDS=600 from SEED=1
 	@$(install_all)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Final
+from typing import Any, Final
 
 import redis
-import rq
+import rq.job
 import structlog
 from redis import backoff, retry
 from rq import serializers
+
+from gateway import errors
 
 APPLY_JOB: Final = "workers.apply.drain"
 
@@ -26,6 +28,33 @@ FAILURE_TTL_SECONDS: Final = 300
 _log = structlog.get_logger()
 
 
+class Ring(rq.job.Job):
+    """A ring, which asks for the one thing that workers do.
+
+    A job names what it runs. RQ would import that, whatever it is; here somebody who can write to
+    Redis can at most have a cohort looked at once more.
+    """
+
+    @property
+    def func(self) -> Any:  # noqa: ANN401 - as RQ has it
+        """What to run. Raises errors.Broken for anything but the one job there is."""
+        if self.func_name != APPLY_JOB or self.instance is not None:
+            raise errors.Broken("a job in the queue is none of ours")
+        return super().func
+
+    @property
+    def success_callback(self) -> None:
+        """Run nothing afterwards."""
+
+    @property
+    def failure_callback(self) -> None:
+        """Run nothing afterwards."""
+
+    @property
+    def stopped_callback(self) -> None:
+        """Run nothing afterwards."""
+
+
 def connect(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> redis.Redis:
     """Make a client; nothing is opened until it is used, and nothing is ever tried twice."""
     return redis.Redis.from_url(
@@ -38,7 +67,8 @@ def connect(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> redis.Redi
 
 def queue(connection: redis.Redis) -> rq.Queue:
     """Return the one queue there is; jobs are JSON, never pickles."""
-    return rq.Queue(QUEUE, connection=connection, serializer=serializers.JSONSerializer)
+    serializer = serializers.JSONSerializer
+    return rq.Queue(QUEUE, connection=connection, serializer=serializer, job_class=Ring)
 
 
 def rung_key(cohort_id: int) -> str:

@@ -73,6 +73,7 @@ def _answer(made: runtime.Runtime, stopping: threading.Event) -> None:
             name=f"{made.name}-{time.monotonic_ns()}",
             connection=connection,
             serializer=serializers.JSONSerializer,
+            job_class=jobs.Ring,
         )
         worker.stopping = stopping
         worker.work(logging_level="WARNING")

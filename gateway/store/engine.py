@@ -54,7 +54,6 @@ class Pool:
             hide_parameters=True,  # they are people's data, and errors would print them
             connect_args=_connect_args(name, limit_seconds),
         )
-        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self._engine, "checkout", _refuse_closed_connection)
         self._limit_seconds = limit_seconds
 
@@ -71,7 +70,7 @@ class Pool:
         """
         with (
             translated(),
-            _connected(self._engine) as conn,
+            self._connect() as conn,
             watchdog.guarding(conn, self._patience_seconds(limit_seconds)),
             conn.begin(),
         ):
@@ -82,10 +81,18 @@ class Pool:
         """Lend a connection in autocommit: BEGIN and ROLLBACK would double a look-up's cost."""
         with (
             translated(),
-            _connected(self._reading) as conn,
+            self._connect() as conn,
             watchdog.guarding(conn, self._patience_seconds(limit_seconds)),
+            _autocommit(conn),
         ):
             yield conn
+
+    def _connect(self) -> Connection:
+        try:
+            return self._engine.connect()
+        except exc.InvalidRequestError as error:  # what the pool says when it gives up
+            message = "the database closes every new connection"
+            raise errors.Unavailable(message, retry_after_seconds=2) from error
 
     def _patience_seconds(self, limit_seconds: float | None) -> float:
         """How long this side waits: longer than the server's limit, never beyond the request's."""
@@ -137,13 +144,20 @@ def _refuse_closed_connection(
         raise exc.DisconnectionError(message)
 
 
-def _connected(engine: sqlalchemy.Engine) -> Connection:
-    """Take a connection; when the server closes new ones at once too, the pool gives up."""
+@contextlib.contextmanager
+def _autocommit(conn: Connection) -> Iterator[None]:
+    """Have each statement commit by itself.
+
+    SQLAlchemy's own way (`isolation_level`) undoes it while it returns the connection. If the
+    server has closed that one, it raises there, and its place in the pool is lost for good.
+    """
+    driver: Any = conn.connection.dbapi_connection
+    driver.autocommit = True
     try:
-        return engine.connect()
-    except exc.InvalidRequestError as error:
-        message = "the database closes every connection"
-        raise errors.Unavailable(message, retry_after_seconds=2) from error
+        yield
+    finally:
+        with contextlib.suppress(psycopg2.Error):  # closed: the pool will see that for itself
+            driver.autocommit = False
 
 
 @contextlib.contextmanager

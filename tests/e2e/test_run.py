@@ -90,9 +90,14 @@ def interrupt(running: Running) -> None:
     assert running.pids() == []
 
 
+def kill_supervisor(running: Running) -> None:
+    running.kill_supervisor()
+    running.await_nothing_left()
+
+
 @pytest.mark.parametrize(
     "end",
-    [interrupt, Running.kill_supervisor, Running.kill_everything],
+    [interrupt, kill_supervisor, Running.kill_everything],
     ids=lambda end: end.__name__,
 )
 def test_run__ended_and_started_again__keeps_data_and_credentials(
@@ -103,12 +108,6 @@ def test_run__ended_and_started_again__keeps_data_and_credentials(
     shared.start().await_greeting()
     assert shared.curls() == commands
     assert cohort_names(shared) == ["First cohort"]
-
-
-def test_run__supervisor_killed__leaves_nothing_running(shared: Running) -> None:
-    shared.kill_supervisor()
-    shared.await_nothing_left()
-    shared.start().await_greeting()
 
 
 def test_run__credentials_made__are_readable_only_for_the_owner(shared: Running) -> None:

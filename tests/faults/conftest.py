@@ -30,6 +30,14 @@ def rows(pytestconfig: pytest.Config) -> list[Row]:
 
 
 @pytest.fixture(scope="session")
+def wired(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> Iterator[Bench]:
+    """Lend an installation whose programs reach their servers through proxies only."""
+    folder = tmp_path_factory.mktemp("wired")
+    with installed(folder, proxied=True) as here, here.pool() as pool:
+        yield Bench(here, pool, rows)
+
+
+@pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> Iterator[Bench]:
     """Lend an installation that every scenario finds, and leaves, whole."""
     with installed(tmp_path_factory.mktemp("faults")) as here, here.pool() as pool:
@@ -43,8 +51,10 @@ def pytest_terminal_summary(
     rows = config.stash[ROWS]
     if not rows:
         return
-    table = report.table(rows)
+    tables = {"report": report.table(rows), "bounds": report.bounds(rows)}
     terminalreporter.section("what came of it")
-    terminalreporter.write_line(table)
+    for table in tables.values():
+        terminalreporter.write_line(f"{table}\n")
     if path := os.environ.get(REPORT_NAME):
-        report.write(Path(path), "report", table)
+        for name, table in tables.items():
+            report.write(Path(path), name, table)

@@ -37,6 +37,7 @@ class Installation:
     folder: Path
     port: int
     postgres_url: str
+    valkey_url: str
     postgres: Part
     valkey: Part
     points: Points
@@ -201,6 +202,7 @@ def _with_servers(folder: Path, data_dir: Path, *, proxied: bool) -> Installatio
         folder=folder,
         port=port,
         postgres_url=urls["postgres"],
+        valkey_url=urls["valkey"],
         postgres=postgres,
         valkey=valkey,
         points=here,

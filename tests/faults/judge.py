@@ -70,6 +70,12 @@ def pending(pool: Pool) -> dict[int, int]:
         return {row.cohort_id: row.last_delivery for row in conn.execute(_PENDING)}
 
 
+def waiting_pages(pool: Pool) -> int:
+    """Count the pages that are stored and not yet applied."""
+    with pool.read() as conn:
+        return sum(row.pages for row in conn.execute(_PENDING))
+
+
 def applied(pool: Pool, cohort_id: int) -> int:
     """Tell up to which delivery a cohort has been applied."""
     with pool.read() as conn:
@@ -90,10 +96,11 @@ def _cohort(pool: Pool, service: Service, sender: Sender, verdict: Verdict) -> I
         yield f"{len(strangers)} pages are stored that nobody sent"
         return
     expected = oracle.Cohort(sender.sync.cohort.cohort_id)
-    again = [one for one in stored if not expected.receive(_as_model(sender.sent[_identity(one)]))]
-    verdict.twice += len(again)
-    if again:
-        yield f"{len(again)} pages are stored twice"
+    for one in stored:
+        if not expected.receive(_as_model(sender.sent[_identity(one)])):
+            verdict.twice += 1
+            yield f"delivery {one.number} is stored twice"
+        del expected.snapshots[:-1]  # they would fill the memory in a long run
     yield from _inbox(sender, stored, verdict)
     yield from _members(pool, cohort_id, sender, expected, verdict)
     yield from _transitions(expected.moves, book.moves(pool, cohort_id), verdict)
@@ -218,7 +225,7 @@ def _profile(member_id: str) -> tuple[str, str, str, str]:
 
 
 _PENDING = text("""
-    SELECT i.cohort_id, i.last_delivery
+    SELECT i.cohort_id, i.last_delivery, i.last_delivery - a.applied_through AS pages
     FROM intake_state i JOIN apply_state a ON a.cohort_id = i.cohort_id
     WHERE i.last_delivery > a.applied_through
 """)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 BEGIN, END = "<!-- {} begins -->", "<!-- {} ends -->"
 HEAD = (
@@ -22,6 +24,27 @@ HEAD = (
 )
 
 
+class Bound(enum.StrEnum):
+    """What is measured and compared with a limit that is hoped for."""
+
+    HEALTHY = "acknowledgement under load, p99"
+    WITHOUT_DOORBELL = "acknowledgement with Valkey frozen, p99"
+    TAKEOVER = "a page taken over after its worker's SIGKILL"
+    EMPTIED = "a backlog applied after Valkey lost everything"
+    BACK = "first 200 after Postgres is back"
+    HUNG = "a hung request answered 503"
+
+
+LIMIT_SECONDS: Final = {
+    Bound.HEALTHY: 0.25,
+    Bound.WITHOUT_DOORBELL: 0.6,
+    Bound.TAKEOVER: 10.0,
+    Bound.EMPTIED: 20.0,
+    Bound.BACK: 10.0,
+    Bound.HUNG: 10.0,
+}
+
+
 @dataclasses.dataclass
 class Row:
     """What one trial came to; seconds are None where they mean nothing."""
@@ -37,6 +60,7 @@ class Row:
     recovered_seconds: float | None = None
     takeover_seconds: float | None = None
     drained_seconds: float | None = None
+    measured: list[tuple[Bound, float]] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
     differences: list[str] = dataclasses.field(default_factory=list)
 
@@ -61,6 +85,19 @@ def table(rows: Iterable[Row]) -> str:
     """Write rows as a Markdown table."""
     lines = [HEAD, ["---", *["--:"] * 9, "---"], *(row.cells() for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def bounds(rows: Iterable[Row]) -> str:
+    """Write a Markdown table of what was measured against the limits: the worst, of how many."""
+    measured: dict[Bound, list[float]] = {}
+    for row in rows:
+        for bound, seconds in row.measured:
+            measured.setdefault(bound, []).append(seconds)
+    lines = ["| bound | at most | worst | measured |", "| --- | --: | --: | --: |"]
+    for bound, found in sorted(measured.items()):
+        limit, worst = LIMIT_SECONDS[bound], max(found)
+        lines.append(f"| {bound} | {limit:g} s | {worst:.2f} s | {len(found)} times |")
+    return "\n".join(lines)
 
 
 def write(path: Path, name: str, content: str) -> None:

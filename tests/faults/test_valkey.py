@@ -12,6 +12,7 @@ import redis
 
 from tests.faults import judge
 from tests.faults.parts import signal_all
+from tests.faults.report import Bound
 from tests.faults.trial import Bench
 from tests.stack import until
 
@@ -49,7 +50,7 @@ def test_valkey__frozen__is_not_missed(bench: Bench) -> None:
         began = time.monotonic()
         signal_all([bench.installation.valkey.pid], signal.SIGSTOP)
         trial.run_for(6)
-        trial.note(f"acknowledged meanwhile: p99 {trial.slowest(since=began, percentile=99):.2f} s")
+        trial.measure(Bound.WITHOUT_DOORBELL, trial.slowest(since=began, percentile=99))
         assert set(trial.load.ear.statuses()) == {200}
 
 
@@ -73,7 +74,7 @@ def test_valkey__loses_everything_with_a_backlog__is_drained(bench: Bench) -> No
         signal_all([part.pid for part in (*here.workers, here.scheduler)], signal.SIGCONT)
         for cohort_id, through in waiting.items():
             until(lambda: judge.applied(bench.pool, cohort_id) >= through)  # noqa: B023
-        trial.note(f"what waited was applied after {time.monotonic() - began:.1f} s")
+        trial.measure(Bound.EMPTIED, time.monotonic() - began)
 
 
 @contextlib.contextmanager

@@ -15,12 +15,21 @@ from gateway.simulator.mixpanel import body
 from tests.faults.installation import Installation
 from tests.faults.parts import signal_all
 from tests.faults.points import STOP
+from tests.faults.report import Bound
 from tests.faults.trial import Bench, lone_page
 from tests.stack import DEFAULT, PASSWORD, USERNAME, basic_auth, read_answer
 
 DAY_SECONDS = 86400.0
 DEADLINE_SECONDS = 10.0
 POINTS = ("before-insert", "before-commit", "after-commit", "after-ring")
+
+
+def test_pages__under_load__are_acknowledged_soon(bench: Bench) -> None:
+    with bench.trial("nothing: a healthy load", senders=6) as trial:
+        began = time.monotonic()
+        trial.run_for(8)
+        trial.measure(Bound.HEALTHY, trial.slowest(since=began, percentile=99))
+        assert set(trial.load.ear.statuses()) == {200}
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
-import pytest
-
-from tests.faults.installation import installed
 from tests.faults.proxy import Proxy
-from tests.faults.report import Row
+from tests.faults.report import Bound
 from tests.faults.trial import Bench
 
 HOLE_SECONDS = 11.0
-
-
-@pytest.fixture(scope="module")
-def wired(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> Iterator[Bench]:
-    """Lend an installation whose programs reach their servers through proxies only."""
-    folder = tmp_path_factory.mktemp("wired")
-    with installed(folder, proxied=True) as here, here.pool() as pool:
-        yield Bench(here, pool, rows)
 
 
 def test_commit__whose_answer_is_cut_off__is_stored_once(wired: Bench) -> None:
@@ -70,9 +58,9 @@ def test_postgres__in_a_black_hole__is_503_by_the_deadline(wired: Bench) -> None
         began = time.monotonic()
         to_postgres(wired).swallow()
         trial.run_for(HOLE_SECONDS)
-        trial.note(f"slowest answer {trial.slowest(since=began):.1f} s")
         to_postgres(wired).heal()
         trial.mended()
+        trial.measure(Bound.HUNG, trial.slowest(since=began))
         trial.await_pages(20)
 
 

@@ -18,6 +18,7 @@ from gateway.simulator.wire import Wire
 from tests.faults.installation import SCHEDULER
 from tests.faults.parts import signal_all
 from tests.faults.points import STOP
+from tests.faults.report import Bound
 from tests.faults.trial import Bench, Trial, lone_page
 from tests.stack import API_KEY, until
 
@@ -29,7 +30,8 @@ POINTS = ("before-claim", "mid-apply", "before-commit", "after-commit", "pop-gap
 def test_worker__killed_on_its_way__is_taken_over(bench: Bench, point: str) -> None:
     with bench.trial(f"worker killed {point.replace('-', ' ')}") as trial:
         for _ in range(2):
-            trial.measure_takeover(trial.kill_at(f"worker.{point}"))
+            fired = trial.kill_at(f"worker.{point}")
+            trial.measure(Bound.TAKEOVER, trial.measure_takeover(fired))
 
 
 @pytest.mark.parametrize("point", ["mid-apply", "before-commit"])

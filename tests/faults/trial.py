@@ -18,7 +18,7 @@ from tests.faults import judge
 from tests.faults.installation import Installation
 from tests.faults.parts import Part, signal_all
 from tests.faults.points import KILL, Fired
-from tests.faults.report import Row
+from tests.faults.report import Bound, Row
 from tests.faults.senders import WIRE_SECONDS, Load
 from tests.stack import DEFAULT, PASSWORD, PROJECT, USERNAME, basic_auth, until
 
@@ -78,17 +78,28 @@ class Trial:
         """Take the time: from now on pages should be acknowledged again."""
         self._mended_at = time.monotonic()
 
+    def recovery_seconds(self) -> float:
+        """How long after it was mended the first page was acknowledged that was sent since."""
+        assert self._mended_at is not None
+        first = self.load.ear.first_success_after(self._mended_at)
+        return -1.0 if first is None else first - self._mended_at
+
     def note(self, what: str) -> None:
         """Have something in the report's last column."""
         self.row.notes.append(what)
 
-    def measure_takeover(self, fired: Fired) -> None:
+    def measure_takeover(self, fired: Fired) -> float:
         """Wait until somebody else has applied what waited when this one died or froze."""
         assert fired.cohort_id is not None
         through = judge.pending(self.pool).get(fired.cohort_id, 0)
         until(lambda: judge.applied(self.pool, fired.cohort_id or 0) >= through, DRAIN_SECONDS)
         seconds = time.monotonic() - fired.at
         self.row.takeover_seconds = max(seconds, self.row.takeover_seconds or 0.0)
+        return seconds
+
+    def measure(self, bound: Bound, seconds: float) -> None:
+        """Keep a measurement for the table of bounds."""
+        self.row.measured.append((bound, seconds))
 
     def post(self, page: Page) -> Answer:
         """Post a page beside the load, once."""
@@ -137,9 +148,7 @@ class Trial:
         row.acknowledged = self.load.acknowledged()
         row.refused = sum(status in {429, 503} for status in heard)
         row.unanswered = heard.count(0)
-        if self._mended_at is not None:
-            first = self.load.ear.first_success_after(self._mended_at)
-            row.recovered_seconds = None if first is None else first - self._mended_at
+        row.recovered_seconds = self.recovery_seconds()
 
 
 class Bench:
@@ -152,13 +161,21 @@ class Bench:
 
     @contextlib.contextmanager
     def trial(
-        self, name: str, *, senders: int = 4, pause_seconds: float = 0.02, pages: int = 25
+        self,
+        name: str,
+        *,
+        senders: int = 4,
+        pause_seconds: float = 0.02,
+        pages: int = 25,
+        slug: str | None = None,
     ) -> Iterator[Trial]:
-        """Put a load on it, lend it for the faults, then heal, drain and judge."""
+        """Put a load on it, lend it for the faults, then heal, drain and judge.
+
+        The names of the senders begin with `slug`, and what they send follows from their names.
+        """
         self.installation.heal()
-        slug = name.replace(" ", "-").replace(",", "")
         load = Load(
-            f"{slug}-{len(self.rows)}",
+            slug or f"{name.replace(' ', '-').replace(',', '')}-{len(self.rows)}",
             self.installation.base_url,
             senders=senders,
             pause_seconds=pause_seconds,

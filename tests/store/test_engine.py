@@ -60,6 +60,21 @@ def test_sqlstate__none_from_the_driver_itself__is_a_bug() -> None:
     assert isinstance(engine.name_sqlstate(None, driver_bug=True), errors.Broken)
 
 
+def test_read__whose_connection_is_closed_meanwhile__keeps_its_place_in_the_pool(
+    database_url: str, shared_pool: Pool
+) -> None:
+    terminate = text("SELECT pg_terminate_backend(:pid, 5000)")
+    pool = Pool(database_url, name="test", size=2, limit_seconds=8)
+    for _ in range(3):
+        with contextlib.suppress(errors.Unavailable), pool.read() as conn:
+            pid = conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            with shared_pool.read() as other:
+                other.execute(terminate, {"pid": pid})
+    with pool.read() as conn:
+        assert conn.execute(text("SELECT 1")).scalar_one() == 1
+    pool.close()
+
+
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [

@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+import rq
+from rq import serializers
 
+from gateway import errors, jobs
 from gateway.jobs import Doorbell
 from gateway.store import backlog, heartbeats
 from gateway.store.engine import Pool
 from tests.model.desk import Desk
 from workers.__main__ import main
+from workers.apply import drain
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -98,6 +103,36 @@ def test_worker__rung_for_a_cohort__applies_logs_beats_and_leaves(
         pass
     assert worker.end() == 0
     assert alive(desk.pool, heartbeats.WORKER) == 0
+
+
+def test_worker__asked_for_something_else__does_not_do_it(
+    start: Start, desk: Desk, client: redis.Redis, valkey_url: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "made"
+    foreign = rq.Queue(jobs.QUEUE, connection=client, serializer=serializers.JSONSerializer)
+    foreign.enqueue_call("os.mkdir", args=(str(place),))
+    worker = start()
+    worker.await_event("worker.started")
+    receipt = desk.send("add_members", "s1", "abc")
+    assert Doorbell(valkey_url).ring(receipt.cohort_id)
+    worker.await_event("pages.applied")
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("name", ["os.mkdir", "workers.apply.apply", "workers.apply.drain.x", ""])
+def test_job__of_another_name__is_not_even_imported(client: redis.Redis, name: str) -> None:
+    foreign = rq.Queue(jobs.QUEUE, connection=client, serializer=serializers.JSONSerializer)
+    sent = foreign.enqueue_call(name or jobs.APPLY_JOB, args=(1,))
+    for when in ("success", "failure", "stopped"):
+        client.hset(sent.key, f"{when}_callback_name", "os.getpid")
+    found = jobs.queue(client).fetch_job(sent.id)
+    assert found is not None
+    if name:
+        with pytest.raises(errors.Broken):
+            assert found.func
+    else:
+        assert found.func is drain
+    assert (found.success_callback, found.failure_callback, found.stopped_callback) == (None,) * 3
 
 
 def test_worker__redis_away__stays_alive_and_ends_when_told(start: Start, pool: Pool) -> None:
