@@ -97,8 +97,9 @@ def _parse_slowly(raw: bytes) -> Parsed:
 
 def _has_too_many_values(raw: bytes) -> bool:
     """Tell whether there are more values than are taken; what texts hold does not count."""
-    most = 1 + sum(map(raw.count, _BEFORE_VALUES))
-    return most > MAX_VALUES and _count_values(raw) > MAX_VALUES
+    if len(raw) <= MAX_VALUES or sum(map(raw.count, _BEFORE_VALUES)) < MAX_VALUES:
+        return False
+    return _count_values(raw) > MAX_VALUES
 
 
 def _count_values(raw: bytes) -> int:

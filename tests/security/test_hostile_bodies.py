@@ -61,11 +61,10 @@ def test_hostile_page__applied__is_shown_in_every_form(stack: Stack, name: str) 
 
 def test_hostile_bodies__all_sent__leave_the_gateway_as_it_was(stack: Stack) -> None:
     answers = [
-        stack.post((CORPUS / name).read_bytes(), headers={"Content-Encoding": encoding}, auth=auth)
+        stack.post((CORPUS / name).read_bytes(), headers={"Content-Encoding": encoding}, auth=None)
         for name in FILES
         if not name.startswith("200-")
-        for encoding in ("", "gzip", "br")
-        for auth in (None, ("x", "x"))
+        for encoding in ("", "gzip")
     ]
     # To strangers nothing is said but that they are: not even what is wrong with a body.
     assert {answer.status for answer in answers} <= {400, 401, 503}
