@@ -197,10 +197,9 @@ def _with_servers(folder: Path, data_dir: Path, *, proxied: bool) -> Installatio
     here = Points(folder / "points")
     here.folder.mkdir()
     urls = {name: server.url for name, server in servers.items()}
-    port = stacks.free_port()
     installation = Installation(
         folder=folder,
-        port=port,
+        port=stacks.free_port(),
         postgres_url=urls["postgres"],
         valkey_url=urls["valkey"],
         postgres=postgres,
@@ -209,15 +208,23 @@ def _with_servers(folder: Path, data_dir: Path, *, proxied: bool) -> Installatio
         environ={},
     )
     if proxied:
-        to_postgres, to_valkey = (Proxy(servers[name].port) for name in ("postgres", "valkey"))
-        installation.to_postgres, installation.to_valkey = to_postgres, to_valkey
-        for name, proxy in (("postgres", to_postgres), ("valkey", to_valkey)):
+        proxies = {name: Proxy(server.port) for name, server in servers.items()}
+        installation.to_postgres = proxies["postgres"]
+        installation.to_valkey = proxies["valkey"]
+        for name, proxy in proxies.items():
             urls[name] = urls[name].replace(f":{servers[name].port}/", f":{proxy.port}/")
-    installation.environ |= {
-        "PATH": os.environ["PATH"],
-        "PORT": str(port),
+    installation.environ |= _environ(folder, here, installation.port) | {
         "DATABASE_URL": urls["postgres"],
         "REDIS_URL": urls["valkey"],
+    }
+    return installation
+
+
+def _environ(folder: Path, here: Points, port: int) -> dict[str, str]:
+    """What every program is told, but for where its servers are."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PORT": str(port),
         "GATEWAY_BIND": "127.0.0.1",
         "GATEWAY_DATA_DIR": str(folder),
         "GATEWAY_WEB_PROCESSES": "2",
@@ -228,4 +235,3 @@ def _with_servers(folder: Path, data_dir: Path, *, proxied: bool) -> Installatio
         points.FOLDER_NAME: str(here.folder),
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
     }
-    return installation
