@@ -213,10 +213,8 @@ def _with_servers(folder: Path, data_dir: Path, *, proxied: bool) -> Installatio
         installation.to_valkey = proxies["valkey"]
         for name, proxy in proxies.items():
             urls[name] = urls[name].replace(f":{servers[name].port}/", f":{proxy.port}/")
-    installation.environ |= _environ(folder, here, installation.port) | {
-        "DATABASE_URL": urls["postgres"],
-        "REDIS_URL": urls["valkey"],
-    }
+    where = {"DATABASE_URL": urls["postgres"], "REDIS_URL": urls["valkey"]}
+    installation.environ |= _environ(folder, here, installation.port) | where
     return installation
 
 
