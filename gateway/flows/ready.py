@@ -7,13 +7,16 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway import errors
-from gateway.store import migrate
+from gateway.store import migrate, timeouts
 
 if TYPE_CHECKING:
     from gateway.store.engine import Pool
 
 # How long a good answer is believed; a bad one is never.
 BELIEVED_SECONDS = 2.0
+
+# A migration may have a large table to walk through, and another process's to wait for.
+MIGRATE_SECONDS = 3600.0
 
 
 class Readiness:
@@ -40,6 +43,7 @@ class Readiness:
 
 def migrate_database(pool: Pool) -> str:
     """Bring the schema to its head; two at once take turns, and a second run does nothing."""
-    with pool.begin(limit_seconds=3600) as conn:
+    with pool.begin(limit_seconds=MIGRATE_SECONDS) as conn:
+        timeouts.allow(conn, statement_seconds=MIGRATE_SECONDS, lock_seconds=MIGRATE_SECONDS)
         migrate.upgrade(conn)
     return migrate.head()

@@ -33,6 +33,9 @@ CONNECT_TIMEOUT_SECONDS = 2
 # A process that was stopped in mid-transaction holds its locks for this long at most; what it does
 # between two statements takes far less.
 IDLE_SECONDS = 10.0
+# A machine that has acknowledged nothing for this long is gone, and so are its locks; one that is
+# only slow acknowledges at once. (A longer TCP_USER_TIMEOUT would outlast the keepalives too.)
+GONE_SECONDS = 20.0
 # The server's own statement limit should fire first: it leaves the connection usable.
 SERVER_FIRST_SECONDS = 1.0
 
@@ -111,6 +114,7 @@ class Pool:
 def _connect_args(name: str, limit_seconds: float) -> dict[str, Any]:
     milliseconds = int(limit_seconds * 1000)
     idle_milliseconds = int(min(limit_seconds, IDLE_SECONDS) * 1000)
+    gone_milliseconds = int(min(limit_seconds, GONE_SECONDS) * 1000)
     return {
         "application_name": f"gateway-{name}",
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -118,13 +122,14 @@ def _connect_args(name: str, limit_seconds: float) -> dict[str, Any]:
         "keepalives_idle": 10,
         "keepalives_interval": 3,
         "keepalives_count": 3,
-        "tcp_user_timeout": milliseconds,
+        "tcp_user_timeout": gone_milliseconds,
         "options": (
             f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
             f" -c idle_in_transaction_session_timeout={idle_milliseconds}"
             " -c client_connection_check_interval=2000 -c client_min_messages=warning"
             # The server's side of the same: a machine of ours that is gone holds no locks either.
             " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
+            f" -c tcp_user_timeout={gone_milliseconds}"
             " -c timezone=UTC"
         ),
     }

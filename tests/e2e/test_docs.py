@@ -224,7 +224,7 @@ def exists(path: str) -> bool:
 
 def make(*arguments: str) -> str:
     done = subprocess.run(
-        ["make", *arguments],  # noqa: S607 - as in the documents
+        ["make", "--no-print-directory", *arguments],  # noqa: S607 - as in the documents
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -249,10 +249,10 @@ _LEFT_BEHIND = text("""
 
 _COUNTED = text("""
     SELECT (SELECT count(*) FROM deliveries) AS gateway_accepted_pages_total,
-           (SELECT sum(members) FROM deliveries) AS gateway_accepted_members_total,
-           (SELECT sum(cardinality(member_ids)) FROM changes WHERE kind = 'entered')
+           (SELECT coalesce(sum(members), 0) FROM deliveries) AS gateway_accepted_members_total,
+           (SELECT coalesce(sum(cardinality(member_ids)), 0) FROM changes WHERE kind = 'entered')
                AS gateway_entered_members_total,
-           (SELECT sum(cardinality(member_ids)) FROM changes WHERE kind = 'exited')
+           (SELECT coalesce(sum(cardinality(member_ids)), 0) FROM changes WHERE kind = 'exited')
                AS gateway_exited_members_total,
            (SELECT count(*) FROM blocked_deliveries) AS gateway_blocked_pages,
            0 AS gateway_pending_pages

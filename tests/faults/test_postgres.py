@@ -23,13 +23,19 @@ from tests.faults.parts import signal_all
 from tests.faults.report import Bound, Row
 from tests.faults.trial import Bench, Trial
 
-POINTS = ("web.before-insert", "web.before-commit", "web.after-commit", "web.after-ring")
-APPLYING = (
+POINTS = (
+    "web.before-insert",
+    "web.before-commit",
+    "web.after-commit",
+    "web.after-ring",
     "worker.before-claim",
     "worker.mid-apply",
     "worker.before-commit",
     "worker.after-commit",
+    "worker.pop-gap",
 )
+# The only ones that `make test-faults` has the time for.
+SHORT = {("web.before-commit", 0), ("web.after-commit", 0), ("worker.mid-apply", 0)}
 DEADLINE_SECONDS = 10.0
 # Room for a cluster and its log; what is left of it is filled up.
 DISK = "size=400m"
@@ -47,14 +53,24 @@ def test_postgres__stopped_immediately__is_503_until_it_is_back(
         trial.measure(Bound.BACK, trial.recovery_seconds())
 
 
-@pytest.mark.parametrize("point", [*POINTS, *APPLYING])
-def test_postgres__stopped_immediately_at_a_point__loses_nothing(bench: Bench, point: str) -> None:
+@pytest.mark.parametrize(
+    ("point", "seconds"),
+    [
+        pytest.param(point, seconds, marks=[] if (point, seconds) in SHORT else [pytest.mark.long])
+        for point in POINTS
+        for seconds in (0, 5, 20)
+    ],
+)
+def test_postgres__stopped_immediately_at_a_point__loses_nothing(
+    bench: Bench, point: str, seconds: float
+) -> None:
     program, _, where = point.partition(".")
-    name = f"Postgres stopped immediately, a {program} {where.replace('-', ' ')}"
-    with bench.trial(name) as trial:
+    words = f"{program} {where.replace('-', ' ')}"
+    with bench.trial(f"Postgres stopped immediately, {words}, back after {seconds} s") as trial:
         trial.fire(point, "sleep 0.5")
-        stop(trial, signal.SIGQUIT, 0)
+        stop(trial, signal.SIGQUIT, seconds)
         trial.await_pages(20)
+        trial.measure(Bound.BACK, trial.recovery_seconds())
 
 
 def test_postgres__restarted_fast_under_load__is_503_until_it_is_back(bench: Bench) -> None:

@@ -37,6 +37,13 @@ def test_valkey__killed_and_restarted_empty__is_not_missed(bench: Bench) -> None
             trial.run_for(0.5)
 
 
+def test_valkey__told_to_end__is_not_missed(bench: Bench) -> None:
+    with bench.trial("Valkey told to end (SIGTERM)") as trial:
+        bench.installation.valkey.send(signal.SIGTERM)
+        bench.installation.valkey.await_dead()
+        trial.await_pages(20)
+
+
 def test_valkey__flushed_every_second__is_not_missed(bench: Bench) -> None:
     with bench.trial("FLUSHALL every second") as trial, client(bench) as valkey:
         for _ in range(5):

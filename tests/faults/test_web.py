@@ -70,7 +70,7 @@ def test_web_process__frozen_before_its_commit__holds_nobody_up_for_long(bench: 
         trial.await_pages(20)
 
 
-@pytest.mark.parametrize("days", [1, -1])
+@pytest.mark.parametrize("days", [1, pytest.param(-1, marks=pytest.mark.long)])
 def test_clock__of_one_web_process_wrong_by_a_day__changes_nothing(bench: Bench, days: int) -> None:
     with bench.trial(f"clock of one web process jumps by {days:+} day") as trial:
         points = bench.installation.points

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.faults.proxy import Proxy
 from tests.faults.report import Bound
 from tests.faults.trial import Bench
@@ -53,6 +55,7 @@ def test_postgres__slow__loses_nothing(wired: Bench) -> None:
         to_postgres(wired).heal()
 
 
+@pytest.mark.long
 def test_postgres__in_a_black_hole__is_503_by_the_deadline(wired: Bench) -> None:
     with wired.trial(f"black hole before Postgres for {HOLE_SECONDS:.0f} s") as trial:
         began = time.monotonic()

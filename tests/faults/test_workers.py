@@ -34,7 +34,9 @@ def test_worker__killed_on_its_way__is_taken_over(bench: Bench, point: str) -> N
             trial.measure(Bound.TAKEOVER, trial.measure_takeover(fired))
 
 
-@pytest.mark.parametrize("point", ["mid-apply", "before-commit"])
+@pytest.mark.parametrize(
+    "point", [pytest.param("mid-apply", marks=pytest.mark.long), "before-commit"]
+)
 def test_worker__frozen_in_its_transaction__cannot_commit_when_revived(
     bench: Bench, point: str
 ) -> None:
@@ -73,6 +75,18 @@ def test_everything__killed_at_once__goes_on(bench: Bench) -> None:
         trial.await_pages(20)
 
 
+@pytest.mark.long
+def test_everything__told_to_end_at_once__goes_on(bench: Bench) -> None:
+    with bench.trial("every program told to end at once (SIGTERM)") as trial:
+        starts = {part: part.starts for part in bench.installation.programs}
+        for part in starts:
+            part.send(signal.SIGTERM)
+        for part, before in starts.items():
+            part.await_running(before + 1)
+        trial.mended()
+        trial.await_pages(20)
+
+
 @pytest.mark.parametrize("pages", [300, pytest.param(2000, marks=pytest.mark.long)])
 def test_workers__all_dead_while_pages_come__catch_up(bench: Bench, pages: int) -> None:
     name = f"all workers dead while {pages:,} pages come"
@@ -96,7 +110,7 @@ def test_schedulers__two_at_once__do_no_harm(bench: Bench) -> None:
             bench.installation.remove(second)
 
 
-@pytest.mark.parametrize("days", [1, -1])
+@pytest.mark.parametrize("days", [1, pytest.param(-1, marks=pytest.mark.long)])
 def test_clock__of_one_worker_wrong_by_a_day__changes_nothing(bench: Bench, days: int) -> None:
     with bench.trial(f"clock of one worker jumps by {days:+} day") as trial:
         bench.installation.points.set_clock(bench.installation.workers[0].pid, days * DAY_SECONDS)

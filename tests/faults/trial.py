@@ -193,7 +193,7 @@ class Bench:
             raise
         finally:
             load.abandon()
-        assert row.differences == []
+        assert row.differences == [], row.differences
 
 
 def lone_page(cohort_id: str, number: int = 1, total: int = 10) -> Page:
