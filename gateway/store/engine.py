@@ -33,8 +33,9 @@ CONNECT_TIMEOUT_SECONDS = 2
 # A process that was stopped in mid-transaction holds its locks for this long at most; what it does
 # between two statements takes far less.
 IDLE_SECONDS = 10.0
-# A machine that has acknowledged nothing for this long is gone, and so are its locks; one that is
-# only slow acknowledges at once. (A longer TCP_USER_TIMEOUT would outlast the keepalives too.)
+# A server whose machine has acknowledged nothing for this long is gone. More than the keepalives
+# take would outlast them too: Linux then goes by this alone. (The server's side has no such limit;
+# it would end exports whose reader pauses.)
 GONE_SECONDS = 20.0
 # The server's own statement limit should fire first: it leaves the connection usable.
 SERVER_FIRST_SECONDS = 1.0
@@ -129,7 +130,6 @@ def _connect_args(name: str, limit_seconds: float) -> dict[str, Any]:
             " -c client_connection_check_interval=2000 -c client_min_messages=warning"
             # The server's side of the same: a machine of ours that is gone holds no locks either.
             " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
-            f" -c tcp_user_timeout={gone_milliseconds}"
             " -c timezone=UTC"
         ),
     }

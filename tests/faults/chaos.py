@@ -75,10 +75,10 @@ def schedule(seed: str) -> Iterator[Fault]:
     names, weights = list(WEIGHTS), list(WEIGHTS.values())
     while True:
         yield Fault(
-            pause_seconds=chance.uniform(0.1, 0.9),
+            pause_seconds=chance.uniform(0.05, 0.5),
             name=chance.choices(names, weights)[0],
             which=chance.randrange(1000),
-            seconds=chance.uniform(0.2, 3.0),
+            seconds=chance.uniform(0.2, 2.5),
         )
 
 
@@ -179,7 +179,7 @@ class Chaos:
     def _kill_at_point(self, fault: Fault) -> None:
         point = _one_of(POINTS, fault)
         self._here.points.arm(point, KILL)
-        self.trial.run_for(fault.seconds / 2)
+        self.trial.run_for(fault.seconds / 4)
         if self._here.points.fired(point):
             self.takeovers.begin()
             self.trial.row.kills += 1

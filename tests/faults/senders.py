@@ -107,8 +107,7 @@ class Sender:
         self.sent: dict[tuple[str, str, int], Page] = {}
         self.acknowledged: list[Page] = []
         self.trouble: str | None = None
-        self.failures = 0
-        self.rounds = 0
+        self._drifted = False
         self._random = random.Random(name)  # noqa: S311 - a play, no secret
         self._wire = Listening(base_url, ear)
         self._enough = threading.Event()
@@ -157,17 +156,26 @@ class Sender:
             last = self._enough.is_set()
             self._churn()
             try:
-                if not last and self._random.random() < EXPIRES:
-                    self.sync.expire()
-                if not last and self._random.random() < BREAKS_OFF:
-                    self.sync.break_off()
-                self.sync.run()
+                self._sync(last=last)
             except SyncPaused as paused:
                 self.trouble = str(paused)
             except SyncFailed:
-                self.failures += 1
+                self._drifted = True
                 last = False
-            self.rounds += 1
+
+    def _sync(self, *, last: bool) -> None:
+        """Let the sync that is due succeed, perhaps after one that broke off.
+
+        A failed sync may have stored people who leave before the next one. That one's difference
+        to the last good snapshot does not name them, so only a full refresh takes them out.
+        """
+        full = self._random.random() < EXPIRES or (last and self._drifted)
+        if full:
+            self.sync.expire()
+        if not last and self._random.random() < BREAKS_OFF:
+            self.sync.break_off()
+        self.sync.run()
+        self._drifted = self._drifted and not full
 
     def _deliver(self, page: Page) -> None:
         self._sleep(self._pause_seconds)
