@@ -1,6 +1,6 @@
 # `make` lists the targets. Each creates .venv and installs what is missing first; bin/install says how.
 
-.PHONY: help run test test-faults faults fuzz check fix lock clean
+.PHONY: help run test test-faults test-deploy faults fuzz check fix lock clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
@@ -31,6 +31,11 @@ test: ## Run the tests and hold the coverage of each package to its floor
 test-faults: ## Break a running gateway in some sixty ways, and see that nothing is lost
 	@$(install_all)
 	@$(python) -m pytest --quiet -n 0 -m "not long" tests/faults
+
+test-deploy: ## Try what is in deploy/ with the tools it is meant for
+	@bin/ci-packages --check
+	@$(install_all) requirements-deploy.txt
+	@$(python) -m pytest --quiet -n 0 tests/deploy
 
 faults: ## Break it in every way we know, and write the report into docs/reliability.md
 	@$(install_all)

@@ -15,7 +15,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("gateway", "workers")
 EVERYTHING = (*CODE, "tests", "deploy", "bench")
-LOCK_FILES = ("requirements.txt", "requirements-run.txt", "requirements-dev.txt")
+LOCK_FILES = (
+    "requirements.txt",
+    "requirements-run.txt",
+    "requirements-dev.txt",
+    "requirements-deploy.txt",
+)
 HIDDEN_BUT_OURS = (".ci", ".gitattributes", ".gitignore")
 
 # Put together here, or this file would break its own rule.
