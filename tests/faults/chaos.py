@@ -14,20 +14,17 @@ from typing import Final, TypeVar
 import redis
 
 from gateway import errors
+from gateway.store.engine import Pool
 from tests.faults import judge
 from tests.faults.installation import Installation
 from tests.faults.parts import Part, signal_all
-from tests.faults.points import KILL
+from tests.faults.points import KILL, WORDS
 from tests.faults.proxy import Proxy
 from tests.faults.trial import Trial
+from tests.stack import until
 
 T = TypeVar("T")
 
-POINTS: Final = (
-    *("web.before-insert", "web.before-commit", "web.after-commit", "web.after-ring"),
-    *("worker.before-claim", "worker.mid-apply", "worker.before-commit"),
-    *("worker.after-commit", "worker.pop-gap"),
-)
 # How often each is drawn, against the others.
 WEIGHTS: Final = {
     "kill worker": 12,
@@ -37,6 +34,7 @@ WEIGHTS: Final = {
     "kill valkey": 4,
     "kill gunicorn": 2,
     "kill postgres": 2,
+    "kill backend": 1,
     "kill everything": 1,
     "end worker": 2,
     "end web process": 2,
@@ -85,23 +83,30 @@ def schedule(seed: str) -> Iterator[Fault]:
 class Takeovers:
     """Watches how long what waited at a kill went on waiting; a thread of its own."""
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, pool: Pool) -> None:
         self.slowest_seconds = 0.0
         self.recovered = 0
-        self._trial = trial
+        self._pool = pool
+        self._counted: dict[int, int] = {}
         self._open: list[tuple[float, dict[int, int]]] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def begin(self) -> None:
-        """Somebody was killed now."""
+        """Somebody is killed now; each page that waits is counted once, however often."""
+        since = time.monotonic()
         with contextlib.suppress(errors.GatewayError):
-            self.recovered += judge.waiting_pages(self._trial.pool)
-            self._open.append((time.monotonic(), judge.pending(self._trial.pool)))
+            waiting = [one for one in judge.progress(self._pool).values() if one.waits]
+            for one in waiting:
+                counted = max(one.applied, self._counted.get(one.cohort_id, 0))
+                self.recovered += max(0, one.received - counted)
+                self._counted[one.cohort_id] = max(one.received, counted)
+            self._open.append((since, {one.cohort_id: one.received for one in waiting}))
 
     def end(self) -> None:
-        """Watch no longer."""
+        """Wait until all that waited is applied, and watch no longer."""
+        until(lambda: not self._open)
         self._ended.set()
         self._thread.join()
 
@@ -111,13 +116,12 @@ class Takeovers:
                 self._look()
 
     def _look(self) -> None:
-        for since, waiting in list(self._open):
-            for cohort_id, through in list(waiting.items()):
-                if judge.applied(self._trial.pool, cohort_id) >= through:
-                    del waiting[cohort_id]
-            if not waiting:
-                self._open.remove((since, waiting))
+        now = judge.progress(self._pool)
+        for opened in list(self._open):
+            since, waiting = opened
+            if all(now[cohort_id].applied >= through for cohort_id, through in waiting.items()):
                 self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - since)
+                self._open.remove(opened)
 
 
 class Chaos:
@@ -125,20 +129,21 @@ class Chaos:
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self.takeovers = Takeovers(trial)
+        self.takeovers = Takeovers(trial.pool)
         self.done: dict[str, int] = {}
         self._here: Installation = trial.installation
         self._actions: dict[str, Callable[[Fault], None]] = {
             "kill worker": lambda fault: self._kill(_one_of(self._here.workers, fault)),
-            "kill web process": lambda fault: self._signal_web(fault, signal.SIGKILL),
+            "kill web process": self._kill_web_process,
             "kill at point": self._kill_at_point,
             "kill scheduler": lambda _: self._kill(self._here.scheduler),
             "kill valkey": lambda _: self._kill(self._here.valkey),
             "kill gunicorn": lambda _: self._kill(self._here.web),
             "kill postgres": lambda _: self._kill(self._here.postgres),
+            "kill backend": self._kill_backend,
             "kill everything": self._kill_everything,
             "end worker": lambda fault: _one_of(self._here.workers, fault).send(signal.SIGTERM),
-            "end web process": lambda fault: self._signal_web(fault, signal.SIGTERM),
+            "end web process": self._end_web_process,
             "stop postgres": lambda _: self._here.postgres.send(signal.SIGQUIT),
             "terminate backends": lambda _: trial.execute(TERMINATE),
             "flush valkey": lambda _: self._flush(),
@@ -165,19 +170,29 @@ class Chaos:
             self.done[fault.name] = self.done.get(fault.name, 0) + 1
 
     def _kill(self, part: Part) -> None:
-        if part.is_running():
-            self.takeovers.begin()
-            self.trial.row.kills += 1
-            part.kill()
+        self._kill_pids([part.pid] if part.is_running() else [])
 
-    def _signal_web(self, fault: Fault, number: signal.Signals) -> None:
+    def _kill_pids(self, pids: list[int]) -> None:
+        if pids:
+            self.takeovers.begin()
+            self.trial.row.kills += len(pids)
+            signal_all(pids, signal.SIGKILL)
+
+    def _kill_web_process(self, fault: Fault) -> None:
         processes = self._here.web_processes()
-        if processes:
-            self.trial.row.kills += number == signal.SIGKILL
-            signal_all([_one_of(processes, fault)], number)
+        self._kill_pids([_one_of(processes, fault)] if processes else [])
+
+    def _end_web_process(self, fault: Fault) -> None:
+        processes = self._here.web_processes()
+        signal_all([_one_of(processes, fault)] if processes else [], signal.SIGTERM)
+
+    def _kill_backend(self, fault: Fault) -> None:
+        """Kill one of Postgres' own processes; it then restarts all of them."""
+        backends = self._here.postgres.family()[1:]
+        self._kill_pids([_one_of(backends, fault)] if backends else [])
 
     def _kill_at_point(self, fault: Fault) -> None:
-        point = _one_of(POINTS, fault)
+        point = _one_of(tuple(WORDS), fault)
         self._here.points.arm(point, KILL)
         self.trial.run_for(fault.seconds / 4)
         if self._here.points.fired(point):
@@ -186,8 +201,7 @@ class Chaos:
 
     def _kill_everything(self, _fault: Fault) -> None:
         programs = [part.pid for part in self._here.parts if part.is_running()]
-        self.trial.row.kills += len(programs) + len(self._here.web_processes())
-        signal_all([*programs, *self._here.web_processes()], signal.SIGKILL)
+        self._kill_pids([*programs, *self._here.web_processes()])
 
     def _flush(self) -> None:
         with contextlib.closing(redis.Redis.from_url(self._here.valkey_url)) as client:

@@ -14,8 +14,11 @@ from tests.faults.report import Row
 from tests.faults.trial import Bench
 
 ROWS = pytest.StashKey[list[Row]]()
-# A file with marks to write the tables into; without it they are only printed.
+# A file with marks to write the tables into; without it they are only printed. The rows are kept
+# beside it, so that a run of some scenarios can write new ones among the others.
 REPORT_NAME = "FAULTS_REPORT"
+# Not empty: every scenario is run, and what earlier runs kept is not wanted any more.
+WHOLE_NAME = "FAULTS_WHOLE"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,10 +54,12 @@ def pytest_terminal_summary(
     rows = config.stash[ROWS]
     if not rows:
         return
-    tables = {"report": report.table(rows), "bounds": report.bounds(rows)}
     terminalreporter.section("what came of it")
-    for table in tables.values():
-        terminalreporter.write_line(f"{table}\n")
+    for table in report.TABLES.values():
+        terminalreporter.write_line(f"{table(rows)}\n")
     if path := os.environ.get(REPORT_NAME):
-        for name, table in tables.items():
-            report.write(Path(path), name, table)
+        document = Path(path)
+        log = document.with_suffix(".jsonl")
+        kept = report.keep(log, rows, whole=bool(os.environ.get(WHOLE_NAME)))
+        for name, table in report.TABLES.items():
+            report.write(document, name, table(kept))

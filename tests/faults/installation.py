@@ -16,6 +16,7 @@ from gateway.embedded import children
 from gateway.store.engine import Pool
 from tests import stack as stacks
 from tests.faults import points
+from tests.faults.disk import Disk
 from tests.faults.parts import Part, owned_by, signal_all
 from tests.faults.points import Points
 from tests.faults.proxy import Proxy
@@ -157,12 +158,11 @@ class Installation:
 
 @contextlib.contextmanager
 def installed(
-    folder: Path, *, proxied: bool = False, data_dir: Path | None = None, **settings: str
+    folder: Path, *, proxied: bool = False, disk: Disk | None = None
 ) -> Iterator[Installation]:
     """Start an installation in a folder; afterwards stop it and see that nothing is left."""
-    installation = _with_servers(folder, data_dir or folder / "data", proxied=proxied)
+    installation = _with_servers(folder, disk, proxied=proxied)
     try:
-        installation.environ |= settings
         for command in ("migrate", "bootstrap"):
             installation.run(command)
         installation.add("web", WEB)
@@ -176,24 +176,10 @@ def installed(
     assert left == []
 
 
-def _with_servers(folder: Path, data_dir: Path, *, proxied: bool) -> Installation:
+def _with_servers(folder: Path, disk: Disk | None, *, proxied: bool) -> Installation:
+    data_dir = folder / "data" if disk is None else disk.folder
     data_dir.mkdir(mode=0o700, exist_ok=True)
-    servers: dict[str, embedded.Server] = {}
-
-    def start_postgres() -> children.Process:
-        port = servers["postgres"].port if "postgres" in servers else None
-        servers["postgres"] = embedded.start_postgres(data_dir, port=port)
-        return servers["postgres"].process
-
-    def start_valkey() -> children.Process:
-        old = servers.get("valkey")
-        port, password = (old.port, old.password) if old else (None, None)
-        servers["valkey"] = embedded.start_valkey(data_dir, port=port, password=password)
-        return servers["valkey"].process
-
-    postgres, valkey = Part("postgres", start_postgres), Part("valkey", start_valkey)
-    postgres.start()
-    valkey.start()
+    servers, postgres, valkey = _started(data_dir, disk)
     here = Points(folder / "points")
     here.folder.mkdir()
     urls = {name: server.url for name, server in servers.items()}
@@ -216,6 +202,29 @@ def _with_servers(folder: Path, data_dir: Path, *, proxied: bool) -> Installatio
     where = {"DATABASE_URL": urls["postgres"], "REDIS_URL": urls["valkey"]}
     installation.environ |= _environ(folder, here, installation.port) | where
     return installation
+
+
+def _started(data_dir: Path, disk: Disk | None) -> tuple[dict[str, embedded.Server], Part, Part]:
+    """Start Postgres and Valkey; a restart finds the port and password of the first start."""
+    servers: dict[str, embedded.Server] = {}
+
+    def start_postgres() -> children.Process:
+        if disk is not None:
+            disk.enter()
+        port = servers["postgres"].port if "postgres" in servers else None
+        servers["postgres"] = embedded.start_postgres(data_dir, port=port)
+        return servers["postgres"].process
+
+    def start_valkey() -> children.Process:
+        old = servers.get("valkey")
+        port, password = (old.port, old.password) if old else (None, None)
+        servers["valkey"] = embedded.start_valkey(data_dir, port=port, password=password)
+        return servers["valkey"].process
+
+    postgres, valkey = Part("postgres", start_postgres), Part("valkey", start_valkey)
+    postgres.start()
+    valkey.start()
+    return servers, postgres, valkey
 
 
 def _environ(folder: Path, here: Points, port: int) -> dict[str, str]:

@@ -47,6 +47,20 @@ class Stored:
     page: int
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Up to which delivery a cohort was received, and applied."""
+
+    cohort_id: int
+    received: int
+    applied: int
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is left to apply."""
+        return self.received > self.applied
+
+
 def judge(installation: Installation, pool: Pool, senders: list[Sender]) -> Verdict:
     """Compare everything about the cohorts of some senders, once nothing is pending."""
     verdict = Verdict()
@@ -64,22 +78,20 @@ def judge(installation: Installation, pool: Pool, senders: list[Sender]) -> Verd
     return verdict
 
 
+def progress(pool: Pool) -> dict[int, Progress]:
+    """Tell of each cohort how far it was received and applied."""
+    with pool.read() as conn:
+        return {row.cohort_id: Progress(**row._mapping) for row in conn.execute(_PROGRESS)}
+
+
 def pending(pool: Pool) -> dict[int, int]:
     """Tell which cohorts have something to apply, and up to which delivery."""
-    with pool.read() as conn:
-        return {row.cohort_id: row.last_delivery for row in conn.execute(_PENDING)}
-
-
-def waiting_pages(pool: Pool) -> int:
-    """Count the pages that are stored and not yet applied."""
-    with pool.read() as conn:
-        return sum(row.pages for row in conn.execute(_PENDING))
+    return {one.cohort_id: one.received for one in progress(pool).values() if one.waits}
 
 
 def applied(pool: Pool, cohort_id: int) -> int:
     """Tell up to which delivery a cohort has been applied."""
-    with pool.read() as conn:
-        return int(conn.execute(_APPLIED, {"cohort_id": cohort_id}).scalar_one())
+    return progress(pool)[cohort_id].applied
 
 
 def _cohort(pool: Pool, service: Service, sender: Sender, verdict: Verdict) -> Iterator[str]:
@@ -224,13 +236,10 @@ def _profile(member_id: str) -> tuple[str, str, str, str]:
     return sent["email"], sent["first_name"], sent["last_name"], sent["phone_number"]
 
 
-_PENDING = text("""
-    SELECT i.cohort_id, i.last_delivery, i.last_delivery - a.applied_through AS pages
+_PROGRESS = text("""
+    SELECT i.cohort_id, i.last_delivery AS received, a.applied_through AS applied
     FROM intake_state i JOIN apply_state a ON a.cohort_id = i.cohort_id
-    WHERE i.last_delivery > a.applied_through
 """)
-
-_APPLIED = text("SELECT applied_through FROM apply_state WHERE cohort_id = :cohort_id")
 
 _STORED = text("""
     SELECT d.number, s.session_id, d.action, d.page

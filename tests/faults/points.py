@@ -20,6 +20,21 @@ KILL: Final = "kill"
 STOP: Final = "stop"
 _DONE: Final = ".done"
 
+# Every point there is, and what the report calls it.
+WORDS: Final = {
+    "web.before-insert": "gunicorn process before the insert",
+    "web.before-commit": "gunicorn process between insert and commit",
+    "web.after-commit": "gunicorn process after the commit, before the answer",
+    "web.after-ring": "gunicorn process after the doorbell",
+    "worker.before-claim": "worker before claiming",
+    "worker.mid-apply": "worker in mid-apply",
+    "worker.before-commit": "worker between apply and commit",
+    "worker.after-commit": "worker after the commit, before RQ's bookkeeping",
+    "worker.pop-gap": "worker in RQ's pop gap",
+}
+WEB: Final = tuple(name for name in WORDS if name.startswith("web."))
+WORKER: Final = tuple(name for name in WORDS if name.startswith("worker."))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fired:

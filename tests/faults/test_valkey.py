@@ -38,7 +38,7 @@ def test_valkey__killed_and_restarted_empty__is_not_missed(bench: Bench) -> None
 
 
 def test_valkey__told_to_end__is_not_missed(bench: Bench) -> None:
-    with bench.trial("Valkey told to end (SIGTERM)") as trial:
+    with bench.trial("SIGTERM of Valkey") as trial:
         bench.installation.valkey.send(signal.SIGTERM)
         bench.installation.valkey.await_dead()
         trial.await_pages(20)
@@ -46,25 +46,25 @@ def test_valkey__told_to_end__is_not_missed(bench: Bench) -> None:
 
 def test_valkey__flushed_every_second__is_not_missed(bench: Bench) -> None:
     with bench.trial("FLUSHALL every second") as trial, client(bench) as valkey:
-        for _ in range(5):
+        for _ in range(4):
             valkey.flushall()
             trial.run_for(1)
         trial.mended()
 
 
 def test_valkey__frozen__is_not_missed(bench: Bench) -> None:
-    with bench.trial("Valkey frozen for 6 s") as trial:
+    with bench.trial("Valkey frozen for 5 s") as trial:
         began = time.monotonic()
         signal_all([bench.installation.valkey.pid], signal.SIGSTOP)
-        trial.run_for(6)
+        trial.run_for(5)
         trial.measure(Bound.WITHOUT_DOORBELL, trial.slowest(since=began, percentile=99))
         assert set(trial.load.ear.statuses()) == {200}
 
 
 def test_valkey__out_of_memory__is_not_missed(bench: Bench) -> None:
-    with bench.trial("Valkey out of memory for 5 s") as trial, client(bench) as valkey:
+    with bench.trial("Valkey out of memory for 3 s") as trial, client(bench) as valkey:
         valkey.config_set("maxmemory", 1)
-        trial.run_for(5)
+        trial.run_for(3)
         valkey.config_set("maxmemory", "256mb")
         trial.mended()
         assert set(trial.load.ear.statuses()) == {200}

@@ -14,40 +14,39 @@ import pytest
 from gateway.simulator.mixpanel import body
 from tests.faults.installation import Installation
 from tests.faults.parts import signal_all
-from tests.faults.points import STOP
+from tests.faults.points import STOP, WEB, WORDS
 from tests.faults.report import Bound
 from tests.faults.trial import Bench, lone_page
 from tests.stack import DEFAULT, PASSWORD, USERNAME, basic_auth, read_answer
 
 DAY_SECONDS = 86400.0
 DEADLINE_SECONDS = 10.0
-POINTS = ("before-insert", "before-commit", "after-commit", "after-ring")
 
 
 def test_pages__under_load__are_acknowledged_soon(bench: Bench) -> None:
     with bench.trial("nothing: a healthy load", senders=6) as trial:
         began = time.monotonic()
-        trial.run_for(8)
+        trial.run_for(5)
         trial.measure(Bound.HEALTHY, trial.slowest(since=began, percentile=99))
         assert set(trial.load.ear.statuses()) == {200}
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", WEB)
 def test_web_process__killed_on_its_way__loses_nothing(bench: Bench, point: str) -> None:
-    with bench.trial(f"web process killed {point.replace('-', ' ')}") as trial:
+    with bench.trial(f"SIGKILL of a {WORDS[point]}") as trial:
         for _ in range(2):
-            trial.kill_at(f"web.{point}")
+            trial.kill_at(point)
             trial.await_pages(5)
 
 
 def test_gunicorn__master_killed__is_started_again(bench: Bench) -> None:
-    with bench.trial("gunicorn master killed") as trial:
+    with bench.trial("SIGKILL of the gunicorn master") as trial:
         trial.kill(bench.installation.web)
         trial.await_pages(20)
 
 
 def test_gunicorn__told_to_end_under_load__answers_what_it_has(bench: Bench) -> None:
-    with bench.trial("gunicorn told to end (SIGTERM)") as trial:
+    with bench.trial("SIGTERM of the gunicorn master under load") as trial:
         bench.installation.web.send(signal.SIGTERM)
         bench.installation.web.await_dead()
         trial.mended()
@@ -55,14 +54,15 @@ def test_gunicorn__told_to_end_under_load__answers_what_it_has(bench: Bench) -> 
 
 
 def test_web_process__told_to_end_under_load__answers_what_it_has(bench: Bench) -> None:
-    with bench.trial("web process told to end (SIGTERM)") as trial:
+    with bench.trial("SIGTERM of a gunicorn process under load") as trial:
         signal_all(bench.installation.web_processes()[:1], signal.SIGTERM)
         trial.mended()
         trial.await_pages(60)
 
 
+@pytest.mark.long
 def test_web_process__frozen_before_its_commit__holds_nobody_up_for_long(bench: Bench) -> None:
-    with bench.trial("web process frozen before its commit, then revived") as trial:
+    with bench.trial("SIGSTOP of a gunicorn process before its commit, then SIGCONT") as trial:
         fired = trial.fire("web.before-commit", STOP)
         trial.run_for(DEADLINE_SECONDS + 2)
         trial.mended()
@@ -72,7 +72,7 @@ def test_web_process__frozen_before_its_commit__holds_nobody_up_for_long(bench: 
 
 @pytest.mark.parametrize("days", [1, pytest.param(-1, marks=pytest.mark.long)])
 def test_clock__of_one_web_process_wrong_by_a_day__changes_nothing(bench: Bench, days: int) -> None:
-    with bench.trial(f"clock of one web process jumps by {days:+} day") as trial:
+    with bench.trial(f"clock of one gunicorn process jumps by {days:+} day") as trial:
         points = bench.installation.points
         points.set_clock(bench.installation.web_processes()[0], days * DAY_SECONDS)
         trial.await_pages(80)
@@ -88,7 +88,6 @@ def test_migration__while_old_code_accepts__stops_nobody(bench: Bench) -> None:
         )
         trial.await_pages(30)
         trial.execute("ALTER TABLE deliveries DROP COLUMN later", "RESET lock_timeout")
-        bench.installation.run("migrate")
         assert trial.load.ear.statuses().count(503) == 0
 
 
@@ -111,7 +110,7 @@ def test_page__ten_times_at_once__is_stored_once(bench: Bench) -> None:
 
 def test_bodies__cut_stalled_and_dripping_on_all_threads__delay_nobody(bench: Bench) -> None:
     with (
-        bench.trial("64 cut, stalled and dripping bodies at once") as trial,
+        bench.trial("64 truncated, stalled and dripping bodies at once") as trial,
         contextlib.ExitStack() as closing,
     ):
         began = time.monotonic()

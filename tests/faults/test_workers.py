@@ -17,31 +17,30 @@ from gateway.simulator.service import Service
 from gateway.simulator.wire import Wire
 from tests.faults.installation import SCHEDULER
 from tests.faults.parts import signal_all
-from tests.faults.points import STOP
+from tests.faults.points import STOP, WORDS, WORKER
 from tests.faults.report import Bound
 from tests.faults.trial import Bench, Trial, lone_page
 from tests.stack import API_KEY, until
 
 DAY_SECONDS = 86400.0
-POINTS = ("before-claim", "mid-apply", "before-commit", "after-commit", "pop-gap")
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", WORKER)
 def test_worker__killed_on_its_way__is_taken_over(bench: Bench, point: str) -> None:
-    with bench.trial(f"worker killed {point.replace('-', ' ')}") as trial:
+    with bench.trial(f"SIGKILL of a {WORDS[point]}") as trial:
         for _ in range(2):
-            fired = trial.kill_at(f"worker.{point}")
+            fired = trial.kill_at(point)
             trial.measure(Bound.TAKEOVER, trial.measure_takeover(fired))
 
 
 @pytest.mark.parametrize(
-    "point", [pytest.param("mid-apply", marks=pytest.mark.long), "before-commit"]
+    "point", [pytest.param("worker.mid-apply", marks=pytest.mark.long), "worker.before-commit"]
 )
 def test_worker__frozen_in_its_transaction__cannot_commit_when_revived(
     bench: Bench, point: str
 ) -> None:
-    with bench.trial(f"worker frozen {point.replace('-', ' ')}, then revived") as trial:
-        fired = trial.fire(f"worker.{point}", STOP)
+    with bench.trial(f"SIGSTOP of a {WORDS[point]}, then SIGCONT") as trial:
+        fired = trial.fire(point, STOP)
         log = bench.installation.log_of(bench.installation.part_of(fired.pid))
         before = log.read_text().count("apply.failed")
         trial.measure_takeover(fired)
@@ -51,7 +50,7 @@ def test_worker__frozen_in_its_transaction__cannot_commit_when_revived(
 
 
 def test_worker__told_to_end_under_load__ends_after_what_it_does(bench: Bench) -> None:
-    with bench.trial("workers told to end (SIGTERM), one after the other") as trial:
+    with bench.trial("SIGTERM of each worker under load, one after the other") as trial:
         for worker in bench.installation.workers:
             worker.send(signal.SIGTERM)
             worker.await_dead()
@@ -60,8 +59,8 @@ def test_worker__told_to_end_under_load__ends_after_what_it_does(bench: Bench) -
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_scheduler__ended__is_missed_by_nobody(bench: Bench, how: signal.Signals) -> None:
-    words = "killed" if how is signal.SIGKILL else "told to end (SIGTERM)"
-    with bench.trial(f"scheduler {words}") as trial:
+    words = "SIGKILL" if how is signal.SIGKILL else "SIGTERM"
+    with bench.trial(f"{words} of the scheduler") as trial:
         trial.row.kills += how is signal.SIGKILL
         bench.installation.scheduler.send(how)
         bench.installation.scheduler.await_dead()
@@ -70,14 +69,14 @@ def test_scheduler__ended__is_missed_by_nobody(bench: Bench, how: signal.Signals
 
 
 def test_everything__killed_at_once__goes_on(bench: Bench) -> None:
-    with bench.trial("everything killed at once, servers too") as trial:
+    with bench.trial("SIGKILL of everything at once, servers too") as trial:
         trial.kill_pids([pid for part in bench.installation.parts for pid in part.family()])
         trial.await_pages(20)
 
 
 @pytest.mark.long
 def test_everything__told_to_end_at_once__goes_on(bench: Bench) -> None:
-    with bench.trial("every program told to end at once (SIGTERM)") as trial:
+    with bench.trial("SIGTERM of every program at once") as trial:
         starts = {part: part.starts for part in bench.installation.programs}
         for part in starts:
             part.send(signal.SIGTERM)

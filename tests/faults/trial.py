@@ -192,6 +192,7 @@ class Bench:
             row.differences.append(f"the scenario ended early: {error}")
             raise
         finally:
+            row.end()
             load.abandon()
         assert row.differences == [], row.differences
 
