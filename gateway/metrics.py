@@ -61,7 +61,7 @@ class Series:
 
 _C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 
-# The last four are counted by web processes and begin anew with each start; the rest is read from
+# The last three are counted by web processes and begin anew with each start; the rest is read from
 # Postgres and Redis when somebody asks.
 SERIES: Final = (
     Series("gateway_build_info", _G, "Always 1; what runs.", ("version", "python")),
@@ -101,6 +101,25 @@ SERIES: Final = (
         "Cohorts of which nothing was heard for three intervals of their sync.",
         ("source",),
     ),
+    Series(
+        "gateway_snapshot_expiry_timestamp_seconds",
+        _G,
+        "When the first of Mixpanel's snapshots for this source expires unless a sync succeeds;"
+        " of cohorts that were synced twice or more, and none that has expired.",
+        ("source",),
+    ),
+    Series("gateway_database_bytes", _G, "What the database takes on its disk."),
+    Series(
+        "gateway_database_free_bytes",
+        _G,
+        "What is left of GATEWAY_DISK_GIB, or on the disk of the embedded Postgres; else unknown.",
+    ),
+    Series(
+        "gateway_database_free_connections",
+        _G,
+        "Connections that Postgres would still give to the gateway.",
+    ),
+    Series("gateway_web_threads", _G, "Requests this web server works on at once, at most."),
     Series("gateway_apply_duration_seconds", _H, "Time of one applying transaction."),
     Series(
         "gateway_accept_duration_seconds",

@@ -37,6 +37,7 @@ PLAIN_NAMES: Final = (
     "PORT",
     "GATEWAY_BIND",
     "GATEWAY_DATA_DIR",
+    "GATEWAY_DISK_GIB",
     "GATEWAY_LOG_FORMAT",
     "GATEWAY_LOG_LEVEL",
     "GATEWAY_MAX_PENDING_PAGES",
@@ -82,6 +83,7 @@ class Settings:
     workers: int = 1
     max_pending_pages: int = 1_000_000
     rate_limit_per_second: int | None = None
+    disk_bytes: int | None = None
     max_body_bytes: int = 16 * _MEBIBYTE
     max_members: int = 10_000
     request_deadline_seconds: float = 10.0
@@ -136,6 +138,7 @@ class Settings:
                 1_000_000,
             ),
             rate_limit_per_second=reader.plain("GATEWAY_RATE_LIMIT", _rate_limit, None),
+            disk_bytes=reader.plain("GATEWAY_DISK_GIB", _gibibytes, None),
             log_level=reader.plain("GATEWAY_LOG_LEVEL", _one_of(LogLevel), LogLevel.INFO),
             log_format=reader.plain("GATEWAY_LOG_FORMAT", _one_of(LogFormat), LogFormat.AUTO),
             warnings=_unknown_names(environ),
@@ -235,6 +238,10 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 def _rate_limit(text: str) -> int | None:
     return _whole(1, 1_000_000)(text)
+
+
+def _gibibytes(text: str) -> int | None:
+    return _whole(1, 1_000_000)(text) * 1024 * _MEBIBYTE
 
 
 def _one_of(kind: type[_E]) -> Callable[[str], _E]:

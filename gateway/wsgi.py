@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 from typing import TYPE_CHECKING
 
-from gateway import logs
+from gateway import errors, logs
 from gateway.app import create_app
 from gateway.core.secrets import Verifier
+from gateway.embedded import running
 from gateway.flows import watch
 from gateway.flows.access import KeyRing
 from gateway.flows.export import Exporter
@@ -63,7 +65,7 @@ def make_deps(settings: Settings) -> Deps:
         doorbell=doorbell,
         intake=intake,
         readiness=Readiness(accepting),
-        watch=_watch(url, doorbell),
+        watch=_watch(url, doorbell, settings),
         keys=KeyRing(reading),
         # Streams keep their threads for as long as their readers like; the others must answer.
         exporter=Exporter(reading, at_once=max(1, size // 2)),
@@ -71,10 +73,22 @@ def make_deps(settings: Settings) -> Deps:
     )
 
 
-def _watch(url: str, doorbell: Doorbell) -> Watch:
+def _watch(url: str, doorbell: Doorbell, settings: Settings) -> Watch:
     """Wire what monitors ask, with connections that nothing else can use up."""
     pool = Pool(url, name="watch", size=watch.CONNECTIONS, limit_seconds=watch.LIMIT_SECONDS)
-    return Watch(pool, doorbell=doorbell, readiness=Readiness(pool))
+    limits = watch.Limits(
+        threads=settings.web_processes * settings.web_threads,
+        disk_bytes=settings.disk_bytes,
+        data_dir=settings.data_dir if _is_embedded(settings) else None,
+    )
+    return Watch(pool, doorbell=doorbell, readiness=Readiness(pool), limits=limits)
+
+
+def _is_embedded(settings: Settings) -> bool:
+    """Tell whether our Postgres is the one that `make run` keeps in its data folder."""
+    with contextlib.suppress(errors.EmbeddedFailed):  # it belongs to somebody else
+        return running.postgres_url(settings.data_dir) == settings.database_url
+    return False
 
 
 def _now() -> datetime.datetime:

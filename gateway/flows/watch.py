@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import platform
+import shutil
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -13,11 +14,12 @@ from gateway import errors, metrics
 from gateway.core import freshness
 from gateway.core.page import Skip
 from gateway.flows import meters
-from gateway.store import backlog, heartbeats
+from gateway.store import backlog, heartbeats, server
 from gateway.store import meters as totals
 
 if TYPE_CHECKING:
     import datetime
+    import pathlib
 
     from gateway.flows.ready import Readiness
     from gateway.jobs import Doorbell
@@ -46,17 +48,37 @@ class Totals:
     """Everything that is counted in Postgres."""
 
     sources: list[totals.Totals]
+    successes: list[totals.Success]
     skipped: list[totals.Skipped]
     backlog: backlog.Totals
     pulses: list[heartbeats.Pulse]
     workers: dict[str, float]
+    room: server.Room
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What there is to use up here: requests at once, and the disk of Postgres if we know it."""
+
+    threads: int
+    disk_bytes: int | None = None
+    data_dir: pathlib.Path | None = None
+
+    def free_bytes(self, database_bytes: int) -> int | None:
+        """Return the room that is left to a database of that size; None if nobody told us."""
+        if self.disk_bytes is not None:
+            return max(0, self.disk_bytes - database_bytes)
+        return None if self.data_dir is None else shutil.disk_usage(self.data_dir).free
 
 
 class Watch:
     """Asks Postgres and Redis on its own connections and threads, each with little patience."""
 
-    def __init__(self, pool: Pool, *, doorbell: Doorbell, readiness: Readiness) -> None:
+    def __init__(
+        self, pool: Pool, *, doorbell: Doorbell, readiness: Readiness, limits: Limits
+    ) -> None:
         self._pool = pool
+        self._limits = limits
         self._doorbell = doorbell
         self._readiness = readiness
         self._postgres = concurrent.futures.ThreadPoolExecutor(CONNECTIONS, "watch-postgres")
@@ -67,7 +89,7 @@ class Watch:
         end = time.monotonic() + SCRAPE_SECONDS
         depth = self._redis.submit(self._doorbell.depth)
         counted = self._postgres.submit(self._count, now)
-        return metrics.page(_reading(_wait(counted, end), _wait(depth, end)))
+        return metrics.page(_reading(self._limits, _wait(counted, end), _wait(depth, end)))
 
     def ready(self) -> bool:
         """Return whether Redis answers, if the gateway can work; without it, it still can.
@@ -90,10 +112,14 @@ class Watch:
                 return Counted(
                     totals=Totals(
                         sources=totals.by_source(conn, stale_before=freshness.stale_before(now)),
+                        successes=totals.oldest_successes(
+                            conn, since=freshness.snapshots_since(now)
+                        ),
                         skipped=totals.skipped(conn),
                         backlog=backlog.totals(conn, now=now),
                         pulses=heartbeats.pulses(conn),
                         workers=totals.of_workers(conn),
+                        room=server.room(conn),
                     )
                 )
         except errors.Unavailable:
@@ -111,17 +137,18 @@ def _wait(asked: concurrent.futures.Future[T], end: float) -> T | None:
         return None
 
 
-def _reading(counted: Counted | None, depth: int | None) -> metrics.Reading:
+def _reading(limits: Limits, counted: Counted | None, depth: int | None) -> metrics.Reading:
     build = (gateway.__version__, platform.python_version())
     reading: dict[str, list[metrics.Point] | metrics.Durations] = {
         "gateway_build_info": [(build, 1)],
         "gateway_postgres_up": [((), counted is not None)],
         "gateway_redis_up": [((), depth is not None)],
         "gateway_queue_depth": [] if depth is None else [((), depth)],
+        "gateway_web_threads": [((), limits.threads)],
     }
     if counted is not None and counted.totals is not None:
         reading |= _of_processes(counted.totals) | _of_sources(counted.totals)
-        reading |= _of_backlog(counted.totals.backlog)
+        reading |= _of_backlog(counted.totals.backlog) | _of_room(limits, counted.totals.room)
     return reading
 
 
@@ -153,6 +180,10 @@ def _of_sources(known: Totals) -> dict[str, list[metrics.Point]]:
         "gateway_last_sync_timestamp_seconds": [
             ((row.source,), row.last_synced) for row in rows if row.last_synced is not None
         ],
+        "gateway_snapshot_expiry_timestamp_seconds": [
+            ((one.source,), one.at + freshness.SNAPSHOT_KEPT.total_seconds())
+            for one in known.successes
+        ],
     }
 
 
@@ -161,4 +192,13 @@ def _of_backlog(known: backlog.Totals) -> dict[str, list[metrics.Point]]:
         "gateway_pending_pages": [((), known.pending)],
         "gateway_oldest_pending_seconds": [((), known.oldest_seconds or 0)],
         "gateway_blocked_pages": [((), known.blocked)],
+    }
+
+
+def _of_room(limits: Limits, known: server.Room) -> dict[str, list[metrics.Point]]:
+    free = limits.free_bytes(known.database_bytes)
+    return {
+        "gateway_database_bytes": [((), known.database_bytes)],
+        "gateway_database_free_bytes": [] if free is None else [((), free)],
+        "gateway_database_free_connections": [((), known.free_connections)],
     }

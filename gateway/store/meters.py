@@ -31,6 +31,14 @@ class Totals:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Success:
+    """When the sync of a source's cohorts that failed for the longest last succeeded."""
+
+    source: str
+    at: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Skipped:
     """How many members of a source had no usable id, for one reason."""
 
@@ -46,6 +54,15 @@ def by_source(conn: Connection, *, stale_before: datetime.datetime) -> list[Tota
     """
     rows = conn.execute(_BY_SOURCE, {"stale_before": stale_before})
     return [Totals(**row._mapping) for row in rows]
+
+
+def oldest_successes(conn: Connection, *, since: datetime.datetime) -> list[Success]:
+    """Find, of each source, the cohort whose last whole sync is the oldest; in seconds since 1970.
+
+    Whole is a session of which every page is stored. Cohorts with fewer than two of them may have
+    been exported once, and nothing more is expected; those without one since `since` are given up.
+    """
+    return [Success(**row._mapping) for row in conn.execute(_SUCCESSES, {"since": since})]
 
 
 def skipped(conn: Connection) -> list[Skipped]:
@@ -76,6 +93,27 @@ _BY_SOURCE = text("""
     LEFT JOIN cohorts c ON c.source_id = s.id
     LEFT JOIN intake_state i ON i.cohort_id = c.id
     LEFT JOIN apply_state a ON a.cohort_id = c.id
+    GROUP BY s.slug ORDER BY s.slug
+""")
+
+# 300 sessions are six days of syncs every half-hour: enough for what is asked, and it bounds what a
+# cohort costs whose syncs have been failing for weeks.
+_SUCCESSES = text("""
+    SELECT s.slug AS source,
+           CAST(extract(epoch FROM min(whole.newest)) AS double precision) AS at
+    FROM sources s
+    JOIN cohorts c ON c.source_id = s.id AND c.deleted_at IS NULL
+    JOIN intake_state i ON i.cohort_id = c.id
+    CROSS JOIN LATERAL (
+        SELECT max(at) AS newest, count(*) AS syncs
+        FROM (SELECT max(y.last_received_at) AS at
+              FROM syncs y
+              WHERE y.cohort_id = c.id AND y.session > i.last_session - 300
+              GROUP BY y.session
+              HAVING bool_and(y.total_pages <= (
+                  SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(y.pages) r))
+              ORDER BY y.session DESC LIMIT 2) newest) whole
+    WHERE s.removed_at IS NULL AND whole.syncs = 2 AND whole.newest > :since
     GROUP BY s.slug ORDER BY s.slug
 """)
 

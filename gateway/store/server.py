@@ -1,7 +1,8 @@
-"""What the Postgres server says of itself: the settings and rights that our promises rest on."""
+"""What the Postgres server says of itself: settings and rights that promises rest on, and room."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -12,11 +13,43 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Room:
+    """What the database takes on disk, and how many more connections we would be given."""
+
+    database_bytes: int
+    free_connections: int
+
+
+def room(conn: Connection) -> Room:
+    """Read how much is taken and left, as our role sees it; any role may."""
+    return Room(**conn.execute(_ROOM).one()._mapping)
+
+
 def facts(conn: Connection) -> PostgresFacts:
     """Read what there is to judge, as our role sees it; any role may."""
     fields = dict(conn.execute(_FACTS).one()._mapping)
     return PostgresFacts(**{**fields, "unlogged_tables": tuple(fields["unlogged_tables"])})
 
+
+# The server, the database and the role each have a limit; the nearest counts. Backends are counted
+# from pg_stat_database, because other roles' rows of pg_stat_activity say little to us.
+_ROOM = text("""
+    SELECT pg_database_size(d.oid) AS database_bytes,
+           CAST(greatest(0, least(
+               CAST(current_setting('max_connections') AS integer)
+                   - CAST(current_setting('superuser_reserved_connections') AS integer)
+                   - CAST(coalesce(current_setting('reserved_connections', true), '0') AS integer)
+                   - (SELECT sum(numbackends) FROM pg_stat_database),
+               CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit - b.numbackends END,
+               CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit - (
+                   SELECT count(*) FROM pg_stat_activity WHERE usename = current_user)
+               END)) AS integer) AS free_connections
+    FROM pg_database d
+    JOIN pg_stat_database b ON b.datid = d.oid
+    JOIN pg_roles r ON r.rolname = current_user
+    WHERE d.datname = current_database()
+""")
 
 # `client backend` of others only: ours come and go with our own pools. A setting that an old
 # version does not have reads as null.

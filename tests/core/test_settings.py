@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import BadSettings
-from gateway.settings import NAMES, LogFormat, LogLevel, Settings
+from gateway.settings import NAMES, LogFormat, LogLevel, Settings, TraceExporter
 
 MEBIBYTE = 1024 * 1024
 
@@ -42,12 +42,15 @@ def test_empty_environment__is_enough() -> None:
     assert settings.api_key is None
     assert settings.max_pending_pages == 1_000_000
     assert settings.rate_limit_per_second is None
+    assert settings.disk_bytes is None
     assert settings.max_body_bytes == 16 * MEBIBYTE
     assert settings.max_members == 10_000
     assert settings.request_deadline_seconds == 10.0
     assert settings.web_threads == 8
     assert settings.log_level is LogLevel.INFO
     assert settings.log_format is LogFormat.AUTO
+    assert settings.error_hook is None
+    assert settings.trace_exporter is TraceExporter.NONE
     assert settings.warnings == ()
 
 
@@ -74,8 +77,11 @@ def test_every_setting__set__is_read() -> None:
             "GATEWAY_WORKERS": "5",
             "GATEWAY_MAX_PENDING_PAGES": "6",
             "GATEWAY_RATE_LIMIT": "7",
+            "GATEWAY_DISK_GIB": "8",
             "GATEWAY_LOG_LEVEL": "WARNING",
             "GATEWAY_LOG_FORMAT": "json",
+            "GATEWAY_ERROR_HOOK": "reports.sentry:send",
+            "OTEL_TRACES_EXPORTER": "otlp",
         }
     )
     assert settings == Settings(
@@ -92,8 +98,11 @@ def test_every_setting__set__is_read() -> None:
         workers=5,
         max_pending_pages=6,
         rate_limit_per_second=7,
+        disk_bytes=8 * 1024 * MEBIBYTE,
         log_level=LogLevel.WARNING,
         log_format=LogFormat.JSON,
+        error_hook="reports.sentry:send",
+        trace_exporter=TraceExporter.OTLP,
     )
 
 
@@ -111,6 +120,7 @@ def test_empty_text__counts_as_unset(name: str) -> None:
         ("GATEWAY_WORKERS", 1, 64),
         ("GATEWAY_MAX_PENDING_PAGES", 1, 10**12),
         ("GATEWAY_RATE_LIMIT", 1, 1_000_000),
+        ("GATEWAY_DISK_GIB", 1, 1_000_000),
     ],
 )
 def test_number__at_its_limits__is_accepted_and_beyond_refused(
@@ -146,6 +156,12 @@ def test_bind__anything_else__is_refused(text: str) -> None:
     assert line.startswith("GATEWAY_BIND: an IP address or a host name, without a port; it is ")
 
 
+@pytest.mark.parametrize("text", ["print", "a:b:c", "a b:c", "a.b:", ":c", "a.:b", "../a:b", "ä:b"])
+def test_error_hook__that_names_no_function__is_refused(text: str) -> None:
+    (line,) = problems({"GATEWAY_ERROR_HOOK": text})
+    assert line.startswith("GATEWAY_ERROR_HOOK: the module and the name of a function, like ")
+
+
 def test_data_dir__below_home__is_expanded() -> None:
     data_dir = read({"GATEWAY_DATA_DIR": "~/gateway"}).data_dir
     assert data_dir == Path("~/gateway").expanduser()
@@ -161,6 +177,7 @@ def test_data_dir__of_a_user_there_is_not__is_refused() -> None:
     [
         ("GATEWAY_LOG_LEVEL", "debug, info, warning, error"),
         ("GATEWAY_LOG_FORMAT", "json, console, auto"),
+        ("OTEL_TRACES_EXPORTER", "none, otlp, console"),
     ],
 )
 def test_choice__unknown__lists_the_choices(name: str, accepted: str) -> None:
