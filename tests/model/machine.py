@@ -8,12 +8,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from gateway import errors
+from gateway.flows import erase, manage
 from gateway.flows.intake import Outcome
-from tests.model import book, judge, oracle, sender
+from tests.model import book, draws, judge, sender
 from tests.model.desk import Desk
+from tests.model.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,22 +26,7 @@ if TYPE_CHECKING:
     from gateway.store.engine import Pool
     from tests.model.sender import Export, Page
 
-COHORTS: Final = ("cohort-1", "cohort-2", "cohort-3")
 THREADS: Final = 4
-
-# Few people, so that sessions meet on them; the one without an id is skipped.
-_IDS = st.sampled_from(["a", "b", "c", "d", "e"])
-_EMAILS = st.sampled_from(["old@example.com", "new@example.com"])
-_MEMBERS = st.lists(st.tuples(_IDS, _EMAILS), max_size=4).map(tuple)
-_SPOILT = st.tuples(_MEMBERS.filter(bool), st.booleans()).map(
-    lambda drawn: (*drawn[0], ("", "nobody@example.com")) if drawn[1] else drawn[0]
-)
-_COHORT = st.sampled_from([COHORTS[0], COHORTS[0], *COHORTS])
-# Refreshes are the rarer ones: each that completes ends whatever older sessions could still do.
-_ACTION = st.sampled_from([sender.ADD, sender.REMOVE, sender.ADD, sender.REMOVE, sender.MEMBERS])
-_PAGE_SIZE = st.integers(1, 3)
-_NAME = st.sampled_from(["Name A", "Name B", None])
-_CHOICE = st.integers(0, 1_000_000)
 
 
 @dataclasses.dataclass
@@ -48,6 +37,7 @@ class Tally:
     examples: int = 0
     steps: int = 0
     pages: int = 0
+    restarts: int = 0
 
 
 class Machine(RuleBasedStateMachine):
@@ -59,8 +49,9 @@ class Machine(RuleBasedStateMachine):
         self.pool, self.crew, self.tally = pool, crew, tally
         self.desk = Desk(pool, slug=f"model-{tally.seed}-{tally.examples}")
         sessions = itertools.count(1)
-        self.senders = {name: sender.Sender(name, sessions) for name in COHORTS}
-        self.oracles = {name: oracle.Cohort(name) for name in COHORTS}
+        self.senders = {name: sender.Sender(name, sessions) for name in draws.COHORTS}
+        self.project = Project(draws.COHORTS)
+        self.deleted: set[str] = set()
         self.ids: dict[str, int] = {}
         self.exports: list[Export] = []
         self.history: list[Page] = []
@@ -74,11 +65,11 @@ class Machine(RuleBasedStateMachine):
     # What senders do
 
     @rule(
-        cohort=_COHORT,
-        action=_ACTION,
-        members=_MEMBERS,
-        size=_PAGE_SIZE,
-        name=_NAME,
+        cohort=draws.COHORT,
+        action=draws.ACTION,
+        members=draws.MEMBERS,
+        size=draws.PAGE_SIZE,
+        name=draws.NAME,
     )
     def open_export(
         self,
@@ -95,18 +86,18 @@ class Machine(RuleBasedStateMachine):
         self._begin(export)
 
     @precondition(lambda self: bool(self.history))
-    @rule(choice=_CHOICE, action=_ACTION, members=_MEMBERS, size=_PAGE_SIZE)
+    @rule(choice=draws.CHOICE, action=draws.ACTION, members=draws.MEMBERS, size=draws.PAGE_SIZE)
     def reopen_session(
         self, choice: int, action: str, members: tuple[sender.Member, ...], size: int
     ) -> None:
         """Begin an export under a session id that was used before, also in another cohort."""
         old = self.history[choice % len(self.history)]
-        cohort = COHORTS[choice % len(COHORTS)] if choice % 4 == 0 else old.cohort
+        cohort = draws.COHORTS[choice % len(draws.COHORTS)] if choice % 4 == 0 else old.cohort
         if old.session is not None:
             one = self.senders[cohort]
             self._begin(one.export(action, members, session=old.session, page_size=size))
 
-    @rule(cohort=_COHORT, action=_ACTION, members=_MEMBERS, bare=st.booleans())
+    @rule(cohort=draws.COHORT, action=draws.ACTION, members=draws.MEMBERS, bare=st.booleans())
     def send_without_session(
         self, cohort: str, action: str, members: tuple[sender.Member, ...], *, bare: bool
     ) -> None:
@@ -115,14 +106,14 @@ class Machine(RuleBasedStateMachine):
         (page,) = one.export(action, members, session=None, page_size=9).pages
         self._send(dataclasses.replace(page, number=None, total=None) if bare else page)
 
-    @rule(cohort=_COHORT, action=_ACTION, total=st.integers(0, 1))
+    @rule(cohort=draws.COHORT, action=draws.ACTION, total=st.integers(0, 1))
     def send_heartbeat(self, cohort: str, action: str, total: int) -> None:
         """Send an empty diff, or an empty refresh, with a total of 0 or 1."""
         one = self.senders[cohort]
         (page,) = one.export(action, (), session=one.new_session(), page_size=1).pages
         self._send(dataclasses.replace(page, number=total, total=total))
 
-    @rule(cohort=_COHORT, members=_MEMBERS, size=_PAGE_SIZE, way=st.integers(0, 3))
+    @rule(cohort=draws.COHORT, members=draws.MEMBERS, size=draws.PAGE_SIZE, way=st.integers(0, 3))
     def sync_truth(
         self, cohort: str, members: tuple[sender.Member, ...], size: int, way: int
     ) -> None:
@@ -139,7 +130,7 @@ class Machine(RuleBasedStateMachine):
                 self._send(page)
 
     @precondition(lambda self: bool(self.exports))
-    @rule(choice=_CHOICE)
+    @rule(choice=draws.CHOICE)
     def send_next(self, choice: int) -> None:
         """Send the next page of an export, of the newest ones rather than of old ones."""
         recent = self.exports[-6:]
@@ -148,7 +139,7 @@ class Machine(RuleBasedStateMachine):
             self._send(page)
 
     @precondition(lambda self: bool(self.exports))
-    @rule(choice=_CHOICE)
+    @rule(choice=draws.CHOICE)
     def send_rest_backwards(self, choice: int) -> None:
         """Send what is left of an export, its last page first."""
         export = self.exports[choice % len(self.exports)]
@@ -157,7 +148,7 @@ class Machine(RuleBasedStateMachine):
         export.sent = len(export.pages)
 
     @precondition(lambda self: bool(self.exports))
-    @rule(choice=_CHOICE, anew=st.booleans())
+    @rule(choice=draws.CHOICE, anew=st.booleans())
     def restart(self, choice: int, *, anew: bool) -> None:
         """Begin an export again from the top, under its session id or a new one."""
         export = self.exports[-1 - choice % min(len(self.exports), 4)]
@@ -166,13 +157,13 @@ class Machine(RuleBasedStateMachine):
         self._send(export.next() or first)
 
     @precondition(lambda self: bool(self.history))
-    @rule(choice=_CHOICE)
+    @rule(choice=draws.CHOICE)
     def replay(self, choice: int) -> None:
         """Send any earlier page again."""
         self._send(self.history[choice % len(self.history)])
 
     @precondition(lambda self: bool(self.history))
-    @rule(choice=_CHOICE, members=_SPOILT)
+    @rule(choice=draws.CHOICE, members=draws.SPOILT)
     def alter(self, choice: int, members: tuple[sender.Member, ...]) -> None:
         """Send an earlier page again with other members."""
         old = self.history[choice % len(self.history)]
@@ -181,7 +172,7 @@ class Machine(RuleBasedStateMachine):
         self._send(dataclasses.replace(old, members=members))
 
     @precondition(lambda self: bool(self.history))
-    @rule(choice=_CHOICE, members=_MEMBERS.filter(bool), more=st.integers(1, 2))
+    @rule(choice=draws.CHOICE, members=draws.MEMBERS.filter(bool), more=st.integers(1, 2))
     def raise_total(self, choice: int, members: tuple[sender.Member, ...], more: int) -> None:
         """Send one more page of a session, with a larger total than before."""
         old = self.history[choice % len(self.history)]
@@ -191,7 +182,7 @@ class Machine(RuleBasedStateMachine):
             self._send(dataclasses.replace(old, number=number, total=total, members=members))
 
     @precondition(lambda self: bool(self.exports))
-    @rule(choices=st.lists(_CHOICE, min_size=2, max_size=THREADS), draining=st.booleans())
+    @rule(choices=st.lists(draws.CHOICE, min_size=2, max_size=THREADS), draining=st.booleans())
     def send_at_once(self, choices: list[int], *, draining: bool) -> None:
         """Send several pages from as many threads, perhaps while a cohort is being drained."""
         pages = []
@@ -199,7 +190,7 @@ class Machine(RuleBasedStateMachine):
             export = self.exports[choice % len(self.exports)]
             pages.append(export.next() or export.pages[choice % len(export.pages)])
         drains = [self._applying(page.cohort) for page in pages[:1] if draining]
-        posts = [self.crew.submit(self.desk.post, page) for page in pages]
+        posts = [self.crew.submit(self._post, page) for page in pages]
         others = [self.crew.submit(drain) for drain in drains]
         self._file(list(zip(pages, [post.result() for post in posts], strict=True)))
         for other in others:
@@ -207,42 +198,75 @@ class Machine(RuleBasedStateMachine):
 
     # What happens on the other side
 
-    @rule(cohort=_COHORT, limit=st.integers(1, 3))
+    @rule(cohort=draws.COHORT, limit=st.integers(1, 3))
     def step(self, cohort: str, limit: int) -> None:
         """Apply a little."""
         if cohort in self.ids:
             self.desk.applier.step(self.ids[cohort], limit=limit)
-            judge.standing(self.pool, self.ids[cohort], self.oracles[cohort])
+            judge.standing(self.pool, self.ids[cohort], self.project[cohort])
 
-    @rule(cohort=_COHORT)
+    @rule(cohort=draws.COHORT)
     def drain(self, cohort: str) -> None:
         """Apply what there is."""
         if cohort in self.ids:
             self.desk.applier.drain(self.ids[cohort])
-            judge.standing(self.pool, self.ids[cohort], self.oracles[cohort])
+            judge.standing(self.pool, self.ids[cohort], self.project[cohort])
             judge.waiting(self.pool, self.ids[cohort], now=self.desk.clock())
 
     @precondition(lambda self: bool(self.ids))
-    @rule(cohort=_COHORT)
+    @rule(cohort=draws.COHORT)
     def drain_twice_at_once(self, cohort: str) -> None:
         """Let two workers at the same cohort."""
         for done in [self.crew.submit(self._applying(cohort)) for _ in range(2)]:
             done.result()
         if cohort in self.ids:
-            judge.standing(self.pool, self.ids[cohort], self.oracles[cohort])
+            judge.standing(self.pool, self.ids[cohort], self.project[cohort])
 
     @rule(seconds=st.sampled_from([0.5, 1.9, 2.1, 6.0]))
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""
         self.desk.clock.tick(seconds)
 
+    # What an operator does
+
+    @precondition(lambda self: bool(self.ids))
+    @rule(member_id=draws.IDS)
+    def erase(self, member_id: str) -> None:
+        """Erase a person; pages that still wait for an apply have tests of their own."""
+        self._drain_all()
+        where = erase.Where(source=self.desk.slug)
+        erase.erase(self.pool, member_id, where, now=self.desk.clock())
+        self.project.erase(member_id)
+        for cohort, cohort_id in self.ids.items():
+            judge.standing(self.pool, cohort_id, self.project[cohort])
+
+    @rule(cohort=draws.COHORT, for_good=st.sampled_from([False, False, True]))
+    def delete(self, cohort: str, *, for_good: bool) -> None:
+        """Delete a cohort, however far it has been applied, and perhaps restore it at once."""
+        if cohort in self.ids and cohort not in self.deleted:
+            through = book.standing(self.pool, self.ids[cohort]).through
+            manage.delete_cohort(self.pool, self.ids[cohort], now=self.desk.clock())
+            self.project[cohort].delete(through=through)
+            self.deleted.add(cohort)
+            judge.standing(self.pool, self.ids[cohort], self.project[cohort])
+        if not for_good:
+            self.restore()
+
+    @precondition(lambda self: bool(self.deleted))
+    @rule()
+    def restore(self) -> None:
+        """Restore what was deleted."""
+        for cohort in sorted(self.deleted):
+            manage.restore_cohort(self.pool, self.ids[cohort], now=self.desk.clock())
+        self.deleted.clear()
+
     def teardown(self) -> None:
         """Drain everything and compare all of it; then one more refresh tells the truth."""
-        self.desk.clock.tick(10)
-        for cohort, cohort_id in self.ids.items():
-            self.desk.applier.drain(cohort_id)
-            judge.standing(self.pool, self.ids[cohort], self.oracles[cohort])
-            judge.everything(self.pool, self.ids[cohort], self.oracles[cohort])
+        self.restore()
+        self._drain_all()
+        for cohort in self.ids:
+            judge.standing(self.pool, self.ids[cohort], self.project[cohort])
+            judge.everything(self.pool, self.ids[cohort], self.project[cohort])
         for cohort, cohort_id in list(self.ids.items())[:1]:
             one = self.senders[cohort]
             for page in one.refresh(page_size=9).pages:
@@ -250,23 +274,36 @@ class Machine(RuleBasedStateMachine):
             self.desk.applier.drain(cohort_id)
             assert book.standing(self.pool, cohort_id).members == one.truth
 
+    def _drain_all(self) -> None:
+        self.desk.clock.tick(10)
+        for cohort_id in self.ids.values():
+            self.desk.applier.drain(cohort_id)
+
     def _begin(self, export: Export) -> None:
         self.exports.append(export)
         self._send(export.next() or export.pages[0])
 
     def _send(self, page: Page) -> None:
-        self._file([(page, self.desk.post(page))])
+        self._file([(page, self._post(page))])
 
-    def _file(self, answered: list[tuple[Page, Receipt]]) -> None:
+    def _post(self, page: Page) -> Receipt | None:
+        """Post a page; None if it was refused, as it must be if its cohort was deleted."""
+        if page.cohort not in self.deleted:
+            return self.desk.post(page)
+        with pytest.raises(errors.NotFound):
+            self.desk.post(page)
+        return None
+
+    def _file(self, answered: list[tuple[Page, Receipt | None]]) -> None:
         """Tell the oracle what was acknowledged, in the order in which it was stored."""
-        answered.sort(key=lambda one: one[1].number or sys.maxsize)
-        for page, receipt in answered:
+        taken = [(page, receipt) for page, receipt in answered if receipt is not None]
+        for page, receipt in sorted(taken, key=lambda one: one[1].number or sys.maxsize):
             self.tally.pages += 1
             self.history.append(page)
             self.ids[page.cohort] = receipt.cohort_id
-            stored = self.oracles[page.cohort].receive(page)
+            stored = self.project.receive(page)
             assert stored == (receipt.outcome is Outcome.ACCEPTED), page
-            assert receipt.number == (len(self.oracles[page.cohort].deliveries) if stored else None)
+            assert receipt.number == (len(self.project[page.cohort].deliveries) if stored else None)
 
     def _applying(self, cohort: str) -> Callable[[], object]:
         """Say what a worker does when it is rung for a cohort that may not exist yet."""

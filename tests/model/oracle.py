@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from tests.model.sender import MEMBERS, REMOVE
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from tests.model.sender import Member, Page
 
 RECEIVING, APPLIED, SUPERSEDED = "receiving", "applied", "superseded"
@@ -28,12 +30,25 @@ class Person:
 
 @dataclasses.dataclass(frozen=True)
 class Move:
-    """Somebody entered or exited; adjacent deliveries of one session and action are one `run`."""
+    """Somebody entered or exited; adjacent deliveries of one session and action are one `run`.
+
+    `session` is 0 where no page did it.
+    """
 
     run: int
     kind: str
     member_id: str
     session: int
+    erased: bool = False
+
+    @property
+    def shown(self) -> str | None:
+        """The member as readers see them."""
+        return None if self.erased else self.member_id
+
+
+# A move as it was found: kind, member, and the number or the id of the session.
+Found = tuple[str, str | None, int | str | None]
 
 
 @dataclasses.dataclass
@@ -68,6 +83,19 @@ class Cohort:
         self._contents: dict[int, dict[int, tuple[Member, ...]]] = {}
         self._floor = 0
         self._run = 0
+        self._forgotten = 0
+        self._moved = [0]
+
+    @property
+    def was_deleted(self) -> bool:
+        """Whether sessions of it were forgotten, as a deletion does."""
+        return self._forgotten > 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether its newest page may wait for the rest of a refresh."""
+        sync = self.syncs.get(self.deliveries[-1]) if self.deliveries else None
+        return sync is not None and self.deliveries[-1][1] == MEMBERS and not sync.all_in
 
     @property
     def members(self) -> dict[str, str]:
@@ -84,8 +112,11 @@ class Cohort:
         sync = self.syncs[newest, MEMBERS]
         return self.session_ids[newest - 1], len(sync.pages), sync.total
 
-    def receive(self, page: Page) -> bool:
-        """Take a page that was acknowledged; False if it is a replay."""
+    def receive(self, page: Page, *, without: Collection[str] = ()) -> bool:
+        """Take a page that was acknowledged; False if it is a replay.
+
+        Who was erased after its session began is left out of what it does.
+        """
         number, total = _paging(page)
         session = self._session(page.session)
         sync = self.syncs.setdefault((session, page.action), Sync())
@@ -103,17 +134,54 @@ class Cohort:
         sync.total = max(sync.total, total)
         sync.members += len(page.members)
         sync.skipped.update("blank_id" for member_id, _ in page.members if not member_id)
-        self._apply(session, page.action, number, page.members)
+        named = tuple(member for member in page.members if member[0] not in without)
+        self._apply(session, page.action, number, named)
         now = {who: one.email for who, one in self._people.items() if one.email is not None}
         self.snapshots.append(now)
+        self._moved.append(len(self.moves))
         return True
+
+    def erase(self, member_id: str) -> None:
+        """Forget a person, once all pages have been applied."""
+        self.moves = [
+            dataclasses.replace(move, erased=move.erased or move.member_id == member_id)
+            for move in self.moves
+        ]
+        for contents in self._contents.values():
+            for number, members in contents.items():
+                contents[number] = tuple(one for one in members if one[0] != member_id)
+        self._people.pop(member_id, None)
+        if member_id in self.members:
+            self._exit([member_id], erased=True)
+            self.snapshots[-1] = {
+                who: self.members[who] for who in self.members if who != member_id
+            }
+
+    def delete(self, *, through: int) -> None:
+        """Everybody exits who was in it when it had been applied up to a delivery.
+
+        The rest of its pages are dropped and its sessions forgotten. Numbers go on.
+        """
+        del self.moves[self._moved[through] :]
+        self._exit(sorted(self.snapshots[through]), erased=False)
+        self._moved = [len(self.moves)] * len(self._moved)
+        self.snapshots[-1] = {}
+        self.syncs, self._people, self._stored, self._contents = {}, {}, set(), {}
+        self._forgotten, self._floor = len(self.session_ids), 0
+
+    def _exit(self, member_ids: Sequence[str], *, erased: bool) -> None:
+        """Write exits that no page brought about, and that are merged with nothing."""
+        self._run += 1
+        self.moves += [Move(self._run, "exited", who, 0, erased) for who in member_ids]
+        self._moved[-1] = len(self.moves)
+        self._run += 1
 
     def _session(self, session_id: str | None) -> int:
         """Rule 2: sessions are ordered by the commit of their first page."""
-        if session_id is None or session_id not in self.session_ids:
+        if session_id is None or session_id not in self.session_ids[self._forgotten :]:
             self.session_ids.append(session_id)
             return len(self.session_ids)
-        return self.session_ids.index(session_id) + 1
+        return self.session_ids.index(session_id, self._forgotten) + 1
 
     def _apply(self, session: int, action: str, number: int, members: tuple[Member, ...]) -> None:
         sync = self.syncs[session, action]
@@ -166,36 +234,51 @@ def _paging(page: Page) -> tuple[int, int]:
     return page.number, page.total
 
 
-def wrong_moves(expected: list[Move], found: list[tuple[str, str, int]]) -> str | None:
-    """Say what is wrong with (kind, member, session) as found in order, None if nothing is.
+def wrong_moves(
+    expected: list[Move], found: Sequence[Found], *, session_ids: Sequence[str | None] | None = None
+) -> str | None:
+    """Say what is wrong with moves as found in order, None if nothing is.
+
+    What was found names sessions by number, or by id if `session_ids` of all numbers are given.
 
     Pages of one run may be applied together. Who then enters and exits within a run may never have
-    been seen; for such a member only the number of moves has bounds. All others are exact.
+    been seen; for such a member only the number of moves has bounds, and for all who were erased if
+    one of them is such a member. All others are exact.
     """
-    per_run = Counter((move.run, move.member_id) for move in expected)
-    loose = {member_id for (_, member_id), moves in per_run.items() if moves > 1}
-    for member_id in loose:
-        mine = [moves for (_, other), moves in per_run.items() if other == member_id]
-        seen = sum(1 for _, other, _ in found if other == member_id)
+    per_run = Counter((move.run, move.member_id, move.shown) for move in expected)
+    loose = {shown for (_, _, shown), moves in per_run.items() if moves > 1}
+    for who in loose:
+        mine = [moves for (_, _, shown), moves in per_run.items() if shown == who]
+        seen = sum(1 for _, other, _ in found if other == who)
         if not sum(moves % 2 for moves in mine) <= seen <= sum(mine):
-            return f"{member_id} moved {seen} times"
+            return f"{who} moved {seen} times"
+    names = None if session_ids is None else [None, *session_ids]
     rest = [move for move in found if move[1] not in loose]
     for run in sorted({move.run for move in expected}):
-        due = {
-            (move.kind, move.member_id, move.session)
+        due = Counter(
+            (
+                move.kind,
+                move.shown,
+                (move.session or None) if names is None else names[move.session],
+            )
             for move in expected
-            if move.run == run and move.member_id not in loose
-        }
-        if set(rest[: len(due)]) != due:
-            return f"run {run} should be {sorted(due)}, not {rest[: len(due)]}"
-        del rest[: len(due)]
+            if move.run == run and move.shown not in loose
+        )
+        size = due.total()
+        if Counter(rest[:size]) != due:
+            return f"run {run} should be {list(due.elements())}, not {rest[:size]}"
+        del rest[:size]
     return f"{rest} should not be there" if rest else None
 
 
-def replayed(found: list[tuple[str, str, int]]) -> set[str]:
-    """Replay changes from the first; raises AssertionError unless each member alternates."""
+def replayed(found: Sequence[Found]) -> set[str]:
+    """Replay changes from the first; raises AssertionError unless each member alternates.
+
+    Of who was erased nothing is known but that they are not inside.
+    """
     inside: set[str] = set()
     for kind, member_id, _ in found:
-        assert (member_id in inside) == (kind == "exited"), (kind, member_id)
-        inside ^= {member_id}
+        if member_id is not None:
+            assert (member_id in inside) == (kind == "exited"), (kind, member_id)
+            inside ^= {member_id}
     return inside

@@ -30,11 +30,12 @@ class Page:
     total: int | None
     members: tuple[Member, ...]
     name: str | None = None
+    project: str = PROJECT
 
     def body(self) -> bytes:
         """Write the page as the webhook's body."""
         parameters: dict[str, Any] = {
-            "mixpanel_project_id": PROJECT,
+            "mixpanel_project_id": self.project,
             "mixpanel_cohort_id": self.cohort,
             "mixpanel_cohort_name": self.name,
             "mixpanel_session_id": self.session,
@@ -71,8 +72,9 @@ class Export:
 class Sender:
     """The connection of one cohort: who is in it really, and whom the gateway was told about."""
 
-    def __init__(self, cohort: str, sessions: Iterator[int]) -> None:
+    def __init__(self, cohort: str, sessions: Iterator[int], *, project: str = PROJECT) -> None:
         self.cohort = cohort
+        self.project = project
         self.truth: dict[str, str] = {}
         self.snapshot: dict[str, str] = {}
         self.name: str | None = None
@@ -101,6 +103,7 @@ class Sender:
                     total=len(slices),
                     members=part,
                     name=self.name,
+                    project=self.project,
                 )
                 for number, part in enumerate(slices, start=1)
             ]
