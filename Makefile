@@ -37,9 +37,10 @@ test-deploy: ## Try what is in deploy/ with the tools it is meant for
 	@$(install_all) requirements-deploy.txt
 	@$(python) -m pytest --quiet -n 0 tests/deploy
 
-faults: ## Break it in every way we know, and write the report into docs/reliability.md
+faults: ## Break it in every way we know, or in those of ONLY=, and write docs/reliability.md
 	@$(install_all)
-	@FAULTS_SECONDS=$${FAULTS_SECONDS:-180} FAULTS_REPORT=docs/reliability.md $(python) -m pytest --quiet -n 0 tests/faults
+	@FAULTS_SECONDS=$${FAULTS_SECONDS:-180} FAULTS_REPORT=docs/reliability.md FAULTS_WHOLE=$(if $(ONLY),,yes) \
+		$(python) -m pytest --quiet -n 0 $(or $(ONLY),tests/faults)
 
 fuzz: ## Throw mutated bodies at the parser, for SECONDS=600 from SEED=1
 	@$(install_all)
