@@ -81,7 +81,7 @@ def test_postgres__frozen__is_503_by_the_deadline(bench: Bench, seconds: float) 
         slowest = trial.slowest(since=began)
         trial.measure(Bound.HUNG, slowest)
         trial.note(f"/healthz meanwhile {max(alive):.2f} s at most")
-        assert slowest < DEADLINE_SECONDS + 5
+        assert slowest < DEADLINE_SECONDS + 2
 
 
 def test_postgres__backends_terminated_again_and_again__is_503_at_worst(bench: Bench) -> None:
@@ -129,8 +129,10 @@ def test_inbox__locked_by_somebody_else__is_503_by_the_deadline(bench: Bench) ->
         for thread in storm:
             thread.join()
         trial.mended()
-        trial.measure(Bound.HUNG, trial.slowest(since=began))
+        slowest = trial.slowest(since=began)
+        trial.measure(Bound.HUNG, slowest)
         trial.await_pages(20)
+        assert slowest < DEADLINE_SECONDS + 2
 
 
 def stop(trial: Trial, how: signal.Signals, seconds: float) -> None:

@@ -23,12 +23,14 @@ from tests.faults.trial import Bench, Trial, lone_page
 from tests.stack import API_KEY, until
 
 DAY_SECONDS = 86400.0
+# Nobody knows of a ring that was taken and not answered, until it is forgotten after 5 s.
+SLOW_POINT = "worker.pop-gap"
 
 
 @pytest.mark.parametrize("point", WORKER)
 def test_worker__killed_on_its_way__is_taken_over(bench: Bench, point: str) -> None:
     with bench.trial(f"SIGKILL of a {WORDS[point]}") as trial:
-        for _ in range(2):
+        for _ in range(1 if point == SLOW_POINT else 2):
             fired = trial.kill_at(point)
             trial.measure(Bound.TAKEOVER, trial.measure_takeover(fired))
 
