@@ -6,7 +6,7 @@
 unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
 
 python := .venv/bin/python
-install_all := bin/install requirements.txt requirements-run.txt requirements-dev.txt
+install_all := bin/install requirements.txt requirements-run.txt requirements-dev.txt requirements-otel.txt
 typed := gateway workers tests deploy/gunicorn.conf.py
 floors := gateway/core:100 gateway/sources:100 gateway/flows:95 gateway/store:95
 

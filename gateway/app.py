@@ -23,6 +23,7 @@ from gateway.handlers import (
     ops,
     problems,
     rawpath,
+    traced,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def create_app(given: deps.Deps) -> Flask:
     app.extensions[deps.EXTENSION] = given
     rawpath.install(app)
     journal.install(app)
+    traced.install(app, given.tracer)
     browsers.install(app)
     contract.forget_action(app)
     app.register_error_handler(Exception, _answer_error)

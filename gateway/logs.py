@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from gateway import errors
+from gateway import errors, reporter
 from gateway.settings import LogFormat, LogLevel
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ _MAX_FRAMES: Final = 30
 _log = structlog.get_logger()
 
 
-def configure(*, level: LogLevel, style: LogFormat) -> None:
-    """Send structlog and the standard library's logging through one renderer to stderr."""
+def configure(*, level: LogLevel, style: LogFormat, error_hook: str | None = None) -> None:
+    """Send structlog and the standard library's logging through one renderer to stderr.
+
+    What is an error goes to the hook as well, if one is named. Raises errors.BadSettings.
+    """
     structlog.configure(
         processors=[*_CHAIN, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
@@ -42,6 +45,10 @@ def configure(*, level: LogLevel, style: LogFormat) -> None:
         cache_logger_on_first_use=True,
     )
     logging.config.dictConfig(plan(level=level, style=style))
+    if error_hook:
+        handler = reporter.make(error_hook)
+        handler.setFormatter(formatter(LogFormat.JSON))
+        logging.getLogger().addHandler(handler)
 
 
 def catch_crashes() -> None:

@@ -23,6 +23,7 @@ _MOST_PROCESSES_BY_CORES: Final = 8
 _SHOWN_CHARACTERS: Final = 60
 _POSTGRES_SCHEMES: Final = ("postgres", "postgresql", "postgresql+psycopg2")
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
+_FUNCTION: Final = re.compile(r"\w+(\.\w+)*:\w+", re.ASCII)
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 # May come as NAME_FILE too: a path to a text that should be neither in an environment nor printed.
@@ -38,6 +39,7 @@ PLAIN_NAMES: Final = (
     "GATEWAY_BIND",
     "GATEWAY_DATA_DIR",
     "GATEWAY_DISK_GIB",
+    "GATEWAY_ERROR_HOOK",
     "GATEWAY_LOG_FORMAT",
     "GATEWAY_LOG_LEVEL",
     "GATEWAY_MAX_PENDING_PAGES",
@@ -45,6 +47,7 @@ PLAIN_NAMES: Final = (
     "GATEWAY_WEB_PROCESSES",
     "GATEWAY_WEB_THREADS",
     "GATEWAY_WORKERS",
+    "OTEL_TRACES_EXPORTER",
 )
 NAMES: Final = (*PLAIN_NAMES, *SECRET_NAMES, *(f"{name}_FILE" for name in SECRET_NAMES))
 
@@ -64,6 +67,14 @@ class LogFormat(enum.StrEnum):
     JSON = "json"
     CONSOLE = "console"
     AUTO = "auto"
+
+
+class TraceExporter(enum.StrEnum):
+    """Where traces go; the names and the variable are OpenTelemetry's."""
+
+    NONE = "none"
+    OTLP = "otlp"
+    CONSOLE = "console"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +100,8 @@ class Settings:
     request_deadline_seconds: float = 10.0
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.AUTO
+    error_hook: str | None = None
+    trace_exporter: TraceExporter = TraceExporter.NONE
     warnings: tuple[str, ...] = ()
 
     @property
@@ -141,6 +154,10 @@ class Settings:
             disk_bytes=reader.plain("GATEWAY_DISK_GIB", _gibibytes, None),
             log_level=reader.plain("GATEWAY_LOG_LEVEL", _one_of(LogLevel), LogLevel.INFO),
             log_format=reader.plain("GATEWAY_LOG_FORMAT", _one_of(LogFormat), LogFormat.AUTO),
+            error_hook=reader.plain("GATEWAY_ERROR_HOOK", _function, None),
+            trace_exporter=reader.plain(
+                "OTEL_TRACES_EXPORTER", _one_of(TraceExporter), TraceExporter.NONE
+            ),
             warnings=_unknown_names(environ),
         )
         reader.finish()
@@ -260,6 +277,12 @@ def _host(text: str) -> str:
     except ValueError:
         if not _HOST_NAME.fullmatch(text):
             raise _Unaccepted("an IP address or a host name, without a port") from None
+    return text
+
+
+def _function(text: str) -> str | None:
+    if not _FUNCTION.fullmatch(text):
+        raise _Unaccepted("the module and the name of a function, like package.module:function")
     return text
 
 

@@ -7,7 +7,7 @@ import datetime
 import os
 from typing import TYPE_CHECKING
 
-from gateway import errors, logs
+from gateway import errors, logs, tracing
 from gateway.app import create_app
 from gateway.core.secrets import Verifier
 from gateway.embedded import running
@@ -35,11 +35,13 @@ READ_LIMIT_SECONDS = 5.0
 def build(environ: Mapping[str, str]) -> Flask:
     """Build the application from the environment. Raises errors.BadSettings."""
     settings = Settings.from_environ(environ)
-    logs.configure(level=settings.log_level, style=settings.log_format)
-    return create_app(make_deps(settings))
+    logs.configure(
+        level=settings.log_level, style=settings.log_format, error_hook=settings.error_hook
+    )
+    return create_app(make_deps(settings, tracing.start(settings.trace_exporter)))
 
 
-def make_deps(settings: Settings) -> Deps:
+def make_deps(settings: Settings, tracer: tracing.Tracer = tracing.OFF) -> Deps:
     """Wire the dependencies; nothing is opened until the first request."""
     url = settings.require_database_url()
     size = settings.web_threads
@@ -57,6 +59,7 @@ def make_deps(settings: Settings) -> Deps:
         limits=limits,
         doorbell=doorbell,
         max_members=settings.max_members,
+        tracer=tracer,
     )
     return Deps(
         settings=settings,
@@ -69,6 +72,7 @@ def make_deps(settings: Settings) -> Deps:
         keys=KeyRing(reading),
         # Streams keep their threads for as long as their readers like; the others must answer.
         exporter=Exporter(reading, at_once=max(1, size // 2)),
+        tracer=tracer,
         now=_now,
     )
 

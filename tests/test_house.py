@@ -20,6 +20,7 @@ LOCK_FILES = (
     "requirements-run.txt",
     "requirements-dev.txt",
     "requirements-deploy.txt",
+    "requirements-otel.txt",
 )
 HIDDEN_BUT_OURS = (".ci", ".gitattributes", ".gitignore")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gateway import errors, logs
+from gateway import errors, logs, tracing
 from gateway.flows import meters
 from gateway.flows.apply import Applier
 from gateway.jobs import Doorbell
@@ -47,7 +47,9 @@ class Runtime:
 def make(environ: Mapping[str, str]) -> Runtime:
     """Wire a worker from the environment. Raises errors.BadSettings."""
     settings = Settings.from_environ(environ)
-    logs.configure(level=settings.log_level, style=settings.log_format)
+    logs.configure(
+        level=settings.log_level, style=settings.log_format, error_hook=settings.error_hook
+    )
     url = settings.require_database_url()
     pool = Pool(url, name="apply", size=2, limit_seconds=APPLY_LIMIT_SECONDS)
     counts = meters.ApplyMeters()
@@ -58,7 +60,9 @@ def make(environ: Mapping[str, str]) -> Runtime:
         beating=Pool(url, name="beat", size=1, limit_seconds=BEAT_LIMIT_SECONDS),
         doorbell=Doorbell(settings.require_redis_url()),
         meters=counts,
-        applier=Applier(pool, now=now, observe=counts.observe),
+        applier=Applier(
+            pool, now=now, observe=counts.observe, tracer=tracing.start(settings.trace_exporter)
+        ),
     )
 
 

@@ -8,6 +8,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Mapping
 
 
@@ -54,6 +55,15 @@ class Page:
     received: int
     usable: int
     skipped: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """How a page came: when, with which request, and in which trace if somebody traces."""
+
+    at: datetime.datetime
+    request_id: str
+    traceparent: str | None = None
 
 
 def session_key(source_id: int, project_id: str, session_id: str) -> bytes:

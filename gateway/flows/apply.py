@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway import errors
+from gateway import errors, tracing
 from gateway.flows import step as steps
+from gateway.flows import traced
 from gateway.flows.step import MERGED_PAGES, Outcome, Work
 from gateway.store import apply_state, blocked, inbox, staging
 
@@ -49,10 +50,12 @@ class Applier:
         *,
         now: Callable[[], datetime.datetime],
         observe: Callable[[float], None] = lambda _seconds: None,
+        tracer: tracing.Tracer = tracing.OFF,
     ) -> None:
         self._pool = pool
         self._now = now
         self._observe = observe
+        self._tracer = tracer
 
     def drain(self, cohort_id: int, *, budget_seconds: float = BUDGET_SECONDS) -> Drained:
         """Apply what waits for a cohort until nothing does, somebody else is at it, or time is up.
@@ -86,10 +89,12 @@ class Applier:
             staging.prepare(conn)
             work = Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
             outcome = steps.take(work, limit)
+            parents = traced.parents(self._tracer, work)
         if outcome is Outcome.WORKED:
             seconds = time.monotonic() - began
             self._observe(seconds)
             _tell(work, seconds)
+            traced.tell(self._tracer, work, parents, seconds)
         return outcome
 
     def _rang_meanwhile(self, cohort_id: int, outcome: Outcome) -> bool:
@@ -122,6 +127,9 @@ class Applier:
                 error=type(error).__name__,
                 reason=str(named),
                 exc_info=None if named is error else error,
+            )
+            traced.tell_failure(
+                self._tracer, conn, cohort_id, entry, code=named.code, attempts=attempts
             )
             most = MAX_ATTEMPTS if isinstance(error, errors.Poison) else MAX_BROKEN_ATTEMPTS
             if retried is None and attempts < most:

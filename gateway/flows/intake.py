@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import hashlib
 from typing import TYPE_CHECKING
 
 import structlog
 
-from gateway import errors
+from gateway import errors, tracing
 from gateway.core import page as pages
 from gateway.core import roster
-from gateway.core.page import Action
+from gateway.core.page import Action, Arrival
 from gateway.store import cohorts, erasures, inbox, sessions, sources, syncs
 
 if TYPE_CHECKING:
@@ -79,12 +78,14 @@ class Intake:
         limits: Limits,
         doorbell: Doorbell,
         max_members: int,
+        tracer: tracing.Tracer = tracing.OFF,
     ) -> None:
         self._pool = pool
         self._verifier = verifier
         self._limits = limits
         self._doorbell = doorbell
         self._max_members = max_members
+        self._tracer = tracer
 
     def accept(self, posted: Posted, *, now: datetime.datetime) -> Receipt:
         """Commit a page and ring for it; returning is the promise that a 200 makes.
@@ -104,7 +105,10 @@ class Intake:
             raise errors.Forbidden(message)
         self._refuse_deleted(source, page)
         self._limits.require(source.id)
-        receipt = self._commit(source, page, now=now, request_id=posted.request_id)
+        with self._tracer.delivery() as span:
+            arrival = Arrival(at=now, request_id=posted.request_id, traceparent=span.traceparent)
+            receipt = self._commit(source, page, arrival)
+            span.tell(**_facts(receipt, source, page))
         if receipt.outcome is Outcome.ACCEPTED:
             self._doorbell.ring(receipt.cohort_id)
         _tell(receipt, source, page)
@@ -141,9 +145,8 @@ class Intake:
         if known is not None and known.deleted:
             raise errors.NotFound(_DELETED)
 
-    def _commit(
-        self, source: Source, page: Page, *, now: datetime.datetime, request_id: str
-    ) -> Receipt:
+    def _commit(self, source: Source, page: Page, arrival: Arrival) -> Receipt:
+        now = arrival.at
         packed = inbox.pack(page.roster)
         with self._pool.begin() as conn:
             cohort = _find_or_create(conn, source, page, now=now)
@@ -161,8 +164,7 @@ class Intake:
                 session=session.number,
                 page=page,
                 packed=packed,
-                now=now,
-                request_id=request_id,
+                arrival=arrival,
             )
             if not stored:
                 inbox.note_duplicate(
@@ -175,17 +177,21 @@ class Intake:
 
 def _tell(receipt: Receipt, source: Source, page: Page) -> None:
     accepted = receipt.outcome is Outcome.ACCEPTED
-    _log.info(
-        "page.accepted" if accepted else "page.duplicate",
-        source=source.slug,
-        cohort_id=receipt.cohort_id,
-        delivery=receipt.number,
-        action=page.action.value,
-        page=page.number,
-        total_pages=page.total,
-        members=page.received,
-        skipped=sum(page.skipped.values()),
-    )
+    _log.info("page.accepted" if accepted else "page.duplicate", **_facts(receipt, source, page))
+
+
+def _facts(receipt: Receipt, source: Source, page: Page) -> dict[str, str | int | None]:
+    """What is told of a page, in the log and in traces: ids and counts, never people."""
+    return {
+        "source": source.slug,
+        "cohort_id": receipt.cohort_id,
+        "delivery": receipt.number,
+        "action": page.action.value,
+        "page": page.number,
+        "total_pages": page.total,
+        "members": page.received,
+        "skipped": sum(page.skipped.values()),
+    }
 
 
 def _find_or_create(
@@ -236,12 +242,7 @@ def _session(
 def _without_erased(conn: Connection, source: Source, page: Page, session: Session) -> bytes:
     """Drop those who were erased after this session began: their data is not even stored."""
     erased = erasures.since(conn, session.started_order, source.id, page.project_id)
-    gone = [
-        member_id
-        for member_id in roster.member_ids(page.roster)
-        if hashlib.sha256(member_id.encode()).digest() in erased
-    ]
-    return roster.without_any(page.roster, gone)
+    return roster.without_digests(page.roster, erased)
 
 
 def _advanced(state: inbox.IntakeState, session: Session, page: Page) -> inbox.IntakeState:

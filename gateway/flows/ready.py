@@ -20,11 +20,11 @@ MIGRATE_SECONDS = 3600.0
 
 
 class Readiness:
-    """Remembers for a moment that the schema is at its head."""
+    """Remembers for a moment that the schema is at its head, or at that of a newer version."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._head = migrate.head()
+        self._outdated = migrate.outdated()
         self._believed_until = 0.0
         self._lock = threading.Lock()
 
@@ -34,7 +34,7 @@ class Readiness:
             return
         with self._pool.read() as conn:
             revision = migrate.current(conn)
-        if revision != self._head:
+        if revision in self._outdated:
             message = "database migrations are pending; run `python -m gateway migrate`"
             raise errors.Unavailable(message)
         with self._lock:
@@ -42,8 +42,11 @@ class Readiness:
 
 
 def migrate_database(pool: Pool) -> str:
-    """Bring the schema to its head; two at once take turns, and a second run does nothing."""
+    """Bring the schema to its head; two at once take turns, and a second run does nothing.
+
+    Returns the revision that the database is at then, which may be a newer version's.
+    """
     with pool.begin(limit_seconds=MIGRATE_SECONDS) as conn:
         timeouts.allow(conn, statement_seconds=MIGRATE_SECONDS, lock_seconds=MIGRATE_SECONDS)
         migrate.upgrade(conn)
-    return migrate.head()
+        return migrate.current(conn) or migrate.head()

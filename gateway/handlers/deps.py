@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.jobs import Doorbell
     from gateway.settings import Settings
     from gateway.store.engine import Pool
+    from gateway.tracing import Tracer
 
 EXTENSION = "gateway"
 
@@ -36,6 +37,7 @@ class Deps:
     watch: Watch
     keys: KeyRing
     exporter: Exporter
+    tracer: Tracer
     now: Callable[[], datetime.datetime]
 
 

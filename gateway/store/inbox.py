@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.core.page import Page
+    from gateway.core.page import Arrival, Page
 
 COMPRESSION_LEVEL = 1
 MAX_ROSTER_BYTES = 1 << 30
@@ -88,8 +88,7 @@ def put(
     session: int,
     page: Page,
     packed: bytes,
-    now: datetime.datetime,
-    request_id: str | None,
+    arrival: Arrival,
 ) -> bool:
     """Store a page; False if the same page of the same session is stored already."""
     result = conn.execute(
@@ -104,8 +103,9 @@ def put(
             "digest": page.digest,
             "members": page.usable,
             "roster": packed,
-            "now": now,
-            "request_id": request_id,
+            "received_at": arrival.at,
+            "request_id": arrival.request_id,
+            "traceparent": arrival.traceparent,
         },
     )
     return result.rowcount == 1
@@ -236,10 +236,10 @@ _RUN_FROM = text("SELECT run_from FROM intake_state WHERE cohort_id = :cohort_id
 _PUT = text("""
     INSERT INTO deliveries
         (cohort_id, number, session, action, page, total_pages, digest, members, roster,
-         received_at, request_id)
+         received_at, request_id, traceparent)
     VALUES
         (:cohort_id, :number, :session, :action, :page, :total_pages, :digest, :members, :roster,
-         :now, :request_id)
+         :received_at, :request_id, :traceparent)
     ON CONFLICT (cohort_id, session, action, page, digest) DO NOTHING
 """)
 

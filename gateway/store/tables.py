@@ -208,6 +208,7 @@ deliveries = Table(
     Column("roster", LargeBinary, nullable=False),
     Column("received_at", NOW_TYPE, nullable=False),
     Column("request_id", Text),
+    Column("traceparent", Text),
     Index(
         "deliveries_identity_key",
         "cohort_id",
@@ -271,6 +272,15 @@ erasures = Table(
     Column("project_id", Text),
     Column("member_digest", LargeBinary, nullable=False, index=True),
     Column("erased_at", NOW_TYPE, nullable=False),
+)
+
+# Erasures whose people kept pages may still name: those after cohort and number were not looked at.
+scrubs = Table(
+    "scrubs",
+    metadata,
+    Column("erased_order", BigInteger, primary_key=True, autoincrement=False),
+    Column("after_cohort", BigInteger, nullable=False, server_default=text("0")),
+    Column("after_number", BigInteger, nullable=False, server_default=text("0")),
 )
 
 workers = Table(

@@ -42,6 +42,16 @@ def test_readiness__migrations_pending__is_unavailable_until_they_ran(empty_url:
     bare.close()
 
 
+def test_readiness__schema_of_a_newer_version__is_ready_and_left_alone(empty_url: str) -> None:
+    bare = Pool(empty_url, name="test", size=2, limit_seconds=60)
+    ready.migrate_database(bare)
+    with bare.begin() as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    ready.Readiness(bare).require()
+    assert ready.migrate_database(bare) == "9999"
+    bare.close()
+
+
 def test_readiness__postgres_gone__is_believed_for_a_moment_and_then_unavailable(
     database_url: str,
 ) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING
 
+import alembic.command
 import pytest
 from sqlalchemy import text
 
@@ -15,6 +18,8 @@ from gateway.store.engine import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+APPLY_SECONDS = 4.0
 
 # What one process of two does: wait for the word, then migrate.
 MIGRATE = """
@@ -83,5 +88,59 @@ def test_migrate__by_two_processes_at_once__is_done_once(bare_url: str) -> None:
     ] * 2
     assert revision_and_tables(bare_url)[0] == migrate.head()
 
+
+def test_migrate__from_each_revision__arrives_with_what_was_kept(bare_url: str) -> None:
+    pool = Pool(bare_url, name="test", size=1, limit_seconds=60)
+    upgrade(pool, "0001")
+    with pool.begin() as conn:
+        conn.execute(_DELIVERY, {"number": 1})
+    assert ready.migrate_database(pool) == migrate.head()
+    with pool.read() as conn:
+        assert conn.execute(_KEPT).all() == [(1, "roster", None)]
+    pool.close()
+
+
+def test_migrate__behind_a_long_apply__holds_no_page_up_for_long(bare_url: str) -> None:
+    pool = Pool(bare_url, name="test", size=3, limit_seconds=60)
+    upgrade(pool, "0001")
+    migrating = threading.Thread(target=ready.migrate_database, args=(pool,))
+    waited, number = [], 0
+    with pool.begin() as apply:
+        apply.execute(_KEPT)
+        migrating.start()
+        until = time.monotonic() + APPLY_SECONDS
+        while time.monotonic() < until:
+            number += 1
+            began = time.monotonic()
+            with pool.begin() as conn:
+                conn.execute(_DELIVERY, {"number": number})
+            waited.append(time.monotonic() - began)
+            apply.execute(_KEPT)  # or it would be ended as idle
+            time.sleep(0.05)
+        assert migrating.is_alive()
+    migrating.join(60)
+    assert revision_and_tables(bare_url)[0] == migrate.head()
+    assert max(waited) > migrate.LOCK_SECONDS / 2, "the migration never stood in the way"
+    assert max(waited) < APPLY_SECONDS / 2
+    pool.close()
+
+
+def upgrade(pool: Pool, revision: str) -> None:
+    """Bring an empty database to an old revision."""
+    with pool.begin() as conn:
+        config = migrate.config()
+        config.attributes["connection"] = conn
+        alembic.command.upgrade(config, revision)
+
+
+_DELIVERY = text("""
+    INSERT INTO deliveries (cohort_id, number, session, action, page, total_pages, digest, members,
+                            roster, received_at)
+    VALUES (1, :number, 1, 'add_members', :number, 1, 'digest', 1, 'roster', '2026-01-01T00:00Z')
+""")
+
+_KEPT = text(
+    "SELECT number, convert_from(roster, 'UTF8'), to_jsonb(d) ->> 'traceparent' FROM deliveries d"
+)
 
 _TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")

@@ -1,0 +1,96 @@
+"""What is logged as an error goes to a function that the operator names, too.
+
+The function gets what the line of the log has and nothing else: no exception, no traceback with
+its variables. So whoever it reports to gets nobody's data either. It runs on a thread of its own; a
+slow or broken one holds nothing up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import pkgutil
+import queue
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from gateway import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Hook = Callable[[dict[str, Any]], object]
+
+MAX_WAITING: Final = 1000
+# How long the end of a process waits for what it has to report; less than a platform gives it.
+FLUSH_SECONDS: Final = 3.0
+
+_log = structlog.get_logger()
+
+
+def make(name: str) -> Reporter:
+    """Find a function by `module:function`. Raises errors.BadSettings if it is not there."""
+    try:
+        hook = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise errors.BadSettings(_unusable(f"{name} cannot be loaded ({error})")) from error
+    if not callable(hook):
+        raise errors.BadSettings(_unusable(f"{name} is no function"))
+    return Reporter(hook)
+
+
+def _unusable(why: str) -> str:
+    return (
+        f"These settings cannot be used:\n  GATEWAY_ERROR_HOOK: {why}; it is imported as Python"
+        " would from the folder of the gateway or PYTHONPATH, and called with one dictionary"
+    )
+
+
+class Reporter(logging.Handler):
+    """Hands errors to a hook one after the other; too many at once are dropped."""
+
+    def __init__(self, hook: Hook) -> None:
+        super().__init__(logging.ERROR)
+        self._hook = hook
+        self._waiting: queue.Queue[logging.LogRecord | threading.Event] = queue.Queue(MAX_WAITING)
+        self._thread: threading.Thread | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue an event, unless it comes from the hook itself."""
+        if threading.current_thread() is self._thread:
+            return
+        with contextlib.suppress(queue.Full, RuntimeError):  # too late in the life of a process
+            self._waiting.put_nowait(record)
+            self._start()
+
+    def flush(self) -> None:
+        """Wait until what was queued before is reported, but not for long."""
+        reached = threading.Event()
+        if self._thread is None or threading.current_thread() is self._thread:
+            return
+        with contextlib.suppress(queue.Full):
+            self._waiting.put(reached, timeout=FLUSH_SECONDS)
+            reached.wait(FLUSH_SECONDS)
+
+    def _start(self) -> None:
+        """Start the thread with the first event: by then this is the process that reports."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            waiting = self._waiting.get()
+            if isinstance(waiting, threading.Event):
+                waiting.set()
+            else:
+                self._report(waiting)
+
+    def _report(self, record: logging.LogRecord) -> None:
+        try:
+            self._hook(json.loads(self.format(record)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not ours to mend
+            _log.warning("hook.failed", error=type(error).__name__)
