@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ import pytest
 
 from gateway.embedded import server
 from tests.deploy import container, dockerfile
+from tests.deploy.commands import gunicorn_setting, procfile
 from tests.deploy.conftest import Servers
 from tests.deploy.container import Container
 from tests.deploy.dockerfile import Image
@@ -24,14 +24,6 @@ pytestmark = pytest.mark.timeout(240)
 
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 STOPPING_SECONDS = 20.0
-
-
-def gunicorn_setting(name: str) -> int:
-    """Read a number from deploy/gunicorn.conf.py."""
-    text = (ROOT / "deploy" / "gunicorn.conf.py").read_text()
-    found = re.search(rf"^{name} = (\d+)$", text, re.MULTILINE)
-    assert found, name
-    return int(found[1])
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +37,6 @@ def environ(image: Image, servers: Servers) -> dict[str, str]:
     for command in procfile()["release"].split(" && "):
         container.run(image, command.split(), given)
     return given
-
-
-def procfile() -> dict[str, str]:
-    """Return the Procfile's kinds of processes and their commands."""
-    lines = (ROOT / "Procfile").read_text().splitlines()
-    return dict(line.split(": ", 1) for line in lines)
 
 
 @pytest.fixture
@@ -128,7 +114,8 @@ def test_image__started_on_empty_servers__takes_a_page_and_applies_it(
     until(lambda: answered(port, "/readyz") == 200)
     container.run(image, image.command("HEALTHCHECK"), environ)
     assert post(port, page("image", "ada", "grace")).status == 200
-    until(lambda: [one["member_count"] for one in api(port, "/v1/cohorts")["cohorts"]] == [2])
+    listing = "/v1/cohorts?external_id=image"
+    until(lambda: [one["member_count"] for one in api(port, listing)["cohorts"]] == [2])
     until(lambda: api(port, "/v1/status")["workers_alive"] == 1)
     assert api(port, "/v1/status")["scheduler_alive"] is True
     for one in (web, worker, scheduler):
