@@ -52,6 +52,8 @@ class PostgresFacts:
     fsync: str
     full_page_writes: str
     synchronous_commit: str
+    synchronous_standbys: str
+    standbys: int
     encoding: str
     in_recovery: bool
     read_only: bool
@@ -91,6 +93,7 @@ def postgres(
     """Judge a Postgres that is to keep acknowledged pages, at a moment of our own clock."""
     findings = [
         *_durability(facts),
+        *_failover(facts),
         *_ability(facts),
         *_housekeeping(facts),
         *_connections(facts, connections_wanted),
@@ -132,6 +135,25 @@ def _durability(facts: PostgresFacts) -> Iterator[Finding]:
             POSTGRES,
             f"a crash empties unlogged tables: {', '.join(facts.unlogged_tables)}",
             "ALTER TABLE … SET LOGGED for each of them",
+        )
+
+
+def _failover(facts: PostgresFacts) -> Iterator[Finding]:
+    """A commit that no standby has seen is gone when that standby takes over."""
+    if facts.synchronous_standbys and facts.synchronous_commit == "local":
+        yield _warning(
+            POSTGRES,
+            "synchronous_commit is local for our role: a failover loses pages that were"
+            " acknowledged, although synchronous_standby_names is set",
+            "ALTER ROLE … RESET synchronous_commit, so that a commit waits for a standby",
+        )
+    if facts.standbys and not facts.synchronous_standbys:
+        yield _warning(
+            POSTGRES,
+            f"{facts.standbys} standbys or other receivers stream from it and no commit waits for"
+            " them: if one takes over, it may lack pages that were acknowledged",
+            "set synchronous_standby_names, or have Mixpanel run a full sync after each failover;"
+            " nothing if none of them ever takes over",
         )
 
 

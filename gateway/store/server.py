@@ -59,6 +59,8 @@ _FACTS = text("""
            current_setting('fsync') AS fsync,
            current_setting('full_page_writes') AS full_page_writes,
            current_setting('synchronous_commit') AS synchronous_commit,
+           current_setting('synchronous_standby_names') AS synchronous_standbys,
+           (SELECT CAST(count(*) AS integer) FROM pg_stat_replication) AS standbys,
            current_setting('server_encoding') AS encoding,
            pg_is_in_recovery() AS in_recovery,
            current_setting('transaction_read_only') = 'on' AS read_only,

@@ -18,6 +18,8 @@ GOOD_POSTGRES = PostgresFacts(
     fsync="on",
     full_page_writes="on",
     synchronous_commit="on",
+    synchronous_standbys="",
+    standbys=0,
     encoding="UTF8",
     in_recovery=False,
     read_only=False,
@@ -65,6 +67,8 @@ def judged_redis(**changes: object) -> list[Finding]:
 def test_postgres__as_it_should_be__has_no_finding_that_asks_for_anything() -> None:
     assert judged() == []
     assert judged(synchronous_commit="remote_apply") == []
+    assert judged(synchronous_standbys="ANY 1 (*)", standbys=2) == []
+    assert judged(synchronous_commit="local") == []
 
 
 @pytest.mark.parametrize(
@@ -95,6 +99,8 @@ def test_postgres__that_breaks_the_promise__is_an_error_with_a_remedy(
     ("changes", "word"),
     [
         ({"autovacuum": False}, "autovacuum"),
+        ({"standbys": 2}, "2 standbys"),
+        ({"synchronous_standbys": "*", "synchronous_commit": "local"}, "local"),
         ({"temporary_limit_kib": 1024}, "temp_file_limit"),
         ({"transaction_age": 1_100_000_000}, "1,100,000,000"),
         ({"other_connections": 8}, "90 connections, and 89"),
