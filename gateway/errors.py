@@ -14,6 +14,7 @@ GatewayError
 │   └── Gone               410  older than what is kept
 ├── Throttled          429  too much at once; later is fine
 ├── Unavailable        503  our trouble, or unknown; later is fine
+│   └── InternalFault      503  Postgres is at odds with itself; this may pass or not
 ├── Poison             a page that Postgres refuses whenever it is asked
 └── Broken             a bug: neither the request nor the surroundings explain it
 
@@ -136,6 +137,15 @@ class Unavailable(GatewayError):
     def __init__(self, message: str, *, retry_after_seconds: int = 5) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class InternalFault(Unavailable):
+    """Postgres had an internal error (XX000): it may pass, or be there for as long as the data is.
+
+    A sender should come back as with any trouble of ours; who applies must not come back for ever.
+    """
+
+    code = "internal_fault"
 
 
 class Poison(GatewayError):

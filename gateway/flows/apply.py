@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from gateway.store.engine import Pool
 
 MAX_ATTEMPTS: Final = 3
-# What is no page's fault (a permission, a schema half rolled out) would fail every page alike, so
-# it gets a minute of the sweeper's visits before a page is blocked for it.
+# What is no page's fault (a permission, a schema half rolled out, an internal error of Postgres)
+# may fail every page alike, so it gets a minute of the sweeper's visits before a page is blocked.
 MAX_BROKEN_ATTEMPTS: Final = 60
 BUDGET_SECONDS: Final = 5.0
 
@@ -60,15 +60,15 @@ class Applier:
     def drain(self, cohort_id: int, *, budget_seconds: float = BUDGET_SECONDS) -> Drained:
         """Apply what waits for a cohort until nothing does, somebody else is at it, or time is up.
 
-        Raises errors.Unavailable when the database cannot; what was not committed still waits.
+        Raises errors.Unavailable when the database cannot now; what was not committed still waits.
         """
         limit, end = MERGED_PAGES, time.monotonic() + budget_seconds
         while time.monotonic() < end:
             try:
                 outcome = self.step(cohort_id, limit=limit)
-            except errors.Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 - a page no code can apply must not stop others
+            except Exception as error:  # a page that no code can apply must not stop the others
+                if _will_pass(error):
+                    raise
                 if limit == 1:
                     self._note_failure(cohort_id, error)
                     if not isinstance(error, errors.Poison):
@@ -148,6 +148,11 @@ def _tell(work: Work, seconds: float) -> None:
             **dataclasses.asdict(applied),
             milliseconds=round(seconds * 1000, 1),
         )
+
+
+def _will_pass(error: Exception) -> bool:
+    """Tell whether the same page may be tried for as long as it takes."""
+    return isinstance(error, errors.Unavailable) and not isinstance(error, errors.InternalFault)
 
 
 def _named(error: Exception) -> errors.GatewayError:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 # SQLSTATE classes and codes. No code at all: the connection broke, and nobody knows what happened.
 TRANSIENT_CLASSES = ("08", "53", "57", "58")
-TRANSIENT_CODES = ("40001", "40P01", "55P03", "25006", "25P03", "XX000")
+TRANSIENT_CODES = ("40001", "40P01", "55P03", "25006", "25P03")
+INTERNAL_CODES = ("XX000",)
 POISON_CLASSES = ("22", "23", "54")
 
 # Without a SQLSTATE these come from the driver itself and are our bug, not a lost connection.
@@ -195,6 +196,8 @@ def name_sqlstate(sqlstate: str | None, *, driver_bug: bool) -> errors.GatewayEr
         if driver_bug:
             return errors.Broken("the database driver refused a statement")
         return errors.Unavailable("the database did not answer")
+    if sqlstate in INTERNAL_CODES:
+        return errors.InternalFault(f"the database had an internal error (SQLSTATE {sqlstate})")
     if sqlstate in TRANSIENT_CODES or sqlstate[:2] in TRANSIENT_CLASSES:
         return errors.Unavailable(f"the database cannot do this now (SQLSTATE {sqlstate})")
     if sqlstate[:2] in POISON_CLASSES:

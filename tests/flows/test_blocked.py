@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
 
 from gateway.core import roster
-from gateway.flows.apply import MAX_ATTEMPTS, Drained
+from gateway.flows.apply import MAX_ATTEMPTS, MAX_BROKEN_ATTEMPTS, Drained
 from gateway.flows.step import Outcome
 from gateway.store import backlog, inbox
 from tests.model import book
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gateway.flows.intake import Receipt
     from tests.model.desk import Desk
 
@@ -256,7 +259,50 @@ def test_failure__that_is_no_fault_of_the_page__is_waited_out_and_blocks_nothing
     assert desk.members(receipt) == "a"
 
 
+def test_internal_error_of_postgres__is_tried_for_a_while_and_then_blocks_its_page(
+    desk: Desk,
+) -> None:
+    bad = desk.send(ADD, "s", "a")
+    desk.send(ADD, "s2", "b")
+    with falling_over(desk):
+        for _ in range(MAX_BROKEN_ATTEMPTS - 1):
+            assert desk.applier.drain(bad.cohort_id) is Drained.DONE
+        assert counts(desk) == (2, 0)
+        desk.settle(bad)
+        assert counts(desk) == (1, 1)
+        assert desk.members(bad) == "b"
+        with desk.pool.read() as conn:
+            (delivery,) = backlog.listing(conn, state=None, after=(0, 0), limit=10)
+        assert (delivery.attempts, delivery.code) == (MAX_BROKEN_ATTEMPTS, "internal_fault")
+    retry(desk, bad)
+    assert desk.members(bad) == "ab"
+
+
+@contextlib.contextmanager
+def falling_over(desk: Desk) -> Iterator[None]:
+    """Let Postgres have an internal error whenever a is made a member."""
+    with desk.pool.begin() as conn:
+        conn.execute(_FALL_OVER)
+        conn.execute(_WHENEVER_MADE_MEMBER)
+    try:
+        yield
+    finally:
+        with desk.pool.begin() as conn:
+            conn.execute(text("DROP FUNCTION fall_over() CASCADE"))
+
+
 def rename(desk: Desk, old: str, new: str) -> None:
     """Rename a table, as a migration half rolled out may."""
     with desk.pool.begin() as conn:
         conn.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+
+_FALL_OVER = text("""
+    CREATE FUNCTION fall_over() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE 'odd' USING ERRCODE = 'internal_error'; END $$
+""")
+
+_WHENEVER_MADE_MEMBER = text("""
+    CREATE TRIGGER fall_over BEFORE INSERT ON memberships
+    FOR EACH ROW WHEN (new.member_id = 'a') EXECUTE FUNCTION fall_over()
+""")

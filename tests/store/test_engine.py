@@ -94,6 +94,12 @@ def test_pool__statement_fails__raises_one_of_ours(
         run(pool, "SELECT 1")
 
 
+def test_pool__internal_error__is_told_apart_from_what_passes(database_url: str) -> None:
+    broken = "DO $$ BEGIN RAISE 'odd' USING ERRCODE = 'internal_error'; END $$"
+    with small_pool(database_url) as pool, pytest.raises(errors.InternalFault, match="XX000"):
+        run(pool, broken)
+
+
 def test_pool__statement_is_empty__is_a_bug(database_url: str) -> None:
     with small_pool(database_url) as pool, pool.begin() as conn:
         cursor = conn.connection.cursor()
