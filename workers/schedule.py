@@ -8,7 +8,7 @@ import threading
 import structlog
 
 from gateway import errors
-from gateway.flows import meters, retention, sweep
+from gateway.flows import meters, retention, scrub, sweep
 from workers import runtime
 
 SWEEP_SECONDS = 1.0
@@ -34,6 +34,7 @@ def tick(made: runtime.Runtime) -> None:
     try:
         sweep.sweep(made.pool, made.applier, made.doorbell)
         meters.retire(made.pool)
+        scrub.run(made.pool)
         retention.run(made.pool)
     except errors.GatewayError as error:
         _log.warning("sweep.failed", error=type(error).__name__, reason=str(error))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import click
 
 from gateway import errors
@@ -43,5 +45,16 @@ def erase(
     with place.database(place.settings()) as pool:
         if source is not None:
             sources.require(pool, source, now=place.now())
-        flow.erase(pool, member_id, flow.Where(source=source, project_id=project), now=place.now())
+        through = flow.erase(
+            pool,
+            member_id,
+            flow.Where(source=source, project_id=project),
+            now=place.now(),
+            scrub_seconds=math.inf,
+        )
+    if not through:
+        raise errors.CommandFailed(
+            "nothing of this person is left to read, but received pages may still hold them; the"
+            " scheduler goes on taking them out, or run this again",
+        )
     click.echo(f"Nothing is kept of this person {where}.")

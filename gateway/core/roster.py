@@ -6,11 +6,12 @@ The columns are `COLUMNS`, in that order; `\N` is null.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
 COLUMNS = ("member_id", "distinct_id", "email", "first_name", "last_name", "phone", "properties")
 
@@ -40,6 +41,24 @@ def without(text: bytes, member_id: str) -> bytes:
         return text
     lines = text.split(b"\n")
     return b"\n".join(line for line in lines if not line.startswith(start))
+
+
+def without_digests(text: bytes, digests: Container[bytes]) -> bytes:
+    """Drop the lines of everybody whose id has one of these digests (SHA-256).
+
+    The very same object comes back if there are none.
+    """
+    lines = text.split(b"\n")
+    kept = [
+        line
+        for line in lines
+        if not line or hashlib.sha256(_id(line.partition(b"\t")[0])).digest() not in digests
+    ]
+    return text if len(kept) == len(lines) else b"\n".join(kept)
+
+
+def _id(escaped: bytes) -> bytes:
+    return unescape(escaped.decode()).encode() if b"\\" in escaped else escaped
 
 
 def without_any(text: bytes, member_ids: Iterable[str]) -> bytes:

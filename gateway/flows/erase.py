@@ -2,7 +2,8 @@
 
 First the erasure is noted, so that whatever is accepted or applied from then on leaves this person
 out of sessions that had begun. Then those are waited for that had begun without knowing, and what
-they and all before them left behind is removed.
+they and all before them left behind is removed: what can be read at once, and the lines in the
+inbox as `scrub` gets to them.
 """
 
 from __future__ import annotations
@@ -12,25 +13,22 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Final
 
-from gateway import errors
-from gateway.core import roster
-from gateway.store import apply_state, cohorts, erasures, inbox, timeouts
+from gateway.flows import scrub
+from gateway.store import apply_state, cohorts, erasures, timeouts
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
     from gateway.store.engine import Pool
-    from gateway.store.erasures import Page
 
 # All waiting for locks together (interface 2), and a pass over one cohort's history.
 LOCK_SECONDS: Final = 10.0
 PASS_SECONDS: Final = 120.0
 
-# Rosters in memory at a time, some 30 kB each, and cohorts waited for at a time.
-BATCH_PAGES: Final = 100
+# Cohorts waited for at a time.
 BATCH_COHORTS: Final = 100
 
 
@@ -49,11 +47,13 @@ def erase(
     *,
     now: datetime.datetime,
     lock_seconds: float = LOCK_SECONDS,
-) -> None:
+    scrub_seconds: float = scrub.REQUEST_SECONDS,
+) -> bool:
     """Erase a person; nothing is left to read when this returns, and again is harmless.
 
-    Raises errors.Unavailable if a running apply holds it up; what was done by then stays done, and
-    calling again finishes it.
+    False if there were too many kept pages to take them out of each in `scrub_seconds`; the
+    scheduler does the rest. Raises errors.Unavailable if a running apply holds it up; what was done
+    by then stays done, and calling again finishes it.
     """
     with pool.begin() as conn:
         order = erasures.put(
@@ -63,7 +63,7 @@ def erase(
     cohort_ids = _await_accepting(pool, where, patience)
     for cohort_id in cohort_ids:
         _forget(pool, cohort_id, member_id, order=order, patience=patience, now=now)
-    _scrub(pool, cohort_ids, member_id, order=order)
+    return scrub.begin(pool, order, seconds=scrub_seconds)
 
 
 class _Patience:
@@ -113,30 +113,3 @@ def _forget(
     with pool.begin(limit_seconds=PASS_SECONDS) as conn:
         timeouts.allow(conn, statement_seconds=PASS_SECONDS, lock_seconds=LOCK_SECONDS)
         erasures.blank_changes(conn, cohort_id, member_id, order=order)
-
-
-def _scrub(pool: Pool, cohort_ids: Sequence[int], member_id: str, *, order: int) -> None:
-    """Take somebody's line out of every kept page, a batch at a time."""
-    after = (0, 0)
-    while True:
-        with pool.begin(limit_seconds=PASS_SECONDS) as conn:
-            timeouts.allow(conn, statement_seconds=PASS_SECONDS, lock_seconds=LOCK_SECONDS)
-            batch = erasures.pages(conn, cohort_ids, order=order, after=after, limit=BATCH_PAGES)
-            changed = list(_without(batch, member_id))
-            if changed:
-                erasures.rewrite(conn, changed)
-        if len(batch) < BATCH_PAGES:
-            return
-        after = (batch[-1].cohort_id, batch[-1].number)
-
-
-def _without(batch: Sequence[Page], member_id: str) -> Iterator[Page]:
-    """Yield the pages that name somebody, without them."""
-    for page in batch:
-        try:
-            text = inbox.unpack(page.roster)
-        except errors.Poison:  # damaged: nobody can be read from it, and it must not stop the rest
-            continue
-        rest = roster.without(text, member_id)
-        if rest is not text:
-            yield dataclasses.replace(page, roster=inbox.pack(rest))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -13,15 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Page:
-    """A kept page; its roster is packed."""
-
-    cohort_id: int
-    number: int
-    roster: bytes
 
 
 def put(
@@ -77,23 +67,6 @@ def blank_changes(conn: Connection, cohort_id: int, member_id: str, *, order: in
     """Take somebody's id out of the changes that sessions before `order` made."""
     parameters = {"cohort_id": cohort_id, "member_id": member_id, "order": order}
     conn.execute(_BLANK_CHANGES, parameters)
-
-
-def pages(
-    conn: Connection, cohort_ids: Sequence[int], *, order: int, after: tuple[int, int], limit: int
-) -> list[Page]:
-    """List kept pages of sessions before `order`, by cohort and number, beyond `after`."""
-    cohort_id, number = after
-    parameters = {"cohort_ids": list(cohort_ids), "order": order, "limit": limit}
-    rows = conn.execute(_PAGES, parameters | {"cohort_id": cohort_id, "number": number})
-    return [
-        Page(cohort_id=row.cohort_id, number=row.number, roster=bytes(row.roster)) for row in rows
-    ]
-
-
-def rewrite(conn: Connection, changed: Sequence[Page]) -> None:
-    """Replace the rosters of some kept pages; one that has expired meanwhile stays away."""
-    conn.execute(_REWRITE, [dataclasses.asdict(page) for page in changed])
 
 
 def since(
@@ -177,18 +150,4 @@ _BLANK_CHANGES = text("""
       AND NOT EXISTS (SELECT FROM sessions s
                       WHERE s.cohort_id = c.cohort_id AND s.number = c.session
                         AND s.started_order > :order)
-""")
-
-_PAGES = text("""
-    SELECT d.cohort_id, d.number, d.roster
-    FROM deliveries d
-    WHERE d.cohort_id = ANY(:cohort_ids) AND (d.cohort_id, d.number) > (:cohort_id, :number)
-      AND NOT EXISTS (SELECT FROM sessions s
-                      WHERE s.cohort_id = d.cohort_id AND s.number = d.session
-                        AND s.started_order > :order)
-    ORDER BY d.cohort_id, d.number LIMIT :limit
-""")
-
-_REWRITE = text("""
-    UPDATE deliveries SET roster = :roster WHERE cohort_id = :cohort_id AND number = :number
 """)

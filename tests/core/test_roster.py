@@ -1,5 +1,7 @@
 r"""Rosters: what is written for COPY can be read and thinned out without parsing it."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +55,18 @@ def test_member_ids__of_a_roster__are_those_written_in_order(ids: list[str]) -> 
 def test_without__one_member__drops_just_their_lines(ids: list[str], gone: str) -> None:
     kept = [each for each in ids if each != gone]
     assert roster.without(written(*ids), gone) == written(*kept)
+
+
+@given(st.lists(TEXTS), st.lists(TEXTS, max_size=2))
+def test_without_digests__of_some__drops_just_their_lines(ids: list[str], gone: list[str]) -> None:
+    digests = {hashlib.sha256(each.encode()).digest() for each in gone}
+    kept = [each for each in ids if each not in gone]
+    assert roster.without_digests(written(*ids), digests) == written(*kept)
+
+
+def test_without_digests__of_strangers__is_the_very_same_roster() -> None:
+    text = written("a", "b\t")
+    assert roster.without_digests(text, {hashlib.sha256(b"c").digest()}) is text
 
 
 @pytest.mark.parametrize("stranger", ["b", "a\tb", "aa", "", "{}", "\\N"])

@@ -9,8 +9,9 @@ import redis
 from sqlalchemy import text
 
 from gateway import jobs
-from gateway.flows import meters
-from gateway.store import backlog, heartbeats
+from gateway.core import roster
+from gateway.flows import erase, meters
+from gateway.store import backlog, heartbeats, inbox
 from gateway.store.engine import Pool
 from tests.model.desk import Desk
 from workers import schedule
@@ -40,6 +41,20 @@ def test_tick__with_no_worker_alive__applies_itself(made: Runtime, desk: Desk) -
     with desk.pool.read() as conn:
         assert backlog.totals(conn, now=desk.clock()).pending == 0
     assert made.meters.read()["apply_seconds_sum"] > 0
+
+
+def test_tick__with_somebody_erased__takes_them_out_of_kept_pages(
+    made: Runtime, desk: Desk
+) -> None:
+    schedule.tick(made)  # now retention, which would take the page of long ago, has had its turn
+    desk.settle(desk.send("add_members", "s1", "abc"))
+    everywhere = erase.Where()
+    assert not erase.erase(desk.pool, "a", everywhere, now=desk.clock(), scrub_seconds=0)
+    schedule.tick(made)
+    with desk.pool.read() as conn:
+        (packed,) = conn.execute(text("SELECT roster FROM deliveries")).scalars()
+        assert conn.execute(text("SELECT count(*) FROM scrubs")).scalar_one() == 0
+    assert roster.member_ids(inbox.unpack(bytes(packed))) == ["b", "c"]
 
 
 def test_tick__after_a_long_silence__retires_the_dead(made: Runtime, pool: Pool) -> None:

@@ -1,0 +1,124 @@
+"""Scrubbing: the lines of erased people are cut out of every page that is kept.
+
+Whoever is erased is left out of what is accepted and applied from then on, so nothing they would
+come back by hangs on this. It is about not keeping their data, and there may be a lot to go
+through: a slice at a time, each of which notes in its own transaction how far it has come.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from gateway import errors
+from gateway.core import roster
+from gateway.store import inbox, scrubs, timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from gateway.store.engine import Pool
+    from gateway.store.scrubs import Page, Place
+
+# Of each tick of the scheduler, and of the request that erases somebody.
+TICK_SECONDS: Final = 1.0
+REQUEST_SECONDS: Final = 2.0
+
+# Finding the next pages may mean to pass over many that are of other sources or later sessions.
+SLICE_SECONDS: Final = 60.0
+LOCK_SECONDS: Final = 5.0
+
+# Rosters in memory at a time, some 30 kB each, and erasures that share a walk.
+SLICE_PAGES: Final = 100
+TOGETHER: Final = 100
+
+_log = structlog.get_logger()
+
+
+def run(pool: Pool, *, seconds: float = TICK_SECONDS, slice_pages: int = SLICE_PAGES) -> None:
+    """Go on with what is due until nothing is, somebody else is at it, or the time is up.
+
+    Raises errors.Unavailable; what was done by then stays done.
+    """
+    end = time.monotonic() + seconds
+    while _run_slice(pool, slice_pages) and time.monotonic() < end:
+        pass
+
+
+def begin(pool: Pool, order: int, *, seconds: float) -> bool:
+    """Scrub for one erasure at once, as far as the time goes; False if the rest is left to `run`.
+
+    The caller has seen to it that every page is visible that was accepted without knowing of it.
+    """
+    with pool.begin() as conn:
+        scrubs.put(conn, order)
+    try:
+        return _walk(pool, order, seconds)
+    except errors.Unavailable as error:
+        _log.warning("scrub.postponed", order=order, error=type(error).__name__)
+        return False
+
+
+def _walk(pool: Pool, order: int, seconds: float) -> bool:
+    """Clean all pages in slices; False if time was up before the last."""
+    end, after = time.monotonic() + seconds, scrubs.START
+    while time.monotonic() < end:
+        with _slice(pool) as conn:
+            following = _clean(conn, [order], after, SLICE_PAGES)
+        if following is None:
+            # In a transaction of its own: whoever has the row may be waiting for a page.
+            with pool.begin() as conn:
+                scrubs.finish(conn, [order])
+            return True
+        after = following
+    return False
+
+
+def _run_slice(pool: Pool, slice_pages: int) -> bool:
+    """Clean the next pages for whom it is due; False if nothing was."""
+    with _slice(pool) as conn:
+        due = scrubs.claim(conn, limit=TOGETHER)
+        if due is None:
+            return False
+        after = _clean(conn, due.orders, due.after, slice_pages)
+        if after is None:
+            scrubs.finish(conn, due.orders)
+        else:
+            scrubs.advance(conn, due.orders, after=after)
+    if after is None:
+        _log.info("scrub.finished", erasures=len(due.orders))
+    return True
+
+
+@contextlib.contextmanager
+def _slice(pool: Pool) -> Iterator[Connection]:
+    with pool.begin(limit_seconds=SLICE_SECONDS) as conn:
+        timeouts.allow(conn, statement_seconds=SLICE_SECONDS, lock_seconds=LOCK_SECONDS)
+        yield conn
+
+
+def _clean(conn: Connection, orders: Sequence[int], after: Place, limit: int) -> Place | None:
+    """Cut erased people out of the next pages; returns where to go on, None after the last."""
+    batch = scrubs.pages(conn, orders, after=after, limit=limit)
+    changed = list(_without_erased(batch))
+    if changed:
+        scrubs.rewrite(conn, changed)
+    return (batch[-1].cohort_id, batch[-1].number) if len(batch) == limit else None
+
+
+def _without_erased(batch: Sequence[Page]) -> Iterator[Page]:
+    """Yield the pages that name somebody who was erased, without them."""
+    for page in batch:
+        try:
+            text = inbox.unpack(page.roster)
+        except errors.Poison:  # damaged: nobody can be read from it, and it must not stop the rest
+            continue
+        rest = roster.without_digests(text, page.digests)
+        if rest is not text:
+            yield dataclasses.replace(page, roster=inbox.pack(rest))

@@ -1,0 +1,128 @@
+"""Scrubs: erasures whose people kept pages may still name, and how far each has come."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+# A page names its cohort and its number; this is before the first.
+Place = tuple[int, int]
+START: Place = (0, 0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Due:
+    """Erasures, by their order, that have come equally far; locked by whoever holds this."""
+
+    orders: Sequence[int]
+    after: Place
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Page:
+    """A kept page that is to be looked at; its roster is packed.
+
+    `digests` (SHA-256) are of the people who were erased after its session began.
+    """
+
+    cohort_id: int
+    number: int
+    roster: bytes
+    digests: frozenset[bytes]
+
+
+def put(conn: Connection, order: int) -> None:
+    """Note that the pages kept by now may name whom an erasure was about."""
+    conn.execute(_PUT, {"order": order})
+
+
+def claim(conn: Connection, *, limit: int) -> Due | None:
+    """Claim those that are furthest, at most `limit`; None if there are none or somebody is at it.
+
+    Those that have not begun wait for them, and then go through the pages together.
+    """
+    rows = conn.execute(_CLAIM, {"limit": limit}).all()
+    if not rows:
+        return None
+    after = (rows[0].after_cohort, rows[0].after_number)
+    return Due(orders=[row.erased_order for row in rows], after=after)
+
+
+def advance(conn: Connection, orders: Sequence[int], *, after: Place) -> None:
+    """Remember how far some have come."""
+    cohort, number = after
+    conn.execute(_ADVANCE, {"orders": list(orders), "cohort": cohort, "number": number})
+
+
+def finish(conn: Connection, orders: Sequence[int]) -> None:
+    """Forget some that are through."""
+    conn.execute(_FINISH, {"orders": list(orders)})
+
+
+def pages(conn: Connection, orders: Sequence[int], *, after: Place, limit: int) -> list[Page]:
+    """List kept pages of sessions that began before one of some erasures, by cohort and number."""
+    cohort, number = after
+    parameters = {"orders": list(orders), "cohort": cohort, "number": number, "limit": limit}
+    return [
+        Page(
+            cohort_id=row.cohort_id,
+            number=row.number,
+            roster=bytes(row.roster),
+            digests=frozenset(bytes(digest) for digest in row.digests),
+        )
+        for row in conn.execute(_PAGES, parameters)
+    ]
+
+
+def rewrite(conn: Connection, changed: Sequence[Page]) -> None:
+    """Replace the rosters of some kept pages; one that has expired meanwhile stays away."""
+    rows = [
+        {"cohort_id": page.cohort_id, "number": page.number, "roster": page.roster}
+        for page in changed
+    ]
+    conn.execute(_REWRITE, rows)
+
+
+_PUT = text("INSERT INTO scrubs (erased_order) VALUES (:order)")
+
+_CLAIM = text("""
+    SELECT erased_order, after_cohort, after_number FROM scrubs
+    WHERE (after_cohort, after_number) = (
+        SELECT after_cohort, after_number FROM scrubs
+        ORDER BY after_cohort DESC, after_number DESC LIMIT 1)
+    ORDER BY erased_order LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+""")
+
+_ADVANCE = text("""
+    UPDATE scrubs SET after_cohort = :cohort, after_number = :number
+    WHERE erased_order = ANY(:orders)
+""")
+
+_FINISH = text("DELETE FROM scrubs WHERE erased_order = ANY(:orders)")
+
+# Whatever is not known to be of a later session is looked at: sessions are not remembered for ever.
+_PAGES = text("""
+    SELECT d.cohort_id, d.number, d.roster, e.digests
+    FROM deliveries d
+    JOIN cohorts c ON c.id = d.cohort_id
+    LEFT JOIN sessions s ON s.cohort_id = d.cohort_id AND s.number = d.session
+    CROSS JOIN LATERAL (
+        SELECT array_agg(member_digest) AS digests FROM erasures
+        WHERE erased_order = ANY(:orders) AND erased_order > coalesce(s.started_order, 0)
+          AND (source_id IS NULL OR source_id = c.source_id)
+          AND (project_id IS NULL OR project_id = c.project_id)) e
+    WHERE (d.cohort_id, d.number) > (:cohort, :number) AND e.digests IS NOT NULL
+    ORDER BY d.cohort_id, d.number LIMIT :limit
+""")
+
+_REWRITE = text("""
+    UPDATE deliveries SET roster = :roster WHERE cohort_id = :cohort_id AND number = :number
+""")
