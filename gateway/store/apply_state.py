@@ -46,6 +46,15 @@ def lock(conn: Connection, cohort_id: int) -> ApplyState | None:
     return None if row is None else ApplyState(**row._mapping)
 
 
+def end_frozen(conn: Connection, *, silent_seconds: float) -> int:
+    """End connections of ours that have stopped in the middle of a COPY; returns how many.
+
+    No limit of Postgres ends those: it waits for the rest for as long as the process that sends it
+    exists, and with it the lock on the cohort. Whoever it is finds its connection gone.
+    """
+    return len(conn.execute(_END_FROZEN, {"seconds": silent_seconds}).all())
+
+
 def advance(
     conn: Connection,
     cohort_id: int,
@@ -85,6 +94,14 @@ _LOCK = text("""
     SELECT applied_through, attempts, member_count, floor, last_change
     FROM apply_state WHERE cohort_id = :cohort_id
     FOR NO KEY UPDATE
+""")
+
+# Active and waiting for its client: in a COPY, and nowhere else.
+_END_FROZEN = text("""
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user
+      AND application_name = 'gateway-apply' AND state = 'active' AND wait_event = 'ClientRead'
+      AND query_start < clock_timestamp() - make_interval(secs => :seconds)
 """)
 
 _ADVANCE = text("""

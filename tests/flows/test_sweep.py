@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway import errors
 from gateway.flows.apply import Applier
 from gateway.flows.sweep import sweep
 from gateway.jobs import Doorbell
-from gateway.store import heartbeats
+from gateway.store import apply_state, heartbeats, staging
 from gateway.store.engine import Pool
 from tests.model import book
 from tests.model.sender import ADD, MEMBERS
 
 if TYPE_CHECKING:
     from tests.model.desk import Desk
+
+
+class LateRest:
+    """A file whose first line is there and whose rest comes when it is told to."""
+
+    def __init__(self) -> None:
+        self.is_asked_for, self.comes = threading.Event(), threading.Event()
+        self._lines = iter([b"a\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\n"])
+
+    def read(self, _size: int) -> bytes:
+        """Return what there is, or wait for it."""
+        for line in self._lines:
+            return line
+        self.is_asked_for.set()
+        assert self.comes.wait(30)
+        return b""
 
 
 def beat(pool: Pool) -> None:
@@ -66,6 +84,36 @@ def test_sweep__retry_that_nobody_heard_of__is_done(desk: Desk, pool: Pool) -> N
         conn.execute(_ASK, {"cohort_id": receipt.cohort_id, "now": desk.clock()})
     assert sweep(pool, desk.applier, desk.bell) == 1
     assert book.blocked(pool, receipt.cohort_id) == []
+
+
+def test_sweep__somebody_frozen_in_a_copy__loses_the_cohort(
+    desk: Desk, pool: Pool, database_url: str
+) -> None:
+    receipt = desk.send(ADD, "s", "a")
+    applying = Pool(database_url, name="apply", size=1, limit_seconds=60)
+    rest = LateRest()
+    trouble: list[errors.GatewayError] = []
+
+    def freeze() -> None:
+        try:
+            with applying.begin() as conn:
+                assert apply_state.claim(conn, receipt.cohort_id) is not None
+                staging.prepare(conn)
+                conn.connection.cursor().copy_expert("COPY staging FROM STDIN", rest)
+        except errors.GatewayError as error:
+            trouble.append(error)
+
+    thread = threading.Thread(target=freeze)
+    thread.start()
+    assert rest.is_asked_for.wait(10)
+    sweep(pool, desk.applier, desk.bell)
+    assert book.standing(pool, receipt.cohort_id).through == 0, "it is not silent for long enough"
+    sweep(pool, desk.applier, desk.bell, frozen_seconds=0.0)
+    assert book.standing(pool, receipt.cohort_id).through == 1
+    rest.comes.set()
+    thread.join(10)
+    applying.close()
+    assert [type(one) for one in trouble] == [errors.Unavailable]
 
 
 def test_sweep__trouble_with_one_cohort__does_not_stop_the_others(
