@@ -15,6 +15,7 @@ from gateway import errors
 from gateway.commands import place
 from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
 from gateway.flows import check as flow
+from gateway.flows import fitness, front
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,15 +27,30 @@ _PROBE_SECONDS = 3.0
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
-    """Check the settings and whether Postgres and Redis are safe to run this gateway on.
+@click.option(
+    "--web-servers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many gunicorns there are, on all machines.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    help="How many workers there are, on all machines; GATEWAY_WORKERS if not given.",
+)
+@click.option("--url", help="Ask the webhook at its public URL too, without posting any page.")
+def check(*, as_json: bool, web_servers: int, workers: int | None, url: str | None) -> None:
+    """Check settings, servers, access and processes, and say what to do about what is wrong.
 
     One line for each finding (ok, warning or error) with its remedy; any error makes the exit code
     1. Beside a running `make run` it looks at that one's servers.
 
     Example: DATABASE_URL=postgresql://… REDIS_URL=redis://… python -m gateway check
     """
-    findings = _findings()
+    findings = _findings(web_servers, workers)
+    if url is not None:
+        findings += front.front(url)
     if as_json:
         good = not _errors(findings)
         said = [dataclasses.asdict(one) for one in findings]
@@ -48,22 +64,25 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
         )
 
 
-def _findings() -> list[Finding]:
+def _findings(web_servers: int, workers: int | None) -> list[Finding]:
     try:
         settings = Settings.from_environ(os.environ)
     except errors.BadSettings as error:
         names_only = Settings.from_environ(dict.fromkeys(os.environ, ""))
         return [*flow.settings_warnings(names_only), *flow.settings_problems(error)]
-    return [*flow.settings_warnings(settings), *_postgres(settings), *_redis(settings)]
+    fleet = flow.Fleet(
+        web_servers=web_servers, workers=settings.workers if workers is None else workers
+    )
+    return [*flow.settings_warnings(settings), *_postgres(settings, fleet), *_redis(settings)]
 
 
-def _postgres(settings: Settings) -> list[Finding]:
+def _postgres(settings: Settings, fleet: flow.Fleet) -> list[Finding]:
     try:
         pool = place.connect(settings)
     except errors.GatewayError as error:
         return [_error(POSTGRES, str(error), None)]
     try:
-        found = flow.postgres(pool, settings, now=place.now())
+        found = flow.postgres(pool, settings, now=place.now(), fleet=fleet)
     except errors.GatewayError as error:
         return [
             _error(
@@ -74,7 +93,9 @@ def _postgres(settings: Settings) -> list[Finding]:
         ]
     finally:
         pool.close()
-    return found if settings.database_url else [*found, *flow.disk(settings.data_dir)]
+    # `make run` has servers of its own, whose disk is ours, and raises its own limits.
+    more = fitness.descriptors() if settings.database_url else flow.disk(settings.data_dir)
+    return [*found, *more]
 
 
 def _redis(settings: Settings) -> list[Finding]:

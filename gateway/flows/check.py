@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ import redis
 from gateway import errors, jobs
 from gateway.core import soundness
 from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
+from gateway.flows import fitness, watch
 from gateway.store import migrate, server
 
 if TYPE_CHECKING:
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.store.engine import Pool
 
-# Connections: each web thread may hold one for accepting and one for reading, each worker and the
-# scheduler two for applying and one for their heartbeat, and there is always a command.
+# Connections: each web thread may hold one for accepting and one for reading, each web process two
+# for monitors, each worker and the scheduler two for applying and one for their heartbeat, and
+# there is always a command.
 PER_THREAD: Final = 2
 PER_WORKER: Final = 3
 COMMAND: Final = 1
@@ -33,22 +36,39 @@ LEAST_FREE_BYTES: Final = 2 * _GIBIBYTE
 _LOCAL_HOSTS: Final = (None, "", "localhost", "127.0.0.1", "::1")
 
 
-def postgres(pool: Pool, settings: Settings, *, now: datetime.datetime) -> list[Finding]:
-    """Judge the server and the schema. Raises errors.Unavailable when it cannot be asked."""
+def postgres(
+    pool: Pool, settings: Settings, *, now: datetime.datetime, fleet: Fleet | None = None
+) -> list[Finding]:
+    """Judge the server, the schema, and what is in it if that is this version's.
+
+    Raises errors.Unavailable when it cannot be asked.
+    """
     with pool.read() as conn:
         facts = server.facts(conn)
         revision = migrate.current(conn)
-    wanted = connections_wanted(settings)
-    return [
+    wanted = connections_wanted(settings, fleet or Fleet(workers=settings.workers))
+    found = [
         *soundness.postgres(facts, connections_wanted=wanted, now=now),
         _schema(revision, migrate.head()),
     ]
+    if revision == migrate.head():
+        found += fitness.installation(pool, settings, now=now)
+    return found
 
 
-def connections_wanted(settings: Settings) -> int:
-    """Count the connections that the pools of one machine with these settings may open."""
-    web = settings.web_processes * settings.web_threads * PER_THREAD
-    return web + (settings.workers + 1) * PER_WORKER + COMMAND
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """How many gunicorns and workers there are on all machines together."""
+
+    workers: int
+    web_servers: int = 1
+
+
+def connections_wanted(settings: Settings, fleet: Fleet) -> int:
+    """Count the connections that the pools of a whole fleet with these settings may open."""
+    process = settings.web_threads * PER_THREAD + watch.CONNECTIONS
+    web = fleet.web_servers * settings.web_processes * process
+    return web + (fleet.workers + 1) * PER_WORKER + COMMAND
 
 
 def doorbell(url: str) -> list[Finding]:

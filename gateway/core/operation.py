@@ -1,0 +1,258 @@
+"""Whether an installation lets pages in, guards them, and has somebody to apply them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+from gateway.core.soundness import Finding, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+ACCESS: Final = "access"
+PROCESSES: Final = "processes"
+BACKLOG: Final = "backlog"
+SESSION: Final = "postgres"
+
+# Shorter than this, and chosen by a person, a secret is guessed sooner or later.
+LEAST_PASSWORD: Final = 12
+LEAST_KEY: Final = 24
+COMMON: Final = ("password", "secret", "changeme", "mixpanel", "gateway", "admin", "test", "123456")
+
+OLD_SECONDS: Final = 300.0
+NEARLY_FULL: Final = 0.8
+# What the longest of our transactions may take: applying a page, or an export.
+LONGEST_SECONDS: Final = 900.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SourceFacts:
+    """A source as it is; `guessable` if one of its passwords is what anybody tries first."""
+
+    slug: str
+    auth_required: bool
+    paused: bool
+    logins: int
+    guessable: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PulseFacts:
+    """How many processes of a kind live; `silent_seconds` is None if none is remembered."""
+
+    alive: int
+    silent_seconds: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BacklogFacts:
+    """What waits to be applied, and what was set aside."""
+
+    pending: int
+    most: int
+    oldest_seconds: float | None
+    blocked: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EnvironmentFacts:
+    """The credentials of the environment; None where none are set there."""
+
+    password: str | None
+    password_is_in_force: bool
+    key: str | None
+    key_is_in_force: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SessionFacts:
+    """How Postgres treats our role; `transaction_timeout` in seconds, 0 or None for no limit."""
+
+    encrypted: bool
+    address_is_public: bool
+    isolation: str
+    transaction_timeout: float | None
+    tables_refused: tuple[str, ...]
+
+
+def session(facts: SessionFacts) -> Iterator[Finding]:
+    """Judge what our role may do, and under which limits."""
+    if facts.tables_refused:
+        names = ", ".join(facts.tables_refused)
+        yield _error(
+            SESSION,
+            f"our role may not read and change these tables: {names}",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO our role, or migrate"
+            " and run as one role",
+        )
+    if facts.isolation != "read committed":
+        yield _error(
+            SESSION,
+            f"default_transaction_isolation is {facts.isolation}: pages of one cohort that come"
+            " together are answered 503",
+            "ALTER ROLE … RESET default_transaction_isolation (and ALTER DATABASE)",
+        )
+    if 0 < (facts.transaction_timeout or 0) < LONGEST_SECONDS:
+        yield _warning(
+            SESSION,
+            f"transaction_timeout is {facts.transaction_timeout:.0f} s: large refreshes and exports"
+            " take longer and never end",
+            "ALTER ROLE … SET transaction_timeout = 0",
+        )
+    if facts.address_is_public and not facts.encrypted:
+        yield _warning(
+            SESSION,
+            "people's data goes to a public address without TLS",
+            "add ?sslmode=verify-full to DATABASE_URL, and sslrootcert if its authority is its own",
+        )
+
+
+def sources(found: Iterable[SourceFacts]) -> Iterator[Finding]:
+    """Judge the sources: whether somebody can post, and whether only who should."""
+    listed = tuple(found)
+    if not listed:
+        yield _error(
+            ACCESS,
+            "there is no source: every page is answered 404, which pauses its sync",
+            "run `python -m gateway bootstrap`, or `source add <slug>`",
+        )
+    else:
+        yield _ok(ACCESS, f"sources: {', '.join(one.slug for one in listed)}")
+    for one in listed:
+        yield from _source(one)
+
+
+def _source(one: SourceFacts) -> Iterator[Finding]:
+    if not one.auth_required:
+        yield _warning(
+            ACCESS,
+            f"the source {one.slug} asks for no password: whoever knows its URL can write to it",
+            "add a source with a password, and point Mixpanel at that",
+        )
+    elif not one.logins:
+        yield _error(
+            ACCESS,
+            f"the source {one.slug} has no password: every page is answered 401, which pauses its"
+            " sync",
+            f"`python -m gateway source rotate {one.slug}`; for `default`, or set"
+            " GATEWAY_WEBHOOK_PASSWORD and run `bootstrap`",
+        )
+    if one.guessable:
+        yield _error(
+            ACCESS,
+            f"the password of the source {one.slug} is one that anybody tries first",
+            f"`python -m gateway source rotate {one.slug}`, and give Mixpanel the new one",
+        )
+    if one.paused:
+        yield _warning(
+            ACCESS,
+            f"the source {one.slug} is paused: its pages are answered 503 until somebody ends that",
+            f"`python -m gateway source resume {one.slug}`",
+        )
+
+
+def keys(usable: int) -> Finding:
+    """Judge the API keys."""
+    if usable:
+        return _ok(ACCESS, f"{usable} API keys are valid")
+    return _warning(
+        ACCESS,
+        "there is no API key: nobody can ask who is in a cohort",
+        "`python -m gateway key create`, or set GATEWAY_API_KEY and run `bootstrap`",
+    )
+
+
+def environment(facts: EnvironmentFacts) -> Iterator[Finding]:
+    """Judge the credentials that the environment sets."""
+    if facts.password is not None:
+        if len(facts.password) < LEAST_PASSWORD:
+            yield _warning(
+                ACCESS,
+                f"GATEWAY_WEBHOOK_PASSWORD has fewer than {LEAST_PASSWORD} characters",
+                "choose a random one, as from `openssl rand -hex 24`; `source rotate` changes it"
+                " without a pause",
+            )
+        if not facts.password_is_in_force:
+            yield _warning(
+                ACCESS,
+                "GATEWAY_WEBHOOK_PASSWORD is not a password of the source default",
+                "run `python -m gateway bootstrap` if it should be, or remove it",
+            )
+    if facts.key is not None:
+        if len(facts.key) < LEAST_KEY:
+            yield _warning(
+                ACCESS,
+                f"GATEWAY_API_KEY has fewer than {LEAST_KEY} characters",
+                "choose a random one, as from `openssl rand -hex 32`, and run `bootstrap`",
+            )
+        if not facts.key_is_in_force:
+            yield _warning(
+                ACCESS,
+                "GATEWAY_API_KEY is not a valid key",
+                "run `python -m gateway bootstrap` if it should be, or remove it",
+            )
+
+
+def processes(pulses: Mapping[str, PulseFacts]) -> Iterator[Finding]:
+    """Judge the heartbeats of the workers and the scheduler."""
+    without = {
+        "worker": ("pages are applied by the scheduler alone, slowly", "python -m workers"),
+        "scheduler": (
+            "a lost wake-up waits for ever, and nothing old is deleted",
+            "python -m workers scheduler",
+        ),
+    }
+    for kind, (meaning, command) in without.items():
+        pulse = pulses[kind]
+        if pulse.alive:
+            yield _ok(PROCESSES, f"{pulse.alive} {kind}s live")
+            continue
+        last = "none has lived lately"
+        if pulse.silent_seconds is not None:
+            last = f"the last was heard {pulse.silent_seconds:.0f} s ago"
+        yield _warning(
+            PROCESSES,
+            f"no {kind} lives ({last}): {meaning}",
+            f"start `{command}`, and see in its log why it ended",
+        )
+
+
+def backlog(facts: BacklogFacts) -> Iterator[Finding]:
+    """Judge what waits and what was set aside."""
+    if facts.blocked:
+        yield _warning(
+            BACKLOG,
+            f"{facts.blocked} pages are blocked: their cohorts lack what is in them",
+            "GET /v1/deliveries?state=blocked says why; then `python -m gateway replay --blocked`",
+        )
+    if (facts.oldest_seconds or 0) > OLD_SECONDS:
+        yield _warning(
+            BACKLOG,
+            f"{facts.pending} pages wait, the oldest for {facts.oldest_seconds:.0f} s",
+            "see that workers live, and start more of them",
+        )
+    if facts.pending > NEARLY_FULL * facts.most:
+        yield _warning(
+            BACKLOG,
+            f"{facts.pending:,} of at most {facts.most:,} pages wait; above that, pages are"
+            " answered 429",
+            "start more workers, or raise GATEWAY_MAX_PENDING_PAGES if the disk has room",
+        )
+
+
+def guesses(slug: str, usernames: Iterable[str]) -> tuple[str, ...]:
+    """Return the passwords that anybody tries first."""
+    return tuple(dict.fromkeys((*usernames, slug, *COMMON)))
+
+
+def _ok(subject: str, text: str) -> Finding:
+    return Finding(level=Level.OK, subject=subject, text=text)
+
+
+def _warning(subject: str, text: str, remedy: str) -> Finding:
+    return Finding(level=Level.WARNING, subject=subject, text=text, remedy=remedy)
+
+
+def _error(subject: str, text: str, remedy: str) -> Finding:
+    return Finding(level=Level.ERROR, subject=subject, text=text, remedy=remedy)

@@ -1,0 +1,155 @@
+"""What an operator may have got wrong about access, processes and backlog, and what to do then."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from gateway.core import operation
+from gateway.core.operation import (
+    BacklogFacts,
+    EnvironmentFacts,
+    PulseFacts,
+    SessionFacts,
+    SourceFacts,
+)
+from gateway.core.soundness import Finding, Level
+
+SOURCE = SourceFacts(slug="shop", auth_required=True, paused=False, logins=1, guessable=False)
+SESSION = SessionFacts(
+    encrypted=True,
+    address_is_public=True,
+    isolation="read committed",
+    transaction_timeout=0.0,
+    tables_refused=(),
+)
+BACKLOG = BacklogFacts(pending=10, most=100, oldest_seconds=3.0, blocked=0)
+ENVIRONMENT = EnvironmentFacts(
+    password="a-long-and-random-one",
+    password_is_in_force=True,
+    key="a-key-of-many-characters-indeed",
+    key_is_in_force=True,
+)
+
+
+def only(found: list[Finding], level: Level, word: str) -> None:
+    """Expect one finding that asks for something, of a level, about a word, with its remedy."""
+    (finding,) = (one for one in found if one.level is not Level.OK)
+    assert finding.level is level
+    assert word in finding.text
+    assert finding.remedy
+
+
+def test_everything__as_it_should_be__asks_for_nothing() -> None:
+    pulses = dict.fromkeys(("worker", "scheduler"), PulseFacts(alive=1, silent_seconds=1.0))
+    found = [
+        *operation.session(SESSION),
+        *operation.session(dataclasses.replace(SESSION, transaction_timeout=None)),
+        *operation.sources([SOURCE]),
+        operation.keys(1),
+        *operation.environment(ENVIRONMENT),
+        *operation.processes(pulses),
+        *operation.backlog(BACKLOG),
+    ]
+    assert {one.level for one in found} == {Level.OK}
+
+
+@pytest.mark.parametrize(
+    ("changes", "level", "word"),
+    [
+        ({"tables_refused": ("deliveries", "members")}, Level.ERROR, "deliveries, members"),
+        ({"isolation": "serializable"}, Level.ERROR, "serializable"),
+        ({"transaction_timeout": 60.0}, Level.WARNING, "60 s"),
+        ({"encrypted": False}, Level.WARNING, "TLS"),
+    ],
+)
+def test_session__that_hinders_us__is_named_with_its_remedy(
+    changes: dict[str, object], level: Level, word: str
+) -> None:
+    facts = dataclasses.replace(SESSION, **changes)  # type: ignore[arg-type]
+    only(list(operation.session(facts)), level, word)
+
+
+def test_session__on_a_private_address__needs_no_encryption() -> None:
+    facts = dataclasses.replace(SESSION, encrypted=False, address_is_public=False)
+    assert list(operation.session(facts)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "level", "word"),
+    [
+        ({"auth_required": False, "logins": 0}, Level.WARNING, "asks for no password"),
+        ({"logins": 0}, Level.ERROR, "has no password"),
+        ({"guessable": True}, Level.ERROR, "tries first"),
+        ({"paused": True}, Level.WARNING, "paused"),
+    ],
+)
+def test_source__that_is_open_or_shut__is_named_with_its_remedy(
+    changes: dict[str, object], level: Level, word: str
+) -> None:
+    facts = dataclasses.replace(SOURCE, **changes)  # type: ignore[arg-type]
+    only(list(operation.sources([SOURCE, facts])), level, word)
+
+
+def test_sources_and_keys__that_do_not_exist__are_named() -> None:
+    only(list(operation.sources([])), Level.ERROR, "no source")
+    only([operation.keys(0)], Level.WARNING, "no API key")
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"password": "short"}, "GATEWAY_WEBHOOK_PASSWORD has fewer"),
+        ({"password_is_in_force": False}, "GATEWAY_WEBHOOK_PASSWORD is not"),
+        ({"key": "short"}, "GATEWAY_API_KEY has fewer"),
+        ({"key_is_in_force": False}, "GATEWAY_API_KEY is not"),
+    ],
+)
+def test_credentials__of_the_environment__are_judged_without_being_shown(
+    changes: dict[str, object], word: str
+) -> None:
+    facts = dataclasses.replace(ENVIRONMENT, **changes)  # type: ignore[arg-type]
+    found = list(operation.environment(facts))
+    only(found, Level.WARNING, word)
+    assert "short" not in str(found)
+    nothing = EnvironmentFacts(
+        password=None, password_is_in_force=False, key=None, key_is_in_force=False
+    )
+    assert list(operation.environment(nothing)) == []
+
+
+@pytest.mark.parametrize(("kind", "other"), [("worker", "scheduler"), ("scheduler", "worker")])
+@pytest.mark.parametrize(("silent", "word"), [(None, "none has lived"), (75.0, "75 s ago")])
+def test_processes__that_are_silent__are_named_with_what_to_start(
+    kind: str, other: str, silent: float | None, word: str
+) -> None:
+    found = list(
+        operation.processes(
+            {
+                kind: PulseFacts(alive=0, silent_seconds=silent),
+                other: PulseFacts(alive=1, silent_seconds=0.0),
+            }
+        )
+    )
+    only(found, Level.WARNING, word)
+    only(found, Level.WARNING, f"no {kind} lives")
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"blocked": 2}, "2 pages are blocked"),
+        ({"oldest_seconds": 301.0}, "301 s"),
+        ({"pending": 81}, "429"),
+    ],
+)
+def test_backlog__that_needs_a_person__is_named(changes: dict[str, object], word: str) -> None:
+    facts = dataclasses.replace(BACKLOG, **changes)  # type: ignore[arg-type]
+    only(list(operation.backlog(facts)), Level.WARNING, word)
+
+
+def test_guesses__of_a_source__have_its_names_and_each_once() -> None:
+    guesses = operation.guesses("mixpanel", ["mixpanel", "ada"])
+    assert guesses[:2] == ("mixpanel", "ada")
+    assert len(set(guesses)) == len(guesses)
