@@ -1,6 +1,6 @@
 # `make` lists the targets. Each creates .venv and installs what is missing first; bin/install says how.
 
-.PHONY: help run test test-faults test-deploy faults fuzz check fix lock clean
+.PHONY: help run test test-faults test-deploy faults fuzz matrix check release-check fix lock clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
@@ -46,6 +46,11 @@ fuzz: ## Throw mutated bodies at the parser, for SECONDS=600 from SEED=1
 	@$(install_all)
 	@$(python) -m tests.fuzz.parser --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
+matrix: ## Try it on every supported Python, PostgreSQL and Redis, or on CELLS=, and write docs/compatibility.md
+	@bin/ci-packages --check
+	@$(install_all)
+	@$(python) -m tests.matrix $(or $(CELLS),--write)
+
 check: ## Check format, lint, types, who may import whom, and the house rules
 	@$(install_all)
 	$(python) -m ruff format --check .
@@ -53,6 +58,9 @@ check: ## Check format, lint, types, who may import whom, and the house rules
 	$(python) -m mypy $(typed)
 	$(python) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	$(python) -m pytest --quiet tests/test_house.py
+
+release-check: ## See whether what is committed can be released
+	@bin/release-check
 
 fix: ## Format, and mend what lint can mend by itself
 	@$(install_all)
@@ -63,5 +71,5 @@ lock: ## Compile requirements*.in anew, to the newest releases
 	@bin/lock
 
 clean: ## Remove .venv and what the tools left; the data folder stays
-	rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	rm -rf .venv .matrix .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
 	find gateway workers tests deploy -name __pycache__ -type d -prune -exec rm -rf {} +

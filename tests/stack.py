@@ -167,6 +167,7 @@ def running(folder: Path, **settings: str) -> Iterator[Stack]:
     data_dir, log, port = folder / "data", folder / "log", free_port()
     environ = {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # tests/matrix.py's other servers
         "PORT": str(port),
         "GATEWAY_DATA_DIR": str(data_dir),
         "GATEWAY_WEBHOOK_USERNAME": USERNAME,

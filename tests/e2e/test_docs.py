@@ -1,6 +1,7 @@
 """What the documents say: commands are run, answers compared, names looked up.
 
-Two commands are not run here but by `.ci/run`, each on a clone of its own: see `BY_CI`.
+Two commands are not run here but by `.ci/run`, each on a clone of its own: see `documents.BY_CI`.
+Those of docs/quickstart.md are run in tests/deploy, where there is a Prometheus.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,11 +29,6 @@ README, CONTRIBUTING = "README.md", "CONTRIBUTING.md"
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
 )
-
-RUN = "make run"
-# This test is a part of the first, so running it here would never end; the second is the step
-# before it. `.ci/run` is the place where both are run as a person would run them.
-BY_CI = frozenset({"make test", "make check"})
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE_NAME = re.compile(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:md|py|txt|toml)|Procfile)`")
@@ -58,7 +53,7 @@ def copy(shared: Copy) -> Iterator[Copy]:
 
 
 def test_readme__every_command_in_a_fresh_clone__does_what_it_says(copy: Copy) -> None:
-    do_everything(copy, README)
+    documents.do_everything(copy, README)
     greeting = next(block.text for block in documents.blocks(README) if "Webhook URL" in block.text)
     assert greeting in as_shown(copy)
     printed = [line for line in copy.said().splitlines() if line.startswith("  curl ")]
@@ -68,16 +63,16 @@ def test_readme__every_command_in_a_fresh_clone__does_what_it_says(copy: Copy) -
 
 
 def test_contributing__source_it_describes__passes_the_gate_and_works(copy: Copy) -> None:
-    borrow_packages(copy)
+    documents.borrow_packages(copy)
     add_the_source_it_describes(copy)
     for path in paths_of_the_example():
         copy.type_in(f".venv/bin/python -m ruff check {path}")
         copy.type_in(f".venv/bin/python -m ruff format --check {path}")
     lint = "from importlinter.cli import lint_imports_command as lint; lint()"
     copy.type_in(f".venv/bin/python -c '{lint}'")
-    copy.start(RUN)
+    copy.start(documents.RUN)
     copy.type_in(command(README, "PASSWORD="))
-    do_everything(copy, CONTRIBUTING)
+    documents.do_everything(copy, CONTRIBUTING)
     copy.stop()
 
 
@@ -120,27 +115,9 @@ def test_readme__commands_table__has_all_commands() -> None:
 
 
 def test_contributing__table_of_targets__has_all_that_make_lists() -> None:
-    listed = {line.split("\t")[0] for line in make("help").splitlines()} - {"help"}
+    listed = {line.split("\t")[0] for line in documents.make("help").splitlines()} - {"help"}
     table = set(re.findall(r"^\| `make ([a-z-]+)` ", documents.read(CONTRIBUTING), re.MULTILINE))
     assert table == listed
-
-
-def do_everything(copy: Copy, name: str) -> None:
-    """Do every block of commands in order, and compare each answer that is shown after one."""
-    found = documents.blocks(name)
-    for block, after in zip(found, [*found[1:], None], strict=True):
-        if block.language not in ("sh", "console"):
-            continue
-        if block.text.strip() == RUN:
-            copy.start(RUN)
-        elif set(block.text.split("\n")) - {""} <= BY_CI:
-            assert all(make("--dry-run", line.split()[1]) for line in block.text.splitlines())
-        elif after is not None and after.language == "json":
-            shown = json.loads(after.text)
-            answered = copy.answer_like(block.text, shown)
-            assert documents.masked(answered) == documents.masked(shown), block.text
-        else:
-            copy.type_in(block.text)
 
 
 def command(name: str, part: str) -> str:
@@ -170,14 +147,6 @@ def as_shown(copy: Copy) -> str:
         .replace(str(copy.place), "<folder>")
         .replace(f":{copy.port}", ":8000")
     )
-
-
-def borrow_packages(copy: Copy) -> None:
-    """Let the copy use the packages of this test's Python; the README's test installs its own."""
-    venv = copy.place / ".venv"
-    if venv.exists():
-        venv.rename(venv.with_name(".venv-of-its-own"))
-    venv.symlink_to(sys.prefix)
 
 
 def paths_of_the_example() -> dict[str, str]:
@@ -220,14 +189,3 @@ def anchors(path: Path) -> set[str]:
 def exists(path: str) -> bool:
     """Whether a path is there, from the root or, as the decisions name files, from `gateway/`."""
     return (ROOT / path).exists() or (ROOT / "gateway" / path).exists()
-
-
-def make(*arguments: str) -> str:
-    done = subprocess.run(
-        ["make", "--no-print-directory", *arguments],  # noqa: S607 - as in the documents
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
