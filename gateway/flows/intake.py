@@ -120,6 +120,8 @@ class Intake:
         if source is None:
             message = "no such source; check the last part of the webhook URL"
             raise errors.NotFound(message)
+        # From here on it is a name of ours, and every event of this request says it.
+        structlog.contextvars.bind_contextvars(source=source.slug)
         if source.auth_required and not self._knows(source, posted.login):
             message = "wrong or missing user name or password; check the connection's settings"
             raise errors.Unauthenticated(message)

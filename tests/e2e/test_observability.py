@@ -142,6 +142,7 @@ def test_logs_and_metrics__of_planted_data__show_none(gateway: Stack) -> None:
             at = text_.lower().find(planted)
             assert at < 0, (name, text_[max(0, at - 300) : at + 300])
     assert_linked(said["log"].splitlines())
+    assert_refusals_told(said["log"].splitlines())
 
 
 def post_good_and_bad_pages(gateway: Stack) -> None:
@@ -290,3 +291,14 @@ def assert_linked(lines: list[str]) -> None:
         if line["event"] == "pages.applied" and line["cohort_id"] == accepted["cohort_id"]
     ]
     assert applied["first_delivery"] == applied["last_delivery"] == accepted["delivery"]
+
+
+def assert_refusals_told(lines: list[str]) -> None:
+    """Check that the log says why pages were refused, and for which source if there is one."""
+    logged = [json.loads(line) for line in lines if line.startswith("{")]
+    refused = [line for line in logged if line["event"] == "page.refused"]
+    sources = {(line["status"], line.get("source")) for line in refused}
+    assert {(400, "default"), (401, "default"), (404, None), (500, "default")} <= sources
+    assert any("members: " in line["reason"] for line in refused)
+    named = [line for line in logged if line["event"] == "request.answered" and "source" in line]
+    assert {line["status"] for line in named} >= {200, 400, 401, 500}
