@@ -27,6 +27,7 @@ WORDS: Final = {
     "web.after-commit": "gunicorn process after the commit, before the answer",
     "web.after-ring": "gunicorn process after the doorbell",
     "worker.before-claim": "worker before claiming",
+    "worker.mid-copy": "worker in the middle of a COPY",
     "worker.mid-apply": "worker in mid-apply",
     "worker.before-commit": "worker between apply and commit",
     "worker.after-commit": "worker after the commit, before RQ's bookkeeping",

@@ -36,7 +36,12 @@ def test_worker__killed_on_its_way__is_taken_over(bench: Bench, point: str) -> N
 
 
 @pytest.mark.parametrize(
-    "point", [pytest.param("worker.mid-apply", marks=pytest.mark.long), "worker.before-commit"]
+    "point",
+    [
+        pytest.param("worker.mid-copy", marks=pytest.mark.long),
+        pytest.param("worker.mid-apply", marks=pytest.mark.long),
+        "worker.before-commit",
+    ],
 )
 def test_worker__frozen_in_its_transaction__cannot_commit_when_revived(
     bench: Bench, point: str

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
+import types
 
 from rq import Queue
 from rq.exceptions import DeserializationError
 from rq.job import Job
 
+from gateway.store import staging
 from tests.faults import points, watching
 from workers import __main__ as program
 from workers import runtime
 
 HERE = points.of_environ()
+
+
+class Roster(io.BytesIO):
+    """What a COPY sends; whoever sends it comes by a point in the middle."""
+
+    cohort_id: int | None = None
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return the next piece."""
+        HERE.pass_by("worker.mid-copy", self.cohort_id)
+        return super().read(size)
 
 
 class Worker(program.Worker):
@@ -23,7 +37,7 @@ class Worker(program.Worker):
         """Run a job."""
         cohort_id = None
         with contextlib.suppress(DeserializationError):  # garbage is for the product to meet
-            cohort_id = job.args[0]
+            cohort_id = Roster.cohort_id = job.args[0]
         HERE.pass_by("worker.pop-gap", cohort_id)
         super().execute_job(job, queue)
 
@@ -32,5 +46,6 @@ if __name__ == "__main__":
     name = sys.argv[1] if sys.argv[1:] else "worker"
     watching.Watcher(HERE, name, watching.WORKER, watching.APPLIES).listen()
     vars(program)["Worker"] = Worker
+    vars(staging)["io"] = types.SimpleNamespace(BytesIO=Roster)
     vars(runtime)["now"] = watching.clock(HERE)
     sys.exit(program.main(sys.argv[1:]))
