@@ -49,9 +49,9 @@ def postgres(
     wanted = connections_wanted(settings, fleet or Fleet(workers=settings.workers))
     found = [
         *soundness.postgres(facts, connections_wanted=wanted, now=now),
-        _schema(revision, migrate.head()),
+        _schema(revision),
     ]
-    if revision == migrate.head():
+    if revision not in migrate.outdated():
         found += fitness.installation(pool, settings, now=now)
     return found
 
@@ -102,9 +102,12 @@ def disk(data_dir: pathlib.Path, *, least_free_bytes: int = LEAST_FREE_BYTES) ->
     ]
 
 
-def _schema(revision: str | None, head: str) -> Finding:
-    if revision == head:
-        return Finding(level=Level.OK, subject=POSTGRES, text=f"the schema is at revision {head}")
+def _schema(revision: str | None) -> Finding:
+    head = migrate.head()
+    if revision not in migrate.outdated():
+        newer = "" if revision == head else f", a newer version's; this one needs {head}"
+        text = f"the schema is at revision {revision}{newer}"
+        return Finding(level=Level.OK, subject=POSTGRES, text=text)
     return Finding(
         level=Level.ERROR,
         subject=POSTGRES,

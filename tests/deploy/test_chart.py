@@ -228,7 +228,7 @@ def test_prometheus_rule__holds_the_alerts_and_promtool_takes_them(tmp_path: Pat
     alerts = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text())
     assert rule["spec"] == alerts
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rule["spec"]))
-    command = ["promtool", "check", "rules", tmp_path / "rules.yml"]
+    command = ["promtool", "check", "rules", f"{tmp_path}/rules.yml"]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
 

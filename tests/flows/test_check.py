@@ -67,6 +67,19 @@ def test_postgres__before_its_migrations__is_refused(pool: Pool) -> None:
     assert "revision none" in texts(found, Level.ERROR)
 
 
+def test_postgres__after_a_newer_versions_migrations__is_good_as_readiness_says(pool: Pool) -> None:
+    with pool.begin() as conn:
+        (head,) = conn.execute(text("DELETE FROM alembic_version RETURNING version_num")).scalars()
+        conn.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
+    try:
+        found = check.postgres(pool, Settings(), now=now())
+    finally:
+        with pool.begin() as conn:
+            conn.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": head})
+    assert "revision 9999, a newer version's" in texts(found, Level.OK)
+    assert "no source" in texts(found, Level.ERROR)
+
+
 def test_postgres__with_an_unlogged_table__is_refused(pool: Pool) -> None:
     with pool.begin() as conn:
         conn.execute(text("CREATE UNLOGGED TABLE careless (id bigint)"))
