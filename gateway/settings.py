@@ -29,6 +29,7 @@ _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 # May come as NAME_FILE too: a path to a text that should be neither in an environment nor printed.
 SECRET_NAMES: Final = (
     "DATABASE_URL",
+    "GATEWAY_READ_DATABASE_URL",
     "REDIS_URL",
     "GATEWAY_WEBHOOK_USERNAME",
     "GATEWAY_WEBHOOK_PASSWORD",
@@ -84,6 +85,7 @@ class Settings:
     port: int = 8000
     bind: str = "127.0.0.1"
     database_url: str | None = field(default=None, repr=False)
+    read_database_url: str | None = field(default=None, repr=False)
     redis_url: str | None = field(default=None, repr=False)
     data_dir: pathlib.Path = pathlib.Path(".data")
     webhook_username: str | None = field(default=None, repr=False)
@@ -129,6 +131,7 @@ class Settings:
             port=reader.plain("PORT", _whole(1, 65_535), 8000),
             bind=reader.plain("GATEWAY_BIND", _host, "127.0.0.1"),
             database_url=reader.secret("DATABASE_URL", _database_url),
+            read_database_url=reader.secret("GATEWAY_READ_DATABASE_URL", _database_url),
             redis_url=reader.secret("REDIS_URL", _redis_url),
             data_dir=reader.plain("GATEWAY_DATA_DIR", _path, pathlib.Path(".data")),
             webhook_username=reader.secret("GATEWAY_WEBHOOK_USERNAME", _username),
@@ -146,9 +149,7 @@ class Settings:
                 min(cores, _MOST_PROCESSES_BY_CORES),
             ),
             max_pending_pages=reader.plain(
-                "GATEWAY_MAX_PENDING_PAGES",
-                _whole(1, 10**12),
-                1_000_000,
+                "GATEWAY_MAX_PENDING_PAGES", _whole(1, 10**12), 1_000_000
             ),
             rate_limit_per_second=reader.plain("GATEWAY_RATE_LIMIT", _rate_limit, None),
             disk_bytes=reader.plain("GATEWAY_DISK_GIB", _gibibytes, None),

@@ -16,6 +16,7 @@ from gateway.flows.access import KeyRing
 from gateway.flows.export import Exporter
 from gateway.flows.intake import Intake
 from gateway.flows.limits import Limits
+from gateway.flows.readers import Readers
 from gateway.flows.ready import Readiness
 from gateway.flows.watch import Watch
 from gateway.handlers.deps import Deps
@@ -61,20 +62,31 @@ def make_deps(settings: Settings, tracer: tracing.Tracer = tracing.OFF) -> Deps:
         max_members=settings.max_members,
         tracer=tracer,
     )
+    readers = Readers(reading, _replica(settings))
     return Deps(
         settings=settings,
         accepting=accepting,
         reading=reading,
+        readers=readers,
         doorbell=doorbell,
         intake=intake,
         readiness=Readiness(accepting),
         watch=_watch(url, doorbell, settings),
+        # On the primary: a key that was revoked must not live on in a replica that is behind.
         keys=KeyRing(reading),
         # Streams keep their threads for as long as their readers like; the others must answer.
-        exporter=Exporter(reading, at_once=max(1, size // 2)),
+        exporter=Exporter(readers, at_once=max(1, size // 2)),
         tracer=tracer,
         now=_now,
     )
+
+
+def _replica(settings: Settings) -> Pool | None:
+    url = settings.read_database_url
+    if url is None:
+        return None
+    size = settings.web_threads
+    return Pool(url, name="replica", size=size, limit_seconds=READ_LIMIT_SECONDS)
 
 
 def _watch(url: str, doorbell: Doorbell, settings: Settings) -> Watch:

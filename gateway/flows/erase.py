@@ -110,6 +110,8 @@ def _forget(
         if erasures.forget(conn, cohort_id, member_id, order=order):
             erasures.exit_nameless(conn, cohort_id, now=now)
     # Without the lock: whatever is applied from here on leaves them out by itself.
-    with pool.begin(limit_seconds=PASS_SECONDS) as conn:
+    with pool.begin(limit_seconds=LOCK_SECONDS + PASS_SECONDS) as conn:
         timeouts.allow(conn, statement_seconds=PASS_SECONDS, lock_seconds=LOCK_SECONDS)
-        erasures.blank_changes(conn, cohort_id, member_id, order=order)
+        if erasures.blank_changes(conn, cohort_id, member_id, order=order):
+            with patience.waiting(conn):
+                apply_state.raise_version(conn, cohort_id, now=now)

@@ -8,8 +8,10 @@ import threading
 from typing import TYPE_CHECKING, Final, Self
 
 from gateway import errors
+from gateway.core import tags
 from gateway.flows import lookup
-from gateway.store import cohorts, exports
+from gateway.flows.lookup import Asker, Tagged
+from gateway.store import exports, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from gateway.flows.readers import Readers
     from gateway.store.engine import Pool
 
     Copy = Callable[[Connection, int, Callable[[bytes], object]], None]
@@ -30,32 +33,44 @@ RETRY_SECONDS: Final = 10
 class Exporter:
     """Opens exports, no more than `at_once` at a time: each one keeps a thread and a connection."""
 
-    def __init__(self, pool: Pool, *, at_once: int) -> None:
-        self._pool = pool
+    def __init__(self, readers: Readers, *, at_once: int) -> None:
+        self._readers = readers
         self._free = threading.BoundedSemaphore(at_once)
 
-    def ndjson(self, cohort_id: int) -> Export:
-        """Open a cohort to be sent as JSON lines.
+    def ndjson(self, cohort_id: int, asker: Asker = lookup.STRANGER) -> Tagged[Export]:
+        """Open a cohort to be sent as JSON lines, unless the asker holds what would be sent.
 
         Raises errors.NotFound, errors.Unavailable, and errors.Throttled while too many are open.
         """
-        return self._open(cohort_id, exports.ndjson)
+        return self._open(cohort_id, asker, "ndjson", exports.ndjson)
 
-    def csv(self, cohort_id: int) -> Export:
-        """Open a cohort to be sent as CSV. Raises as `ndjson` does."""
-        return self._open(cohort_id, exports.csv)
+    def csv(self, cohort_id: int, asker: Asker = lookup.STRANGER) -> Tagged[Export]:
+        """Open a cohort to be sent as CSV. As `ndjson` does."""
+        return self._open(cohort_id, asker, "csv", exports.csv)
 
-    def _open(self, cohort_id: int, copy: Copy) -> Export:
+    def _open(self, cohort_id: int, asker: Asker, form: str, copy: Copy) -> Tagged[Export]:
         if not self._free.acquire(blocking=False):
             message = "as many cohorts are being streamed as may be at once; try again later"
             raise errors.Throttled(message, retry_after_seconds=RETRY_SECONDS)
+
+        def attempt(pool: Pool) -> Tagged[Export]:
+            with contextlib.ExitStack() as begun:
+                conn = begun.enter_context(pool.begin(limit_seconds=LIMIT_SECONDS))
+                exports.begin(conn, limit_seconds=LIMIT_SECONDS)
+                self._readers.require(pool, conn, cohort_id, asker.min_seq)
+                version = versions.get(conn, cohort_id)
+                if version is None:
+                    raise errors.NotFound(lookup.NO_COHORT)
+                tag = tags.of(form, cohort_id, version.members)
+                if asker.held.has(tag):
+                    return Tagged(tag=tag, answer=None)
+                send = functools.partial(copy, conn, cohort_id)
+                opening.push(begun.pop_all())
+                return Tagged(tag=tag, answer=Export(send, opening.pop_all()))
+
         with contextlib.ExitStack() as opening:
             opening.callback(self._free.release)
-            conn = opening.enter_context(self._pool.begin(limit_seconds=LIMIT_SECONDS))
-            exports.begin(conn, limit_seconds=LIMIT_SECONDS)
-            if not cohorts.exists(conn, cohort_id):
-                raise errors.NotFound(lookup.NO_COHORT)
-            return Export(functools.partial(copy, conn, cohort_id), opening.pop_all())
+            return self._readers.choose(attempt)
 
 
 class Export:

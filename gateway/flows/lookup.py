@@ -6,20 +6,24 @@ import dataclasses
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from gateway import errors
-from gateway.core import freshness
+from gateway.core import freshness, tags
 from gateway.store import changes as change_rows
 from gateway.store import cohorts as cohort_rows
-from gateway.store import memberships, reports
+from gateway.store import memberships, reports, versions
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Iterable, Sequence
 
+    from sqlalchemy import Connection
+
+    from gateway.core.tags import Held
+    from gateway.flows.readers import Readers
     from gateway.store.changes import Change
     from gateway.store.cohorts import Cohort
-    from gateway.store.engine import Pool
     from gateway.store.memberships import Listed
     from gateway.store.reports import Sync
+    from gateway.store.versions import Version
 
 Filter = cohort_rows.Filter
 
@@ -28,6 +32,25 @@ NEWEST_SYNC: Final = reports.NEWEST
 
 T = TypeVar("T")
 P = TypeVar("P")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asker:
+    """What whoever asks about a cohort has: some answers, and its changes up to `min_seq`."""
+
+    held: Held = tags.NOTHING
+    min_seq: int = 0
+
+
+STRANGER: Final = Asker()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tagged(Generic[T]):
+    """An answer and its tag; None for an answer that the asker holds."""
+
+    tag: str
+    answer: T | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,99 +88,157 @@ class Changes:
 
 
 def cohorts(
-    pool: Pool, which: Filter, *, after: int, limit: int, now: datetime.datetime
+    readers: Readers, which: Filter, *, after: int, limit: int, now: datetime.datetime
 ) -> Slice[Cohort, tuple[int]]:
     """List cohorts by id."""
-    stale_before = freshness.stale_before(now)
-    with pool.read() as conn:
-        found = cohort_rows.listing(
+
+    def look(conn: Connection) -> Sequence[Cohort]:
+        stale_before = freshness.stale_before(now)
+        return cohort_rows.listing(
             conn, which, stale_before=stale_before, after=after, limit=limit + 1
         )
-    return Slice.cut(found, limit, lambda cohort: (cohort.id,))
+
+    return Slice.cut(readers.ask(look), limit, lambda cohort: (cohort.id,))
 
 
-def cohort(pool: Pool, cohort_id: int, *, now: datetime.datetime) -> Cohort:
+def cohort(readers: Readers, cohort_id: int, *, now: datetime.datetime, min_seq: int = 0) -> Cohort:
     """Read a cohort. Raises errors.NotFound."""
-    with pool.read() as conn:
+
+    def look(conn: Connection) -> Cohort:
         found = cohort_rows.get(conn, cohort_id, stale_before=freshness.stale_before(now))
-    if found is None:
-        raise errors.NotFound(NO_COHORT)
-    return found
+        return _there(found)
+
+    return readers.ask_about(cohort_id, look, min_seq=min_seq)
 
 
-def members(pool: Pool, cohort_id: int, *, after: str, limit: int) -> Slice[Listed, tuple[str]]:
+def members(
+    readers: Readers, cohort_id: int, *, after: str, limit: int, asker: Asker = STRANGER
+) -> Tagged[Slice[Listed, tuple[str]]]:
     """List the members of a cohort by the bytes of their ids. Raises errors.NotFound."""
-    with pool.read() as conn:
-        found = memberships.listing(conn, cohort_id, after=after, limit=limit + 1)
-        # Afterwards, because a deletion in between must not look like an empty cohort.
-        if not cohort_rows.exists(conn, cohort_id):
-            raise errors.NotFound(NO_COHORT)
-    return Slice.cut(found, limit, lambda member: (member.member_id,))
+
+    def tag(version: int) -> str:
+        return tags.of("members", cohort_id, version, after, limit)
+
+    def look(conn: Connection) -> Tagged[Slice[Listed, tuple[str]]]:
+        if held := _held(conn, cohort_id, asker, lambda now: tag(now.members)):
+            return Tagged(tag=held, answer=None)
+        found = _there(memberships.listing(conn, cohort_id, after=after, limit=limit + 1))
+        part = Slice.cut(found.members, limit, lambda member: (member.member_id,))
+        return Tagged(tag=tag(found.version), answer=part)
+
+    return readers.ask_about(cohort_id, look, min_seq=asker.min_seq)
 
 
-def member(pool: Pool, cohort_id: int, member_id: str) -> str:
+def member(readers: Readers, cohort_id: int, member_id: str, *, min_seq: int = 0) -> str:
     """Read a member as a JSON object. Raises errors.NotFound.
 
     A deleted cohort has no members, so it needs no look of its own.
     """
-    with pool.read() as conn:
-        found = memberships.get(conn, cohort_id, member_id)
+
+    def look(conn: Connection) -> str | None:
+        return memberships.get(conn, cohort_id, member_id)
+
+    found = readers.ask_about(cohort_id, look, min_seq=min_seq)
     if found is None:
         raise errors.NotFound("nobody with this id is a member of this cohort now")
     return found
 
 
-def changes(pool: Pool, cohort_id: int, *, after: int, limit: int) -> Changes:
+def changes(
+    readers: Readers, cohort_id: int, *, after: int, limit: int, asker: Asker = STRANGER
+) -> Tagged[Changes]:
     """List changes with a seq above `after`.
 
     Raises errors.NotFound, and errors.Gone if some of them are not kept any more.
     """
-    with pool.read() as conn:
-        found = change_rows.listing(conn, cohort_id, after=after, limit=limit)
-        # Afterwards: what retention takes away between the two reads must be reported as gone.
-        if not cohort_rows.exists(conn, cohort_id):
-            raise errors.NotFound(NO_COHORT)
-        oldest_seq = change_rows.oldest(conn, cohort_id)
-    if after < oldest_seq - 1:
-        message = f"changes before seq {oldest_seq} are not kept any more; list the members instead"
-        raise errors.Gone(message, oldest_seq=oldest_seq)
-    return Changes(changes=found, next_after=found[-1].seq if found else after)
+
+    def tag(version: int) -> str:
+        return tags.of("changes", cohort_id, version, after, limit)
+
+    def look(conn: Connection) -> Tagged[Changes]:
+        if held := _held(conn, cohort_id, asker, lambda now: tag(now.members)):
+            return Tagged(tag=held, answer=None)
+        found = _there(change_rows.listing(conn, cohort_id, after=after, limit=limit))
+        _require_kept(after, found.oldest_seq)
+        next_after = found.changes[-1].seq if found.changes else after
+        part = Changes(changes=found.changes, next_after=next_after)
+        return Tagged(tag=tag(found.version), answer=part)
+
+    return readers.ask_about(cohort_id, look, min_seq=asker.min_seq)
 
 
 def syncs(
-    pool: Pool, cohort_id: int, *, before: tuple[int, str], limit: int
-) -> Slice[Sync, tuple[int, str]]:
+    readers: Readers,
+    cohort_id: int,
+    *,
+    before: tuple[int, str],
+    limit: int,
+    asker: Asker = STRANGER,
+) -> Tagged[Slice[Sync, tuple[int, str]]]:
     """List the syncs of a cohort, newest first. Raises errors.NotFound."""
-    with pool.read() as conn:
-        found = reports.listing(conn, cohort_id, before=before, limit=limit + 1)
-        if not cohort_rows.exists(conn, cohort_id):
-            raise errors.NotFound(NO_COHORT)
-    return Slice.cut(found, limit, lambda sync: (sync.session, sync.action))
+
+    def tag(now: Version) -> str:
+        at = None if now.heard_at is None else now.heard_at.isoformat()
+        return tags.of("syncs", cohort_id, now.syncs, now.received, at, *before, limit)
+
+    def look(conn: Connection) -> Tagged[Slice[Sync, tuple[int, str]]]:
+        if held := _held(conn, cohort_id, asker, tag):
+            return Tagged(tag=held, answer=None)
+        found = _there(reports.listing(conn, cohort_id, before=before, limit=limit + 1))
+        part = Slice.cut(found.syncs, limit, lambda sync: (sync.session, sync.action))
+        return Tagged(tag=tag(found.version), answer=part)
+
+    return readers.ask_about(cohort_id, look, min_seq=asker.min_seq)
 
 
 def cohorts_of(
-    pool: Pool, member_id: str, *, source: str | None, project_id: str | None
+    readers: Readers, member_id: str, *, source: str | None, project_id: str | None
 ) -> list[Joined]:
     """List the cohorts that somebody is in; none for a stranger."""
-    with pool.read() as conn:
+
+    def look(conn: Connection) -> list[Joined]:
         cohort_ids = cohort_rows.present(conn, source=source, project_id=project_id)
         held = memberships.held(conn, cohort_ids, member_id)
         labels = cohort_rows.labels(conn, [one.cohort_id for one in held]) if held else {}
-    return [
-        Joined(**dataclasses.asdict(labels[one.cohort_id]), entered_at=one.entered_at)
-        for one in held
-        if one.cohort_id in labels
-    ]
+        return [
+            Joined(**dataclasses.asdict(labels[one.cohort_id]), entered_at=one.entered_at)
+            for one in held
+            if one.cohort_id in labels
+        ]
+
+    return readers.ask(look)
 
 
 def check(
-    pool: Pool, cohort_ids: Iterable[int | None], member_ids: Sequence[str]
+    readers: Readers, cohort_ids: Iterable[int | None], member_ids: Sequence[str]
 ) -> dict[int | None, list[str]]:
     """Tell which of these people are in which of these cohorts; an unknown cohort has nobody."""
     known = [cohort_id for cohort_id in cohort_ids if cohort_id is not None]
-    with pool.read() as conn:
-        pairs = memberships.present(conn, known, member_ids)
+    pairs = readers.ask(lambda conn: memberships.present(conn, known, member_ids))
     inside: dict[int | None, list[str]] = {cohort_id: [] for cohort_id in known}
     for cohort_id, member_id in pairs:
         inside[cohort_id].append(member_id)
     return inside
+
+
+def _held(
+    conn: Connection, cohort_id: int, asker: Asker, tag: Callable[[Version], str]
+) -> str | None:
+    """Return the tag of the answer if the asker holds that answer: one small read, if any."""
+    if not asker.held.tags:
+        return None
+    now = versions.get(conn, cohort_id)
+    found = None if now is None else tag(now)
+    return found if found in asker.held.tags else None
+
+
+def _there(found: T | None) -> T:
+    if found is None:
+        raise errors.NotFound(NO_COHORT)
+    return found
+
+
+def _require_kept(after: int, oldest_seq: int) -> None:
+    if after < oldest_seq - 1:
+        message = f"changes before seq {oldest_seq} are not kept any more; list the members instead"
+        raise errors.Gone(message, oldest_seq=oldest_seq)

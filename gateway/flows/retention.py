@@ -56,11 +56,11 @@ def _prune(pool: Pool, cohort_id: int, now: datetime.datetime) -> None:
 
     def changes(conn: Connection, cohort_id: int) -> int:
         return retention.prune_changes(
-            conn, cohort_id, before=history_before, limit=CHANGES_AT_ONCE
+            conn, cohort_id, before=history_before, limit=CHANGES_AT_ONCE, now=now
         )
 
     def others(conn: Connection, cohort_id: int) -> int:
-        syncs = retention.prune_syncs(conn, cohort_id, before=history_before)
+        syncs = retention.prune_syncs(conn, cohort_id, before=history_before, now=now)
         return syncs + retention.prune_tombstones(conn, cohort_id, before=history_before)
 
     pages = _repeat(pool, cohort_id, deliveries, until_below=PAGES_AT_ONCE)

@@ -211,6 +211,7 @@ def _finish(
         through=through,
         entered=written.entered,
         exited=written.exited,
+        kept=written.kept,
         floor=floor,
         now=work.now,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.core.scopes import Scope
 from gateway.flows import lookup, manage
-from gateway.handlers import answers, cursors, deps, ids, operations, queries, schemas
+from gateway.handlers import answers, conditions, cursors, deps, ids, operations, queries, schemas
 from gateway.handlers.operations import Operation
 
 if TYPE_CHECKING:
@@ -19,37 +19,43 @@ def list_cohorts(query: queries.CohortsAsked) -> Response:
     given, which = deps.current(), _filter(query)
     cursor = cursors.COHORTS.of(*dataclasses.astuple(which))
     (after,) = cursor.read(query.cursor, start=(0,))
-    found = lookup.cohorts(given.reading, which, after=after, limit=query.limit, now=given.now())
+    found = lookup.cohorts(given.readers, which, after=after, limit=query.limit, now=given.now())
     return answers.part(schemas.CohortsAnswer, "cohorts", found.items, cursor.write(found.end))
 
 
-def get_cohort(cohort_id: str) -> Response:
+def get_cohort(cohort_id: str, query: queries.Fresh) -> Response:
     """Answer one cohort."""
-    given = deps.current()
-    found = lookup.cohort(given.reading, ids.cohort(cohort_id), now=given.now())
-    return answers.value(schemas.CohortAnswer, found)
+    given, number = deps.current(), ids.cohort(cohort_id)
+    found = lookup.cohort(given.readers, number, now=given.now(), min_seq=query.min_seq)
+    return conditions.by_content(answers.value(schemas.CohortAnswer, found))
 
 
 def list_changes(cohort_id: str, query: queries.ChangesAsked) -> Response:
     """List who entered and left, in order."""
-    pool, number = deps.current().reading, ids.cohort(cohort_id)
-    found = lookup.changes(pool, number, after=query.after, limit=query.limit)
-    return answers.plain(found)
+    readers, number = deps.current().readers, ids.cohort(cohort_id)
+    asker = conditions.asker(query)
+    found = lookup.changes(readers, number, after=query.after, limit=query.limit, asker=asker)
+    return conditions.by_version(found, answers.plain)
 
 
-def list_syncs(cohort_id: str, query: queries.Paging) -> Response:
+def list_syncs(cohort_id: str, query: queries.PagingOfCohort) -> Response:
     """List the syncs of a cohort, newest first."""
-    pool, number = deps.current().reading, ids.cohort(cohort_id)
+    readers, number = deps.current().readers, ids.cohort(cohort_id)
     cursor = cursors.SYNCS.of(number)
     before = cursor.read(query.cursor, start=lookup.NEWEST_SYNC)
-    found = lookup.syncs(pool, number, before=before, limit=query.limit)
-    return answers.part(schemas.SyncsAnswer, "syncs", found.items, cursor.write(found.end))
+    asker = conditions.asker(query)
+    found = lookup.syncs(readers, number, before=before, limit=query.limit, asker=asker)
+    return conditions.by_version(
+        found,
+        lambda part: answers.part(schemas.SyncsAnswer, "syncs", part.items, cursor.write(part.end)),
+    )
 
 
 def delete_cohort(cohort_id: str) -> Response:
     """Delete a cohort."""
     given = deps.current()
     manage.delete_cohort(given.reading, ids.cohort(cohort_id), now=given.now())
+    given.readers.settle()
     return answers.nothing()
 
 
@@ -57,6 +63,7 @@ def restore_cohort(cohort_id: str) -> Response:
     """Restore a deleted cohort."""
     given = deps.current()
     manage.restore_cohort(given.reading, ids.cohort(cohort_id), now=given.now())
+    given.readers.settle()
     return answers.nothing()
 
 
@@ -88,8 +95,10 @@ OPERATIONS: Final = (
         view=get_cohort,
         scope=Scope.READ,
         summary="Read a cohort",
+        query=queries.FreshQuery,
         answer=answers.of(schemas.CohortAnswer, "The cohort."),
         refusals=(404,),
+        tagged=True,
     ),
     Operation(
         name="list_changes",
@@ -103,6 +112,7 @@ OPERATIONS: Final = (
         query=queries.ChangesQuery,
         answer=answers.of(schemas.ChangesAnswer, "Changes after `after`, oldest first."),
         refusals=(404, 410),
+        tagged=True,
     ),
     Operation(
         name="list_syncs",
@@ -112,9 +122,10 @@ OPERATIONS: Final = (
         scope=Scope.READ,
         summary="List what was received of a cohort, and what came of it",
         description="One row for each session and action, newest session first.",
-        query=queries.PagingQuery,
+        query=queries.PagingOfCohortQuery,
         answer=answers.of(schemas.SyncsAnswer, "A part of the list."),
         refusals=(404,),
+        tagged=True,
     ),
     Operation(
         name="delete_cohort",

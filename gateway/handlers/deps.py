@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gateway.flows.access import KeyRing
     from gateway.flows.export import Exporter
     from gateway.flows.intake import Intake
+    from gateway.flows.readers import Readers
     from gateway.flows.ready import Readiness
     from gateway.flows.watch import Watch
     from gateway.jobs import Doorbell
@@ -26,11 +27,15 @@ EXTENSION = "gateway"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Deps:
-    """One per application; `accepting` and `reading` are pools of their own on purpose."""
+    """One per application; `accepting` and `reading` are pools of their own on purpose.
+
+    Both are of the primary. `readers` may have a replica, for whatever only asks about cohorts.
+    """
 
     settings: Settings
     accepting: Pool
     reading: Pool
+    readers: Readers
     doorbell: Doorbell
     intake: Intake
     readiness: Readiness

@@ -8,7 +8,17 @@ from flask import request
 
 from gateway.core.scopes import Scope
 from gateway.flows import erase, lookup
-from gateway.handlers import answers, cursors, deps, ids, operations, queries, schemas, streams
+from gateway.handlers import (
+    answers,
+    conditions,
+    cursors,
+    deps,
+    ids,
+    operations,
+    queries,
+    schemas,
+    streams,
+)
 from gateway.handlers.operations import Answer, Operation
 
 if TYPE_CHECKING:
@@ -17,22 +27,25 @@ if TYPE_CHECKING:
     from flask import Response
 
 
-def list_members(cohort_id: str, query: queries.Paging) -> Response:
+def list_members(cohort_id: str, query: queries.PagingOfCohort) -> Response:
     """List the members of a cohort in the form that the request accepts."""
     form = request.accept_mimetypes.best_match(FORMS, default=answers.JSON)
-    return FORMS[form](ids.cohort(cohort_id), query)
+    answer = FORMS[form](ids.cohort(cohort_id), query)
+    answer.vary.add("Accept")
+    return answer
 
 
-def get_member(cohort_id: str, member_id: str) -> Response:
+def get_member(cohort_id: str, member_id: str, query: queries.Fresh) -> Response:
     """Answer one member of a cohort."""
-    found = lookup.member(deps.current().reading, ids.cohort(cohort_id), member_id)
-    return answers.document(found)
+    readers, number = deps.current().readers, ids.cohort(cohort_id)
+    found = lookup.member(readers, number, member_id, min_seq=query.min_seq)
+    return conditions.by_content(answers.document(found))
 
 
 def list_cohorts_of(member_id: str, query: queries.Where) -> Response:
     """List the cohorts that somebody is in."""
     found = lookup.cohorts_of(
-        deps.current().reading, member_id, source=query.source, project_id=query.project_id
+        deps.current().readers, member_id, source=query.source, project_id=query.project_id
     )
     return answers.value(schemas.MemberCohortsAnswer, {"member_id": member_id, "cohorts": found})
 
@@ -40,7 +53,7 @@ def list_cohorts_of(member_id: str, query: queries.Where) -> Response:
 def check_membership(body: queries.CheckAsked) -> Response:
     """Tell which of some people are in which of some cohorts."""
     numbers = ids.cohorts(body.cohort_ids)
-    inside = lookup.check(deps.current().reading, numbers.values(), body.member_ids)
+    inside = lookup.check(deps.current().readers, numbers.values(), body.member_ids)
     found = {text: inside.get(number, []) for text, number in numbers.items()}
     return answers.value(schemas.CheckAnswer, {"memberships": found})
 
@@ -50,26 +63,34 @@ def erase_member(member_id: str, query: queries.Where) -> Response:
     given = deps.current()
     where = erase.Where(source=query.source, project_id=query.project_id)
     erase.erase(given.reading, member_id, where, now=given.now())
+    given.readers.settle()
     return answers.nothing()
 
 
-def _page(cohort_id: int, query: queries.Paging) -> Response:
-    cursor = cursors.MEMBERS.of(cohort_id)
+def _page(cohort_id: int, query: queries.PagingOfCohort) -> Response:
+    readers, cursor = deps.current().readers, cursors.MEMBERS.of(cohort_id)
     (after,) = cursor.read(query.cursor, start=("",))
-    found = lookup.members(deps.current().reading, cohort_id, after=after, limit=query.limit)
-    documents = (member.document for member in found.items)
-    return answers.documents("members", documents, cursor.write(found.end))
+    asker = conditions.asker(query)
+    found = lookup.members(readers, cohort_id, after=after, limit=query.limit, asker=asker)
+    return conditions.by_version(
+        found,
+        lambda part: answers.documents(
+            "members", (member.document for member in part.items), cursor.write(part.end)
+        ),
+    )
 
 
-def _ndjson(cohort_id: int, _query: queries.Paging) -> Response:
-    return streams.Stream(deps.current().exporter.ndjson(cohort_id), streams.NDJSON)
+def _ndjson(cohort_id: int, query: queries.PagingOfCohort) -> Response:
+    found = deps.current().exporter.ndjson(cohort_id, conditions.asker(query))
+    return conditions.by_version(found, lambda export: streams.Stream(export, streams.NDJSON))
 
 
-def _csv(cohort_id: int, _query: queries.Paging) -> Response:
-    return streams.Stream(deps.current().exporter.csv(cohort_id), streams.CSV)
+def _csv(cohort_id: int, query: queries.PagingOfCohort) -> Response:
+    found = deps.current().exporter.csv(cohort_id, conditions.asker(query))
+    return conditions.by_version(found, lambda export: streams.Stream(export, streams.CSV))
 
 
-FORMS: Final[Mapping[str, Callable[[int, queries.Paging], Response]]] = {
+FORMS: Final[Mapping[str, Callable[[int, queries.PagingOfCohort], Response]]] = {
     answers.JSON: _page,
     streams.NDJSON: _ndjson,
     streams.CSV: _csv,
@@ -86,7 +107,7 @@ OPERATIONS: Final = (
         description="JSON is paged, by the bytes of the member ids. NDJSON and CSV stream the"
         " whole cohort as it is at one moment, whatever `limit` and `cursor` say; a stream that"
         " breaks ends without its last chunk, so a client can tell. Only so many are made at once.",
-        query=queries.PagingQuery,
+        query=queries.PagingOfCohortQuery,
         answer=Answer(
             status=200,
             description="A part of the list, or with another Accept all of it.",
@@ -97,6 +118,7 @@ OPERATIONS: Final = (
             },
         ),
         refusals=(404, 429),
+        tagged=True,
     ),
     Operation(
         name="get_member",
@@ -105,8 +127,10 @@ OPERATIONS: Final = (
         view=get_member,
         scope=Scope.READ,
         summary="Read a member of a cohort",
+        query=queries.FreshQuery,
         answer=answers.of(schemas.MemberAnswer, "The member."),
         refusals=(404,),
+        tagged=True,
     ),
     Operation(
         name="list_cohorts_of_member",

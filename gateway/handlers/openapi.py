@@ -13,7 +13,16 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Response
 
 import gateway
-from gateway.handlers import answers, cohorts, deliveries, ids, members, problems, schemas
+from gateway.handlers import (
+    answers,
+    cohorts,
+    conditions,
+    deliveries,
+    ids,
+    members,
+    problems,
+    schemas,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +64,20 @@ _HEADERS: Final[Mapping[int, str]] = {
     503: "Retry-After",
 }
 
+_TAG: Final[Mapping[str, Any]] = {
+    "ETag": {
+        "description": "The tag of this answer; equal only for equal answers.",
+        "schema": {"type": "string"},
+    }
+}
+
+_HELD: Final[Mapping[str, Any]] = {
+    "name": conditions.HEADER,
+    "in": "header",
+    "description": "Tags of answers that you hold, or `*`.",
+    "schema": {"type": "string"},
+}
+
 _PLAIN: Final[Mapping[str, Mapping[str, Any]]] = {
     "/healthz": {"summary": "See whether the process is alive", "responses": {"200": "It is."}},
     "/readyz": {
@@ -92,6 +115,11 @@ def document() -> dict[str, Any]:
     )
     scheme = {"type": "http", "scheme": "bearer", "description": "An API key."}
     spec.components.security_scheme("key", scheme)
+    not_modified = {
+        "description": "You hold this answer: its tag is one you sent.",
+        "headers": _TAG,
+    }
+    spec.components.response("304", not_modified)
     for status in _PROBLEMS:
         spec.components.response(str(status), _problem(status))
     for operation in OPERATIONS:
@@ -126,6 +154,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
         ],
         "responses": {str(operation.answer.status): _answer(operation.answer), **refusals},
     }
+    if operation.tagged:
+        described["responses"][str(operation.answer.status)]["headers"] = _TAG
+        described["responses"] |= {"304": {"$ref": "#/components/responses/304"}}
+        described["parameters"].append(_HELD)
     if operation.query is not None:
         described["parameters"].append({"in": "query", "schema": operation.query})
     if operation.body is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,7 +44,7 @@ class Operation:
 
     `rule` is Flask's. The view is called with the path's variables, and with `query` and `body`
     loaded if they are declared. `refusals` are the statuses it answers beside those of every
-    operation.
+    operation. A `tagged` one answers with a tag, and 304 to whoever holds that answer.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Operation:
     query: type[Schema] | None = None
     body: type[Schema] | None = None
     refusals: tuple[int, ...] = ()
+    tagged: bool = False
 
 
 def blueprint(name: str, operations: Iterable[Operation]) -> Blueprint:
@@ -81,12 +83,22 @@ def _endpoint(operation: Operation) -> Callable[..., Response]:
         auth.require(operation.scope)
         arguments: dict[str, Any] = dict(variables)
         if operation.query is not None:
-            arguments["query"] = _load(operation.query, _query(operation.query))
+            arguments["query"] = _asked(operation.query)
         if operation.body is not None:
             arguments["body"] = _load(operation.body, _body())
         return operation.view(**arguments)
 
     return endpoint
+
+
+def _asked(schema: type[Schema]) -> Any:  # noqa: ANN401 - the schema's own value
+    return _load(schema, _query(schema)) if request.query_string else _nothing_said(schema)
+
+
+@functools.cache
+def _nothing_said(schema: type[Schema]) -> Any:  # noqa: ANN401 - the schema's own value
+    """Load a query without parameters, once: the value is frozen."""
+    return _load(schema, {})
 
 
 def _query(schema: type[Schema]) -> dict[str, str]:

@@ -21,6 +21,13 @@ MAX_CHECKED_MEMBERS: Final = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Fresh:
+    """The seq that the cohort's changes must have come to."""
+
+    min_seq: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Paging:
     """How much of a list, and from where."""
 
@@ -29,7 +36,12 @@ class Paging:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ChangesAsked:
+class PagingOfCohort(Paging, Fresh):
+    """How much of a list of one cohort, and from where."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ChangesAsked(Fresh):
     """Which changes to list."""
 
     after: int
@@ -95,6 +107,21 @@ def _limit() -> Number:
     )
 
 
+class FreshQuery(_Asked):
+    """Query parameters of whatever is asked about one cohort."""
+
+    value: ClassVar[type[object]] = Fresh
+    min_seq = Number(
+        least=0,
+        most=MAX_BIGINT,
+        load_default=0,
+        metadata={
+            "description": "The `seq` of a change that must have been made by then, such as the"
+            " newest that you have seen; 503 if it has not."
+        },
+    )
+
+
 class PagingQuery(_Asked):
     """Query parameters of a list."""
 
@@ -103,6 +130,12 @@ class PagingQuery(_Asked):
     cursor = fields.String(
         metadata={"description": "The `next_cursor` of the last answer; left out to begin."}
     )
+
+
+class PagingOfCohortQuery(PagingQuery, FreshQuery):
+    """Query parameters of a list of one cohort."""
+
+    value: ClassVar[type[object]] = PagingOfCohort
 
 
 class WhereQuery(_Asked):
@@ -121,7 +154,7 @@ class CohortsQuery(PagingQuery, WhereQuery):
     name = _filter("Only cohorts with exactly this name.")
 
 
-class ChangesQuery(_Asked):
+class ChangesQuery(FreshQuery):
     """Query parameters of the list of changes."""
 
     value: ClassVar[type[object]] = ChangesAsked

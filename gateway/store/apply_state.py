@@ -64,8 +64,9 @@ def advance(
     exited: int,
     floor: int,
     now: datetime.datetime,
+    kept: int = 0,
 ) -> None:
-    """Write back what a step did."""
+    """Write back what a step did; `kept` is how many stayed members and were written anew."""
     conn.execute(
         _ADVANCE,
         {
@@ -73,16 +74,34 @@ def advance(
             "through": through,
             "entered": entered,
             "exited": exited,
+            "kept": kept,
             "floor": floor,
             "now": now,
         },
     )
 
 
+def raise_version(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
+    """Say that readers see something else of a cohort from this transaction on."""
+    conn.execute(_RAISE_VERSION, {"cohort_id": cohort_id, "now": now})
+
+
+def raise_sync_version(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
+    """Say that readers see other reports of a cohort's syncs from this transaction on."""
+    conn.execute(_RAISE_SYNC_VERSION, {"cohort_id": cohort_id, "now": now})
+
+
 def note_failure(conn: Connection, cohort_id: int) -> None:
     """Count one more failure of the delivery that is next."""
     conn.execute(_NOTE_FAILURE, {"cohort_id": cohort_id})
 
+
+# Versions are times in microseconds that only rise: a number is not used twice, not even by a
+# server that was restored from a backup, or promoted, and has lost what came after it.
+VERSION = """
+    greatest(version + 1, CAST(extract(epoch FROM CAST(:now AS timestamptz)) * 1000000 AS bigint))
+"""
+_SYNC_VERSION = VERSION.replace("version", "sync_version")
 
 _CLAIM = text("""
     SELECT applied_through, attempts, member_count, floor, last_change
@@ -104,16 +123,29 @@ _END_FROZEN = text("""
       AND query_start < clock_timestamp() - make_interval(secs => :seconds)
 """)
 
-_ADVANCE = text("""
+_ADVANCE = text(
+    """
     UPDATE apply_state
     SET applied_through = greatest(applied_through, :through), attempts = 0,
         member_count = member_count + :entered - :exited,
         last_change = last_change + :entered + :exited,
         entered = entered + :entered, exited = exited + :exited,
         floor = greatest(floor, :floor),
-        updated_at = CASE WHEN :entered + :exited > 0 THEN :now ELSE updated_at END
-    WHERE cohort_id = :cohort_id
-""")
+        updated_at = CASE WHEN :entered + :exited > 0 THEN :now ELSE updated_at END,
+        version = CASE WHEN :entered + :exited + :kept > 0 THEN"""
+    + VERSION
+    + "ELSE version END, sync_version = "
+    + _SYNC_VERSION
+    + "WHERE cohort_id = :cohort_id"
+)
+
+_RAISE_VERSION = text(
+    "UPDATE apply_state SET version = " + VERSION + "WHERE cohort_id = :cohort_id"
+)
+
+_RAISE_SYNC_VERSION = text(
+    "UPDATE apply_state SET sync_version = " + _SYNC_VERSION + "WHERE cohort_id = :cohort_id"
+)
 
 _NOTE_FAILURE = text("""
     UPDATE apply_state SET attempts = attempts + 1 WHERE cohort_id = :cohort_id

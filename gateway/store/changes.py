@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.store import versions
+
 if TYPE_CHECKING:
     import datetime
 
     from sqlalchemy import Connection
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Change:
     """One person's step in or out; `member_id` is None once the person was erased."""
 
@@ -24,24 +26,45 @@ class Change:
     session_id: str | None
 
 
-def listing(conn: Connection, cohort_id: int, *, after: int, limit: int) -> list[Change]:
-    """List changes by seq, from the first kept beyond `after`."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Listing:
+    """Changes of a cohort, and the version of it that they were read at.
+
+    `oldest_seq` is that of the oldest change kept, or of the next one if none is.
+    """
+
+    version: int
+    oldest_seq: int
+    changes: list[Change]
+
+
+def listing(conn: Connection, cohort_id: int, *, after: int, limit: int) -> Listing | None:
+    """List changes by seq, from the first kept beyond `after`.
+
+    None if there is no such cohort, or it is deleted.
+    """
     parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
-    return [Change(**row._mapping) for row in conn.execute(_LIST, parameters)]
+    rows = conn.execute(_LIST, parameters).all()
+    if not rows:
+        return None
+    changes = [Change(*row[2:]) for row in rows if row.seq is not None]
+    return Listing(version=rows[0].version, oldest_seq=rows[0].oldest_change, changes=changes)
 
 
-def oldest(conn: Connection, cohort_id: int) -> int:
-    """Return the seq of the oldest change kept, or of the next one if none is."""
-    return int(conn.execute(_OLDEST, {"cohort_id": cohort_id}).scalar_one())
-
-
-_LIST = text("""
-    SELECT c.first_seq + u.place - 1 AS seq, c.kind AS change, u.member_id, c.at, s.session_id
-    FROM changes c
-    CROSS JOIN LATERAL unnest(c.member_ids) WITH ORDINALITY AS u (member_id, place)
-    LEFT JOIN sessions s ON s.cohort_id = c.cohort_id AND s.number = c.session
-    WHERE c.cohort_id = :cohort_id AND c.last_seq > :after AND c.first_seq + u.place - 1 > :after
-    ORDER BY c.last_seq, u.place LIMIT :limit
-""")
-
-_OLDEST = text("SELECT oldest_change FROM apply_state WHERE cohort_id = :cohort_id")
+# A cohort without (more) changes is one row of which only the first two columns are not null.
+_LIST = text(
+    "SELECT a.version, a.oldest_change, h.seq, h.kind, h.member_id, h.at, h.session_id"
+    + versions.OF_COHORT
+    + """
+    LEFT JOIN LATERAL (
+        SELECT c.first_seq + u.place - 1 AS seq, c.kind, u.member_id, c.at, s.session_id
+        FROM changes c
+        CROSS JOIN LATERAL unnest(c.member_ids) WITH ORDINALITY AS u (member_id, place)
+        LEFT JOIN sessions s ON s.cohort_id = c.cohort_id AND s.number = c.session
+        WHERE c.cohort_id = :cohort_id
+          AND c.last_seq > :after AND c.first_seq + u.place - 1 > :after
+        ORDER BY c.last_seq, u.place LIMIT :limit) h ON true
+    WHERE a.cohort_id = :cohort_id
+    ORDER BY h.seq
+    """
+)

@@ -146,11 +146,6 @@ def listing(
     return [_cohort(row._mapping) for row in conn.execute(_READ, parameters)]
 
 
-def exists(conn: Connection, cohort_id: int) -> bool:
-    """Tell whether there is such a cohort, not deleted."""
-    return conn.execute(_EXISTS, {"id": cohort_id}).one_or_none() is not None
-
-
 def present(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
     """List the ids of the cohorts of a source and project that are not deleted."""
     parameters = {"source": source, "project_id": project_id}
@@ -228,8 +223,6 @@ _READ = text("""
       AND (CAST(:name AS text) IS NULL OR c.name = :name)
     ORDER BY c.id LIMIT :limit
 """)
-
-_EXISTS = text("SELECT 1 FROM cohorts WHERE id = :id AND deleted_at IS NULL")
 
 _PRESENT = text("""
     SELECT c.id FROM cohorts c JOIN sources s ON s.id = c.source_id

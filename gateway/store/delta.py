@@ -45,10 +45,11 @@ class Touch:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Written:
-    """How many became members and how many stopped being one."""
+    """How many became members, stopped being one, and stayed one but were written anew."""
 
     entered: int
     exited: int
+    kept: int = 0
 
 
 def add(conn: Connection, touch: Touch, *, last_change: int) -> Written:
@@ -113,7 +114,7 @@ def _record(conn: Connection, touch: Touch, counts: dict[str, int], *, last_chan
     entered = sum(counts.get(kind, 0) for kind in ENTERING)
     _write_changes(conn, touch, "exited", LEAVING, exited, base=last_change)
     _write_changes(conn, touch, "entered", ENTERING, entered, base=last_change + exited)
-    return Written(entered=entered, exited=exited)
+    return Written(entered=entered, exited=exited, kept=counts.get("kept", 0))
 
 
 def _write_changes(

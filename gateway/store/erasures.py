@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.store import apply_state
+
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
@@ -63,10 +65,10 @@ def exit_nameless(conn: Connection, cohort_id: int, *, now: datetime.datetime) -
     conn.execute(_COUNT_EXIT, parameters)
 
 
-def blank_changes(conn: Connection, cohort_id: int, member_id: str, *, order: int) -> None:
-    """Take somebody's id out of the changes that sessions before `order` made."""
+def blank_changes(conn: Connection, cohort_id: int, member_id: str, *, order: int) -> bool:
+    """Take somebody's id out of what sessions before `order` changed; True if it was in any."""
     parameters = {"cohort_id": cohort_id, "member_id": member_id, "order": order}
-    conn.execute(_BLANK_CHANGES, parameters)
+    return conn.execute(_BLANK_CHANGES, parameters).rowcount > 0
 
 
 def since(
@@ -137,12 +139,14 @@ _WRITE_EXIT = text("""
     FROM apply_state WHERE cohort_id = :cohort_id
 """)
 
-_COUNT_EXIT = text("""
+_COUNT_EXIT = text(
+    """
     UPDATE apply_state
     SET last_change = last_change + 1, exited = exited + 1, member_count = member_count - 1,
-        updated_at = :now
-    WHERE cohort_id = :cohort_id
-""")
+        updated_at = :now, version = """
+    + apply_state.VERSION
+    + "WHERE cohort_id = :cohort_id"
+)
 
 _BLANK_CHANGES = text("""
     UPDATE changes c SET member_ids = array_replace(c.member_ids, :member_id, NULL)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.store import versions
+
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
@@ -27,6 +29,14 @@ class Listed:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Listing:
+    """Members of a cohort, and the version of it that they were read at."""
+
+    version: int
+    members: list[Listed]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Held:
     """A membership of somebody in a cohort."""
 
@@ -34,10 +44,21 @@ class Held:
     entered_at: datetime.datetime
 
 
-def listing(conn: Connection, cohort_id: int, *, after: str, limit: int) -> list[Listed]:
-    """List members by the bytes of their ids, from the first beyond `after`."""
+def listing(conn: Connection, cohort_id: int, *, after: str, limit: int) -> Listing | None:
+    """List members by the bytes of their ids, from the first beyond `after`.
+
+    None if there is no such cohort, or it is deleted.
+    """
     parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
-    return [Listed(**row._mapping) for row in conn.execute(_LIST, parameters)]
+    rows = conn.execute(_LIST, parameters).all()
+    if not rows:
+        return None
+    members = [
+        Listed(member_id=row.member_id, document=row.document)
+        for row in rows
+        if row.member_id is not None
+    ]
+    return Listing(version=rows[0].version, members=members)
 
 
 def get(conn: Connection, cohort_id: int, member_id: str) -> str | None:
@@ -60,15 +81,21 @@ def present(
     return [(row.cohort_id, row.member_id) for row in conn.execute(_PRESENT, parameters)]
 
 
-_LIST = text("""
-    SELECT m.member_id, CAST(row_to_json(m) AS text) AS document
-    FROM (SELECT member_id, distinct_id, email, first_name, last_name, phone,
-                 coalesce(properties, '{}') AS properties, entered_at
-          FROM memberships
-          WHERE cohort_id = :cohort_id AND member_id > :after AND entered_at IS NOT NULL
-          ORDER BY member_id LIMIT :limit) m
+# A cohort without (more) members is one row of which only the version is not null.
+_LIST = text(
+    "SELECT a.version, m.member_id, CAST(row_to_json(m) AS text) AS document"
+    + versions.OF_COHORT
+    + """
+    LEFT JOIN LATERAL (
+        SELECT member_id, distinct_id, email, first_name, last_name, phone,
+               coalesce(properties, '{}') AS properties, entered_at
+        FROM memberships
+        WHERE cohort_id = :cohort_id AND member_id > :after AND entered_at IS NOT NULL
+        ORDER BY member_id LIMIT :limit) m ON true
+    WHERE a.cohort_id = :cohort_id
     ORDER BY m.member_id
-""")
+    """
+)
 
 _GET = text("""
     SELECT CAST(row_to_json(m) AS text)

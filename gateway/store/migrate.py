@@ -92,4 +92,7 @@ def _is_locked(conn: Connection, table: str) -> bool:
 
 _LIMIT = text("SELECT set_config('lock_timeout', :limit, true)")
 
-_LOCKS = {"deliveries": text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE")}
+_LOCKS = {
+    "apply_state": text("LOCK TABLE apply_state IN ACCESS EXCLUSIVE MODE"),
+    "deliveries": text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE"),
+}

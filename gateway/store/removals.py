@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.store import apply_state
+
 if TYPE_CHECKING:
     import datetime
 
@@ -38,11 +40,13 @@ def close(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
     conn.execute(_DELETE_SYNC_RESULTS, parameters)
     conn.execute(_FORGET_SESSIONS, parameters)
     conn.execute(_NOTHING_PENDING, parameters)
+    apply_state.raise_sync_version(conn, cohort_id, now=now)
     conn.execute(_HIDE, parameters | {"now": now})
 
 
 def reopen(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
     """Take pages again, and show the cohort."""
+    apply_state.raise_version(conn, cohort_id, now=now)
     conn.execute(_OPEN_INTAKE, {"cohort_id": cohort_id})
     conn.execute(_SHOW, {"cohort_id": cohort_id, "now": now})
 
@@ -59,12 +63,14 @@ _WRITE_EXITS = text("""
     GROUP BY m.cohort_id, a.last_change, (m.n - 1) / 1000
 """)
 
-_COUNT_EXITS = text("""
+_COUNT_EXITS = text(
+    """
     UPDATE apply_state
     SET last_change = last_change + member_count, exited = exited + member_count,
-        member_count = 0, floor = 0, attempts = 0, updated_at = :now
-    WHERE cohort_id = :cohort_id
-""")
+        member_count = 0, floor = 0, attempts = 0, updated_at = :now, version = """
+    + apply_state.VERSION
+    + "WHERE cohort_id = :cohort_id"
+)
 
 _DELETE_MEMBERSHIPS = text("DELETE FROM memberships WHERE cohort_id = :cohort_id")
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from gateway.store import versions
+from gateway.store.versions import Version
+
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 NEWEST: Final = (2**63 - 1, "")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Sync:
     """One session and action of a cohort; `session` is its number, `skipped` counts by reason."""
 
@@ -37,24 +40,50 @@ class Sync:
     completed_at: datetime.datetime | None
 
 
-def listing(conn: Connection, cohort_id: int, *, before: tuple[int, str], limit: int) -> list[Sync]:
-    """List syncs from the newest session down, from the first after `before` (session, action)."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Listing:
+    """Reports of a cohort, and the version of it that they were read at."""
+
+    version: Version
+    syncs: list[Sync]
+
+
+def listing(
+    conn: Connection, cohort_id: int, *, before: tuple[int, str], limit: int
+) -> Listing | None:
+    """List syncs from the newest session down, from the first after `before` (session, action).
+
+    None if there is no such cohort, or it is deleted.
+    """
     session, action = before
     parameters = {"cohort_id": cohort_id, "session": session, "action": action, "limit": limit}
-    return [Sync(**row._mapping) for row in conn.execute(_LIST, parameters)]
+    rows = conn.execute(_LIST, parameters).all()
+    if not rows:
+        return None
+    syncs = [Sync(*row[4:]) for row in rows if row.session is not None]
+    return Listing(version=Version(*rows[0][:4]), syncs=syncs)
 
 
-_LIST = text("""
-    SELECT y.session, n.session_id, y.action, coalesce(r.state, 'receiving') AS state,
-           (SELECT CAST(sum(upper(p) - lower(p)) AS bigint) FROM unnest(y.pages) p)
-               AS pages_received,
-           y.total_pages, y.members_received, coalesce(r.entered, 0) AS entered,
-           coalesce(r.exited, 0) AS exited, y.skipped, y.duplicates, y.started_at, r.completed_at
-    FROM syncs y
-    LEFT JOIN sessions n ON n.cohort_id = y.cohort_id AND n.number = y.session
-    LEFT JOIN sync_results r
-        ON r.cohort_id = y.cohort_id AND r.session = y.session AND r.action = y.action
-    WHERE y.cohort_id = :cohort_id AND n.forgotten IS NOT TRUE
-      AND y.session <= :session AND (y.session < :session OR y.action > :action)
-    ORDER BY y.session DESC, y.action LIMIT :limit
-""")
+# A cohort without (more) syncs is one row of which only the first four columns are not null.
+_LIST = text(
+    "SELECT a.version, a.sync_version, i.accepted_pages + i.duplicate_pages, i.last_synced_at, l.*"
+    + versions.OF_COHORT
+    + """
+    LEFT JOIN LATERAL (
+        SELECT y.session, n.session_id, y.action, coalesce(r.state, 'receiving') AS state,
+               (SELECT CAST(sum(upper(p) - lower(p)) AS bigint) FROM unnest(y.pages) p)
+                   AS pages_received,
+               y.total_pages, y.members_received, coalesce(r.entered, 0) AS entered,
+               coalesce(r.exited, 0) AS exited, y.skipped, y.duplicates, y.started_at,
+               r.completed_at
+        FROM syncs y
+        LEFT JOIN sessions n ON n.cohort_id = y.cohort_id AND n.number = y.session
+        LEFT JOIN sync_results r
+            ON r.cohort_id = y.cohort_id AND r.session = y.session AND r.action = y.action
+        WHERE y.cohort_id = :cohort_id AND n.forgotten IS NOT TRUE
+          AND y.session <= :session AND (y.session < :session OR y.action > :action)
+        ORDER BY y.session DESC, y.action LIMIT :limit) l ON true
+    WHERE a.cohort_id = :cohort_id
+    ORDER BY l.session DESC, l.action
+    """
+)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.store import apply_state
+
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
@@ -43,7 +45,12 @@ def prune_deliveries(
 
 
 def prune_changes(
-    conn: Connection, cohort_id: int, *, before: datetime.datetime, limit: int
+    conn: Connection,
+    cohort_id: int,
+    *,
+    before: datetime.datetime,
+    limit: int,
+    now: datetime.datetime,
 ) -> int:
     """Delete the oldest rows of a cohort's changes, at most `limit`; returns how many.
 
@@ -54,6 +61,7 @@ def prune_changes(
     if through is None:
         return 0
     conn.execute(_REMEMBER_OLDEST, {"cohort_id": cohort_id, "oldest": through + 1})
+    apply_state.raise_version(conn, cohort_id, now=now)
     return conn.execute(_PRUNE_CHANGES, {"cohort_id": cohort_id, "through": through}).rowcount
 
 
@@ -66,11 +74,16 @@ def prune_tombstones(conn: Connection, cohort_id: int, *, before: datetime.datet
     return conn.execute(_PRUNE_TOMBSTONES, parameters).rowcount
 
 
-def prune_syncs(conn: Connection, cohort_id: int, *, before: datetime.datetime) -> int:
+def prune_syncs(
+    conn: Connection, cohort_id: int, *, before: datetime.datetime, now: datetime.datetime
+) -> int:
     """Delete the reports of syncs that were last heard of before a moment; returns how many."""
     parameters = {"cohort_id": cohort_id, "before": before}
     conn.execute(_PRUNE_SYNC_RESULTS, parameters)
-    return conn.execute(_PRUNE_SYNCS, parameters).rowcount
+    pruned = conn.execute(_PRUNE_SYNCS, parameters).rowcount
+    if pruned:
+        apply_state.raise_sync_version(conn, cohort_id, now=now)
+    return pruned
 
 
 # Looked at every second and due every hour, so a look must not write.

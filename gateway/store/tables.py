@@ -130,6 +130,9 @@ apply_state = Table(
     Column("entered", BigInteger, nullable=False, server_default=text("0")),
     Column("exited", BigInteger, nullable=False, server_default=text("0")),
     Column("updated_at", NOW_TYPE, nullable=False),
+    # Of what readers see of members and changes, and of the reports of syncs: they only rise.
+    Column("version", BigInteger, nullable=False, server_default=text("0")),
+    Column("sync_version", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint("member_count >= 0", name="member_count"),
     postgresql_with={"fillfactor": "50"},
 )

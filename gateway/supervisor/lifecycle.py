@@ -209,11 +209,13 @@ def _environ(
     """Return the environment of the programs, but for the addresses of the servers.
 
     Secrets of the caller are left out: the two URLs come later, as plain text even if they came as
-    files, and the credentials are for the bootstrap alone.
+    files, as does that of a replica, and the credentials are for the bootstrap alone.
     """
+    replica = settings.read_database_url
     secret = {*SECRET_NAMES, *(f"{name}_FILE" for name in SECRET_NAMES)}
     return {
         **{name: value for name, value in environ.items() if name not in secret},
+        **({} if replica is None else {"GATEWAY_READ_DATABASE_URL": replica}),
         "PORT": str(settings.port),
         "GATEWAY_BIND": settings.bind,
         "GATEWAY_DATA_DIR": str(data_dir),

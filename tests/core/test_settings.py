@@ -68,6 +68,7 @@ def test_every_setting__set__is_read() -> None:
             "GATEWAY_BIND": "0.0.0.0",  # noqa: S104  an example
             "GATEWAY_DATA_DIR": "/srv/data",
             "DATABASE_URL": "postgres://u:p@db/gateway",
+            "GATEWAY_READ_DATABASE_URL": "postgres://u:p@replica/gateway",
             "REDIS_URL": "redis://cache:6379/0",
             "GATEWAY_WEBHOOK_USERNAME": "mixpanel",
             "GATEWAY_WEBHOOK_PASSWORD": "p:a s",
@@ -89,6 +90,7 @@ def test_every_setting__set__is_read() -> None:
         bind="0.0.0.0",  # noqa: S104  an example
         data_dir=Path("/srv/data"),
         database_url="postgresql+psycopg2://u:p@db/gateway",
+        read_database_url="postgresql+psycopg2://u:p@replica/gateway",
         redis_url="redis://cache:6379/0",
         webhook_username="mixpanel",
         webhook_password="p:a s",

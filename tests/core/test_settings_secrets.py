@@ -12,6 +12,12 @@ from gateway.settings import SECRET_NAMES, Settings
 
 SECRET = "hunter2-and-more"
 
+GOOD_URLS = {
+    "DATABASE_URL": "postgresql+psycopg2://h/d",
+    "GATEWAY_READ_DATABASE_URL": "postgresql+psycopg2://r/d",
+    "REDIS_URL": "redis://h",
+}
+
 
 def read(environ: Mapping[str, str]) -> Settings:
     return Settings.from_environ(environ)
@@ -110,7 +116,7 @@ def test_secret__unusable__is_refused_unseen(name: str, bad: str) -> None:
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
 def test_secret_file__holds_the_secret(name: str, tmp_path: Path) -> None:
-    value = {"DATABASE_URL": "postgresql+psycopg2://h/d", "REDIS_URL": "redis://h"}.get(name, "s3")
+    value = GOOD_URLS.get(name, "s3")
     path = tmp_path / "secret"
     path.write_text(f"{value}\n")
     assert read({f"{name}_FILE": str(path)}) == read({name: value})

@@ -9,12 +9,14 @@ from sqlalchemy import event, text
 
 from gateway import errors
 from gateway.flows import lookup, manage
+from gateway.flows.readers import Readers
 from tests.model.sender import ADD, REMOVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.store.engine import Pool
+    from gateway.store.memberships import Listed
     from tests.model.desk import Desk
 
 
@@ -24,8 +26,8 @@ def test_cohort__count_and_members__agree_after_every_step(desk: Desk) -> None:
     ):
         receipt = desk.send(action, f"s{number}", who)
         desk.settle(receipt)
-        found = lookup.cohort(desk.pool, receipt.cohort_id, now=desk.clock())
-        listed = lookup.members(desk.pool, receipt.cohort_id, after="", limit=10)
+        found = lookup.cohort(Readers(desk.pool), receipt.cohort_id, now=desk.clock())
+        listed = part(desk, receipt.cohort_id, after="", limit=10)
         assert found.member_count == len(listed.items)
         assert listed.end is None
 
@@ -33,10 +35,10 @@ def test_cohort__count_and_members__agree_after_every_step(desk: Desk) -> None:
 def test_slice__of_exactly_the_limit__is_the_last(desk: Desk) -> None:
     receipt = desk.send(ADD, "s1", "abcd")
     desk.settle(receipt)
-    first = lookup.members(desk.pool, receipt.cohort_id, after="", limit=2)
+    first = part(desk, receipt.cohort_id, after="", limit=2)
     assert [one.member_id for one in first.items] == ["a", "b"]
     assert first.end == ("b",)
-    second = lookup.members(desk.pool, receipt.cohort_id, after="b", limit=2)
+    second = part(desk, receipt.cohort_id, after="b", limit=2)
     assert [one.member_id for one in second.items] == ["c", "d"]
     assert second.end is None
 
@@ -44,19 +46,21 @@ def test_slice__of_exactly_the_limit__is_the_last(desk: Desk) -> None:
 def test_deleted_cohort__holds_nobody__so_a_member_needs_one_statement(desk: Desk) -> None:
     receipt = desk.send(ADD, "s1", "a")
     desk.settle(receipt)
-    assert '"a"' in lookup.member(desk.pool, receipt.cohort_id, "a")
+    assert '"a"' in lookup.member(Readers(desk.pool), receipt.cohort_id, "a")
     manage.delete_cohort(desk.pool, receipt.cohort_id, now=desk.clock())
     for look in (
-        lambda: lookup.member(desk.pool, receipt.cohort_id, "a"),
-        lambda: lookup.members(desk.pool, receipt.cohort_id, after="", limit=1),
-        lambda: lookup.changes(desk.pool, receipt.cohort_id, after=0, limit=1),
-        lambda: lookup.syncs(desk.pool, receipt.cohort_id, before=lookup.NEWEST_SYNC, limit=1),
-        lambda: lookup.cohort(desk.pool, receipt.cohort_id, now=desk.clock()),
+        lambda: lookup.member(Readers(desk.pool), receipt.cohort_id, "a"),
+        lambda: lookup.members(Readers(desk.pool), receipt.cohort_id, after="", limit=1),
+        lambda: lookup.changes(Readers(desk.pool), receipt.cohort_id, after=0, limit=1),
+        lambda: lookup.syncs(
+            Readers(desk.pool), receipt.cohort_id, before=lookup.NEWEST_SYNC, limit=1
+        ),
+        lambda: lookup.cohort(Readers(desk.pool), receipt.cohort_id, now=desk.clock()),
     ):
         with pytest.raises(errors.NotFound):
             look()
-    assert lookup.cohorts_of(desk.pool, "a", source=None, project_id=None) == []
-    assert lookup.check(desk.pool, [receipt.cohort_id], ["a"]) == {receipt.cohort_id: []}
+    assert lookup.cohorts_of(Readers(desk.pool), "a", source=None, project_id=None) == []
+    assert lookup.check(Readers(desk.pool), [receipt.cohort_id], ["a"]) == {receipt.cohort_id: []}
 
 
 def test_cohorts_of__over_many_cohorts__probe_the_primary_key(pool: Pool) -> None:
@@ -64,7 +68,9 @@ def test_cohorts_of__over_many_cohorts__probe_the_primary_key(pool: Pool) -> Non
         conn.execute(_MANY_COHORTS)
         conn.execute(_MANY_MEMBERS)
         conn.execute(text("ANALYZE memberships"))
-    plans = plans_of(pool, lambda: lookup.cohorts_of(pool, "user-7", source="s", project_id="p"))
+    plans = plans_of(
+        pool, lambda: lookup.cohorts_of(Readers(pool), "user-7", source="s", project_id="p")
+    )
     (plan,) = [one for one in plans if "memberships" in one]
     assert "Index Scan using memberships_pkey" in plan
     assert "Index Cond: ((cohort_id = ANY" in plan
@@ -77,7 +83,7 @@ def test_check__of_many_in_many__probes_the_primary_key(pool: Pool) -> None:
         conn.execute(text("ANALYZE memberships"))
         ids = conn.execute(text("SELECT id FROM cohorts LIMIT 3")).scalars().all()
     people = [f"user-{number}" for number in range(20)]
-    (plan,) = plans_of(pool, lambda: lookup.check(pool, ids, people))
+    (plan,) = plans_of(pool, lambda: lookup.check(Readers(pool), ids, people))
     assert "Index Scan using memberships_pkey" in plan
 
 
@@ -87,9 +93,16 @@ def test_cohort__found_by_its_whole_name__is_one_probe(pool: Pool, desk: Desk) -
         conn.execute(text("ANALYZE cohorts"))
     which = lookup.Filter(source="s", project_id="p", external_id="7")
     (plan,) = plans_of(
-        pool, lambda: lookup.cohorts(pool, which, after=0, limit=1, now=desk.clock())
+        pool, lambda: lookup.cohorts(Readers(pool), which, after=0, limit=1, now=desk.clock())
     )
     assert "Index Scan using cohorts_source_id_key_key" in plan
+
+
+def part(desk: Desk, cohort_id: int, *, after: str, limit: int) -> lookup.Slice[Listed, tuple[str]]:
+    """List members and leave the tag away."""
+    found = lookup.members(Readers(desk.pool), cohort_id, after=after, limit=limit)
+    assert found.answer is not None
+    return found.answer
 
 
 def plans_of(pool: Pool, look: Callable[[], object]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from gateway import errors
 from gateway.core.secrets import Verifier
 from gateway.flows import bootstrap, lookup, sources
+from gateway.flows.readers import Readers
 from gateway.settings import Settings
 from gateway.store import cohorts
 from gateway.store import sources as rows
@@ -64,7 +65,11 @@ def make_cohort(pool: Pool, slug: str, external_id: str) -> int:
             now=NOW,
         )
     (made,) = lookup.cohorts(
-        pool, lookup.Filter(source=slug, external_id=external_id), after=0, limit=2, now=NOW
+        Readers(pool),
+        lookup.Filter(source=slug, external_id=external_id),
+        after=0,
+        limit=2,
+        now=NOW,
     ).items
     return made.id
 
@@ -187,8 +192,8 @@ def test_remove__with_cohorts__deletes_them_and_frees_the_slug(pool: Pool) -> No
     assert sources.remove(pool, "shop", now=NOW) == 2
     for cohort_id in gone:
         with pytest.raises(errors.NotFound):
-            lookup.cohort(pool, cohort_id, now=NOW)
-    assert lookup.cohort(pool, stays, now=NOW).source == "other"
+            lookup.cohort(Readers(pool), cohort_id, now=NOW)
+    assert lookup.cohort(Readers(pool), stays, now=NOW).source == "other"
     sources.add(pool, wanted(), now=NOW)
     assert [(one.slug, one.cohorts) for one in sources.listing(pool, now=NOW)] == [
         ("other", 1),

@@ -14,7 +14,9 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows.export import Exporter
+from gateway.flows.export import Export, Exporter
+from gateway.flows.lookup import Tagged
+from gateway.flows.readers import Readers
 from gateway.handlers import deps
 from gateway.store.engine import Pool
 from tests.http.serving import Web
@@ -51,6 +53,11 @@ TRICKY = {
 def stream(world: World, cohort_id: str, accept: str, method: str = "GET") -> Answer:
     path = f"/v1/cohorts/{cohort_id}/members"
     return world.call(method, path, headers={"Accept": accept})
+
+
+def opened_by(found: Tagged[Export]) -> Export:
+    assert found.answer is not None
+    return found.answer
 
 
 def test_ndjson__of_any_members__is_the_members_of_the_list(world: World) -> None:
@@ -126,7 +133,8 @@ def test_export__while_members_change__is_of_one_moment(world: World) -> None:
     people = [f"p-{number}" for number in range(3000)]
     cohort_id = world.fill(people)
     chunks: list[bytes] = []
-    with Exporter(world.pool, at_once=1).ndjson(int(cohort_id)) as opened:
+    exporter = Exporter(Readers(world.pool), at_once=1)
+    with opened_by(exporter.ndjson(int(cohort_id))) as opened:
         world.post("members", ["someone-else"], session="s2")
         world.apply()
         opened.send(chunks.append)
@@ -144,9 +152,9 @@ def test_export__writer_fails__raises_it_and_the_pool_goes_on(
     def broken(_chunk: bytes) -> None:
         raise BrokenPipeError
 
-    exporter = Exporter(pool, at_once=1)
+    exporter = Exporter(Readers(pool), at_once=1)
     for _ in range(3):
-        with pytest.raises(BrokenPipeError), exporter.ndjson(int(cohort_id)) as opened:
+        with pytest.raises(BrokenPipeError), opened_by(exporter.ndjson(int(cohort_id))) as opened:
             opened.send(broken)
     with pool.read() as conn:
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
@@ -164,10 +172,10 @@ def test_export__database_ends_it__is_unavailable_and_the_pool_goes_on(
         with world.pool.begin() as conn:
             conn.execute(_END_STREAMS, {"name": "gateway-ended"})
 
-    exporter = Exporter(pool, at_once=1)
-    with pytest.raises(errors.Unavailable), exporter.ndjson(cohort_id) as opened:
+    exporter = Exporter(Readers(pool), at_once=1)
+    with pytest.raises(errors.Unavailable), opened_by(exporter.ndjson(cohort_id)) as opened:
         opened.send(end_it)
-    exporter.csv(cohort_id).close()
+    opened_by(exporter.csv(cohort_id)).close()
     with pool.read() as conn:
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
     pool.close()
@@ -176,9 +184,9 @@ def test_export__database_ends_it__is_unavailable_and_the_pool_goes_on(
 def test_export__never_entered__gives_its_connection_back(world: World, database_url: str) -> None:
     cohort_id = int(world.fill(["a"]))
     pool = Pool(database_url, name="test", size=1, limit_seconds=5)
-    exporter = Exporter(pool, at_once=1)
+    exporter = Exporter(Readers(pool), at_once=1)
     for _ in range(3):
-        exporter.csv(cohort_id).close()
+        opened_by(exporter.csv(cohort_id)).close()
         with pytest.raises(errors.NotFound):
             exporter.csv(10**9)
     with pool.read() as conn:
@@ -191,7 +199,7 @@ def test_stream__while_too_many_are_open__is_429_and_lists_go_on(world: World) -
     given: deps.Deps = world.app.extensions[deps.EXTENSION]
     with contextlib.ExitStack() as opened:
         for _ in range(given.settings.web_threads // 2):
-            opened.enter_context(given.exporter.csv(int(cohort_id)))
+            opened.enter_context(opened_by(given.exporter.csv(int(cohort_id))))
         answer = stream(world, cohort_id, CSV)
         assert answer.status_code == 429
         assert int(answer.headers["Retry-After"]) > 0

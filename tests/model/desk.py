@@ -126,7 +126,8 @@ class Desk:
         self.settle(receipt)
         with self.pool.read() as conn:
             found = reports.listing(conn, receipt.cohort_id, before=reports.NEWEST, limit=1000)
-        return {f"{one.session_id} {one.action}": one.state for one in found}
+        assert found is not None, "the cohort is deleted"
+        return {f"{one.session_id} {one.action}": one.state for one in found.syncs}
 
 
 def people(letters: str) -> tuple[Member, ...]:

@@ -59,13 +59,14 @@ def everything(pool: Pool, cohort_id: int, expected: oracle.Cohort) -> None:
         syncs = reports.listing(conn, cohort_id, before=reports.NEWEST, limit=1000)
         cohort = cohorts.get(conn, cohort_id, stale_before=LONG_AGO)
     assert cohort is not None
+    assert syncs is not None
     under_way = cohort.refresh
     seen = Seen(
         members=found.members,
         member_count=cohort.member_count,
         moves=book.moves(pool, cohort_id),
         last_change=cohort.last_seq,
-        syncs=syncs,
+        syncs=syncs.syncs,
         name=cohort.name,
         refresh=None
         if under_way is None

@@ -1,0 +1,41 @@
+"""Tags of answers (RFC 9110, 8.8.3): equal only if the answers are."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+from typing import Final
+
+import gateway
+
+_BYTES: Final = 12
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Held:
+    """The tags of answers that somebody holds already; `anything` stands for whatever there is."""
+
+    tags: frozenset[str] = frozenset()
+    anything: bool = False
+
+    def has(self, tag: str) -> bool:
+        """Tell whether the answer with this tag need not be sent."""
+        return self.anything or tag in self.tags
+
+
+NOTHING: Final = Held()
+
+
+def of(*parts: str | int | None) -> str:
+    """Make the tag of an answer that is the same whenever these are.
+
+    Another version of this software may write an answer differently, so it is one of the parts.
+    """
+    return of_bytes(repr((gateway.__version__, *parts)).encode())
+
+
+def of_bytes(body: bytes) -> str:
+    """Make the tag of an answer from all that it says."""
+    digest = hashlib.blake2b(body, digest_size=_BYTES).digest()
+    return base64.urlsafe_b64encode(digest).decode()

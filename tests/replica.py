@@ -1,0 +1,87 @@
+"""A streaming replica of an embedded PostgreSQL, made by `pg_basebackup`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import text
+
+from gateway import embedded
+from gateway.embedded import cluster
+from gateway.store import replication
+from gateway.store.engine import Pool
+
+ALLOW = "host replication gateway 127.0.0.1/32 scram-sha-256\n"
+
+
+@contextlib.contextmanager
+def following(primary: Pool, folder: Path) -> Iterator[embedded.Server]:
+    """Run a replica of the server that a pool is connected to, with its data in `folder`."""
+    home = folder / "postgres"
+    home.mkdir(parents=True)
+    url = primary.engine.url
+    _let_it_follow(primary)
+    _copy(url, home / "pgdata")
+    (home / "password").write_text(str(url.password))
+    with embedded.postgres(folder, durability=embedded.Durability.NONE) as server:
+        yield server
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def paused(primary: Pool, replica: Pool) -> Iterator[None]:
+    """Let a replica replay nothing, from what the primary has now, until the end of the block."""
+    await_replay(primary, replica)
+    with replica.read() as conn:
+        conn.execute(text("SELECT pg_wal_replay_pause()"))
+    try:
+        yield
+    finally:
+        with replica.read() as conn:
+            conn.execute(text("SELECT pg_wal_replay_resume()"))
+
+
+def await_replay(primary: Pool, replica: Pool) -> None:
+    """Wait until a replica shows what the primary shows now."""
+    flush(primary)
+    with primary.read() as conn:
+        goal = replication.position(conn)
+    for _ in range(3000):
+        with replica.read() as conn:
+            if replication.position(conn).shows(goal):
+                return
+            conn.execute(text("SELECT pg_sleep(0.01)"))
+    raise AssertionError("the replica does not follow")
+
+
+def flush(primary: Pool) -> None:
+    """Put on disk what was committed, which servers of tests leave for later."""
+    with primary.begin() as conn:
+        conn.execute(text("SET LOCAL synchronous_commit = on"))
+        conn.execute(text("SELECT pg_logical_emit_message(true, 'test', 'flush')"))
+
+
+def _let_it_follow(primary: Pool) -> None:
+    with primary.read() as conn:
+        rules = Path(conn.execute(text("SHOW hba_file")).scalar_one())
+        if ALLOW not in rules.read_text():
+            with rules.open("a") as file:
+                file.write(ALLOW)
+        conn.execute(text("SELECT pg_reload_conf()"))
+
+
+def _copy(url: sqlalchemy.URL, place: Path) -> None:
+    command = [
+        str(cluster.binary("pg_basebackup")),
+        *("--host", str(url.host), "--port", str(url.port), "--username", str(url.username)),
+        *("--pgdata", str(place), "--checkpoint=fast", "--no-sync", "--write-recovery-conf"),
+    ]
+    environ = {"PATH": os.defpath, "PGPASSWORD": str(url.password), "LC_ALL": "C"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
