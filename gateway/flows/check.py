@@ -14,7 +14,7 @@ from gateway import errors, jobs
 from gateway.core import soundness
 from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
 from gateway.flows import fitness, watch
-from gateway.store import migrate, server
+from gateway.store import engine, migrate, server
 
 if TYPE_CHECKING:
     import datetime
@@ -32,6 +32,11 @@ COMMAND: Final = 1
 
 REDIS_SECONDS: Final = 5.0
 _GIBIBYTE: Final = 1024**3
+_POOLED: Final = Finding(
+    level=Level.OK,
+    subject=POSTGRES,
+    text="a pooler is in front of it and drops our time limits: each transaction sets them anew",
+)
 LEAST_FREE_BYTES: Final = 2 * _GIBIBYTE
 _LOCAL_HOSTS: Final = (None, "", "localhost", "127.0.0.1", "::1")
 
@@ -46,10 +51,12 @@ def postgres(
     with pool.read() as conn:
         facts = server.facts(conn)
         revision = migrate.current(conn)
+        pooled = engine.is_pooled(conn)
     wanted = connections_wanted(settings, fleet or Fleet(workers=settings.workers))
     found = [
         *soundness.postgres(facts, connections_wanted=wanted, now=now),
         _schema(revision),
+        *([_POOLED] if pooled else []),
     ]
     if revision not in migrate.outdated():
         found += fitness.installation(pool, settings, now=now)

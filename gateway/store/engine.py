@@ -13,12 +13,14 @@ from sqlalchemy import event, exc
 
 from gateway import errors
 from gateway.core import deadline
-from gateway.store import watchdog
+from gateway.store import timeouts, watchdog
+from gateway.store.timeouts import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 # SQLSTATE classes and codes. No code at all: the connection broke, and nobody knows what happened.
 TRANSIENT_CLASSES = ("08", "53", "57", "58")
@@ -38,6 +40,8 @@ IDLE_SECONDS = 10.0
 # take would outlast them too: Linux then goes by this alone. (The server's side has no such limit;
 # it would end exports whose reader pauses.)
 GONE_SECONDS = 20.0
+# Under this name a connection remembers that its limits have to be set in each transaction.
+POOLED = "pooled"
 # The server's own statement limit should fire first: it leaves the connection usable.
 SERVER_FIRST_SECONDS = 1.0
 
@@ -59,8 +63,10 @@ class Pool:
             hide_parameters=True,  # they are people's data, and errors would print them
             connect_args=_connect_args(name, limit_seconds),
         )
+        event.listen(self._engine, "connect", self._note_pooler)
         event.listen(self._engine, "checkout", _refuse_closed_connection)
         self._limit_seconds = limit_seconds
+        self._limits = _limits(limit_seconds)
 
     @property
     def engine(self) -> sqlalchemy.Engine:
@@ -77,20 +83,42 @@ class Pool:
             translated(),
             self._connect() as conn,
             watchdog.guarding(conn, self._patience_seconds(limit_seconds)),
-            conn.begin(),
+            self._transaction(conn),
         ):
             yield conn
 
     @contextlib.contextmanager
     def read(self, limit_seconds: float | None = None) -> Iterator[Connection]:
-        """Lend a connection in autocommit: BEGIN and ROLLBACK would double a look-up's cost."""
+        """Lend a connection in autocommit: BEGIN and ROLLBACK would double a look-up's cost.
+
+        Behind a pooler it is a transaction all the same, because it has no limits otherwise.
+        """
         with (
             translated(),
             self._connect() as conn,
             watchdog.guarding(conn, self._patience_seconds(limit_seconds)),
-            _autocommit(conn),
+            self._transaction(conn) if is_pooled(conn) else _autocommit(conn),
         ):
             yield conn
+
+    @contextlib.contextmanager
+    def _transaction(self, conn: Connection) -> Iterator[None]:
+        with conn.begin():
+            if is_pooled(conn):
+                timeouts.impose(conn, self._limits)
+            yield
+
+    def _note_pooler(
+        self, connection: psycopg2.extensions.connection, record: ConnectionPoolEntry
+    ) -> None:
+        """Remember whether the limits that were asked for while connecting are in force.
+
+        A pooler that lends its servers by the transaction has to drop them, and setting them for a
+        session of its would set them for strangers.
+        """
+        connection.autocommit = True
+        record.info[POOLED] = not timeouts.are_in_force(connection, self._limits)
+        connection.autocommit = False
 
     def _connect(self) -> Connection:
         try:
@@ -113,9 +141,21 @@ class Pool:
         self._engine.dispose()
 
 
+def is_pooled(conn: Connection) -> bool:
+    """Tell whether a pooler stands between us and the server that dropped our limits."""
+    return bool(conn.info[POOLED])
+
+
+def _limits(limit_seconds: float) -> Limits:
+    return Limits(
+        statement_ms=int(limit_seconds * 1000),
+        lock_ms=int(limit_seconds * 1000),
+        idle_ms=int(min(limit_seconds, IDLE_SECONDS) * 1000),
+    )
+
+
 def _connect_args(name: str, limit_seconds: float) -> dict[str, Any]:
-    milliseconds = int(limit_seconds * 1000)
-    idle_milliseconds = int(min(limit_seconds, IDLE_SECONDS) * 1000)
+    limits = _limits(limit_seconds)
     gone_milliseconds = int(min(limit_seconds, GONE_SECONDS) * 1000)
     return {
         "application_name": f"gateway-{name}",
@@ -126,8 +166,8 @@ def _connect_args(name: str, limit_seconds: float) -> dict[str, Any]:
         "keepalives_count": 3,
         "tcp_user_timeout": gone_milliseconds,
         "options": (
-            f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
-            f" -c idle_in_transaction_session_timeout={idle_milliseconds}"
+            f"-c statement_timeout={limits.statement_ms} -c lock_timeout={limits.lock_ms}"
+            f" -c idle_in_transaction_session_timeout={limits.idle_ms}"
             " -c client_connection_check_interval=2000 -c client_min_messages=warning"
             # The server's side of the same: a machine of ours that is gone holds no locks either.
             " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
