@@ -27,7 +27,9 @@ pytestmark = pytest.mark.timeout(400)
 
 README, CONTRIBUTING = "README.md", "CONTRIBUTING.md"
 DOCUMENTS = sorted(
-    path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/**/*.md", "deploy/*.md")
+    for path in ROOT.glob(pattern)
 )
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
