@@ -127,6 +127,7 @@ class Settings:
         """
         reader = _Reader(environ)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+        cores, processes = min(cores, _MOST_PROCESSES_BY_CORES), _whole(1, _MOST_PROCESSES)
         settings = cls(
             port=reader.plain("PORT", _whole(1, 65_535), 8000),
             bind=reader.plain("GATEWAY_BIND", _host, "127.0.0.1"),
@@ -137,17 +138,9 @@ class Settings:
             webhook_username=reader.secret("GATEWAY_WEBHOOK_USERNAME", _username),
             webhook_password=reader.secret("GATEWAY_WEBHOOK_PASSWORD", _password),
             api_key=reader.secret("GATEWAY_API_KEY", _api_key),
-            web_processes=reader.plain(
-                "GATEWAY_WEB_PROCESSES",
-                _whole(1, _MOST_PROCESSES),
-                min(max(cores, 2), _MOST_PROCESSES_BY_CORES),
-            ),
+            web_processes=reader.plain("GATEWAY_WEB_PROCESSES", processes, max(cores, 2)),
             web_threads=reader.plain("GATEWAY_WEB_THREADS", _whole(1, 256), 8),
-            workers=reader.plain(
-                "GATEWAY_WORKERS",
-                _whole(1, _MOST_PROCESSES),
-                min(cores, _MOST_PROCESSES_BY_CORES),
-            ),
+            workers=reader.plain("GATEWAY_WORKERS", processes, cores),
             max_pending_pages=reader.plain(
                 "GATEWAY_MAX_PENDING_PAGES", _whole(1, 10**12), 1_000_000
             ),

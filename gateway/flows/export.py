@@ -8,7 +8,6 @@ import threading
 from typing import TYPE_CHECKING, Final, Self
 
 from gateway import errors
-from gateway.core import tags
 from gateway.flows import lookup
 from gateway.flows.lookup import Asker, Tagged
 from gateway.store import exports, versions
@@ -61,7 +60,7 @@ class Exporter:
                 version = versions.get(conn, cohort_id)
                 if version is None:
                     raise errors.NotFound(lookup.NO_COHORT)
-                tag = tags.of(form, cohort_id, version.members)
+                tag = lookup.tag_of(form, cohort_id, version.members)
                 if asker.held.has(tag):
                     return Tagged(tag=tag, answer=None)
                 send = functools.partial(copy, conn, cohort_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+import gateway
 from gateway import errors
 from gateway.core import freshness, tags
 from gateway.store import changes as change_rows
@@ -87,6 +88,11 @@ class Changes:
     next_after: int
 
 
+def tag_of(*parts: str | int | None) -> str:
+    """Make the tag of an answer that is the same whenever these are, and this software is."""
+    return tags.of(gateway.__version__, *parts)
+
+
 def cohorts(
     readers: Readers, which: Filter, *, after: int, limit: int, now: datetime.datetime
 ) -> Slice[Cohort, tuple[int]]:
@@ -117,7 +123,7 @@ def members(
     """List the members of a cohort by the bytes of their ids. Raises errors.NotFound."""
 
     def tag(version: int) -> str:
-        return tags.of("members", cohort_id, version, after, limit)
+        return tag_of("members", cohort_id, version, after, limit)
 
     def look(conn: Connection) -> Tagged[Slice[Listed, tuple[str]]]:
         if held := _held(conn, cohort_id, asker, lambda now: tag(now.members)):
@@ -153,7 +159,7 @@ def changes(
     """
 
     def tag(version: int) -> str:
-        return tags.of("changes", cohort_id, version, after, limit)
+        return tag_of("changes", cohort_id, version, after, limit)
 
     def look(conn: Connection) -> Tagged[Changes]:
         if held := _held(conn, cohort_id, asker, lambda now: tag(now.members)):
@@ -179,7 +185,7 @@ def syncs(
 
     def tag(now: Version) -> str:
         at = None if now.heard_at is None else now.heard_at.isoformat()
-        return tags.of("syncs", cohort_id, now.syncs, now.received, at, *before, limit)
+        return tag_of("syncs", cohort_id, now.syncs, now.received, at, *before, limit)
 
     def look(conn: Connection) -> Tagged[Slice[Sync, tuple[int, str]]]:
         if held := _held(conn, cohort_id, asker, tag):

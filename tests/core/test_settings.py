@@ -61,31 +61,31 @@ def test_process_counts__by_default__follow_the_cores() -> None:
     assert settings.workers == min(cores, 8)
 
 
+EVERY_SETTING = {
+    "PORT": "9000",
+    "GATEWAY_BIND": "0.0.0.0",  # noqa: S104  an example
+    "GATEWAY_DATA_DIR": "/srv/data",
+    "DATABASE_URL": "postgres://u:p@db/gateway",
+    "GATEWAY_READ_DATABASE_URL": "postgres://u:p@replica/gateway",
+    "REDIS_URL": "redis://cache:6379/0",
+    "GATEWAY_WEBHOOK_USERNAME": "mixpanel",
+    "GATEWAY_WEBHOOK_PASSWORD": "p:a s",
+    "GATEWAY_API_KEY": "key",
+    "GATEWAY_WEB_PROCESSES": "3",
+    "GATEWAY_WEB_THREADS": "4",
+    "GATEWAY_WORKERS": "5",
+    "GATEWAY_MAX_PENDING_PAGES": "6",
+    "GATEWAY_RATE_LIMIT": "7",
+    "GATEWAY_DISK_GIB": "8",
+    "GATEWAY_LOG_LEVEL": "WARNING",
+    "GATEWAY_LOG_FORMAT": "json",
+    "GATEWAY_ERROR_HOOK": "reports.sentry:send",
+    "OTEL_TRACES_EXPORTER": "otlp",
+}
+
+
 def test_every_setting__set__is_read() -> None:
-    settings = read(
-        {
-            "PORT": "9000",
-            "GATEWAY_BIND": "0.0.0.0",  # noqa: S104  an example
-            "GATEWAY_DATA_DIR": "/srv/data",
-            "DATABASE_URL": "postgres://u:p@db/gateway",
-            "GATEWAY_READ_DATABASE_URL": "postgres://u:p@replica/gateway",
-            "REDIS_URL": "redis://cache:6379/0",
-            "GATEWAY_WEBHOOK_USERNAME": "mixpanel",
-            "GATEWAY_WEBHOOK_PASSWORD": "p:a s",
-            "GATEWAY_API_KEY": "key",
-            "GATEWAY_WEB_PROCESSES": "3",
-            "GATEWAY_WEB_THREADS": "4",
-            "GATEWAY_WORKERS": "5",
-            "GATEWAY_MAX_PENDING_PAGES": "6",
-            "GATEWAY_RATE_LIMIT": "7",
-            "GATEWAY_DISK_GIB": "8",
-            "GATEWAY_LOG_LEVEL": "WARNING",
-            "GATEWAY_LOG_FORMAT": "json",
-            "GATEWAY_ERROR_HOOK": "reports.sentry:send",
-            "OTEL_TRACES_EXPORTER": "otlp",
-        }
-    )
-    assert settings == Settings(
+    assert read(EVERY_SETTING) == Settings(
         port=9000,
         bind="0.0.0.0",  # noqa: S104  an example
         data_dir=Path("/srv/data"),
