@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from gateway.core.page import Skip
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_MEMBER_ID_BYTES = 1024
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -32,6 +36,26 @@ def storable(value: str) -> str:
 def cut(value: str, max_characters: int) -> str:
     """Make a text storable and no longer than `max_characters`."""
     return storable(value[:max_characters])
+
+
+def is_plain(value: str, *, but: str = "\\") -> bool:
+    """Tell at a glance that a text needs no escape of any kind; False decides nothing.
+
+    Nothing in it is a control character, half a surrogate pair, a backslash, or in `but`.
+    """
+    return value.isprintable() and "\\" not in value and but not in value
+
+
+def are_surely_usable(member_ids: Sequence[str]) -> bool:
+    """Tell at a glance that every text can be a member's id; False decides nothing."""
+    everything = "".join(member_ids)
+    return (
+        everything.isascii()
+        and everything.isprintable()
+        and " " not in everything
+        and all(member_ids)
+        and len(max(member_ids, key=len)) <= MAX_MEMBER_ID_BYTES
+    )
 
 
 def why_unusable(member_id: str) -> Skip | None:

@@ -178,8 +178,8 @@ def canonical(value: object) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def storable_json(value: dict[str, object], *, clean: bool) -> str:
-    """Write an object as JSON that jsonb takes: no NUL, no lone surrogate, no NaN, no infinity.
+def storable_json(value: object, *, clean: bool) -> str:
+    """Write a value as JSON that jsonb takes: no NUL, no lone surrogate, no NaN, no infinity.
 
     `clean` promises that no text in it has a backslash or a control character. Floats from 1e16 on
     are written out: jsonb fills up the digits after the shortest ones that name a float with

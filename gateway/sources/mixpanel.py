@@ -173,7 +173,7 @@ def page(value: object, *, raw: bytes, identity_property: str | None, max_member
         number=number,
         total=total,
         digest=digest,
-        roster="".join(f"{line}\n" for line in lines.values()).encode(),
+        roster="\n".join([*lines.values(), ""]).encode(),
         received=len(members),
         usable=len(lines),
         skipped=dict(skipped),

@@ -1,10 +1,15 @@
-"""A member as Mixpanel sends it, turned into a line of the page's roster."""
+"""Members as Mixpanel sends them, turned into the lines of the page's roster.
+
+Column by column, because a page's members mostly have the same keys and plain texts for values:
+what is so for a whole column is found in C, and only the others are looked at one by one.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from gateway.core import roster, texts
 from gateway.core.page import Skip
@@ -22,19 +27,24 @@ PHONE = ("phone_number", "phone", "$phone")
 _FIELDS = (EMAIL, FIRST_NAME, LAST_NAME, PHONE)
 _KNOWN = frozenset(name for names in (IDENTITY, *_FIELDS) for name in names)
 
+_Names: TypeAlias = tuple[str, ...]
+_Member: TypeAlias = dict[str, object]
+# The places of members in the page, and themselves.
+_Group: TypeAlias = tuple[list[int], list[_Member]]
+
 
 @dataclasses.dataclass(frozen=True)
 class _Shape:
-    """Where the fields of members with the same keys are; a page has few shapes, often one."""
+    """Where the fields of members with the same names are; a page has few shapes, often one."""
 
-    identity: tuple[str, ...]
-    distinct_id: tuple[str, ...]
-    fields: tuple[tuple[str, ...], ...]
-    rest: tuple[str, ...]
+    identity: _Names
+    distinct_id: _Names
+    fields: tuple[_Names, ...]
+    rest: _Names
 
     @classmethod
-    def of(cls, names: tuple[str, ...], identity: tuple[str, ...]) -> _Shape:
-        def present(spellings: tuple[str, ...]) -> tuple[str, ...]:
+    def of(cls, names: _Names, identity: _Names) -> _Shape:
+        def present(spellings: _Names) -> _Names:
             return tuple(name for name in spellings if name in names)
 
         return cls(
@@ -54,27 +64,49 @@ def write_roster(
     skipped by reason. `clean` promises that the page was sent without a single backslash: then no
     text in it can need an escape, be unstorable, or have a control character.
     """
-    lines: dict[str, str] = {}
+    groups, skipped = _by_names(members)
+    written: list[tuple[int, str, str]] = []
+    for names, (places, alike) in groups.items():
+        shape = _Shape.of(names, identity)
+        found = _member_ids(alike, shape)
+        skipped.update(one.value for one in found if isinstance(one, Skip))
+        usable = [not isinstance(one, Skip) for one in found]
+        ids = list(itertools.compress(found, usable))
+        if not ids:
+            continue
+        lines = _lines(list(itertools.compress(alike, usable)), ids, shape, clean=clean)
+        written += zip(itertools.compress(places, usable), ids, lines, strict=True)
+    if len(groups) > 1:
+        written.sort()
+    return {member_id: line for _, member_id, line in written}, skipped
+
+
+def _by_names(members: Sequence[object]) -> tuple[dict[_Names, _Group], Counter[str]]:
+    """Sort members by the names of their fields; what is no object is skipped."""
+    groups: dict[_Names, _Group] = {}
     skipped: Counter[str] = Counter()
-    shapes: dict[tuple[str, ...], _Shape] = {}
-    escape = _as_it_is if clean else _escape
-    for member in members:
+    for place, member in enumerate(members):
         if not isinstance(member, dict):
             skipped[Skip.NOT_AN_OBJECT.value] += 1
             continue
         names = tuple(member)
-        shape = shapes.get(names)
-        if shape is None:
-            shape = shapes[names] = _Shape.of(names, identity)
-        member_id = _member_id(member, shape)
-        if isinstance(member_id, Skip):
-            skipped[member_id.value] += 1
-            continue
-        lines[member_id] = _line(member, member_id, shape, escape, clean=clean)
-    return lines, skipped
+        group = groups.get(names)
+        if group is None:
+            group = groups[names] = ([], [])
+        group[0].append(place)
+        group[1].append(member)
+    return groups, skipped
 
 
-def _member_id(member: dict[str, object], shape: _Shape) -> str | Skip:
+def _member_ids(alike: Sequence[_Member], shape: _Shape) -> Sequence[str | Skip]:
+    if shape.identity:
+        column = [member[shape.identity[0]] for member in alike]
+        if _are_texts(column) and texts.are_surely_usable(column):
+            return column
+    return [_member_id(member, shape) for member in alike]
+
+
+def _member_id(member: _Member, shape: _Shape) -> str | Skip:
     """Read the first usable identity, or say what is wrong with the first one sent."""
     problem: Skip | None = None
     for name in shape.identity:
@@ -97,42 +129,67 @@ def _id_text(value: object) -> str | None:
     return None
 
 
-def _line(
-    member: dict[str, object],
-    member_id: str,
-    shape: _Shape,
-    escape: Callable[[str], str],
+def _text(value: object) -> str | None:
+    return value if type(value) is str else None
+
+
+def _lines(
+    alike: Sequence[_Member], ids: Sequence[str], shape: _Shape, *, clean: bool
+) -> list[str]:
+    columns = [
+        _escaped(ids, clean=clean),
+        _column(alike, shape.distinct_id, _id_text, clean=clean),
+        *(_column(alike, spellings, _text, clean=clean) for spellings in shape.fields),
+    ]
+    properties = []
+    for name in shape.rest:
+        template, column = _json_column([member[name] for member in alike], clean=clean)
+        written = document.storable_json(name, clean=clean)
+        properties.append(f"{roster.escape(written).replace('%', '%%')}:{template}")
+        columns.append(column)
+    template = "\t".join([*["%s"] * (len(roster.COLUMNS) - 1), f"{{{','.join(properties)}}}"])
+    return list(map(template.__mod__, zip(*columns, strict=True)))
+
+
+def _column(
+    alike: Sequence[_Member],
+    spellings: _Names,
+    read: Callable[[object], str | None],
     *,
     clean: bool,
-) -> str:
-    parts = [escape(member_id), roster.NULL]
-    for name in shape.distinct_id:
-        text = _id_text(member[name])
-        if text is not None:
-            parts[1] = escape(text)
-            break
-    for spellings in shape.fields:
-        for name in spellings:
-            value = member[name]
-            if type(value) is str:
-                parts.append(escape(value))
-                break
-        else:
-            parts.append(roster.NULL)
-    parts.append(_properties(member, shape, clean=clean))
-    return "\t".join(parts)
+) -> Sequence[str]:
+    """Write one field of members: the first of its spellings that can be read."""
+    if not spellings:
+        return [roster.NULL] * len(alike)
+    column = [member[spellings[0]] for member in alike]
+    if _are_texts(column):
+        return _escaped(column, clean=clean)
+    found = [
+        next((text for name in spellings if (text := read(member[name])) is not None), None)
+        for member in alike
+    ]
+    return [roster.NULL if text is None else _escape(text) for text in found]
 
 
-def _as_it_is(value: str) -> str:
-    return value
+def _json_column(column: Sequence[object], *, clean: bool) -> tuple[str, Sequence[str]]:
+    """Write the values of one property as JSON; what all of them share goes into a template."""
+    if _are_texts(column) and (clean or texts.is_plain("".join(column), but='"')):
+        return '"%s"', column
+    if not {str, list, dict} & set(map(type, column)):  # then no value has a comma in it
+        return "%s", document.storable_json(column, clean=True)[1:-1].split(",")
+    written = (document.storable_json(value, clean=clean) for value in column)
+    return "%s", [roster.escape(one) for one in written]
+
+
+def _are_texts(column: Sequence[object]) -> TypeGuard[Sequence[str]]:
+    return set(map(type, column)) == {str}
+
+
+def _escaped(column: Sequence[str], *, clean: bool) -> Sequence[str]:
+    if clean or texts.is_plain("".join(column)):
+        return column
+    return [_escape(value) for value in column]
 
 
 def _escape(value: str) -> str:
     return roster.escape(texts.storable(value))
-
-
-def _properties(member: dict[str, object], shape: _Shape, *, clean: bool) -> str:
-    if not shape.rest:
-        return "{}"
-    written = document.storable_json({name: member[name] for name in shape.rest}, clean=clean)
-    return written if clean else roster.escape(written)

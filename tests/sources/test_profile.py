@@ -1,10 +1,12 @@
 """Profiles: which of a member's fields go where, and who is skipped for what reason."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core import roster
 from gateway.sources import profile
@@ -196,6 +198,29 @@ def test_write_roster__of_any_json__is_one_line_each_or_a_reason(member: object)
     whole = [{"distinct_id": "a"}, {"distinct_id": "b", "p": member, "email": member}]
     found = rows(*_with(member, whole))
     assert [row["member_id"] for row in found][-2:] == ["a", "b"]
+
+
+_ALIKE = st.fixed_dictionaries(
+    {"distinct_id": st.one_of(VALUES, st.sampled_from(["a", "b", " ", "\xa0", "x" * 1025]))},
+    optional={"email": VALUES, "$email": TEXTS, "%s": VALUES, "plan": TEXTS, "n": MEMBERS},
+)
+
+
+@given(st.lists(_ALIKE | MEMBERS, max_size=8))
+def test_write_roster__of_a_page__writes_each_member_as_if_it_were_alone(
+    members: list[object],
+) -> None:
+    together, reasons = profile.write_roster(members, identity=profile.IDENTITY, clean=False)
+    alone: dict[str, str] = {}
+    counted: Counter[str] = Counter()
+    for member in members:
+        lines, why = profile.write_roster([member], identity=profile.IDENTITY, clean=False)
+        alone |= lines
+        counted += why
+    assert {name: read(line) for name, line in together.items()} == {
+        name: read(line) for name, line in alone.items()
+    }
+    assert (list(together), reasons) == (list(alone), counted)
 
 
 def _with(member: object, others: Iterable[object]) -> list[object]:
