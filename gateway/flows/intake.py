@@ -103,11 +103,11 @@ class Intake:
                 " use the URL made for this project, or let the source take it"
             )
             raise errors.Forbidden(message)
-        self._refuse_deleted(source, page)
+        known = self._known(source, page)
         self._limits.require(source.id)
         with self._tracer.delivery() as span:
             arrival = Arrival(at=now, request_id=posted.request_id, traceparent=span.traceparent)
-            receipt = self._commit(source, page, arrival)
+            receipt = self._commit(source, page, known, arrival)
             span.tell(**_facts(receipt, source, page))
         if receipt.outcome is Outcome.ACCEPTED:
             self._doorbell.ring(receipt.cohort_id)
@@ -141,17 +141,21 @@ class Intake:
         others = [None] * (max(1, len(source.credentials)) - len(named))
         return any(self._verifier.verify(login.password, hashed) for hashed in (*named, *others))
 
-    def _refuse_deleted(self, source: Source, page: Page) -> None:
+    def _known(self, source: Source, page: Page) -> cohorts.Known | None:
+        """Look the cohort up. A deletion after this is seen when its counters are locked."""
         with self._pool.read() as conn:
             known = cohorts.find(conn, source.id, cohorts.key(page.project_id, page.external_id))
         if known is not None and known.deleted:
             raise errors.NotFound(_DELETED)
+        return known
 
-    def _commit(self, source: Source, page: Page, arrival: Arrival) -> Receipt:
+    def _commit(
+        self, source: Source, page: Page, known: cohorts.Known | None, arrival: Arrival
+    ) -> Receipt:
         now = arrival.at
         packed = inbox.pack(page.roster)
         with self._pool.begin() as conn:
-            cohort = _find_or_create(conn, source, page, now=now)
+            cohort = known or _create(conn, source, page, now=now)
             state = inbox.lock(conn, cohort.id)
             if state is None:
                 raise errors.NotFound(_DELETED)
@@ -196,22 +200,19 @@ def _facts(receipt: Receipt, source: Source, page: Page) -> dict[str, str | int 
     }
 
 
-def _find_or_create(
+def _create(
     conn: Connection, source: Source, page: Page, *, now: datetime.datetime
 ) -> cohorts.Known:
-    cohort_key = cohorts.key(page.project_id, page.external_id)
-    known = cohorts.find(conn, source.id, cohort_key)
-    if known is None:
-        cohorts.create(
-            conn,
-            source.id,
-            project_id=page.project_id,
-            external_id=page.external_id,
-            name=page.name or page.external_id,
-            description=page.description,
-            now=now,
-        )
-        known = cohorts.find(conn, source.id, cohort_key)
+    cohorts.create(
+        conn,
+        source.id,
+        project_id=page.project_id,
+        external_id=page.external_id,
+        name=page.name or page.external_id,
+        description=page.description,
+        now=now,
+    )
+    known = cohorts.find(conn, source.id, cohorts.key(page.project_id, page.external_id))
     if known is None:
         message = "a cohort vanished while its page was stored"
         raise errors.Broken(message)

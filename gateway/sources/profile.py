@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections import Counter
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from gateway.core import roster, texts
 from gateway.core.page import Skip
@@ -29,8 +29,6 @@ _KNOWN = frozenset(name for names in (IDENTITY, *_FIELDS) for name in names)
 
 _Names: TypeAlias = tuple[str, ...]
 _Member: TypeAlias = dict[str, object]
-# The places of members in the page, and themselves.
-_Group: TypeAlias = tuple[list[int], list[_Member]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,38 +62,39 @@ def write_roster(
     skipped by reason. `clean` promises that the page was sent without a single backslash: then no
     text in it can need an escape, be unstorable, or have a control character.
     """
-    groups, skipped = _by_names(members)
+    names = [tuple(member) if type(member) is dict else None for member in members]
+    skipped: Counter[str] = Counter()
+    if None in names:
+        skipped[Skip.NOT_AN_OBJECT.value] = names.count(None)
     written: list[tuple[int, str, str]] = []
-    for names, (places, alike) in groups.items():
-        shape = _Shape.of(names, identity)
-        found = _member_ids(alike, shape)
-        skipped.update(one.value for one in found if isinstance(one, Skip))
-        usable = [not isinstance(one, Skip) for one in found]
+    for shared, places in _places(names).items():
+        shape = _Shape.of(shared, identity)
+        found = _member_ids(_pick(members, places), shape)
+        usable = [type(one) is str for one in found]
+        if not all(usable):
+            skipped.update(one.value for one in found if isinstance(one, Skip))
         ids = list(itertools.compress(found, usable))
-        if not ids:
-            continue
-        lines = _lines(list(itertools.compress(alike, usable)), ids, shape, clean=clean)
-        written += zip(itertools.compress(places, usable), ids, lines, strict=True)
-    if len(groups) > 1:
-        written.sort()
+        if ids:
+            kept = list(itertools.compress(places, usable))
+            lines = _lines(_pick(members, kept), ids, shape, clean=clean)
+            written += zip(kept, ids, lines, strict=True)
+    written.sort()
     return {member_id: line for _, member_id, line in written}, skipped
 
 
-def _by_names(members: Sequence[object]) -> tuple[dict[_Names, _Group], Counter[str]]:
-    """Sort members by the names of their fields; what is no object is skipped."""
-    groups: dict[_Names, _Group] = {}
-    skipped: Counter[str] = Counter()
-    for place, member in enumerate(members):
-        if not isinstance(member, dict):
-            skipped[Skip.NOT_AN_OBJECT.value] += 1
-            continue
-        names = tuple(member)
-        group = groups.get(names)
-        if group is None:
-            group = groups[names] = ([], [])
-        group[0].append(place)
-        group[1].append(member)
-    return groups, skipped
+def _places(names: Sequence[_Names | None]) -> dict[_Names, Sequence[int]]:
+    """Say for each set of names where in the page the members are that have it."""
+    if len(set(names)) == 1 and names[0] is not None:
+        return {names[0]: range(len(names))}
+    places: defaultdict[_Names, list[int]] = defaultdict(list)
+    for place, shared in enumerate(names):
+        if shared is not None:
+            places[shared].append(place)
+    return dict(places)
+
+
+def _pick(members: Sequence[Any], places: Sequence[int]) -> list[_Member]:
+    return [members[place] for place in places]
 
 
 def _member_ids(alike: Sequence[_Member], shape: _Shape) -> Sequence[str | Skip]:
