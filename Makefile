@@ -1,13 +1,13 @@
 # `make` lists the targets. Each creates .venv and installs what is missing first; bin/install says how.
 
-.PHONY: help run test test-faults test-deploy faults fuzz matrix check release-check fix lock clean
+.PHONY: help run bench bench-scale bench-growth test test-faults test-deploy faults fuzz matrix check release-check fix lock clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
 
 python := .venv/bin/python
 install_all := bin/install requirements.txt requirements-run.txt requirements-dev.txt requirements-otel.txt
-typed := gateway workers tests deploy/gunicorn.conf.py
+typed := gateway workers bench tests deploy/gunicorn.conf.py
 floors := gateway/core:100 gateway/sources:100 gateway/flows:95 gateway/store:95
 
 help: ## List the targets
@@ -50,6 +50,18 @@ matrix: ## Try it on every supported Python, PostgreSQL and Redis, or on CELLS=,
 	@bin/ci-packages --check
 	@$(install_all)
 	@$(python) -m tests.matrix $(or $(CELLS),--write)
+
+bench: ## Measure it beside what this machine allows; MEMBERS and RUNS say how much
+	@$(install_all)
+	@$(python) -m bench --members $(or $(MEMBERS),200000) --runs $(or $(RUNS),3)
+
+bench-scale: ## Refresh ten million members, and see what it costs whom
+	@$(install_all)
+	@$(python) -m bench.scale --members $(or $(MEMBERS),10000000)
+
+bench-growth: ## Refresh a million again and again, and draw how size and speed go
+	@$(install_all) requirements-bench.txt
+	@$(python) -m bench.growth --members $(or $(MEMBERS),1000000)
 
 check: ## Check format, lint, types, who may import whom, and the house rules
 	@$(install_all)

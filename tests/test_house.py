@@ -21,6 +21,7 @@ LOCK_FILES = (
     "requirements-dev.txt",
     "requirements-deploy.txt",
     "requirements-otel.txt",
+    "requirements-bench.txt",
 )
 HIDDEN_BUT_OURS = (".ci", ".gitattributes", ".gitignore")
 

@@ -1,0 +1,83 @@
+"""`python -m bench`: measure, print the table, and write it into docs/performance.md."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from bench import ingest, payload, plain, reading, report, subject, tables, yardsticks
+from bench.subject import sync
+
+PLAIN_MEMBERS = 5_000
+
+
+@click.command()
+@click.option("--members", default=200_000, show_default=True, help="Of each sync.")
+@click.option("--read-members", default=1_000_000, show_default=True, help="Of the large cohort.")
+@click.option("--runs", default=3, show_default=True, help="How often; medians are shown.")
+@click.option("--write/--print-only", default=True, help="Renew docs/performance.md.")
+def main(members: int, read_members: int, runs: int, *, write: bool) -> None:
+    """Measure the gateway beside what the database and HTTP allow on this machine."""
+    began = time.monotonic()
+    found = tables.Found()
+    with tempfile.TemporaryDirectory() as folder, subject.running(Path(folder)) as one:
+        machine = report.machine(one.pool)
+        _ingest(one, found, members, runs)
+        _read(one, found, read_members, runs)
+    _plain(found, runs)
+    today = datetime.datetime.now(datetime.UTC).date()
+    took = time.monotonic() - began
+    how = f"{members:,} members a sync, medians of {runs} runs, {took:.0f} s in all"
+    body = "\n\n".join(
+        [
+            f"{today}, {machine}; {how}.",
+            *(f"### {table.name}\n\n{table.markdown()}" for table in found.tables()),
+        ]
+    )
+    click.echo(body)
+    if write:
+        report.write("bench", body)
+
+
+def _ingest(one: subject.Subject, found: tables.Found, members: int, runs: int) -> None:
+    crowds = ingest.Crowds.of(members)
+    for turn in range(runs):
+        limit = yardsticks.copied_per_second(one.pool, members)
+        found.limits.append(limit)
+        _say(f"run {turn + 1}: COPY stores {limit:,.0f} rows/s")
+        for name, measured in ingest.measure(one, crowds, turn):
+            found.ingest[name].append((limit, measured))
+            _say(f"run {turn + 1}: {name}: {measured.whole:,.0f} members/s")
+        found.one_page.append(ingest.one_page_seconds(one, turn))
+
+
+def _read(one: subject.Subject, found: tables.Found, members: int, runs: int) -> None:
+    places = reading.prepare(one, members)
+    for turn in range(runs):
+        found.idle.append(reading.measure(one, places))
+        with reading.ingest_running(one) as members_per_second:
+            found.busy.append(reading.measure(one, places))
+            found.beside.append(members_per_second())
+        _say(f"run {turn + 1}: reading done")
+
+
+def _plain(found: tables.Found, runs: int) -> None:
+    pages = payload.crowd(range(PLAIN_MEMBERS))
+    for turn in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            bodies = payload.bodies(sync("plain", "1", "add_members"), pages)
+            per_second = plain.members_per_second(Path(folder), bodies, members=PLAIN_MEMBERS)
+        found.plain.append(per_second)
+        _say(f"run {turn + 1}: the plain way: {per_second:,.0f} members/s")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""`python -m bench.scale`: a refresh of ten million, and what it costs whom.
+
+Prints its time, the peak memory of each process, WAL and bytes a member, how long readers waited
+meanwhile, what a page costs in the large table beside an empty one, and how long the diffs of
+another cohort waited. The figures go into docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+from sqlalchemy import text
+
+from bench import payload, report, subject, wire
+from bench.subject import Subject, sync
+from tests import stack
+
+_STEP: Final = 100_000
+_SAMPLES: Final = 30
+_LOGIN: Final = f"{stack.USERNAME}:{stack.PASSWORD}"
+
+
+@click.command()
+@click.option("--members", default=10_000_000, show_default=True)
+@click.option("--write/--print-only", default=True, help="Renew docs/performance.md.")
+def main(members: int, *, write: bool) -> None:
+    """Refresh one cohort of ten million."""
+    rows: list[list[str]] = []
+    with tempfile.TemporaryDirectory() as folder, subject.running(Path(folder)) as one:
+        machine = report.machine(one.pool)
+        small = _page_seconds(one, "empty-before")
+        with _memory(one) as peaks, _reader(one) as read, _neighbour(one) as neighbour:
+            wal = _wal(one)
+            seconds = _refresh(one, members)
+            wal = _wal(one) - wal
+        large = _page_seconds(one, "big")
+        rows += [
+            ["the refresh, from the first byte to the last member seen", f"{seconds:,.0f} s"],
+            ["members a second", report.count(members / seconds)],
+            *([f"peak memory, {name}", f"{peak:.0f} MiB"] for name, peak in peaks.items()),
+            ["WAL a member", f"{wal / members:.0f} bytes"],
+            ["`memberships` with its index, a member", f"{_size(one) / members:.0f} bytes"],
+            ["a reader's look-up meanwhile, p99", report.milliseconds(_percentile(read, 99))],
+            ["the diffs of another cohort meanwhile, slowest", f"{max(neighbour):.1f} s"],
+            [
+                "a page of 1,000, small table → this one",
+                f"{small * 1000:.0f} → {large * 1000:.0f} ms",
+            ],
+        ]
+    table = report.Table(name="scale", columns=(f"{members:,} members", ""), rows=rows)
+    words = f"{machine}.\n\n{table.markdown()}"
+    click.echo(words)
+    if write:
+        report.write("scale", words)
+
+
+def _refresh(one: Subject, members: int) -> float:
+    """Send the pages as they are made, so that the sender needs no memory either."""
+    total = members // payload.PAGE_MEMBERS
+    began = time.perf_counter()
+    wire.serve(one.stack.port, _requests(members, total), connections=subject.CONNECTIONS)
+    one.settle()
+    seconds = time.perf_counter() - began
+    if one.members("big") != members:
+        message = f"{one.members('big')} members instead of {members}"
+        raise RuntimeError(message)
+    return seconds
+
+
+def _requests(members: int, total: int) -> Iterator[bytes]:
+    big = sync("big", "1", "members")
+    with multiprocessing.get_context("fork").Pool(1) as maker:
+        starts = range(0, members, payload.PAGE_MEMBERS)
+        spans = (range(start, start + payload.PAGE_MEMBERS) for start in starts)
+        for number, (page,) in enumerate(maker.imap(payload.crowd, spans, chunksize=20), 1):
+            body = payload.page_body(big, page, number=number, total=total)
+            yield wire.post(stack.DEFAULT, body, login=_LOGIN)
+
+
+def _page_seconds(one: Subject, cohort: str) -> float:
+    """Median seconds of applying one page of new people: what the workers log."""
+    taken = []
+    for number in range(_SAMPLES):
+        first = 10**10 + hash(cohort) % 10**6 * 10**6 + number * payload.PAGE_MEMBERS
+        pages = payload.crowd(range(first, first + payload.PAGE_MEMBERS))
+        session = f"page-{number}"
+        began = time.perf_counter()
+        one.post(payload.bodies(sync(cohort, session, "add_members"), pages))
+        one.settle()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+@contextlib.contextmanager
+def _memory(one: Subject) -> Iterator[dict[str, float]]:
+    """Collect the largest peak of the web and of the worker processes, in MiB."""
+    peaks: dict[str, float] = {}
+    yield peaks
+    for name, words in (("web process", "gateway.wsgi"), ("worker", "-m workers")):
+        peaks[name] = max(_peak_mebibytes(pid) for pid in one.pids(words))
+
+
+def _peak_mebibytes(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kilobytes = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
+    return int(kilobytes) / 1024
+
+
+@contextlib.contextmanager
+def _reader(one: Subject) -> Iterator[list[float]]:
+    """Look somebody up a hundred times a second."""
+    paths = ["/v1/cohorts", "/v1/members/nobody/cohorts"]
+    taken: list[float] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.01):
+            for path in paths:
+                began = time.perf_counter()
+                one.stack.api(path)
+                taken.append(time.perf_counter() - began)
+
+    with _thread(look, ended):
+        yield taken
+
+
+@contextlib.contextmanager
+def _neighbour(one: Subject) -> Iterator[list[float]]:
+    """Post a diff of another cohort every two seconds, and wait until it is seen."""
+    taken: list[float] = []
+    ended = threading.Event()
+
+    def post() -> None:
+        number = 0
+        while not ended.wait(2.0):
+            pages = payload.crowd(range(number * 1000 + 10**9, (number + 1) * 1000 + 10**9))
+            body = next(payload.bodies(sync("neighbour", str(number), "add_members"), pages))
+            number += 1
+            began = time.perf_counter()
+            one.stack.post(body)
+            stack.until(lambda: one.members("neighbour") == number * 1000, seconds=600)  # noqa: B023
+            taken.append(time.perf_counter() - began)
+
+    with _thread(post, ended):
+        yield taken
+
+
+@contextlib.contextmanager
+def _thread(target: object, ended: threading.Event) -> Iterator[None]:
+    thread = threading.Thread(target=target)  # type: ignore[arg-type]
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _percentile(taken: list[float], percent: float) -> float:
+    return wire.Served(seconds=1, latencies=taken).percentile(percent)
+
+
+def _wal(one: Subject) -> int:
+    with one.pool.read() as conn:
+        position = text("SELECT CAST(pg_current_wal_lsn() - '0/0' AS bigint)")
+        return int(conn.execute(position).scalar_one())
+
+
+def _size(one: Subject) -> int:
+    with one.pool.read() as conn:
+        size = text("SELECT pg_total_relation_size('memberships')")
+        return int(conn.execute(size).scalar_one())
+
+
+if __name__ == "__main__":
+    main()

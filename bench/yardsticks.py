@@ -1,0 +1,40 @@
+"""The limits of this machine, measured in the same run: what COPY stores, what HTTP answers."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Final
+
+from sqlalchemy import text
+
+from bench import payload, wire
+from bench.subject import Subject
+from bench.wire import Served
+from gateway.store.engine import Pool
+
+_COPY: Final = """
+    COPY yardstick (cohort_id, member_id, session, entered_at, distinct_id, email, first_name,
+                    last_name, phone, properties) FROM STDIN
+"""
+
+
+def copied_per_second(pool: Pool, members: int) -> float:
+    """Rows a second that one COPY puts into a table like `memberships`, ids in random order."""
+    lines = io.BytesIO("".join(payload.rows(range(members))).encode())
+    with pool.begin() as conn:
+        conn.execute(text("DROP TABLE IF EXISTS yardstick"))
+        conn.execute(text("CREATE TABLE yardstick (LIKE memberships INCLUDING ALL)"))
+    began = time.perf_counter()
+    with pool.begin() as conn:
+        conn.connection.cursor().copy_expert(_COPY, lines)
+    seconds = time.perf_counter() - began
+    with pool.begin() as conn:
+        conn.execute(text("DROP TABLE yardstick"))
+    return members / seconds
+
+
+def static_route(subject: Subject, *, seconds: float, connections: int) -> Served:
+    """Ask for a route of the same application that does nothing."""
+    requests = wire.repeated([wire.get("/healthz", key="none")], seconds=seconds)
+    return wire.serve(subject.stack.port, requests, connections=connections)
