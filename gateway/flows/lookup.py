@@ -70,14 +70,26 @@ class Slice(Generic[T, P]):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Joined:
-    """A cohort that somebody is in, since when."""
+    """A cohort that somebody is in, since when, as it is answered."""
 
-    id: int
+    id: str
     source: str
     project_id: str
     external_id: str
     name: str
     entered_at: datetime.datetime
+
+    @classmethod
+    def of(cls, cohort: cohort_rows.Label, entered_at: datetime.datetime) -> Joined:
+        """Say since when somebody is in a cohort."""
+        return cls(
+            id=str(cohort.id),
+            source=cohort.source,
+            project_id=cohort.project_id,
+            external_id=cohort.external_id,
+            name=cohort.name,
+            entered_at=entered_at,
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -207,7 +219,7 @@ def cohorts_of(
         held = memberships.held(conn, cohort_ids, member_id)
         labels = cohort_rows.labels(conn, [one.cohort_id for one in held]) if held else {}
         return [
-            Joined(**dataclasses.asdict(labels[one.cohort_id]), entered_at=one.entered_at)
+            Joined.of(labels[one.cohort_id], one.entered_at)
             for one in held
             if one.cohort_id in labels
         ]

@@ -47,7 +47,7 @@ def list_cohorts_of(member_id: str, query: queries.Where) -> Response:
     found = lookup.cohorts_of(
         deps.current().readers, member_id, source=query.source, project_id=query.project_id
     )
-    return answers.value(schemas.MemberCohortsAnswer, {"member_id": member_id, "cohorts": found})
+    return answers.plain({"member_id": member_id, "cohorts": found})
 
 
 def check_membership(body: queries.CheckAsked) -> Response:
@@ -55,7 +55,7 @@ def check_membership(body: queries.CheckAsked) -> Response:
     numbers = ids.cohorts(body.cohort_ids)
     inside = lookup.check(deps.current().readers, numbers.values(), body.member_ids)
     found = {text: inside.get(number, []) for text, number in numbers.items()}
-    return answers.value(schemas.CheckAnswer, {"memberships": found})
+    return answers.plain({"memberships": found})
 
 
 def erase_member(member_id: str, query: queries.Where) -> Response:
