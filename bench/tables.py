@@ -47,16 +47,8 @@ class Found:
         yield self._reading()
 
     def _ingest(self) -> Table:
-        rows = [
-            [
-                f"COPY of the same rows ({count(median(self.limits))}/s is L)",
-                count(median(self.limits)),
-                "1.00",
-                "",
-                "",
-                "",
-            ]
-        ]
+        limit = median(self.limits)
+        rows = [["`COPY` of the same rows (L)", count(limit), "1.00", "", "", ""]]
         for name, runs in self.ingest.items():
             rows.append(
                 [
@@ -72,16 +64,8 @@ class Found:
             )
         plain = median(self.plain)
         fresh = median(one.whole for _, one in self.ingest[ingest.ADD])
-        rows.append(
-            [
-                f"the plain way ({fresh / plain:.0f} times slower; 100 was asked for)",
-                count(plain),
-                f"{plain / median(self.limits):.4f}",
-                "",
-                "",
-                "",
-            ]
-        )
+        slower = f"the plain way ({fresh / plain:.0f} times slower; 100 was asked for)"
+        rows.append([slower, count(plain), f"{plain / limit:.4f}", "", "", ""])
         return Table(
             name="Ingest",
             columns=("sync", "members/s", "of L", "asked", "accepting alone", "applying alone"),

@@ -37,7 +37,7 @@ REGISTRY_HOSTS = (
 BUILT_BY_IMPORT = ("gateway.wsgi", "gateway.store.migrations")
 
 # The one definition of a transaction, and the tool that has its own.
-TRANSACTIONS = ("gateway/flows/", "gateway/store/engine.py", "gateway/store/migrations/")
+TRANSACTIONS = ("gateway/flows/", "gateway/store/engine.py", "gateway/store/migrat")
 
 SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|COPY|FROM|WHERE|SET LOCAL)\b")
 
