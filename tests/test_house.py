@@ -37,7 +37,12 @@ REGISTRY_HOSTS = (
 BUILT_BY_IMPORT = ("gateway.wsgi", "gateway.store.migrations")
 
 # The one definition of a transaction, and the tool that has its own.
-TRANSACTIONS = ("gateway/flows/", "gateway/store/engine.py", "gateway/store/migrat")
+TRANSACTIONS = (
+    "gateway/flows/",
+    "gateway/store/engine.py",
+    "gateway/store/migrate.py",
+    "gateway/store/migrations/",
+)
 
 SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|COPY|FROM|WHERE|SET LOCAL)\b")
 
