@@ -98,6 +98,12 @@ def test_front__that_answers_a_get__is_no_webhook() -> None:
     assert "instead of 405" in finding.text
 
 
+def test_front__that_speaks_no_tls_behind_an_https_url__is_one_error() -> None:
+    with answering(gateway) as url:
+        (finding,) = front.front(url.replace("http://", "https://"))
+    assert (finding.level, "no answer" in finding.text) == (Level.ERROR, True)
+
+
 def test_front__where_nobody_is__is_one_error() -> None:
     found = front.front("http://127.0.0.1:1/webhooks/mixpanel/default")
     assert [one.level for one in found] == [Level.WARNING, Level.ERROR]

@@ -158,6 +158,57 @@ def test_pool__idle_connection_was_closed_by_the_server__is_replaced(database_ur
         assert backend_of(pool) != backend
 
 
+def test_pool__server_closes_every_new_connection__is_unavailable_until_it_stops(
+    shared_pool: Pool, fleeting_url: str
+) -> None:
+    with small_pool(fleeting_url) as pool:
+        backend = backend_of(pool)
+        # By then the server has closed a session that may not be idle for that long.
+        sqlalchemy.event.listen(pool.engine, "connect", lambda *_: time.sleep(0.5))
+        administer(shared_pool, "ALTER DATABASE fleeting SET idle_session_timeout = '200ms'")
+        administer(shared_pool, f"SELECT pg_terminate_backend({backend}, 5000)")
+        for _ in range(2):
+            with pytest.raises(errors.Unavailable, match="closes every new connection"):
+                run(pool, "SELECT 1")
+        administer(shared_pool, "ALTER DATABASE fleeting RESET idle_session_timeout")
+        run(pool, "SELECT 1")
+
+
+def test_pool__behind_a_pooler_that_drops_its_limits__imposes_them_on_each_transaction(
+    database_url: str,
+) -> None:
+    with small_pool(database_url) as pool:
+        sqlalchemy.event.listen(pool.engine, "connect", drop_limits, insert=True)
+        for lend in (pool.begin, pool.read):
+            with lend() as conn:
+                assert conn.execute(text("SHOW statement_timeout")).scalar_one() == "1s"
+        with pytest.raises(errors.Unavailable, match="57014"):
+            run(pool, "SELECT pg_sleep(20)")
+
+
+def drop_limits(connection: psycopg2.extensions.connection, _record: object) -> None:
+    """Do what a pooler does that lends another session than the one that was asked for."""
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        cursor.execute("SET idle_in_transaction_session_timeout = 0")
+    connection.autocommit = False
+
+
+@pytest.fixture
+def fleeting_url(shared_pool: Pool, database_url: str) -> Iterator[str]:
+    """Lend a database of its own, whose settings may be changed."""
+    administer(shared_pool, "CREATE DATABASE fleeting")
+    yield database_url.rpartition("/")[0] + "/fleeting"
+    administer(shared_pool, "DROP DATABASE fleeting WITH (FORCE)")
+
+
+def administer(pool: Pool, statement: str) -> None:
+    """Run one statement outside any transaction."""
+    with pool.read() as conn:
+        conn.execute(text(statement))
+
+
 def test_pool__block_raises__rolls_back(database_url: str) -> None:
     with small_pool(database_url) as pool:
         with pytest.raises(errors.Poison):

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import alembic.command
 import pytest
 from sqlalchemy import text
 
+from gateway import errors
 from gateway.flows import ready
 from gateway.store import migrate, tables
 from gateway.store.engine import Pool
@@ -125,6 +127,23 @@ def test_migrate__behind_a_long_apply__holds_no_page_up_for_long(bare_url: str) 
     pool.close()
 
 
+def test_migrate__whose_connection_ends_while_it_waits__fails_and_is_done_later(
+    bare_url: str,
+) -> None:
+    pool = Pool(bare_url, name="test", size=3, limit_seconds=60)
+    upgrade(pool, "0001")
+    with ThreadPoolExecutor(1) as crew, pool.begin() as apply:
+        apply.execute(_KEPT)
+        migrating = crew.submit(ready.migrate_database, pool)
+        while not migrating.done():
+            with pool.read() as conn:
+                conn.execute(_END_WAITING)
+        with pytest.raises(errors.Unavailable):
+            migrating.result()
+    assert ready.migrate_database(pool) == migrate.head()
+    pool.close()
+
+
 def upgrade(pool: Pool, revision: str) -> None:
     """Bring an empty database to an old revision."""
     with pool.begin() as conn:
@@ -142,5 +161,10 @@ _DELIVERY = text("""
 _KEPT = text(
     "SELECT number, convert_from(roster, 'UTF8'), to_jsonb(d) ->> 'traceparent' FROM deliveries d"
 )
+
+_END_WAITING = text("""
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+""")
 
 _TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
