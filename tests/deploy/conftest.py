@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import pytest
 
 from gateway import embedded
-from tests.deploy import dockerfile
+from tests.deploy import dockerfile, manual, production, prometheus
 from tests.deploy.dockerfile import Image
+from tests.deploy.production import Production
+from tests.deploy.prometheus import Prometheus
 from tests.stack import API_KEY, PASSWORD, ROOT, USERNAME
 
 
@@ -46,3 +48,20 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     folder = tmp_path_factory.mktemp("image")
     yield dockerfile.build(ROOT / "deploy" / "Dockerfile", folder / "root")
     shutil.rmtree(folder, ignore_errors=True)  # 100 MB, of which pytest would keep three
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    """Run one gateway in production for every test that watches or mends it."""
+    with production.running(tmp_path_factory.mktemp("production")) as running:
+        running.type_in(manual.blocks("Before you begin")[0])
+        yield running
+
+
+@pytest.fixture(scope="session")
+def watcher(
+    installation: Production, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prometheus]:
+    """Run one Prometheus that watches it."""
+    with prometheus.watching(installation, tmp_path_factory.mktemp("prometheus")) as running:
+        yield running

@@ -1,0 +1,193 @@
+"""Trouble as it comes to a gateway in production; each is over when its block is."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+from sqlalchemy import text
+
+from tests.deploy import manual
+from tests.deploy.production import Production
+from tests.deploy.prometheus import SCRAPE_SECONDS
+from tests.stack import until
+
+Trouble = Callable[[Production], AbstractContextManager[None]]
+
+SLUG = "default"
+
+
+def down(*names: str) -> Trouble:
+    """Take parts of the installation away."""
+
+    def broken(installation: Production) -> AbstractContextManager[None]:
+        return installation.stopped(*names)
+
+    return broken
+
+
+@contextlib.contextmanager
+def lock_held(installation: Production) -> Iterator[None]:
+    """Hold a cohort as a forgotten session does, with a page behind it that came long ago."""
+    installation.post(["a"], cohort="held")
+    installation.await_applied()
+    cohort = {"cohort": int(installation.cohort_id("held"))}
+    with installation.pool() as pool, pool.engine.connect() as holder:
+        pid = holder.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        holder.execute(text("SET idle_in_transaction_session_timeout = 0"))
+        holder.execute(text("SELECT FROM apply_state WHERE cohort_id = :cohort FOR UPDATE"), cohort)
+        installation.post(["b"], cohort="held")
+        with pool.begin() as conn:
+            conn.execute(_LONG_AGO, cohort)
+        yield
+        shown = installation.type_with(manual.block("GatewayPendingTooOld", "Do."))
+        assert str(pid) in shown
+        with pool.begin() as conn:
+            conn.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        holder.invalidate()
+
+
+@contextlib.contextmanager
+def source_paused(installation: Production) -> Iterator[None]:
+    """Pause the source, as one does and forgets, while Mixpanel goes on."""
+    installation.type_in(f"python -m gateway source pause {SLUG}")
+    statuses = {installation.post(["a"], cohort="paused") for _ in range(40)}
+    assert statuses == {503}
+    try:
+        yield
+    finally:
+        installation.type_in(f"python -m gateway source resume {SLUG}")
+
+
+@contextlib.contextmanager
+def api_broken(installation: Production) -> Iterator[None]:
+    """Take away a table that only questions and blocked pages need."""
+    change(installation, "ALTER TABLE blocked_deliveries RENAME TO gone")
+    for _ in range(20):  # over more than one scrape, or nothing is seen to rise
+        installation.succeeds(manual.block("GatewayApiFailing", "Over when"))
+        time.sleep(2 * SCRAPE_SECONDS / 10)
+    try:
+        yield
+    finally:
+        change(installation, "ALTER TABLE gone RENAME TO blocked_deliveries")
+
+
+@contextlib.contextmanager
+def long_silent(installation: Production) -> Iterator[None]:
+    """Let nothing have come for two hours."""
+    installation.post(["a"], cohort="silent")
+    change(installation, "UPDATE intake_state SET last_synced_at = now() - interval '2 hours'")
+    yield
+    assert installation.post(["a"], cohort="silent") == 200
+
+
+@contextlib.contextmanager
+def long_failing(installation: Production) -> Iterator[None]:
+    """Let the last whole sync of each cohort be fifty hours old."""
+    for _ in range(2):
+        installation.post(["a"], cohort="failing")
+    change(installation, "UPDATE syncs SET last_received_at = now() - interval '50 hours'")
+    yield
+    for cohort in {one["external_id"] for one in installation.ask("/v1/cohorts")["cohorts"]}:
+        assert installation.post(["a"], cohort=str(cohort)) == 200
+
+
+@contextlib.contextmanager
+def page_blocked(installation: Production) -> Iterator[None]:
+    """Damage a page between its acceptance and its applying, and then mend it by hand."""
+    with poisoned(installation, "blocked") as mend:
+        yield
+        mend()
+        installation.type_with(manual.block("A poison page", "3. Try again"))
+
+
+@contextlib.contextmanager
+def members_skipped(installation: Production) -> Iterator[None]:
+    """Send people without an id, and then a sync in which all have one."""
+    installation.post(["a", None, None], cohort="skipped")
+    yield
+    installation.post(["a"], cohort="skipped")
+
+
+@contextlib.contextmanager
+def disk_small(installation: Production) -> Iterator[None]:
+    """Have a disk that the database has nearly filled."""
+    installation.configure(GATEWAY_DISK_GIB="1")
+    installation.restart("web")
+    try:
+        yield
+    finally:
+        installation.configure(GATEWAY_DISK_GIB="50")
+        installation.restart("web")
+
+
+@contextlib.contextmanager
+def connections_few(installation: Production) -> Iterator[None]:
+    """Let the database have no more connections than are open."""
+    change(installation, "ALTER DATABASE gateway CONNECTION LIMIT 3")
+    try:
+        yield
+    finally:
+        change(installation, "ALTER DATABASE gateway CONNECTION LIMIT -1")
+
+
+ALL: dict[str, Trouble] = {
+    "GatewayDown": down("web"),
+    "GatewayPostgresDown": down("postgres"),
+    "GatewayRedisDown": down("valkey"),
+    "GatewayPendingTooOld": lock_held,
+    "GatewayRefusingPages": source_paused,
+    "GatewayApiFailing": api_broken,
+    "GatewaySourceSilent": long_silent,
+    "GatewaySnapshotExpiring": long_failing,
+    "GatewayWorkersSilent": down("worker"),
+    "GatewaySchedulerSilent": down("scheduler"),
+    "GatewayPagesBlocked": page_blocked,
+    "GatewayMembersSkipped": members_skipped,
+    "GatewayDiskFull": disk_small,
+    "GatewayConnectionsUsedUp": connections_few,
+}
+
+
+@contextlib.contextmanager
+def poisoned(installation: Production, cohort: str) -> Iterator[Callable[[], None]]:
+    """Have a page of a cohort found damaged when it is applied; lends what mends it.
+
+    The page adds `b` to a cohort of `a`.
+    """
+    assert installation.post(["a"], cohort=cohort) == 200
+    installation.await_applied()
+    this = {"cohort": int(installation.cohort_id(cohort))}
+    with installation.pool() as pool:
+        with pool.begin() as conn:  # the lock keeps the page from being applied before it is bad
+            conn.execute(text("SELECT FROM apply_state WHERE cohort_id = :cohort FOR UPDATE"), this)
+            assert installation.post(["b"], cohort=cohort) == 200
+            good = conn.execute(_GOOD, this).scalar_one()
+            conn.execute(_SPOIL, {**this, "roster": b"damaged"})
+        until(lambda: installation.look().value("gateway_blocked_pages") == 1)
+
+        def mend() -> None:
+            with pool.begin() as conn:
+                conn.execute(_SPOIL, {**this, "roster": good})
+
+        yield mend
+
+
+def change(installation: Production, statement: str) -> None:
+    """Change the database behind the gateway's back."""
+    with installation.pool() as pool, pool.begin() as conn:
+        conn.execute(text(statement))
+
+
+_LONG_AGO = text("""
+    UPDATE deliveries SET received_at = received_at - interval '10 minutes'
+    WHERE cohort_id = :cohort AND number = 2
+""")
+
+_GOOD = text("SELECT roster FROM deliveries WHERE cohort_id = :cohort AND number = 2")
+
+_SPOIL = text("""
+    UPDATE deliveries SET roster = :roster WHERE cohort_id = :cohort AND number = 2
+""")
