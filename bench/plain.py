@@ -120,7 +120,8 @@ def members_per_second(folder: Path, bodies: Iterable[bytes], *, members: int) -
 
 @contextlib.contextmanager
 def _programs(port: int, environ: dict[str, str]) -> Iterator[None]:
-    gunicorn = ["gunicorn", "--workers", str(_PROCESSES), "--bind", f"127.0.0.1:{port}"]
+    gunicorn = ["gunicorn", "--workers", str(_PROCESSES), "--threads", "4"]
+    gunicorn += ["--bind", f"127.0.0.1:{port}"]
     commands = [["-m", *gunicorn, "--log-level", "error", "bench.plain:create_app()"]]
     worker = ["-m", "rq.cli", "worker", "--quiet", "--url", environ[_REDIS], _QUEUE]
     commands += [worker] * _PROCESSES
