@@ -63,8 +63,7 @@ def await_replay(primary: Pool, replica: Pool) -> None:
 def flush(primary: Pool) -> None:
     """Put on disk what was committed, which servers of tests leave for later."""
     with primary.begin() as conn:
-        conn.execute(text("SET LOCAL synchronous_commit = on"))
-        conn.execute(text("SELECT pg_logical_emit_message(true, 'test', 'flush')"))
+        replication.flush(conn)
 
 
 def _let_it_follow(primary: Pool) -> None:

@@ -122,6 +122,8 @@ class Readers:
         """
         if self._replica is None:
             return
+        with self._primary.begin() as conn:
+            replication.flush(conn)
         with self._primary.read() as conn:
             goal = replication.position(conn)
         until = self._clock() + SETTLED_SECONDS

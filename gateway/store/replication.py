@@ -30,8 +30,21 @@ def position(conn: Connection) -> Position:
     return Position(**conn.execute(_POSITION).one()._mapping)
 
 
-# What was flushed: every commit of ours is before it is acknowledged. Where the next record will be
-# inserted may lie behind the header of a page that no replica has seen yet.
+def flush(conn: Connection) -> None:
+    """Have this transaction's commit, and so every one before it, wait until it is in the log.
+
+    A server may be set not to wait, and what is not flushed yet reaches no replica.
+    """
+    conn.execute(_WAIT)
+    conn.execute(_SOMETHING)
+
+
+_WAIT = text("SET LOCAL synchronous_commit = on")
+
+_SOMETHING = text("SELECT pg_logical_emit_message(true, 'gateway', 'flush')")
+
+# What was flushed: on a durable server that is every commit that was acknowledged. Where the next
+# record will be inserted may lie behind the header of a page that no replica has seen yet.
 _POSITION = text("""
     SELECT CAST(c.system_identifier AS bigint) AS cluster, current_database() AS database,
            CAST(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()

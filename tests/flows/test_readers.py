@@ -70,11 +70,11 @@ def test_replica__behind_the_seq_asked_for__leaves_it_to_the_primary(
 ) -> None:
     receipt = desk.send(ADD, "s1", "a")
     desk.settle(receipt)
-    both = Readers(desk.pool, replica)
+    both = Readers(desk.pool, replica, clock=Clock())
     with replicas.paused(desk.pool, replica):
+        assert on_replica(both)
         desk.settle(desk.send(ADD, "s2", "b"))
         look = functools.partial(lookup.cohort, both, receipt.cohort_id, now=desk.clock())
-        both.ask(lambda conn: conn)
         assert look().last_seq == 1
         assert look(min_seq=1).last_seq == 1
         assert look(min_seq=2).last_seq == 2
@@ -87,8 +87,9 @@ def test_replica__behind_the_seq_asked_for__leaves_it_to_the_primary(
 def test_replica__that_does_not_know_the_cohort_yet__leaves_it_to_the_primary(
     desk: Desk, replica: Pool
 ) -> None:
-    both = Readers(desk.pool, replica)
+    both = Readers(desk.pool, replica, clock=Clock())
     with replicas.paused(desk.pool, replica):
+        assert on_replica(both)
         receipt = desk.send(ADD, "s1", "a")
         desk.settle(receipt)
         asker = Asker(min_seq=1)
@@ -176,7 +177,6 @@ def test_erase__with_a_replica__is_settled_once_the_replica_shows_it(
     with replicas.paused(desk.pool, replica):
         assert on_replica(both)
         erase.erase(desk.pool, "a", erase.Where(), now=desk.clock())
-        replicas.flush(desk.pool)
         assert '"a"' in lookup.member(both, receipt.cohort_id, "a")
         settling = threading.Thread(target=both.settle)
         settling.start()
@@ -197,7 +197,6 @@ def test_erase__replica_never_shows_it__is_settled_when_everybody_has_left_it(
     with replicas.paused(desk.pool, replica):
         assert on_replica(both)
         erase.erase(desk.pool, "a", erase.Where(), now=desk.clock())
-        replicas.flush(desk.pool)
         began = time.monotonic()
         both.settle()
         assert time.monotonic() - began >= readers.SETTLED_SECONDS

@@ -42,8 +42,10 @@ def test_calls__with_a_replica__ask_it_about_cohorts_and_the_primary_about_the_r
     both: Both,
 ) -> None:
     world = both.world
-    cohort_id = world.fill(["a"])
+    world.post("add_members", ["a"])
+    world.apply()
     replicas.await_replay(world.pool, both.replica)
+    cohort_id = world.cohort_id()
     path = f"/v1/cohorts/{cohort_id}"
     world.get(path)
     with replicas.paused(world.pool, both.replica):
