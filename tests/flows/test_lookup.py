@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from gateway.store.engine import Pool
     from gateway.store.memberships import Listed
     from tests.model.desk import Desk
+
+# PostgreSQL 15 may take a bitmap for it.
+PROBE = re.compile(r"Index Scan (using|on) memberships_pkey")
 
 
 def test_cohort__count_and_members__agree_after_every_step(desk: Desk) -> None:
@@ -72,7 +76,7 @@ def test_cohorts_of__over_many_cohorts__probe_the_primary_key(pool: Pool) -> Non
         pool, lambda: lookup.cohorts_of(Readers(pool), "user-7", source="s", project_id="p")
     )
     (plan,) = [one for one in plans if "memberships" in one]
-    assert "Index Scan using memberships_pkey" in plan
+    assert PROBE.search(plan)
     assert "Index Cond: ((cohort_id = ANY" in plan
 
 
@@ -84,7 +88,7 @@ def test_check__of_many_in_many__probes_the_primary_key(pool: Pool) -> None:
         ids = conn.execute(text("SELECT id FROM cohorts LIMIT 3")).scalars().all()
     people = [f"user-{number}" for number in range(20)]
     (plan,) = plans_of(pool, lambda: lookup.check(Readers(pool), ids, people))
-    assert "Index Scan using memberships_pkey" in plan
+    assert PROBE.search(plan)
 
 
 def test_cohort__found_by_its_whole_name__is_one_probe(pool: Pool, desk: Desk) -> None:
