@@ -25,7 +25,7 @@ def sources(stack: Stack) -> None:
         for slug, login, identity, projects in (
             ("pinned", usual, None, ("1", "2")),
             ("second", other, None, ()),
-            ("open", None, None, ()),
+            ("unlocked", None, None, ()),
             ("paused", usual, None, ("1",)),
             ("by-email", usual, "email", ()),
         ):
@@ -158,7 +158,7 @@ def test_credentials__of_a_scheme_written_otherwise__are_good(stack: Stack, sche
 @pytest.mark.usefixtures("sources")
 def test_source__without_authentication__takes_any_and_none(stack: Stack) -> None:
     for auth in (None, WRONG, (USERNAME, PASSWORD)):
-        accepted(stack.post(body(unique(), "a"), f"{AT}open", auth=auth))
+        accepted(stack.post(body(unique(), "a"), f"{AT}unlocked", auth=auth))
 
 
 @pytest.mark.usefixtures("sources")
@@ -173,9 +173,9 @@ def test_source__with_credentials_of_its_own__takes_only_those(stack: Stack) -> 
 def test_cohort__of_two_sources__is_two_cohorts(stack: Stack) -> None:
     cohort = unique()
     accepted(stack.post(body(cohort, "a")))
-    accepted(stack.post(body(cohort, "b"), f"{AT}open", auth=None))
+    accepted(stack.post(body(cohort, "b"), f"{AT}unlocked", auth=None))
     assert set(stack.members(cohort, source="default")) == {"a"}
-    assert set(stack.members(cohort, source="open")) == {"b"}
+    assert set(stack.members(cohort, source="unlocked")) == {"b"}
 
 
 @pytest.mark.usefixtures("sources")
