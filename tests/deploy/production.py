@@ -93,19 +93,25 @@ class Production(Copy):
         for command in ("migrate", "bootstrap"):
             self.type_in(f"python -m gateway {command}")
         for name, words in PROGRAMS.items():
-            self.parts[name] = Part(name, self._launcher(name, words))
-            self.parts[name].start()
+            self.add(name, words)
         until(lambda: stacks.is_ready(self.port))
 
-    def _launcher(self, name: str, words: Sequence[str]) -> Callable[[], children.Process]:
+    def add(self, name: str, words: Sequence[str], **environ: str) -> None:
+        """Start one more program; what it is told on top of the settings stays its own."""
+        self.parts[name] = Part(name, self._launcher(name, words, environ))
+        self.parts[name].start()
+
+    def _launcher(
+        self, name: str, words: Sequence[str], environ: Mapping[str, str]
+    ) -> Callable[[], children.Process]:
         # gunicorn ends its own processes on SIGTERM; the others have none.
-        dies_by = signal.SIGTERM if name == "web" else signal.SIGKILL
+        dies_by = signal.SIGTERM if words == PROGRAMS["web"] else signal.SIGKILL
 
         def launch() -> children.Process:
             with self.log(name).open("ab") as log:
                 return children.start(
                     [sys.executable, *words],
-                    environ=self.environ(),
+                    environ={**self.environ(), **environ},
                     death_signal=dies_by,
                     cwd=self.place,
                     output=log,
@@ -165,6 +171,7 @@ class Production(Copy):
         action: str = "add_members",
         path: str = DEFAULT,
         password: str = PASSWORD,
+        port: int | None = None,
     ) -> int:
         """Post a sync of one page and return the status; None is a member without an id."""
         self.sessions += 1
@@ -177,7 +184,8 @@ class Production(Copy):
         }
         body = json.dumps({"action": action, "parameters": parameters}).encode()
         login = requesting.login(password)
-        return requesting.send(requesting.plain(self.port), "POST", path, body, login).status
+        client = requesting.plain(port or self.port)
+        return requesting.send(client, "POST", path, body, login).status
 
     def cohort_id(self, external_id: str) -> str:
         """Return the id of a cohort, by what Mixpanel calls it; the newest if there are two."""

@@ -13,7 +13,7 @@ from tests.stack import until
 
 # They look at hours, which no test has; promtool plays those hours in alerts_test.yml.
 SLOW = {"GatewayDiskFilling", "GatewayThreadsBusy"}
-# What is over in Mixpanel is not over here: see test_procedures.py.
+# What is over in Mixpanel is not over here: see test_runbook_procedures.py.
 ELSEWHERE = {"GatewaySyncPaused"}
 
 
@@ -28,6 +28,7 @@ def test_alerts__in_the_runbook__are_those_of_the_rules_and_each_is_complete() -
     assert {*trouble.ALL} | SLOW | ELSEWHERE == {*headings}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("alert", trouble.ALL)
 def test_alert__its_cause_in_a_running_gateway__is_seen_and_over_when_mended(
     installation: Production, watcher: Prometheus, alert: str
