@@ -49,7 +49,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def test_metrics__after_some_work__has_a_sample_of_every_series(gateway: Stack) -> None:
     for session in ("s1", "s2"):  # only of what was synced twice a next time is expected
-        people = [SOMEBODY, {"no": "id"}]
+        people: list[object] = [SOMEBODY, {"no": "id"}]
         assert watching.post(gateway, "1", session, people, action="members") == 200
     watching.await_applied(gateway)
     shown = watching.look(gateway).names()
