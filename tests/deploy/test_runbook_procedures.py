@@ -42,10 +42,6 @@ def upgrade() -> None:
 '''
 
 
-# Not in the gate yet: they take minutes, and whole runs of them were not always green.
-pytestmark = pytest.mark.long
-
-
 @pytest.fixture(scope="module")
 def other_server(installation: Production) -> str:
     """Run a second Postgres, which is still empty; its address."""
