@@ -156,7 +156,7 @@ def is_waiting(conn: Connection, cohort_id: int) -> bool:
 
 
 def need_not_wait(conn: Connection, cohort_id: int) -> bool:
-    """Tell whether the refresh at the head is all in, or something else came after it."""
+    """Tell whether the head is a diff, or its refresh is all in, or something else came after it."""
     return bool(conn.execute(_NEED_NOT_WAIT, {"cohort_id": cohort_id}).scalar_one())
 
 
@@ -299,7 +299,8 @@ _NEED_NOT_WAIT = text("""
         JOIN syncs y
             ON y.cohort_id = d.cohort_id AND y.session = d.session AND y.action = d.action
         WHERE i.cohort_id = :cohort_id
-          AND (i.run_from > d.number OR y.pages @> int8range(1, y.total_pages, '[]')))
+          AND (i.run_from > d.number OR d.action <> 'members'
+               OR y.pages @> int8range(1, greatest(y.total_pages, 1), '[]')))
     OR EXISTS (
         SELECT 1 FROM blocked_deliveries
         WHERE cohort_id = :cohort_id AND retry_requested_at IS NOT NULL)

@@ -59,6 +59,15 @@ def test_need_not_wait__of_a_refresh__once_all_is_in_or_something_else_came(
     assert found == [False, True, True]
 
 
+@pytest.mark.parametrize("page", [(1, 2), (0, 0), (-1, -3)])
+def test_need_not_wait__of_a_diff__whatever_its_totals(
+    desk: Desk, pool: Pool, page: tuple[int, int]
+) -> None:
+    sent = desk.send(ADD, "s", "a", page=page)
+    with pool.read() as conn:
+        assert inbox.need_not_wait(conn, sent.cohort_id)
+
+
 def test_lock__of_a_closed_cohort__finds_nothing(desk: Desk, pool: Pool) -> None:
     receipt = desk.send(ADD, "s", "a")
     with pool.begin() as conn:
