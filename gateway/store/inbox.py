@@ -156,7 +156,7 @@ def is_waiting(conn: Connection, cohort_id: int) -> bool:
 
 
 def need_not_wait(conn: Connection, cohort_id: int) -> bool:
-    """Tell whether the head is a diff, or its refresh is all in, or something else came after it."""
+    """Tell whether the head is a diff, its refresh is all in, or something else came after it."""
     return bool(conn.execute(_NEED_NOT_WAIT, {"cohort_id": cohort_id}).scalar_one())
 
 
