@@ -230,13 +230,14 @@ def test_metrics__postgres_refuses__says_so() -> None:
     assert "gateway_pending_pages" not in page.names()
 
 
-def test_metrics__postgres_frozen__says_so_within_two_seconds() -> None:
+def test_metrics__postgres_frozen__says_so_without_waiting_for_it() -> None:
     with server_that_never_answers() as url:
         client = make_app(url, Clock()).test_client()
         for _ in range(3):  # the third finds both threads still waiting for the first two
             began = time.monotonic()
             assert look(client).value("gateway_postgres_up") == 0
-            assert time.monotonic() - began < 2
+            # It takes 1.5 s; without a limit of its own it would be the connection's 10 s and more.
+            assert time.monotonic() - began < 5
 
 
 def test_requests__with_a_sane_id__keep_it(world: World) -> None:
