@@ -248,5 +248,7 @@ def test_simulate__with_the_wrong_key__says_which_one_it_needs(sender: dict[str,
 
 def test_check__beside_a_gateway__finds_its_servers_good(typed: Typed) -> None:
     done = typed("check", "--json")
-    levels = {one["level"] for one in done.document()["findings"]}
-    assert (done.code, levels) == (0, {"ok"})
+    # Of the servers alone: what other tests leave open on this gateway is rightly warned of.
+    found = {(one["subject"], one["level"]) for one in done.document()["findings"]}
+    servers = {(subject, level) for subject, level in found if subject in {"postgres", "redis"}}
+    assert (done.code, servers) == (0, {("postgres", "ok"), ("redis", "ok")})
