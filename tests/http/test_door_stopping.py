@@ -20,8 +20,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_request__in_the_application__is_answered(server: Server) -> None:
     with server.client() as client, server.client() as waiting:
-        client.send(sized("begun", path="/sleep/3"))
-        time.sleep(1)  # on a busy machine the two might be met in the other order
+        client.send(sized("begun", path="/sleep/2"))
+        time.sleep(0.5)  # on a busy machine the two might be met in the other order
         waiting.send(sized("behind"))
         time.sleep(0.2)
         server.terminate()
