@@ -28,7 +28,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copytree("/lib/systemd/system", folder / "usr/lib/systemd/system", symlinks=True)
     (folder / "lib").symlink_to("usr/lib")
     shutil.copytree(UNITS, folder / "etc/systemd/system")
-    for name in (f"{HOME}/.venv/bin/python", f"{HOME}/.venv/bin/gunicorn", "/bin/kill"):
+    for name in (f"{HOME}/.venv/bin/python", f"{HOME}/.venv/bin/gunicorn"):
         program = folder / name[1:]
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text("#!/bin/sh\n")
@@ -104,6 +104,15 @@ def test_services__order__is_release_first_and_time_to_end_is_given() -> None:
     (seconds,) = unit("web")["TimeoutStopSec"]
     assert int(seconds) >= gunicorn_setting("graceful_timeout") + 5
     assert unit("web")["Type"] == ["notify"]
+
+
+def test_services__asked_to_reload__refuse_because_only_a_restart_is_one() -> None:
+    # On SIGHUP gunicorn forks from the process it has: settings and the code behind them stay old,
+    # the rest becomes new, and a mixture serves. systemd itself refuses what has no ExecReload.
+    for name in SERVICES:
+        assert unit(name).keys().isdisjoint({"ExecReload", "ReloadSignal"})
+        assert unit(name)["Type"] != ["notify-reload"]
+    assert "`systemctl reload` is refused" in (ROOT / "docs" / "deploy.md").read_text()
 
 
 def test_target__wants_every_service() -> None:
