@@ -1,4 +1,4 @@
-"""How gunicorn serves the gateway; the numbers that may differ come from the environment.
+"""How gunicorn serves the gateway; the numbers that may differ are those of gateway/settings.py.
 
 Read by `gunicorn -c deploy/gunicorn.conf.py gateway.wsgi:app`, started in the project's folder.
 """
@@ -17,29 +17,26 @@ from gateway import errors, logs
 from gateway.settings import Settings
 
 
-def _number(name: str, default: int) -> int:
-    text = os.environ.get(name, "")
-    if text and not (text.isascii() and text.isdecimal() and int(text) > 0):
-        sys.exit(f"{name} must be a whole number above 0, not {text!r}.")
-    return int(text or default)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _address() -> str:
-    host = os.environ.get("GATEWAY_BIND") or "0.0.0.0"  # noqa: S104 - a container is reached from outside
-    return f"[{host}]" if ":" in host else host
-
-
 def _settings() -> Settings:
     try:
         return Settings.from_environ(os.environ)
     except errors.BadSettings as problem:
         sys.exit(str(problem))
+
+
+def _host() -> str:
+    # A container is reached from outside; elsewhere the setting has another default.
+    return settings.bind_host if os.environ.get("GATEWAY_BIND", "").strip() else "0.0.0.0"  # noqa: S104
+
+
+def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn is untyped
+    """Refuse other counts than the settings have: pools, /metrics and `check` go by those."""
+    for option, name, expected in (
+        ("workers", "GATEWAY_WEB_PROCESSES", settings.web_processes),
+        ("threads", "GATEWAY_WEB_THREADS", settings.web_threads),
+    ):
+        if (given := getattr(server.cfg, option)) != expected:
+            sys.exit(f"gunicorn was told --{option}={given}; set {name}={given} instead.")
 
 
 def on_exit(_server: Any) -> None:  # noqa: ANN401 - gunicorn is untyped
@@ -49,6 +46,8 @@ def on_exit(_server: Any) -> None:  # noqa: ANN401 - gunicorn is untyped
         shutil.rmtree(folder, ignore_errors=True)
 
 
+settings = _settings()
+
 # Where the processes of this server count together for /metrics; the first that counts makes it.
 # Whoever names another folder has to empty it before each start.
 _COUNTS = "gateway-metrics-"
@@ -56,12 +55,12 @@ if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
     folder_name = f"{_COUNTS}{secrets.token_hex(8)}"
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(Path(tempfile.gettempdir(), folder_name))
 
-bind = f"{_address()}:{_number('PORT', 8000)}"
+bind = f"{_host()}:{settings.port}"
 backlog = 2048
 
 worker_class = "gateway.door.Door"
-workers = _number("GATEWAY_WEB_PROCESSES", max(2, _cores()))
-threads = _number("GATEWAY_WEB_THREADS", 8)
+workers = settings.web_processes
+threads = settings.web_threads
 # Per process. A slow client costs one of these and no thread. Keep it well below `ulimit -n`.
 worker_connections = 1000
 
@@ -94,7 +93,6 @@ forwarder_headers = ""
 # The application logs requests; gunicorn's access log would print member ids with the paths.
 accesslog = None
 errorlog = "-"
-settings = _settings()
 logconfig_dict = logs.plan(level=settings.log_level, style=settings.log_format)
 
 # Nothing of gunicorn's outside our folders: no control socket in $HOME, and the heartbeat files
