@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway import embedded
-from gateway.flows import ready
+from gateway.flows import schema
 from gateway.store import tables
 from gateway.store.engine import Pool
 from tests import stack as stacks
@@ -44,7 +44,7 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: pathlib.Path = tmp_path_factory.mktemp("postgres")
     with embedded.postgres(folder, durability=embedded.Durability.NONE) as server:
         pool = Pool(server.url, name="test", size=2, limit_seconds=60)
-        ready.migrate_database(pool)
+        schema.migrate(pool)
         pool.close()
         yield server.url
 

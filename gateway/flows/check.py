@@ -14,7 +14,7 @@ from gateway import errors, jobs
 from gateway.core import soundness
 from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
 from gateway.flows import fitness, watch
-from gateway.store import engine, migrate, server
+from gateway.store import engine, revisions, server
 
 if TYPE_CHECKING:
     import datetime
@@ -50,7 +50,7 @@ def postgres(
     """
     with pool.read() as conn:
         facts = server.facts(conn)
-        revision = migrate.current(conn)
+        revision = revisions.current(conn)
         pooled = engine.is_pooled(conn)
     wanted = connections_wanted(settings, fleet or Fleet(workers=settings.workers))
     found = [
@@ -58,7 +58,7 @@ def postgres(
         _schema(revision),
         *([_POOLED] if pooled else []),
     ]
-    if revision not in migrate.outdated():
+    if revision not in revisions.outdated():
         found += fitness.installation(pool, settings, now=now)
     return found
 
@@ -110,8 +110,8 @@ def disk(data_dir: pathlib.Path, *, least_free_bytes: int = LEAST_FREE_BYTES) ->
 
 
 def _schema(revision: str | None) -> Finding:
-    head = migrate.head()
-    if revision not in migrate.outdated():
+    head = revisions.head()
+    if revision not in revisions.outdated():
         newer = "" if revision == head else f", a newer version's; this one needs {head}"
         text = f"the schema is at revision {revision}{newer}"
         return Finding(level=Level.OK, subject=POSTGRES, text=text)

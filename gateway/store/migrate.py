@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import pathlib
 import time
 from typing import TYPE_CHECKING, Final
 
 import alembic.command
 import alembic.config
-from alembic import script
-from alembic.runtime import migration
 from sqlalchemy import exc, text
+
+from gateway.store import revisions
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-FOLDER = pathlib.Path(__file__).parent / "migrations"
 
 # Any constant does, as long as every version of this software uses the same one.
 ADVISORY_LOCK = 7_233_401_122
@@ -30,30 +27,9 @@ LOCK_NOT_AVAILABLE: Final = "55P03"
 def config() -> alembic.config.Config:
     """Describe the migrations to Alembic; no ini file is needed."""
     made = alembic.config.Config()
-    made.set_main_option("script_location", str(FOLDER))
+    made.set_main_option("script_location", str(revisions.FOLDER))
     made.set_main_option("path_separator", "os")
     return made
-
-
-def head() -> str:
-    """Name the newest revision that this code knows."""
-    (revision,) = script.ScriptDirectory.from_config(config()).get_heads()
-    return revision
-
-
-def outdated() -> frozenset[str | None]:
-    """Name what a database may be at for a migration to be pending: nothing, or before the head.
-
-    A revision that this code does not know is a newer version's. Revisions only ever add what older
-    code does without, so that one version can serve while the next one takes over.
-    """
-    known = {one.revision for one in script.ScriptDirectory.from_config(config()).walk_revisions()}
-    return frozenset({None, *known} - {head()})
-
-
-def current(conn: Connection) -> str | None:
-    """Name the revision that the database is at; None for an empty one."""
-    return migration.MigrationContext.configure(conn).get_current_revision()
 
 
 def upgrade(conn: Connection) -> None:
@@ -62,7 +38,7 @@ def upgrade(conn: Connection) -> None:
     A newer version's schema stays as it is: this is how one goes back to the version before.
     """
     conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-    if current(conn) in outdated():
+    if revisions.current(conn) in revisions.outdated():
         made = config()
         made.attributes["connection"] = conn
         alembic.command.upgrade(made, "head")

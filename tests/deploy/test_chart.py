@@ -111,7 +111,8 @@ def test_commands__of_all_pods__are_those_of_the_procfile() -> None:
 def test_check__in_the_release__is_told_the_largest_numbers_and_knows_its_options() -> None:
     *_, check = chart.containers(chart.pods(chart.render(EVERYTHING))["release"])
     assert check["command"][4:] == ["--web-servers=6", "--workers=8"]
-    command = cli.commands["check"]
+    command = cli.get_command(click.Context(cli), "check")
+    assert command is not None
     with click.Context(command) as context:
         command.parse_args(context, check["command"][4:])
 

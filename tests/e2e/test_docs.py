@@ -169,9 +169,11 @@ def add_the_source_it_describes(copy: Copy) -> None:
 
 def all_commands() -> list[str]:
     """Every command as it is typed, without groups."""
+    context = click.Context(cli)
+    commands = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
     return [
         f"{name} {part}".strip()
-        for name, command in cli.commands.items()
+        for name, command in commands.items()
         for part in (command.commands if isinstance(command, click.Group) else ("",))
     ]
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import ready
-from gateway.store import migrate
+from gateway.flows import ready, schema
+from gateway.store import revisions
 from gateway.store.engine import Pool
 
 if TYPE_CHECKING:
@@ -37,18 +37,18 @@ def test_readiness__migrations_pending__is_unavailable_until_they_ran(empty_url:
     readiness = ready.Readiness(bare)
     with pytest.raises(errors.Unavailable, match="migrate"):
         readiness.require()
-    assert ready.migrate_database(bare) == migrate.head()
+    assert schema.migrate(bare) == revisions.head()
     readiness.require()
     bare.close()
 
 
 def test_readiness__schema_of_a_newer_version__is_ready_and_left_alone(empty_url: str) -> None:
     bare = Pool(empty_url, name="test", size=2, limit_seconds=60)
-    ready.migrate_database(bare)
+    schema.migrate(bare)
     with bare.begin() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     ready.Readiness(bare).require()
-    assert ready.migrate_database(bare) == "9999"
+    assert schema.migrate(bare) == "9999"
     bare.close()
 
 

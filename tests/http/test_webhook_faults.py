@@ -18,7 +18,7 @@ from sqlalchemy import text
 from gateway.embedded import running
 from gateway.flows import ready
 from gateway.flows import sources as manage
-from gateway.store import migrate
+from gateway.store import revisions
 from tests import stack as stacks
 from tests.http.webhook import accepted, body, raw, refused, unique
 from tests.stack import DEFAULT, PASSWORD, ROOT, USERNAME, Stack, basic_auth, read_answer, until
@@ -247,7 +247,7 @@ def test_migrations__pending__are_503(stack: Stack) -> None:
     with altered(
         stack,
         ["UPDATE alembic_version SET version_num = '0001'"],
-        [f"UPDATE alembic_version SET version_num = '{migrate.head()}'"],
+        [f"UPDATE alembic_version SET version_num = '{revisions.head()}'"],
     ):
         time.sleep(ready.BELIEVED_SECONDS)
         assert stack.call("GET", "/readyz").status == 503

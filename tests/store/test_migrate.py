@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import ready
-from gateway.store import migrate, tables
+from gateway.flows import schema
+from gateway.store import migrate, revisions, tables
 from gateway.store.engine import Pool
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ APPLY_SECONDS = 4.0
 # What one process of two does: wait for the word, then migrate.
 MIGRATE = """
 import sys
-from gateway.flows import ready
+from gateway.flows import schema
 from gateway.store.engine import Pool
 pool = Pool(sys.argv[1], name="test", size=1, limit_seconds=60)
 print("ready", flush=True)
 sys.stdin.readline()
-print(ready.migrate_database(pool))
+print(schema.migrate(pool))
 """
 
 
@@ -49,7 +49,7 @@ def bare_url(shared_pool: Pool, database_url: str) -> Iterator[str]:
 def revision_and_tables(url: str) -> tuple[str | None, set[str]]:
     pool = Pool(url, name="test", size=1, limit_seconds=60)
     with pool.read() as conn:
-        revision = migrate.current(conn)
+        revision = revisions.current(conn)
         names = set(conn.execute(_TABLES).scalars())
     pool.close()
     return revision, names
@@ -58,11 +58,11 @@ def revision_and_tables(url: str) -> tuple[str | None, set[str]]:
 def test_migrate__empty_database__makes_every_table(bare_url: str) -> None:
     assert revision_and_tables(bare_url) == (None, set())
     pool = Pool(bare_url, name="test", size=1, limit_seconds=60)
-    assert ready.migrate_database(pool) == migrate.head()
-    assert ready.migrate_database(pool) == migrate.head()
+    assert schema.migrate(pool) == revisions.head()
+    assert schema.migrate(pool) == revisions.head()
     pool.close()
     revision, names = revision_and_tables(bare_url)
-    assert revision == migrate.head()
+    assert revision == revisions.head()
     assert names == {*tables.metadata.tables, "alembic_version"}
 
 
@@ -86,9 +86,9 @@ def test_migrate__by_two_processes_at_once__is_done_once(bare_url: str) -> None:
         one.stdin.flush()
     answers = [one.communicate(timeout=60) for one in both]
     assert [(out, one.returncode) for (out, _), one in zip(answers, both, strict=True)] == [
-        (f"{migrate.head()}\n", 0)
+        (f"{revisions.head()}\n", 0)
     ] * 2
-    assert revision_and_tables(bare_url)[0] == migrate.head()
+    assert revision_and_tables(bare_url)[0] == revisions.head()
 
 
 def test_migrate__from_each_revision__arrives_with_what_was_kept(bare_url: str) -> None:
@@ -96,7 +96,7 @@ def test_migrate__from_each_revision__arrives_with_what_was_kept(bare_url: str) 
     upgrade(pool, "0001")
     with pool.begin() as conn:
         conn.execute(_DELIVERY, {"number": 1})
-    assert ready.migrate_database(pool) == migrate.head()
+    assert schema.migrate(pool) == revisions.head()
     with pool.read() as conn:
         assert conn.execute(_KEPT).all() == [(1, "roster", None)]
     pool.close()
@@ -105,7 +105,7 @@ def test_migrate__from_each_revision__arrives_with_what_was_kept(bare_url: str) 
 def test_migrate__behind_a_long_apply__holds_no_page_up_for_long(bare_url: str) -> None:
     pool = Pool(bare_url, name="test", size=3, limit_seconds=60)
     upgrade(pool, "0001")
-    migrating = threading.Thread(target=ready.migrate_database, args=(pool,))
+    migrating = threading.Thread(target=schema.migrate, args=(pool,))
     waited, number = [], 0
     with pool.begin() as apply:
         apply.execute(_KEPT)
@@ -121,7 +121,7 @@ def test_migrate__behind_a_long_apply__holds_no_page_up_for_long(bare_url: str) 
             time.sleep(0.05)
         assert migrating.is_alive()
     migrating.join(60)
-    assert revision_and_tables(bare_url)[0] == migrate.head()
+    assert revision_and_tables(bare_url)[0] == revisions.head()
     assert max(waited) > migrate.LOCK_SECONDS / 2, "the migration never stood in the way"
     assert max(waited) < APPLY_SECONDS / 2
     pool.close()
@@ -134,13 +134,13 @@ def test_migrate__whose_connection_ends_while_it_waits__fails_and_is_done_later(
     upgrade(pool, "0001")
     with ThreadPoolExecutor(1) as crew, pool.begin() as apply:
         apply.execute(_KEPT)
-        migrating = crew.submit(ready.migrate_database, pool)
+        migrating = crew.submit(schema.migrate, pool)
         while not migrating.done():
             with pool.read() as conn:
                 conn.execute(_END_WAITING)
         with pytest.raises(errors.Unavailable):
             migrating.result()
-    assert ready.migrate_database(pool) == migrate.head()
+    assert schema.migrate(pool) == revisions.head()
     pool.close()
 
 

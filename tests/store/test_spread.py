@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import Identity, text
 
-from gateway.store import migrate, tables
+from gateway.store import revisions, tables
 from tests.store.test_tables import STATEMENTS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ LARGE = sorted(table.name for table in tables.LARGE)
 SPREAD = {*LARGE, "intake_state", "apply_state"}
 HOT_READS = ("memberships", "changes", "reports", "versions", "exports")
 GUIDE = Path(__file__).parents[2] / "docs" / "scaling.md"
-MIGRATIONS = sorted((migrate.FOLDER / "versions").glob("*.py"))
+MIGRATIONS = sorted((revisions.FOLDER / "versions").glob("*.py"))
 
 UNIQUE_INDEXES = text("""
     SELECT t.relname AS table_name, i.relname AS index_name, a.attname AS leads

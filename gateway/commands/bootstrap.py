@@ -1,4 +1,4 @@
-"""`migrate` and `bootstrap`: a database made ready for this version."""
+"""`bootstrap`: the first source and the first key."""
 
 from __future__ import annotations
 
@@ -8,20 +8,7 @@ import click
 
 from gateway.commands import place
 from gateway.flows import bootstrap as flow
-from gateway.flows import ready
 from gateway.settings import Settings
-
-
-@click.command()
-def migrate() -> None:
-    """Bring the database's schema to this version; running it again does nothing.
-
-    Example: DATABASE_URL=postgresql://… python -m gateway migrate
-    """
-    pool = place.connect(Settings.from_environ(os.environ))
-    with place.reachable(pool):
-        revision = ready.migrate_database(pool)
-    click.echo(f"the database is at revision {revision}")
 
 
 @click.command()
