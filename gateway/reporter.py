@@ -8,6 +8,7 @@ slow or broken one holds nothing up.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import logging
 import pkgutil
@@ -35,11 +36,24 @@ def make(name: str) -> Reporter:
     """Find a function by `module:function`. Raises errors.BadSettings if it is not there."""
     try:
         hook = pkgutil.resolve_name(name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise errors.BadSettings(_unusable(f"{name} cannot be loaded ({error})")) from error
+    except Exception as error:  # whatever the module does while it is imported
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise errors.BadSettings(_unusable(f"{name} cannot be loaded ({why})")) from error
     if not callable(hook):
         raise errors.BadSettings(_unusable(f"{name} is no function"))
+    if not _takes_one(hook):
+        raise errors.BadSettings(_unusable(f"{name} does not take one argument"))
     return Reporter(hook)
+
+
+def _takes_one(hook: Hook) -> bool:
+    try:
+        inspect.signature(hook).bind({})
+    except TypeError:
+        return False
+    except ValueError:  # written in C, it may not tell what it takes
+        return True
+    return True
 
 
 def _unusable(why: str) -> str:

@@ -73,7 +73,12 @@ def _findings(web_servers: int, workers: int | None) -> list[Finding]:
     fleet = flow.Fleet(
         web_servers=web_servers, workers=settings.workers if workers is None else workers
     )
-    return [*flow.settings_warnings(settings), *_postgres(settings, fleet), *_redis(settings)]
+    return [
+        *flow.settings_warnings(settings),
+        *flow.error_hook(settings.error_hook),
+        *_postgres(settings, fleet),
+        *_redis(settings),
+    ]
 
 
 def _postgres(settings: Settings, fleet: flow.Fleet) -> list[Finding]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import redis
 
-from gateway import errors, jobs
+from gateway import errors, jobs, reporter
 from gateway.core import soundness
 from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
 from gateway.flows import fitness, watch
@@ -37,6 +37,12 @@ _POOLED: Final = Finding(
     subject=POSTGRES,
     text="a pooler is in front of it and drops our time limits: each transaction sets them anew",
 )
+_TOO_NEW: Final = Finding(
+    level=Level.ERROR,
+    subject=POSTGRES,
+    text="the newer schema has no more of what this version reads",
+    remedy="run the version that migrated it, or restore the backup from before that",
+)
 LEAST_FREE_BYTES: Final = 2 * _GIBIBYTE
 _LOCAL_HOSTS: Final = (None, "", "localhost", "127.0.0.1", "::1")
 
@@ -58,9 +64,14 @@ def postgres(
         _schema(revision),
         *([_POOLED] if pooled else []),
     ]
-    if revision not in revisions.outdated():
-        found += fitness.installation(pool, settings, now=now)
-    return found
+    if revision in revisions.outdated():
+        return found
+    try:
+        return [*found, *fitness.installation(pool, settings, now=now)]
+    except errors.Broken:
+        if revision == revisions.head():
+            raise
+        return [*found, _TOO_NEW]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,10 +122,17 @@ def disk(data_dir: pathlib.Path, *, least_free_bytes: int = LEAST_FREE_BYTES) ->
 
 def _schema(revision: str | None) -> Finding:
     head = revisions.head()
-    if revision not in revisions.outdated():
-        newer = "" if revision == head else f", a newer version's; this one needs {head}"
-        text = f"the schema is at revision {revision}{newer}"
+    if revision == head:
+        text = f"the schema is at revision {revision}"
         return Finding(level=Level.OK, subject=POSTGRES, text=text)
+    if revision not in revisions.outdated():
+        return Finding(
+            level=Level.WARNING,
+            subject=POSTGRES,
+            text=f"the schema is at revision {revision}, a newer version's; this one needs {head}",
+            remedy="going back one version is fine, and the schema can stay; if you went back"
+            " further, run a later version, or restore the backup from before its migration",
+        )
     return Finding(
         level=Level.ERROR,
         subject=POSTGRES,
@@ -173,3 +191,15 @@ def settings_warnings(settings: Settings) -> list[Finding]:
         Finding(level=Level.WARNING, subject="settings", text=text, remedy="correct or remove it")
         for text in settings.warnings
     ]
+
+
+def error_hook(name: str | None) -> list[Finding]:
+    """Judge the function that errors are handed to, by loading it as a process would."""
+    if name is None:
+        return []
+    try:
+        reporter.make(name).close()
+    except errors.BadSettings as error:
+        remedy = "put its module there, install what it imports, or correct or remove the setting"
+        return [dataclasses.replace(problem, remedy=remedy) for problem in settings_problems(error)]
+    return [Finding(level=Level.OK, subject="settings", text=f"errors are handed to {name}")]

@@ -169,8 +169,35 @@ def test_hook__that_logs_an_error__is_not_called_with_its_own(log: logging.Logge
 
 
 @pytest.mark.parametrize(
-    "name", ["no_such_module:f", "gateway.logs:no_such_function", "gateway:__version__"]
+    ("name", "why"),
+    [
+        ("no_such_module:f", "No module named 'no_such_module'"),
+        ("gateway.logs:no_such_function", "no attribute 'no_such_function'"),
+        ("gateway:__version__", "is no function"),
+        ("gateway.reporter:make.__doc__", "is no function"),
+        ("os:getcwd", "does not take one argument"),
+        ("gateway.jobs:key", "cannot be loaded"),
+    ],
 )
-def test_hook__that_is_not_there__is_a_bad_setting(name: str) -> None:
-    with pytest.raises(errors.BadSettings, match="GATEWAY_ERROR_HOOK"):
+def test_hook__that_cannot_be_called__is_a_bad_setting(name: str, why: str) -> None:
+    with pytest.raises(errors.BadSettings, match="GATEWAY_ERROR_HOOK") as raised:
         reporter.make(name)
+    assert why in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "source", ["def report(event)\n", "1 / 0\n", "raise RuntimeError('two\\nlines')\n"]
+)
+def test_hook__whose_module_breaks_while_imported__is_a_bad_setting_in_one_line(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_hook.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(errors.BadSettings, match="broken_hook:report cannot be loaded") as raised:
+        reporter.make("broken_hook:report")
+    assert len(str(raised.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", ["builtins:print", "builtins:dict", "time:sleep"])
+def test_hook__that_can_be_called_with_one_thing__is_taken(name: str) -> None:
+    reporter.make(name).close()

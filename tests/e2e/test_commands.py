@@ -259,31 +259,6 @@ def test_replay__says_what_it_needs(typed: Typed) -> None:
     assert (nothing.code, nothing.out) == (0, "No page is blocked.\n")
 
 
-def test_check__of_unsafe_servers__fails_and_names_the_remedy(typed: Typed) -> None:
-    done = typed("check")
-    assert done.code == 1
-    assert "error    postgres: fsync is off" in done.out
-    assert "set fsync = on" in done.out
-    assert "REDIS_URL is not set" in done.out
-    findings = typed("check", "--json").document()
-    assert findings["ok"] is False
-    assert {one["level"] for one in findings["findings"]} == {"ok", "warning", "error"}
-
-
-def test_check__with_bad_settings__names_all_of_them_and_what_is_unknown() -> None:
-    done = run("check", PORT="x", GATEWAY_WORKERS="0", GATEWAY_WORKER="1")
-    assert done.code == 1
-    assert all(word in done.out for word in ("PORT:", "GATEWAY_WORKERS:", "GATEWAY_WORKER;"))
-
-
-def test_check__without_a_database__fails_without_a_traceback(tmp_path: pathlib.Path) -> None:
-    nowhere = run("check", GATEWAY_DATA_DIR=str(tmp_path))
-    assert (nowhere.code, "no database" in nowhere.out) == (1, True)
-    away = run("check", DATABASE_URL=UNREACHABLE, REDIS_URL="redis://:sesame@127.0.0.1:1/0")
-    assert (away.code, "sesame" in away.out + away.err) == (1, False)
-    assert "redis: it cannot be reached" in away.out
-
-
 def test_simulate__without_credentials_or_gateway__says_what_to_do(tmp_path: pathlib.Path) -> None:
     here = {"GATEWAY_DATA_DIR": str(tmp_path), "PORT": "1"}
     assert "GATEWAY_API_KEY" in run("simulate", **here).err

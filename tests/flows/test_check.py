@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import pathlib
 from collections.abc import Iterator
@@ -67,17 +68,42 @@ def test_postgres__before_its_migrations__is_refused(pool: Pool) -> None:
     assert "revision none" in texts(found, Level.ERROR)
 
 
-def test_postgres__after_a_newer_versions_migrations__is_good_as_readiness_says(pool: Pool) -> None:
+@contextlib.contextmanager
+def newer_schema(pool: Pool, *changes: str) -> Iterator[None]:
+    """Have a database that a newer version has migrated; the changes must be undone by the test."""
     with pool.begin() as conn:
-        (head,) = conn.execute(text("DELETE FROM alembic_version RETURNING version_num")).scalars()
-        conn.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
+        (head,) = conn.execute(text("SELECT version_num FROM alembic_version")).scalars()
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        for change in changes:
+            conn.execute(text(change))
     try:
-        found = check.postgres(pool, Settings(), now=now())
+        yield
     finally:
         with pool.begin() as conn:
             conn.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": head})
-    assert "revision 9999, a newer version's" in texts(found, Level.OK)
+
+
+def test_postgres__after_a_newer_versions_migrations__is_warned_of_and_still_looked_at(
+    pool: Pool,
+) -> None:
+    with newer_schema(pool):
+        found = check.postgres(pool, Settings(), now=now())
+    (newer,) = [one for one in found if "revision 9999, a newer version's" in one.text]
+    assert newer.level is Level.WARNING
+    assert "restore the backup" in str(newer.remedy)
     assert "no source" in texts(found, Level.ERROR)
+
+
+def test_postgres__with_a_schema_too_new_to_read__is_an_error_that_says_so(pool: Pool) -> None:
+    with newer_schema(pool, "ALTER TABLE workers RENAME TO pulses_of_a_newer_version"):
+        try:
+            found = check.postgres(pool, Settings(), now=now())
+        finally:
+            with pool.begin() as conn:
+                conn.execute(text("ALTER TABLE pulses_of_a_newer_version RENAME TO workers"))
+    assert found[-1].level is Level.ERROR
+    assert "no more of what this version reads" in found[-1].text
+    assert "run the version that migrated it" in str(found[-1].remedy)
 
 
 def test_postgres__with_an_unlogged_table__is_refused(pool: Pool) -> None:
@@ -160,3 +186,27 @@ def test_settings__bad_and_unknown__become_a_finding_each() -> None:
     (warning,) = check.settings_warnings(Settings.from_environ({"GATEWAY_WORKER": "1"}))
     assert (warning.level, "GATEWAY_WORKERS" in warning.text) == (Level.WARNING, True)
     assert check.settings_warnings(Settings())[0].level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("no_such_module:f", "No module named 'no_such_module'"),
+        ("gateway:__version__", "is no function"),
+        ("os:getcwd", "does not take one argument"),
+    ],
+)
+def test_error_hook__that_cannot_be_called__is_an_error_with_its_remedy(
+    name: str, why: str
+) -> None:
+    (finding,) = check.error_hook(name)
+    assert finding.level is Level.ERROR
+    assert finding.text.startswith(f"GATEWAY_ERROR_HOOK: {name} ")
+    assert why in finding.text
+    assert "correct or remove the setting" in str(finding.remedy)
+
+
+def test_error_hook__that_can_be_called__is_good_and_none_is_nothing() -> None:
+    (finding,) = check.error_hook("builtins:print")
+    assert finding.level is Level.OK
+    assert check.error_hook(None) == []
