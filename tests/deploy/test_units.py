@@ -107,8 +107,8 @@ def test_services__order__is_release_first_and_time_to_end_is_given() -> None:
 
 
 def test_services__asked_to_reload__refuse_because_only_a_restart_is_one() -> None:
-    # On SIGHUP gunicorn forks from the process it has: settings and the code behind them stay old,
-    # the rest becomes new, and a mixture serves. systemd itself refuses what has no ExecReload.
+    # On SIGHUP gunicorn forks anew from the process it has: the environment and all code it has
+    # loaded stay old. systemd itself refuses to reload what has no ExecReload.
     for name in SERVICES:
         assert unit(name).keys().isdisjoint({"ExecReload", "ReloadSignal"})
         assert unit(name)["Type"] != ["notify-reload"]
