@@ -35,7 +35,7 @@ test-faults: ## Break a running gateway in some sixty ways, and see that nothing
 test-deploy: ## Try what is in deploy/ with the tools it is meant for
 	@bin/ci-packages --check
 	@$(install_all) requirements-deploy.txt
-	@$(python) -m pytest --quiet -n 0 -m "not long" tests/deploy
+	@$(python) -m pytest --quiet -n 0 tests/deploy
 
 faults: ## Break it in every way we know, or in those of ONLY=, and write docs/reliability.md
 	@$(install_all)

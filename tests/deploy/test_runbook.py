@@ -28,7 +28,6 @@ def test_alerts__in_the_runbook__are_those_of_the_rules_and_each_is_complete() -
     assert {*trouble.ALL} | SLOW | ELSEWHERE == {*headings}
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("alert", trouble.ALL)
 def test_alert__its_cause_in_a_running_gateway__is_seen_and_over_when_mended(
     installation: Production, watcher: Prometheus, alert: str
