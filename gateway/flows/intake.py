@@ -12,7 +12,8 @@ from gateway import errors, tracing
 from gateway.core import page as pages
 from gateway.core import roster
 from gateway.core.page import Action, Arrival
-from gateway.store import cohorts, erasures, inbox, sessions, sources, syncs
+from gateway.store import arrivals, cohorts, erasures, inbox, sessions, sources
+from gateway.store.arrivals import Counters
 
 if TYPE_CHECKING:
     import datetime
@@ -152,32 +153,32 @@ class Intake:
     def _commit(
         self, source: Source, page: Page, known: cohorts.Known | None, arrival: Arrival
     ) -> Receipt:
-        now = arrival.at
+        now, key = arrival.at, _session_key(source, page)
         packed = inbox.pack(page.roster)
         with self._pool.begin() as conn:
             cohort = known or _create(conn, source, page, now=now)
-            state = inbox.lock(conn, cohort.id)
-            if state is None:
+            found = arrivals.lock(conn, cohort.id, page, key)
+            if found is None:
                 raise errors.NotFound(_DELETED)
-            state, session = _session(conn, source, cohort.id, page, state, now=now)
-            if session.erased_since:
-                packed = inbox.pack(_without_erased(conn, source, page, session))
-            number = state.last_delivery + 1
-            stored = inbox.put(
-                conn,
-                cohort.id,
-                number=number,
-                session=session.number,
-                page=page,
-                packed=packed,
-                arrival=arrival,
-            )
-            if not stored:
-                inbox.note_duplicate(
-                    conn, cohort.id, session=session.number, action=page.action, now=now
+            if found.duplicate and found.session is not None:
+                arrivals.note_duplicate(
+                    conn, cohort.id, session=found.session.number, action=page.action, now=now
                 )
                 return Receipt(outcome=Outcome.DUPLICATE, cohort_id=cohort.id, number=None)
-            _count(conn, cohort, page, _advanced(state, session, page), now=now)
+            session = found.session or sessions.create(
+                conn,
+                cohort.id,
+                found.counters.last_session + 1,
+                session_id=page.session_id,
+                session_key=key,
+                now=now,
+            )
+            if session.erased_since:
+                packed = inbox.pack(_without_erased(conn, source, page, session))
+            counters = _advanced(found.counters, session, page)
+            arrivals.store(conn, cohort.id, counters, page=page, packed=packed, arrival=arrival)
+            _rename(conn, cohort, page, counters, now=now)
+        number = counters.last_delivery
         return Receipt(outcome=Outcome.ACCEPTED, cohort_id=cohort.id, number=number)
 
 
@@ -219,27 +220,10 @@ def _create(
     return known
 
 
-def _session(
-    conn: Connection,
-    source: Source,
-    cohort_id: int,
-    page: Page,
-    state: inbox.IntakeState,
-    *,
-    now: datetime.datetime,
-) -> tuple[inbox.IntakeState, Session]:
-    """Find the page's session, or number it as the newest one."""
-    key = None
-    if page.session_id is not None:
-        key = pages.session_key(source.id, page.project_id, page.session_id)
-        found = sessions.find(conn, cohort_id, key)
-        if found is not None:
-            return state, found
-    number = state.last_session + 1
-    session = sessions.create(
-        conn, cohort_id, number, session_id=page.session_id, session_key=key, now=now
-    )
-    return dataclasses.replace(state, last_session=number), session
+def _session_key(source: Source, page: Page) -> bytes | None:
+    if page.session_id is None:
+        return None
+    return pages.session_key(source.id, page.project_id, page.session_id)
 
 
 def _without_erased(conn: Connection, source: Source, page: Page, session: Session) -> bytes:
@@ -248,38 +232,33 @@ def _without_erased(conn: Connection, source: Source, page: Page, session: Sessi
     return roster.without_digests(page.roster, erased)
 
 
-def _advanced(state: inbox.IntakeState, session: Session, page: Page) -> inbox.IntakeState:
-    number = state.last_delivery + 1
-    same_run = (state.run_session, state.run_action) == (session.number, page.action)
+def _advanced(counters: Counters, session: Session, page: Page) -> Counters:
+    number = counters.last_delivery + 1
+    same_run = (counters.run_session, counters.run_action) == (session.number, page.action)
     refresh = page.action is Action.MEMBERS
-    return dataclasses.replace(
-        state,
+    return Counters(
         last_delivery=number,
+        last_session=max(counters.last_session, session.number),
         run_session=session.number,
         run_action=page.action.value,
-        run_from=state.run_from if same_run else number,
-        refresh_session=max(state.refresh_session, session.number if refresh else 0),
+        run_from=counters.run_from if same_run else number,
+        refresh_session=max(counters.refresh_session, session.number if refresh else 0),
     )
 
 
-def _count(
+def _rename(
     conn: Connection,
     cohort: cohorts.Known,
     page: Page,
-    state: inbox.IntakeState,
+    counters: Counters,
     *,
     now: datetime.datetime,
 ) -> None:
-    syncs.receive(conn, cohort.id, state.run_session, page, now=now)
-    inbox.advance(conn, cohort.id, state, accepted_members=page.received, now=now)
-    for reason, members in page.skipped.items():
-        inbox.count_skipped(conn, cohort.id, reason, members)
+    """Take over the texts that a page of the newest session gives the cohort."""
     name = page.name or cohort.name
     description = cohort.description if page.description is None else page.description
-    if state.run_session == state.last_session and (name, description) != (
-        cohort.name,
-        cohort.description,
-    ):
+    newest = counters.run_session == counters.last_session
+    if newest and (name, description) != (cohort.name, cohort.description):
         cohorts.rename(conn, cohort.id, name=name, description=description, now=now)
 
 

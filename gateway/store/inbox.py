@@ -1,4 +1,4 @@
-"""The inbox: pages as they were accepted, and the counters that accepting keeps."""
+"""The inbox: pages as they were accepted, until they are applied and as long as they are kept."""
 
 from __future__ import annotations
 
@@ -18,24 +18,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.core.page import Arrival, Page
 
 COMPRESSION_LEVEL = 1
 MAX_ROSTER_BYTES = 1 << 30
 
 _COMPRESSORS = threading.local()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class IntakeState:
-    """The counters of one cohort, locked by whoever holds this."""
-
-    last_delivery: int
-    last_session: int
-    run_session: int
-    run_action: str
-    run_from: int
-    refresh_session: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,72 +59,6 @@ def unpack(packed: bytes) -> bytes:
 def run_from(conn: Connection, cohort_id: int) -> int:
     """Return the first delivery of the newest unbroken run of one session and action."""
     return int(conn.execute(_RUN_FROM, {"cohort_id": cohort_id}).scalar_one())
-
-
-def lock(conn: Connection, cohort_id: int) -> IntakeState | None:
-    """Lock and read a cohort's counters; None if the cohort is closed to new pages."""
-    row = conn.execute(_LOCK, {"cohort_id": cohort_id}).one_or_none()
-    return None if row is None else IntakeState(**row._mapping)
-
-
-def put(
-    conn: Connection,
-    cohort_id: int,
-    *,
-    number: int,
-    session: int,
-    page: Page,
-    packed: bytes,
-    arrival: Arrival,
-) -> bool:
-    """Store a page; False if the same page of the same session is stored already."""
-    result = conn.execute(
-        _PUT,
-        {
-            "cohort_id": cohort_id,
-            "number": number,
-            "session": session,
-            "action": page.action,
-            "page": page.number,
-            "total_pages": page.total,
-            "digest": page.digest,
-            "members": page.usable,
-            "roster": packed,
-            "received_at": arrival.at,
-            "request_id": arrival.request_id,
-            "traceparent": arrival.traceparent,
-        },
-    )
-    return result.rowcount == 1
-
-
-def advance(
-    conn: Connection,
-    cohort_id: int,
-    state: IntakeState,
-    *,
-    accepted_members: int,
-    now: datetime.datetime,
-) -> None:
-    """Write the counters back after a page was stored."""
-    parameters = dataclasses.asdict(state)
-    parameters |= {"cohort_id": cohort_id, "accepted_members": accepted_members, "now": now}
-    conn.execute(_ADVANCE, parameters)
-
-
-def note_duplicate(
-    conn: Connection, cohort_id: int, *, session: int, action: Action, now: datetime.datetime
-) -> None:
-    """Count a replay; it moves nothing but the time the cohort was last heard of."""
-    parameters = {"cohort_id": cohort_id, "session": session, "action": action, "now": now}
-    conn.execute(_DUPLICATE_SYNC, parameters)
-    conn.execute(_DUPLICATE_STATE, {"cohort_id": cohort_id, "now": now})
-
-
-def count_skipped(conn: Connection, cohort_id: int, reason: str, members: int) -> None:
-    """Add to the skipped members of a cohort."""
-    parameters = {"cohort_id": cohort_id, "reason": reason, "members": members}
-    conn.execute(_COUNT_SKIPPED, parameters)
 
 
 def pending_pages(conn: Connection) -> int:
@@ -226,46 +147,7 @@ def _entry(row: object) -> Entry:
     return Entry(**{**fields, "action": Action(fields["action"])})
 
 
-_LOCK = text("""
-    SELECT last_delivery, last_session, run_session, run_action, run_from, refresh_session
-    FROM intake_state WHERE cohort_id = :cohort_id AND NOT closed FOR UPDATE
-""")
-
 _RUN_FROM = text("SELECT run_from FROM intake_state WHERE cohort_id = :cohort_id")
-
-_PUT = text("""
-    INSERT INTO deliveries
-        (cohort_id, number, session, action, page, total_pages, digest, members, roster,
-         received_at, request_id, traceparent)
-    VALUES
-        (:cohort_id, :number, :session, :action, :page, :total_pages, :digest, :members, :roster,
-         :received_at, :request_id, :traceparent)
-    ON CONFLICT (cohort_id, session, action, page, digest) DO NOTHING
-""")
-
-_ADVANCE = text("""
-    UPDATE intake_state
-    SET last_delivery = :last_delivery, last_session = :last_session, run_session = :run_session,
-        run_action = :run_action, run_from = :run_from, refresh_session = :refresh_session,
-        last_synced_at = :now, accepted_pages = accepted_pages + 1,
-        accepted_members = accepted_members + :accepted_members
-    WHERE cohort_id = :cohort_id
-""")
-
-_DUPLICATE_SYNC = text("""
-    UPDATE syncs SET duplicates = duplicates + 1
-    WHERE cohort_id = :cohort_id AND session = :session AND action = :action
-""")
-
-_DUPLICATE_STATE = text("""
-    UPDATE intake_state SET last_synced_at = :now, duplicate_pages = duplicate_pages + 1
-    WHERE cohort_id = :cohort_id
-""")
-
-_COUNT_SKIPPED = text("""
-    INSERT INTO skips (cohort_id, reason, members) VALUES (:cohort_id, :reason, :members)
-    ON CONFLICT (cohort_id, reason) DO UPDATE SET members = skips.members + excluded.members
-""")
 
 _PENDING = text("""
     SELECT CAST(coalesce(sum(i.last_delivery - a.applied_through), 0) AS bigint)

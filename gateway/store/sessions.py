@@ -26,12 +26,6 @@ class Session:
     erased_since: bool
 
 
-def find(conn: Connection, cohort_id: int, session_key: bytes) -> Session | None:
-    """Find a session by its key."""
-    row = conn.execute(_FIND, {"cohort_id": cohort_id, "session_key": session_key}).one_or_none()
-    return None if row is None else Session(**row._mapping)
-
-
 def get(conn: Connection, cohort_id: int, number: int) -> Session:
     """Read a session that exists."""
     row = conn.execute(_GET, {"cohort_id": cohort_id, "number": number}).one()
@@ -65,17 +59,15 @@ def create(
     return get(conn, cohort_id, number)
 
 
-_COLUMNS = """
-    SELECT s.number, s.started_order,
-           EXISTS (SELECT 1 FROM erasures e WHERE e.erased_order > s.started_order) AS erased_since
-    FROM sessions s
+ERASED_SINCE = """
+    EXISTS (SELECT 1 FROM erasures e WHERE e.erased_order > s.started_order) AS erased_since
 """
 
-_FIND = text(
-    _COLUMNS + " WHERE s.cohort_id = :cohort_id AND s.session_key = :session_key AND NOT forgotten"
+_GET = text(
+    "SELECT s.number, s.started_order, "
+    + ERASED_SINCE
+    + "FROM sessions s WHERE s.cohort_id = :cohort_id AND s.number = :number"
 )
-
-_GET = text(_COLUMNS + " WHERE s.cohort_id = :cohort_id AND s.number = :number")
 
 _ORDER = text("SELECT min(started_order) FROM sessions WHERE session_key = :session_key")
 

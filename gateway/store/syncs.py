@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.core.page import Action, Page
+    from gateway.core.page import Action
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,28 +38,6 @@ class Reception:
     total_pages: int
     applied_total_pages: int
     last_received_at: datetime.datetime
-
-
-def receive(
-    conn: Connection, cohort_id: int, session: int, page: Page, *, now: datetime.datetime
-) -> None:
-    """Note a stored page in the sync it belongs to."""
-    conn.execute(
-        _RECEIVE,
-        {
-            "cohort_id": cohort_id,
-            "session": session,
-            "action": page.action,
-            "total_pages": page.total,
-            "page": page.number,
-            "received": page.received,
-            "now": now,
-        },
-    )
-    if page.skipped:
-        parameters = {"cohort_id": cohort_id, "session": session, "action": page.action}
-        for reason, members in page.skipped.items():
-            conn.execute(_SKIP, {**parameters, "reason": reason, "members": members})
 
 
 def reception(conn: Connection, cohort_id: int, session: int, action: Action) -> Reception:
@@ -125,28 +103,6 @@ def supersede_older(conn: Connection, cohort_id: int, session: int) -> None:
     """Close what older sessions left incomplete when a newer refresh completes."""
     conn.execute(_SUPERSEDE, {"cohort_id": cohort_id, "session": session})
 
-
-_RECEIVE = text("""
-    INSERT INTO syncs
-        (cohort_id, session, action, total_pages, pages, members_received, started_at,
-         last_received_at)
-    VALUES
-        (:cohort_id, :session, :action, :total_pages,
-         int8multirange(int8range(:page, :page, '[]')), :received, :now, :now)
-    ON CONFLICT (cohort_id, session, action) DO UPDATE
-    SET total_pages = greatest(syncs.total_pages, excluded.total_pages),
-        pages = syncs.pages + excluded.pages,
-        members_received = syncs.members_received + excluded.members_received,
-        last_received_at = excluded.last_received_at
-""")
-
-_SKIP = text("""
-    UPDATE syncs
-    SET skipped = skipped || jsonb_build_object(
-        CAST(:reason AS text),
-        coalesce(CAST(skipped ->> CAST(:reason AS text) AS bigint), 0) + :members)
-    WHERE cohort_id = :cohort_id AND session = :session AND action = :action
-""")
 
 _RECEPTION = text("""
     SELECT y.pages @> int8range(1, y.total_pages, '[]') AS complete, y.total_pages,

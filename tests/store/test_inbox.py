@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import text
 
 from gateway import errors
 from gateway.core.page import Action
@@ -66,15 +65,6 @@ def test_need_not_wait__of_a_diff__whatever_its_totals(
     sent = desk.send(ADD, "s", "a", page=page)
     with pool.read() as conn:
         assert inbox.need_not_wait(conn, sent.cohort_id)
-
-
-def test_lock__of_a_closed_cohort__finds_nothing(desk: Desk, pool: Pool) -> None:
-    receipt = desk.send(ADD, "s", "a")
-    with pool.begin() as conn:
-        assert inbox.lock(conn, receipt.cohort_id) is not None
-        conn.execute(text("UPDATE intake_state SET closed = true"))
-        assert inbox.lock(conn, receipt.cohort_id) is None
-        assert inbox.lock(conn, receipt.cohort_id + 1) is None
 
 
 def test_run_end__of_adjacent_pages__is_before_another_sync_or_a_larger_total(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import alembic.command
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from gateway import errors
@@ -64,6 +65,12 @@ def test_migrate__empty_database__makes_every_table(bare_url: str) -> None:
     revision, names = revision_and_tables(bare_url)
     assert revision == revisions.head()
     assert names == {*tables.metadata.tables, "alembic_version"}
+
+
+def test_revisions__that_are_known__are_those_that_alembic_finds() -> None:
+    found = ScriptDirectory.from_config(migrate.config())
+    assert list(revisions.known()) == [one.revision for one in found.walk_revisions()][::-1]
+    assert [revisions.head()] == found.get_heads()
 
 
 def test_migrate__by_two_processes_at_once__is_done_once(bare_url: str) -> None:

@@ -6,26 +6,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from gateway.core import page as pages
 from gateway.store import erasures, sessions
 from tests.model.desk import START
-from tests.model.sender import ADD, PROJECT
+from tests.model.sender import ADD
 
 if TYPE_CHECKING:
     from gateway.store.engine import Pool
     from tests.model.desk import Desk
-
-
-def test_session__of_a_cohort__is_found_by_its_key_alone(desk: Desk, pool: Pool) -> None:
-    receipt = desk.send(ADD, "one", "a")
-    desk.send(ADD, "two", "a")
-    key = pages.session_key(desk.source_id, PROJECT, "two")
-    with pool.read() as conn:
-        found = sessions.find(conn, receipt.cohort_id, key)
-        assert found is not None
-        assert found.number == 2
-        assert sessions.find(conn, receipt.cohort_id + 1, key) is None
-        assert sessions.find(conn, receipt.cohort_id, pages.session_key(0, PROJECT, "two")) is None
 
 
 def test_session__that_is_forgotten__begins_anew(desk: Desk, pool: Pool) -> None:

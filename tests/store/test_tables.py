@@ -39,7 +39,9 @@ def statements() -> Iterator[tuple[str, str]]:
         if not module.ispkg:
             for name, value in vars(importlib.import_module(module.name)).items():
                 if isinstance(value, TextClause):
-                    yield f"{module.name}.{name}", value.text
+                    # What is sent together is planned one by one all the same.
+                    for number, statement in enumerate(value.text.split(";")):
+                        yield f"{module.name}.{name}.{number}", statement
 
 
 STATEMENTS = dict(statements())
