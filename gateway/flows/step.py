@@ -226,7 +226,7 @@ def _settle(work: Work, entry: Entry, progress: syncs.Progress, *, completed: bo
     conn, cohort_id, action = work.conn, work.cohort_id, entry.action
     older = entry.session < work.state.floor
     state = refresh.sync_state(
-        blocked=bool(blocked.of_sync(conn, cohort_id, entry.session, action)),
+        blocked=progress.blocked,
         complete=completed if action is Action.MEMBERS else progress.pages >= progress.total_pages,
         superseded=older,
     )

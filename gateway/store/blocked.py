@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.core.page import Action
-
 
 def put(
     conn: Connection,
@@ -49,12 +47,6 @@ def clear(conn: Connection, cohort_id: int, number: int) -> None:
     conn.execute(_CLEAR, {"cohort_id": cohort_id, "number": number})
 
 
-def of_sync(conn: Connection, cohort_id: int, session: int, action: Action) -> list[int]:
-    """List the blocked deliveries of a sync."""
-    parameters = {"cohort_id": cohort_id, "session": session, "action": action}
-    return list(conn.execute(_OF_SYNC, parameters).scalars())
-
-
 _PUT = text("""
     INSERT INTO blocked_deliveries (cohort_id, number, attempts, code, reason, blocked_at)
     VALUES (:cohort_id, :number, :attempts, :code, :reason, :now)
@@ -70,11 +62,4 @@ _REQUESTED = text("""
 
 _CLEAR = text("""
     DELETE FROM blocked_deliveries WHERE cohort_id = :cohort_id AND number = :number
-""")
-
-_OF_SYNC = text("""
-    SELECT b.number
-    FROM blocked_deliveries b
-    JOIN deliveries d ON d.cohort_id = b.cohort_id AND d.number = b.number
-    WHERE b.cohort_id = :cohort_id AND d.session = :session AND d.action = :action
 """)

@@ -45,7 +45,7 @@ def create(
     order = conn.execute(_ORDER, {"session_key": session_key}).scalar_one()
     if order is None:
         order = conn.execute(_NEXT_ORDER).scalar_one()
-    conn.execute(
+    row = conn.execute(
         _CREATE,
         {
             "cohort_id": cohort_id,
@@ -55,25 +55,30 @@ def create(
             "started_order": order,
             "now": now,
         },
-    )
-    return get(conn, cohort_id, number)
+    ).one()
+    return Session(**row._mapping)
 
 
 ERASED_SINCE = """
     EXISTS (SELECT 1 FROM erasures e WHERE e.erased_order > s.started_order) AS erased_since
 """
 
-_GET = text(
+_READ = (
     "SELECT s.number, s.started_order, "
     + ERASED_SINCE
     + "FROM sessions s WHERE s.cohort_id = :cohort_id AND s.number = :number"
 )
 
+_GET = text(_READ)
+
 _ORDER = text("SELECT min(started_order) FROM sessions WHERE session_key = :session_key")
 
 _NEXT_ORDER = text("SELECT nextval('event_order')")
 
-_CREATE = text("""
+_CREATE = text(
+    """
     INSERT INTO sessions (cohort_id, number, session_id, session_key, started_order, started_at)
-    VALUES (:cohort_id, :number, :session_id, :session_key, :started_order, :now)
-""")
+    VALUES (:cohort_id, :number, :session_id, :session_key, :started_order, :now);
+    """
+    + _READ
+)

@@ -25,8 +25,7 @@ def prepare(conn: Connection) -> None:
     Created per connection and not per transaction, which would bloat the system catalogue, and
     with IF NOT EXISTS, so that a pooler may hand any connection to anybody.
     """
-    conn.execute(_STAGING)
-    conn.execute(_DELTA)
+    conn.execute(_TABLES)
 
 
 def copy(conn: Connection, rosters: Iterable[bytes]) -> None:
@@ -41,15 +40,13 @@ def analyze(conn: Connection) -> None:
     conn.execute(_ANALYZE)
 
 
-_STAGING = text("""
+_TABLES = text("""
     CREATE TEMPORARY TABLE IF NOT EXISTS staging (
         member_id text COLLATE "C" NOT NULL,
         distinct_id text, email text, first_name text, last_name text, phone text,
         properties jsonb
-    ) ON COMMIT DELETE ROWS
-""")
+    ) ON COMMIT DELETE ROWS;
 
-_DELTA = text("""
     CREATE TEMPORARY TABLE IF NOT EXISTS delta (
         cohort_id bigint NOT NULL,
         kind text NOT NULL,

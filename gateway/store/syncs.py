@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How much of a sync has been applied: distinct pages, the largest total, and its state."""
+    """How much of a sync has been applied: distinct pages, the largest total, and its state.
+
+    `blocked` tells whether deliveries of it are.
+    """
 
     pages: int
     total_pages: int
     state: State
+    blocked: bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,9 +76,13 @@ def advance(
     key = {"cohort_id": cohort_id, "session": session, "action": action}
     ranges = "{" + ",".join(f"[{page},{page}]" for page in pages) + "}"
     parameters = {"pages": ranges, "total_pages": total_pages, "entered": entered, "exited": exited}
-    conn.execute(_ADVANCE, key | parameters)
-    row = conn.execute(_PROGRESS, key).one()
-    return Progress(pages=row.pages, total_pages=row.total_pages, state=State(row.state))
+    row = conn.execute(_ADVANCE, key | parameters).one()
+    return Progress(
+        pages=row.pages,
+        total_pages=row.total_pages,
+        state=State(row.state),
+        blocked=row.blocked,
+    )
 
 
 def set_state(
@@ -138,15 +146,18 @@ _ADVANCE = text("""
     SET total_pages = greatest(sync_results.total_pages, excluded.total_pages),
         pages = sync_results.pages + excluded.pages,
         entered = sync_results.entered + excluded.entered,
-        exited = sync_results.exited + excluded.exited
-""")
+        exited = sync_results.exited + excluded.exited;
 
-_PROGRESS = text("""
-    SELECT total_pages, state,
-           (SELECT coalesce(CAST(sum(upper(r) - lower(r)) AS bigint), 0) FROM unnest(pages) r)
-               AS pages
-    FROM sync_results
-    WHERE cohort_id = :cohort_id AND session = :session AND action = :action
+    SELECT r.total_pages, r.state,
+           (SELECT coalesce(CAST(sum(upper(p) - lower(p)) AS bigint), 0) FROM unnest(r.pages) p)
+               AS pages,
+           EXISTS (
+               SELECT 1 FROM blocked_deliveries b
+               JOIN deliveries d ON d.cohort_id = b.cohort_id AND d.number = b.number
+               WHERE b.cohort_id = :cohort_id AND d.session = :session AND d.action = :action)
+               AS blocked
+    FROM sync_results r
+    WHERE r.cohort_id = :cohort_id AND r.session = :session AND r.action = :action
 """)
 
 _SET_STATE = text("""

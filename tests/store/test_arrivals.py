@@ -36,7 +36,7 @@ def parsed(page: sender.Page) -> Page:
 def meet(desk: Desk, cohort_id: int, page: sender.Page) -> Found | None:
     key = page.session and pages.session_key(desk.source_id, PROJECT, page.session)
     with desk.pool.begin() as conn:
-        return arrivals.lock(conn, cohort_id, parsed(page), key or None)  # type: ignore[arg-type]
+        return arrivals.lock(conn, cohort_id, parsed(page), key or None)
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.core.page import Action
 from gateway.store import backlog, blocked
 from tests.model.desk import START
-from tests.model.sender import ADD, REMOVE
+from tests.model.sender import ADD
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -35,15 +34,3 @@ def test_requested__of_several__is_the_oldest_asked_for(desk: Desk, pool: Pool) 
         blocked.clear(conn, cohort_id, 3)
         assert blocked.requested(conn, cohort_id) is None
         assert not backlog.request_retry(conn, cohort_id, 3, now=START)
-
-
-def test_of_sync__with_blocked_pages__lists_its_own(desk: Desk, pool: Pool) -> None:
-    cohort_id = desk.send(ADD, "s", "a").cohort_id
-    desk.send(REMOVE, "s", "a")
-    desk.send(ADD, "t", "a")
-    with pool.begin() as conn:
-        for number in (1, 2, 3):
-            put(conn, cohort_id, number)
-        assert blocked.of_sync(conn, cohort_id, 1, Action.ADD_MEMBERS) == [1]
-        assert blocked.of_sync(conn, cohort_id, 2, Action.ADD_MEMBERS) == [3]
-        assert blocked.of_sync(conn, cohort_id, 2, Action.REMOVE_MEMBERS) == []

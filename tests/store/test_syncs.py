@@ -8,9 +8,9 @@ from sqlalchemy import text
 
 from gateway.core.page import Action
 from gateway.core.refresh import State
-from gateway.store import syncs
+from gateway.store import blocked, syncs
 from tests.model.desk import START
-from tests.model.sender import MEMBERS
+from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
     from gateway.store.engine import Pool
@@ -47,8 +47,26 @@ def test_advance__page_by_page__counts_distinct_pages_and_sums(desk: Desk, pool:
             for pages, total in (([1, 2], 5), ([2, 9], 4), ([-3], 1))
         ]
         row = conn.execute(text("SELECT entered, exited FROM sync_results")).one()
-    assert progress == syncs.Progress(pages=4, total_pages=5, state=State.RECEIVING)
+    expected = syncs.Progress(pages=4, total_pages=5, state=State.RECEIVING, blocked=False)
+    assert progress == expected
     assert tuple(row) == (6, 3)
+
+
+def test_advance__of_a_sync_with_a_blocked_page__tells_so_of_that_sync_only(
+    desk: Desk, pool: Pool
+) -> None:
+    cohort_id = desk.send(ADD, "s", "a").cohort_id
+    desk.send(REMOVE, "s", "a")
+    desk.send(ADD, "t", "a")
+    found = {}
+    with pool.begin() as conn:
+        blocked.put(conn, cohort_id, 3, attempts=3, code="poison", reason="bad", now=START)
+        for session in (1, 2):
+            for action in (Action.ADD_MEMBERS, Action.REMOVE_MEMBERS):
+                found[session, action] = syncs.advance(
+                    conn, cohort_id, session, action, pages=[1], total_pages=1, entered=0, exited=0
+                )
+    assert [key for key, progress in found.items() if progress.blocked] == [(2, Action.ADD_MEMBERS)]
 
 
 def test_supersede__older_syncs__only_those_still_receiving(desk: Desk, pool: Pool) -> None:
