@@ -249,10 +249,16 @@ def do_everything(copy: Copy, name: str) -> None:
 
 
 def unsaid(copy: Copy, said: str, expected: str) -> list[str]:
-    """List the lines of an expected output that are not in what was said; `…` is anything."""
+    """List the lines of an expected output that were not said, or out of order; `…` is anything."""
     here = expected.replace("127.0.0.1:8000", f"127.0.0.1:{copy.port}")
-    patterns = {line: re.escape(line).replace("…", ".*") for line in here.splitlines()}
-    return [line for line, one in patterns.items() if not re.search(f"^{one}$", said, re.MULTILINE)]
+    missing, at = [], 0
+    for line in here.splitlines():
+        pattern = re.escape(line).replace("…", ".*")
+        if found := re.compile(f"^{pattern}$", re.MULTILINE).search(said, at):
+            at = found.end()
+        else:
+            missing.append(line)
+    return missing
 
 
 def borrow_packages(copy: Copy) -> None:
