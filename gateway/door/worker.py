@@ -18,6 +18,7 @@ from gateway.core import framing
 from gateway.door import answering, deadlines, refusals
 from gateway.door.connection import ClientGone, Connection, Limits, Stage
 from gateway.door.crew import Crew
+from gateway.door.newcomers import Newcomers
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -29,9 +30,7 @@ TICK_SECONDS: Final = 0.25
 RECEIVE_BYTES: Final = 256 * 1024
 MAX_DISCARDED_BYTES: Final = 64 * 1024 * 1024  # read after our last answer
 
-# After accepting failed (no descriptors, no memory), how long until the next attempt.
-ACCEPT_PAUSE_SECONDS: Final = 1.0
-
+RESTING: Final = frozenset((Stage.IDLE, Stage.LINGERING))
 READING: Final = frozenset((Stage.NEW, Stage.IDLE, Stage.COLLECTING, Stage.LINGERING))
 
 
@@ -67,7 +66,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
         )
         self._view = memoryview(bytearray(RECEIVE_BYTES))
         self._finished: deque[Connection] = deque()
-        self._accept_at = 0.0
+        self._newcomers = Newcomers()
         self._ticked_at = 0.0
 
     @classmethod
@@ -95,9 +94,9 @@ class Door(ThreadWorker):  # type: ignore[misc]
             self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks
         )
         while self.alive and self.is_parent_alive():
-            may_accept = time.monotonic() >= self._accept_at
-            self.set_accept_enabled(may_accept and self.nr_conns < self.worker_connections)
-            self._turn()
+            closed = self._newcomers.closed_seconds(time.monotonic())
+            self.set_accept_enabled(not closed and self.nr_conns < self.worker_connections)
+            self._turn(closed or TICK_SECONDS)
         self._begin_stop()
         end = time.monotonic() + self.cfg.graceful_timeout
         while (self._drain_backlog() or self.connections) and time.monotonic() < end:
@@ -106,13 +105,16 @@ class Door(ThreadWorker):  # type: ignore[misc]
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection, and look at once whether its request is already here."""
-        self._accept(listener, time.monotonic())
+        now = time.monotonic()
+        at_hand = sum(each.stage not in RESTING for each in self.connections)
+        if not self._newcomers.yields(now, at_hand=at_hand):
+            self._accept(listener, now)
 
     # What follows runs in the main loop, except `_answer`.
 
-    def _turn(self) -> None:
+    def _turn(self, seconds: float = TICK_SECONDS) -> None:
         self._settle_finished()
-        self.wait_for_and_dispatch_events(TICK_SECONDS)
+        self.wait_for_and_dispatch_events(min(seconds, TICK_SECONDS))
         now = time.monotonic()
         if now - self._ticked_at < TICK_SECONDS:
             return
@@ -129,7 +131,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
         except OSError as error:
             # Out of descriptors or memory: those who are here go on, the others wait outside.
             self.log.warning("accept.failed errno=%s", error.errno)
-            self._accept_at = now + ACCEPT_PAUSE_SECONDS
+            self._newcomers.pause(now)
             return False
         sock.setblocking(False)  # noqa: FBT003 - the standard library's
         connection = Connection(
