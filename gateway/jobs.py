@@ -22,7 +22,7 @@ TIMEOUT_SECONDS: Final = 0.25
 # After a failed ring nobody tries again for this long, so a dead Redis costs next to nothing.
 BREAK_SECONDS: Final = 1.0
 # A ring that nobody answered within this long is forgotten, and the sweeper rings again.
-RUNG_SECONDS: Final = 5
+RUNG_SECONDS: Final = 2
 FAILURE_TTL_SECONDS: Final = 300
 
 _log = structlog.get_logger()
@@ -103,7 +103,7 @@ class Doorbell:
         return True
 
     def answer(self, cohort_id: int) -> None:
-        """Take the ring down before looking at the inbox, so that a later page rings anew."""
+        """Take the ring down, so that a later page rings anew; look at the inbox after this."""
         self._redis.delete(rung_key(cohort_id))
 
     def is_up(self) -> bool:

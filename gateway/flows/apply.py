@@ -6,7 +6,6 @@ dies leaves nothing behind and is simply taken again.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import time
 from typing import TYPE_CHECKING, Final
@@ -35,9 +34,13 @@ _log = structlog.get_logger()
 
 
 class Drained(enum.Enum):
-    """How a drain ended; only after OUT_OF_TIME is there more to do at once."""
+    """How a drain ended; only after OUT_OF_TIME is there more to do at once.
+
+    EXPECTING is DONE, but pages of the newest sync are still to come.
+    """
 
     DONE = enum.auto()
+    EXPECTING = enum.auto()
     OUT_OF_TIME = enum.auto()
 
 
@@ -63,9 +66,10 @@ class Applier:
         Raises errors.Unavailable when the database cannot now; what was not committed still waits.
         """
         limit, end = MERGED_PAGES, time.monotonic() + budget_seconds
+        ended = Drained.DONE
         while time.monotonic() < end:
             try:
-                outcome = self.step(cohort_id, limit=limit)
+                outcome, expects = self._step(cohort_id, limit=limit)
             except Exception as error:  # a page that no code can apply must not stop the others
                 if _will_pass(error):
                     raise
@@ -75,17 +79,23 @@ class Applier:
                         return Drained.DONE  # the sweeper comes back: it may be ours to mend
                 limit = 1
                 continue
+            if outcome in {Outcome.WORKED, Outcome.WAITING}:
+                ended = Drained.EXPECTING if expects else Drained.DONE
             if outcome is not Outcome.WORKED and not self._rang_meanwhile(cohort_id, outcome):
-                return Drained.DONE
+                return ended
         return Drained.OUT_OF_TIME
 
     def step(self, cohort_id: int, *, limit: int = MERGED_PAGES) -> Outcome:
         """Take one step: apply the next run of pages, or find that there is none to apply."""
+        return self._step(cohort_id, limit=limit)[0]
+
+    def _step(self, cohort_id: int, *, limit: int) -> tuple[Outcome, bool]:
+        """Take one step, and tell whether pages of its sync are still to come."""
         began = time.monotonic()
         with self._pool.begin() as conn:
             state = apply_state.claim(conn, cohort_id)
             if state is None:
-                return Outcome.BUSY
+                return Outcome.BUSY, False
             staging.prepare(conn)
             work = Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
             outcome = steps.take(work, limit)
@@ -95,7 +105,7 @@ class Applier:
             self._observe(seconds)
             _tell(work, seconds)
             traced.tell(self._tracer, work, parents, seconds)
-        return outcome
+        return outcome, outcome is Outcome.WAITING or any(one.expects for one in work.done)
 
     def _rang_meanwhile(self, cohort_id: int, outcome: Outcome) -> bool:
         """Look once more, after the lock is gone, for a page whose own wake-up found us busy."""
@@ -145,7 +155,7 @@ def _tell(work: Work, seconds: float) -> None:
         _log.info(
             "pages.applied",
             cohort_id=work.cohort_id,
-            **dataclasses.asdict(applied),
+            **applied.facts(),
             milliseconds=round(seconds * 1000, 1),
         )
 

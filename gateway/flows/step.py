@@ -40,13 +40,27 @@ class Outcome(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What a step did, once it is committed: from which delivery to which, and with what effect."""
+    """What a step did, once it is committed: from which delivery to which, and with what effect.
+
+    `expects` tells whether pages of the same sync are still to come.
+    """
 
     first_delivery: int
     last_delivery: int
     pages: int
     entered: int
     exited: int
+    expects: bool
+
+    def facts(self) -> dict[str, int]:
+        """What is told of it, in the log and in traces."""
+        return {
+            "first_delivery": self.first_delivery,
+            "last_delivery": self.last_delivery,
+            "pages": self.pages,
+            "entered": self.entered,
+            "exited": self.exited,
+        }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,7 +79,7 @@ class Work:
             cohort_id=self.cohort_id, session=session, floor=self.state.floor, at=self.now
         )
 
-    def note(self, run: Sequence[Entry], written: delta.Written) -> None:
+    def note(self, run: Sequence[Entry], written: delta.Written, *, expects: bool) -> None:
         """Remember what was done, to be told once it is committed."""
         self.done.append(
             Applied(
@@ -74,6 +88,7 @@ class Work:
                 pages=len(run),
                 entered=written.entered,
                 exited=written.exited,
+                expects=expects,
             )
         )
 
@@ -217,11 +232,11 @@ def _finish(
     )
     if floor:
         syncs.supersede_older(conn, cohort_id, floor)
-    _settle(work, first, progress, completed=floor > 0)
-    work.note(run, written)
+    state = _settle(work, first, progress, completed=floor > 0)
+    work.note(run, written, expects=state is State.RECEIVING)
 
 
-def _settle(work: Work, entry: Entry, progress: syncs.Progress, *, completed: bool) -> None:
+def _settle(work: Work, entry: Entry, progress: syncs.Progress, *, completed: bool) -> State:
     """Give a sync the state that follows from what has been applied of it."""
     conn, cohort_id, action = work.conn, work.cohort_id, entry.action
     older = entry.session < work.state.floor
@@ -232,9 +247,10 @@ def _settle(work: Work, entry: Entry, progress: syncs.Progress, *, completed: bo
     )
     stays_applied = older and progress.state is State.APPLIED
     if stays_applied or (state is progress.state and state is not State.APPLIED):
-        return
+        return progress.state
     completed_at = work.now if state is State.APPLIED else None
     syncs.set_state(conn, cohort_id, entry.session, action, state=state, completed_at=completed_at)
+    return state
 
 
 def set_aside(work: Work, entry: Entry, *, attempts: int, code: str, reason: str) -> None:

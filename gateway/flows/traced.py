@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from gateway.store import traces
@@ -31,7 +30,7 @@ def parents(tracer: Tracer, work: Work) -> list[list[str]]:
 def tell(tracer: Tracer, work: Work, found: list[list[str]], seconds: float) -> None:
     """Tell of a step that is committed."""
     for applied, traceparents in zip(work.done, found, strict=False):
-        facts = {"cohort_id": work.cohort_id, **dataclasses.asdict(applied)}
+        facts = {"cohort_id": work.cohort_id, **applied.facts()}
         tracer.applied(Step(seconds=seconds, traceparents=traceparents, facts=facts))
 
 
