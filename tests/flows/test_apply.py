@@ -190,7 +190,7 @@ def test_refresh__pages_that_keep_coming__wait_and_are_compared_once(desk: Desk)
 @pytest.mark.parametrize("seconds", [QUIET_SECONDS, -QUIET_SECONDS])
 def test_refresh__rest_does_not_come__is_added_by_itself(desk: Desk, seconds: float) -> None:
     receipt = desk.send(MEMBERS, "s", "a", page=(1, 2))
-    assert desk.applier.drain(receipt.cohort_id) is Drained.DONE
+    assert desk.applier.drain(receipt.cohort_id) is Drained.EXPECTING
     assert book.standing(desk.pool, receipt.cohort_id).members == {}
     desk.clock.tick(seconds)
     desk.applier.drain(receipt.cohort_id)
