@@ -16,7 +16,7 @@ def test_newcomer__with_requests_at_hand__is_left_to_others_once() -> None:
     mine = Newcomers()
     assert mine.yields(100.0, at_hand=1)
     closed = mine.closed_seconds(100.0)
-    assert 0 < closed <= newcomers.MAX_YIELD_SECONDS
+    assert round(closed, 6) == newcomers.YIELD_SECONDS
     assert not mine.yields(100.0 + closed, at_hand=1)
     assert mine.yields(100.0 + closed, at_hand=2)  # the next one is another's turn again
 
@@ -37,7 +37,7 @@ def test_newcomer__that_another_took__gives_no_right_to_a_later_one() -> None:
 def test_newcomer__however_much_is_at_hand__waits_for_milliseconds_only() -> None:
     mine = Newcomers()
     assert mine.yields(100.0, at_hand=10_000)
-    assert mine.closed_seconds(100.0) <= newcomers.MAX_YIELD_SECONDS
+    assert round(mine.closed_seconds(100.0), 6) == newcomers.MAX_YIELD_SECONDS
 
 
 def test_newcomer__without_room__is_not_taken_for_a_while() -> None:
