@@ -17,6 +17,7 @@ from tests import stack as stacks
 WHOLE = ("tests/e2e/", "tests/security/", "tests/flows/test_model.py", "tests/http/test_webhook")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the runner of several processes looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file in one process: they share servers that take long to start.
 
