@@ -19,8 +19,7 @@ run: ## Start the whole gateway on embedded Postgres and Valkey; Ctrl-C stops it
 
 test: ## Run the tests and hold the coverage of each package to its floor
 	@$(install_all)
-	@$(python) -m pytest -n 3 --dist loadgroup -m 'not whole' --cov --cov-report= --ignore tests/test_house.py
-	@$(python) -m pytest -n 3 --dist loadgroup -m whole
+	@$(python) -m pytest -n 4 --dist loadgroup --cov --cov-report= --ignore tests/test_house.py
 	@$(python) -m coverage report
 	@failed=0; for floor in $(floors); do \
 		folder=$${floor%:*} percent=$${floor#*:}; \

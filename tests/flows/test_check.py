@@ -106,6 +106,17 @@ def test_postgres__with_a_schema_too_new_to_read__is_an_error_that_says_so(pool:
     assert "run the version that migrated it" in str(found[-1].remedy)
 
 
+def test_postgres__without_a_table_of_this_version__is_broken(pool: Pool) -> None:
+    with pool.begin() as conn:
+        conn.execute(text("ALTER TABLE workers RENAME TO lost"))
+    try:
+        with pytest.raises(errors.Broken):
+            check.postgres(pool, Settings(), now=now())
+    finally:
+        with pool.begin() as conn:
+            conn.execute(text("ALTER TABLE lost RENAME TO workers"))
+
+
 def test_postgres__with_an_unlogged_table__is_refused(pool: Pool) -> None:
     with pool.begin() as conn:
         conn.execute(text("CREATE UNLOGGED TABLE careless (id bigint)"))
