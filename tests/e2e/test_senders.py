@@ -11,7 +11,7 @@ from tests.model.exploration import explore_remotely
 from tests.model.remote import Remote
 from tests.stack import Stack
 
-SEED, EXAMPLES, STEPS = 0, 12, 30
+SEED, EXAMPLES, STEPS = 0, 8, 30
 
 
 @pytest.fixture(scope="module")
