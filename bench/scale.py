@@ -1,8 +1,8 @@
 """`python -m bench.scale`: a refresh of ten million, and what it costs whom.
 
 Prints its time, the peak memory of each process, WAL and bytes a member, how long readers waited
-meanwhile, what a page costs in the large table beside an empty one, and how long the diffs of
-another cohort waited. The figures go into docs/performance.md.
+meanwhile, what a page costs in the large table beside an empty one, how long the diffs of another
+cohort waited, and what a second worker is good for. The figures go into docs/performance.md.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from tests import stack
 
 _STEP: Final = 100_000
 _SAMPLES: Final = 30
+_CROWD_COHORTS: Final = 60
+_CROWD_PAGES: Final = 10
 _LOGIN: Final = f"{stack.USERNAME}:{stack.PASSWORD}"
 
 
@@ -43,6 +45,7 @@ def main(members: int, *, write: bool) -> None:
             seconds = _refresh(one, members)
             wal = _wal(one) - wal
         large = _page_seconds(one, "big")
+        alone, both = _crowded_seconds(one, workers=1), _crowded_seconds(one, workers=2)
         rows += [
             ["the refresh, from the first byte to the last member seen", f"{seconds:,.0f} s"],
             ["members a second", report.count(members / seconds)],
@@ -54,6 +57,10 @@ def main(members: int, *, write: bool) -> None:
             [
                 "a page of 1,000, small table → this one",
                 f"{small * 1000:.0f} → {large * 1000:.0f} ms",
+            ],
+            [
+                f"{_CROWD_COHORTS} cohorts of {_CROWD_PAGES} pages each, one worker → two",
+                f"{alone:.1f} → {both:.1f} s ({alone / both:.2f} times)",
             ],
         ]
     table = report.Table(name="scale", columns=(f"{members:,} members", ""), rows=rows)
@@ -98,6 +105,18 @@ def _page_seconds(one: Subject, cohort: str) -> float:
         one.settle()
         taken.append(time.perf_counter() - began)
     return statistics.median(taken)
+
+
+def _crowded_seconds(one: Subject, *, workers: int) -> float:
+    """Seconds that so many workers take for what waits of many cohorts."""
+    with one.resting_workers():
+        for number in range(_CROWD_COHORTS):
+            pages = payload.crowd(range(_CROWD_PAGES * payload.PAGE_MEMBERS))
+            one.post(payload.bodies(sync(f"crowd-{workers}-{number}", "1", "add_members"), pages))
+    began = time.perf_counter()
+    with one.resting_workers(awake=workers):
+        one.settle()
+    return time.perf_counter() - began
 
 
 @contextlib.contextmanager
