@@ -1,6 +1,6 @@
 # `make` lists the targets. Each creates .venv and installs what is missing first; bin/install says how.
 
-.PHONY: help run bench bench-scale bench-growth test test-faults test-deploy faults fuzz matrix check release-check fix lock clean
+.PHONY: help run bench bench-scale bench-growth test test-model test-faults test-deploy faults fuzz matrix check release-check fix lock clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
@@ -8,7 +8,7 @@ unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONS
 python := .venv/bin/python
 install_all := bin/install requirements.txt requirements-run.txt requirements-dev.txt requirements-otel.txt
 typed := gateway workers bench tests deploy/gunicorn.conf.py
-floors := gateway/core:100 gateway/sources:100 gateway/flows:99 gateway/store:99
+floors := gateway/core:100 gateway/sources:100 gateway/flows:100 gateway/store:100
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile
@@ -19,13 +19,18 @@ run: ## Start the whole gateway on embedded Postgres and Valkey; Ctrl-C stops it
 
 test: ## Run the tests and hold the coverage of each package to its floor
 	@$(install_all)
-	@$(python) -m pytest -n 4 --dist loadgroup --cov --cov-report= --ignore tests/test_house.py
+	@$(python) -m pytest -n 3 --dist loadgroup -m 'not whole' --cov --cov-report= --ignore tests/test_house.py
+	@$(python) -m pytest -n 3 --dist loadgroup -m 'whole and not long'
 	@$(python) -m coverage report
 	@failed=0; for floor in $(floors); do \
 		folder=$${floor%:*} percent=$${floor#*:}; \
 		printf 'Coverage of %s, at least %s: ' $$folder $$percent; \
 		$(python) -m coverage report --include="$$folder/*" --format=total --fail-under=$$percent || failed=1; \
 	done; exit $$failed
+
+test-model: ## Let modelled senders loose for 200 examples of 50 steps
+	@$(install_all)
+	@$(python) -m pytest -n 3 --dist loadgroup tests/flows/test_model.py
 
 test-faults: ## Break a running gateway in some sixty ways, and see that nothing is lost
 	@$(install_all)

@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         if item.location[0].startswith(WHOLE):
-            item.add_marker(pytest.mark.no_cover)
+            item.add_marker(pytest.mark.whole)
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
 

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 EXAMPLES = 200
 STEPS = 50
 # Each seed is a test of its own, which the runner may give to a process of its own. They are fixed,
-# so that a change is judged by the change alone.
-SEEDS = [pytest.param(seed, marks=pytest.mark.xdist_group(f"seed {seed}")) for seed in range(4)]
+# so that a change is judged by the change alone. `make test` has the first, `make test-model` all.
+SEEDS = [
+    pytest.param(
+        seed,
+        marks=[pytest.mark.xdist_group(f"seed {seed}"), *([pytest.mark.long] if seed else [])],
+    )
+    for seed in range(4)
+]
 
 
 @pytest.mark.timeout(600)
