@@ -1,6 +1,6 @@
 # `make` lists the targets. Each creates .venv and installs what is missing first; bin/install says how.
 
-.PHONY: help run bench bench-scale bench-growth test test-model test-faults test-deploy faults fuzz matrix check release-check fix lock clean
+.PHONY: help run bench bench-scale bench-growth test test-long test-faults test-deploy faults fuzz matrix check release-check fix lock clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
@@ -28,9 +28,9 @@ test: ## Run the tests and hold the coverage of each package to its floor
 		$(python) -m coverage report --include="$$folder/*" --format=total --fail-under=$$percent || failed=1; \
 	done; exit $$failed
 
-test-model: ## Let modelled senders loose for 200 examples of 50 steps
+test-long: ## Run the tests that `make test` leaves out: all of the sender model, the documents in fresh clones
 	@$(install_all)
-	@$(python) -m pytest -n 3 --dist loadgroup tests/flows/test_model.py
+	@$(python) -m pytest -n 3 --dist loadgroup -m long
 
 test-faults: ## Break a running gateway in some sixty ways, and see that nothing is lost
 	@$(install_all)

@@ -54,6 +54,7 @@ def copy(shared: Copy) -> Iterator[Copy]:
     shared.clear_away()
 
 
+@pytest.mark.long
 def test_readme__every_command_in_a_fresh_clone__does_what_it_says(copy: Copy) -> None:
     documents.do_everything(copy, README)
     greeting = next(block.text for block in documents.blocks(README) if "Webhook URL" in block.text)
@@ -64,6 +65,7 @@ def test_readme__every_command_in_a_fresh_clone__does_what_it_says(copy: Copy) -
     copy.stop()
 
 
+@pytest.mark.long
 def test_contributing__source_it_describes__passes_the_gate_and_works(copy: Copy) -> None:
     documents.borrow_packages(copy)
     add_the_source_it_describes(copy)

@@ -11,7 +11,9 @@ from tests.model.exploration import explore_remotely
 from tests.model.remote import Remote
 from tests.stack import Stack
 
-SEED, EXAMPLES, STEPS = 0, 8, 30
+SEED, EXAMPLES, STEPS = 0, 12, 30
+
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
