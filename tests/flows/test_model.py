@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 EXAMPLES = 200
 STEPS = 50
 # Each seed is a test of its own, which the runner may give to a process of its own. They are fixed,
-# so that a change is judged by the change alone. `make test` has the first, `make test-long` the rest.
+# so that a change is judged by the change alone. The first is in `make test`, the rest in
+# `make test-long`.
 SEEDS = [
     pytest.param(
         seed,
