@@ -76,6 +76,7 @@ def _findings(web_servers: int, workers: int | None) -> list[Finding]:
     return [
         *flow.settings_warnings(settings),
         *flow.error_hook(settings.error_hook),
+        *flow.traces(settings.trace_exporter),
         *_postgres(settings, fleet),
         *_redis(settings),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ from gateway import errors, jobs, reporter
 from gateway.core import soundness
 from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
 from gateway.flows import fitness, watch
+from gateway.settings import TraceExporter
 from gateway.store import engine, revisions, server
 
 if TYPE_CHECKING:
@@ -203,3 +205,20 @@ def error_hook(name: str | None) -> list[Finding]:
         remedy = "put its module there, install what it imports, or correct or remove the setting"
         return [dataclasses.replace(problem, remedy=remedy) for problem in settings_problems(error)]
     return [Finding(level=Level.OK, subject="settings", text=f"errors are handed to {name}")]
+
+
+def traces(exporter: TraceExporter, *, package: str = "opentelemetry") -> list[Finding]:
+    """Judge whether traces that are asked for can be made."""
+    if exporter is TraceExporter.NONE:
+        return []
+    if importlib.util.find_spec(package) is None:
+        return [
+            Finding(
+                level=Level.WARNING,
+                subject="settings",
+                text=f"OTEL_TRACES_EXPORTER: {exporter} is set, but {package} is not installed:"
+                " nothing is traced",
+                remedy="install requirements-otel.txt, or remove the setting",
+            )
+        ]
+    return [Finding(level=Level.OK, subject="settings", text=f"traces go to {exporter}")]

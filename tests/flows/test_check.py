@@ -14,7 +14,7 @@ from sqlalchemy import text
 from gateway import embedded, errors
 from gateway.core.soundness import Finding, Level
 from gateway.flows import check
-from gateway.settings import Settings
+from gateway.settings import Settings, TraceExporter
 from gateway.store.engine import Pool
 
 
@@ -221,3 +221,16 @@ def test_error_hook__that_can_be_called__is_good_and_none_is_nothing() -> None:
     (finding,) = check.error_hook("builtins:print")
     assert finding.level is Level.OK
     assert check.error_hook(None) == []
+
+
+def test_traces__asked_for_without_their_packages__are_warned_of() -> None:
+    (finding,) = check.traces(TraceExporter.OTLP, package="a_package_nobody_has")
+    assert finding.level is Level.WARNING
+    assert "nothing is traced" in finding.text
+    assert "requirements-otel.txt" in str(finding.remedy)
+
+
+def test_traces__asked_for_and_installed__are_good_and_none_are_nothing() -> None:
+    (finding,) = check.traces(TraceExporter.OTLP)
+    assert finding.level is Level.OK
+    assert check.traces(TraceExporter.NONE) == []
