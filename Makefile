@@ -28,7 +28,7 @@ test: ## Run the tests and hold the coverage of each package to its floor
 		$(python) -m coverage report --include="$$folder/*" --format=total --fail-under=$$percent || failed=1; \
 	done; exit $$failed
 
-test-long: ## Run the tests that `make test` leaves out: all of the sender model, the documents in fresh clones
+test-long: ## Run the tests that `make test` leaves out: the rest of the sender model, the documents in fresh clones
 	@$(install_all)
 	@$(python) -m pytest -n 3 --dist loadgroup -m long
 
