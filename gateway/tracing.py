@@ -101,11 +101,19 @@ def start(exporter: TraceExporter) -> Tracer:
     """Begin to trace if that was asked for and can be; traces are never worth a failed start."""
     if exporter is TraceExporter.NONE:
         return OFF
+    lacking = missing()
+    if lacking is not None:
+        _log.warning("tracing.unavailable", missing=lacking, install="requirements-otel.txt")
+        return OFF
+    return cast("Tracer", importlib.import_module("gateway.spans").start(exporter))
+
+
+def missing() -> str | None:
+    """Name the package of OpenTelemetry that is not installed; None if traces can be made."""
     try:
-        spans = importlib.import_module("gateway.spans")
+        importlib.import_module("gateway.spans")
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "opentelemetry":
             raise
-        _log.warning("tracing.unavailable", missing=error.name, install="requirements-otel.txt")
-        return OFF
-    return cast("Tracer", spans.start(exporter))
+        return error.name
+    return None

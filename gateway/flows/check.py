@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 
 import redis
 
-from gateway import errors, jobs, reporter
+from gateway import errors, jobs, reporter, tracing
 from gateway.core import soundness
 from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
 from gateway.flows import fitness, watch
@@ -207,16 +206,17 @@ def error_hook(name: str | None) -> list[Finding]:
     return [Finding(level=Level.OK, subject="settings", text=f"errors are handed to {name}")]
 
 
-def traces(exporter: TraceExporter, *, package: str = "opentelemetry") -> list[Finding]:
+def traces(exporter: TraceExporter) -> list[Finding]:
     """Judge whether traces that are asked for can be made."""
     if exporter is TraceExporter.NONE:
         return []
-    if importlib.util.find_spec(package) is None:
+    missing = tracing.missing()
+    if missing is not None:
         return [
             Finding(
                 level=Level.WARNING,
                 subject="settings",
-                text=f"OTEL_TRACES_EXPORTER: {exporter} is set, but {package} is not installed:"
+                text=f"OTEL_TRACES_EXPORTER: {exporter} is set, but {missing} is not installed:"
                 " nothing is traced",
                 remedy="install requirements-otel.txt, or remove the setting",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import pathlib
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -223,8 +224,12 @@ def test_error_hook__that_can_be_called__is_good_and_none_is_nothing() -> None:
     assert check.error_hook(None) == []
 
 
-def test_traces__asked_for_without_their_packages__are_warned_of() -> None:
-    (finding,) = check.traces(TraceExporter.OTLP, package="a_package_nobody_has")
+def test_traces__asked_for_without_their_packages__are_warned_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.delitem(sys.modules, "gateway.spans", raising=False)
+    (finding,) = check.traces(TraceExporter.OTLP)
     assert finding.level is Level.WARNING
     assert "nothing is traced" in finding.text
     assert "requirements-otel.txt" in str(finding.remedy)
