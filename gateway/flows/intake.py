@@ -12,8 +12,8 @@ from gateway import errors, tracing
 from gateway.core import page as pages
 from gateway.core import roster
 from gateway.core.page import Action, Arrival
-from gateway.store import arrivals, cohorts, erasures, inbox, sessions, sources
-from gateway.store.arrivals import Counters
+from gateway.store import arrivals, cohorts, erasures, inbox, sessions
+from gateway.store.arrivals import Addressee, Counters
 
 if TYPE_CHECKING:
     import datetime
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gateway.jobs import Doorbell
     from gateway.sources import mixpanel
     from gateway.store.engine import Pool
+    from gateway.store.pipeline import Pipeline
     from gateway.store.sessions import Session
     from gateway.store.sources import Source
 
@@ -94,7 +95,8 @@ class Intake:
         Raises errors.NotFound, Unauthenticated, Unavailable, Malformed, Forbidden or Throttled, the
         first that applies in the order of interface 1.1.
         """
-        source = self._open(posted, now=now)
+        addressee = self._open(posted, now=now)
+        source = addressee.source
         page = posted.body.page(
             identity_property=source.identity_property, max_members=self._max_members
         )
@@ -104,7 +106,9 @@ class Intake:
                 " use the URL made for this project, or let the source take it"
             )
             raise errors.Forbidden(message)
-        known = self._known(source, page)
+        known = addressee.cohort
+        if known is not None and known.deleted:
+            raise errors.NotFound(_DELETED)
         self._limits.require(source.id)
         with self._tracer.delivery() as span:
             arrival = Arrival(at=now, request_id=posted.request_id, traceparent=span.traceparent)
@@ -115,12 +119,15 @@ class Intake:
         _tell(receipt, source, page)
         return receipt
 
-    def _open(self, posted: Posted, *, now: datetime.datetime) -> Source:
+    def _open(self, posted: Posted, *, now: datetime.datetime) -> Addressee:
+        """Let a sender in. Its cohort may be deleted after this: see where the counters are locked."""
+        key = cohorts.key(*posted.body.cohort) if posted.body.cohort else None
         with self._pool.read() as conn:
-            source = sources.find(conn, posted.slug, now=now)
-        if source is None:
+            addressee = arrivals.find(conn, posted.slug, key, now=now)
+        if addressee is None:
             message = "no such source; check the last part of the webhook URL"
             raise errors.NotFound(message)
+        source = addressee.source
         # From here on it is a name of ours, and every event of this request says it.
         structlog.contextvars.bind_contextvars(source=source.slug)
         if source.auth_required and not self._knows(source, posted.login):
@@ -129,7 +136,7 @@ class Intake:
         if source.paused:
             message = "this source is paused by its operator; nothing was stored"
             raise errors.Unavailable(message, retry_after_seconds=RETRY_PAUSED_SECONDS)
-        return source
+        return addressee
 
     def _knows(self, source: Source, login: Login | None) -> bool:
         """Check every credential of that name: two are valid while one replaces the other.
@@ -142,31 +149,23 @@ class Intake:
         others = [None] * (max(1, len(source.credentials)) - len(named))
         return any(self._verifier.verify(login.password, hashed) for hashed in (*named, *others))
 
-    def _known(self, source: Source, page: Page) -> cohorts.Known | None:
-        """Look the cohort up. A deletion after this is seen when its counters are locked."""
-        with self._pool.read() as conn:
-            known = cohorts.find(conn, source.id, cohorts.key(page.project_id, page.external_id))
-        if known is not None and known.deleted:
-            raise errors.NotFound(_DELETED)
-        return known
-
     def _commit(
         self, source: Source, page: Page, known: cohorts.Known | None, arrival: Arrival
     ) -> Receipt:
         now, key = arrival.at, _session_key(source, page)
         packed = inbox.pack(page.roster)
-        with self._pool.begin() as conn:
-            cohort = known or _create(conn, source, page, now=now)
-            found = arrivals.lock(conn, cohort.id, page, key)
+        with self._pool.pipeline() as trip:
+            cohort = known or _create(trip.conn, source, page, now=now)
+            found = arrivals.lock(trip, cohort.id, page, key)
             if found is None:
                 raise errors.NotFound(_DELETED)
             if found.duplicate and found.session is not None:
                 arrivals.note_duplicate(
-                    conn, cohort.id, session=found.session.number, action=page.action, now=now
+                    trip, cohort.id, session=found.session.number, action=page.action, now=now
                 )
                 return Receipt(outcome=Outcome.DUPLICATE, cohort_id=cohort.id, number=None)
             session = found.session or sessions.create(
-                conn,
+                trip.conn,
                 cohort.id,
                 found.counters.last_session + 1,
                 session_id=page.session_id,
@@ -174,10 +173,10 @@ class Intake:
                 now=now,
             )
             if session.erased_since:
-                packed = inbox.pack(_without_erased(conn, source, page, session))
+                packed = inbox.pack(_without_erased(trip.conn, source, page, session))
             counters = _advanced(found.counters, session, page)
-            arrivals.store(conn, cohort.id, counters, page=page, packed=packed, arrival=arrival)
-            _rename(conn, cohort, page, counters, now=now)
+            arrivals.store(trip, cohort.id, counters, page=page, packed=packed, arrival=arrival)
+            _rename(trip, cohort, page, counters, now=now)
         number = counters.last_delivery
         return Receipt(outcome=Outcome.ACCEPTED, cohort_id=cohort.id, number=number)
 
@@ -247,7 +246,7 @@ def _advanced(counters: Counters, session: Session, page: Page) -> Counters:
 
 
 def _rename(
-    conn: Connection,
+    trip: Pipeline,
     cohort: cohorts.Known,
     page: Page,
     counters: Counters,
@@ -259,7 +258,7 @@ def _rename(
     description = cohort.description if page.description is None else page.description
     newest = counters.run_session == counters.last_session
     if newest and (name, description) != (cohort.name, cohort.description):
-        cohorts.rename(conn, cohort.id, name=name, description=description, now=now)
+        cohorts.rename(trip.conn, cohort.id, name=name, description=description, now=now)
 
 
 _DELETED = "this cohort was deleted here by an operator; restore it, or end its sync in Mixpanel"

@@ -254,6 +254,8 @@ class Body:
         with self._parsed() as parsed:
             self.action = _echo(parsed.value)
             """The action to echo in an answer: the one sent, if it is text."""
+            self.cohort = _cohort(parsed.value)
+            """The ids of the project and the cohort, if the page can have any."""
 
     def page(self, *, identity_property: str | None, max_members: int) -> Page:
         """Turn the body into a page.
@@ -284,6 +286,23 @@ class Body:
             yield document.parse(self._raw)
         finally:
             self._turn.release()
+
+
+_PROJECT_ID = OpaqueId()
+_COHORT_ID = ExternalId()
+
+
+def _cohort(value: object) -> tuple[str, str] | None:
+    """Read whose page it is, as the schema does, while nobody knows yet whether it is one."""
+    parameters = value.get("parameters") if isinstance(value, dict) else None
+    if not isinstance(parameters, dict):
+        return None
+    try:
+        project_id = _PROJECT_ID.deserialize(parameters.get("mixpanel_project_id"))
+        cohort_id = _COHORT_ID.deserialize(parameters.get("mixpanel_cohort_id"))
+    except ValidationError:
+        return None
+    return (project_id, cohort_id) if project_id is not None and cohort_id is not None else None
 
 
 def _echo(value: object) -> str | None:

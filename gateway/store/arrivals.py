@@ -1,7 +1,7 @@
 """Arrivals: pages as they come in, and the counters of their cohort that accepting keeps.
 
-Statements that need no answer from each other go to the server together: a page waits for each
-round trip, and so does whoever waits for its cohort's counters.
+All of it goes through a pipeline: a page waits for each round trip, and so does whoever waits for
+its cohort's counters.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
-
+from gateway.store import sources
+from gateway.store.cohorts import Known
 from gateway.store.sessions import ERASED_SINCE, Session
+from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.core.page import Action, Arrival, Page
+    from gateway.store.pipeline import Pipeline
+    from gateway.store.sources import Source
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Addressee:
+    """Where a page is sent: a source, and its cohort if that has been heard of."""
+
+    source: Source
+    cohort: Known | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,9 +56,27 @@ class Found:
     duplicate: bool
 
 
-def lock(conn: Connection, cohort_id: int, page: Page, session_key: bytes | None) -> Found | None:
+def find(
+    conn: Connection, slug: str, cohort_key: bytes | None, *, now: datetime.datetime
+) -> Addressee | None:
+    """Find a source, with the credentials that are valid now, and one of its cohorts."""
+    rows = _FIND.rows(conn, {"slug": slug, "key": cohort_key, "now": now})
+    if not rows:
+        return None
+    first, known = rows[0], None
+    if first.cohort_id is not None:
+        known = Known(
+            id=first.cohort_id,
+            name=first.name,
+            description=first.description,
+            deleted=first.deleted,
+        )
+    return Addressee(source=sources.from_rows(rows), cohort=known)
+
+
+def lock(trip: Pipeline, cohort_id: int, page: Page, session_key: bytes | None) -> Found | None:
     """Lock and read what a page meets; None if its cohort is closed to new pages."""
-    row = conn.execute(
+    found = trip.rows(
         _LOCK,
         {
             "cohort_id": cohort_id,
@@ -56,9 +85,10 @@ def lock(conn: Connection, cohort_id: int, page: Page, session_key: bytes | None
             "page": page.number,
             "digest": page.digest,
         },
-    ).one_or_none()
-    if row is None:
+    )
+    if not found:
         return None
+    (row,) = found
     session = None
     if row.session is not None:
         session = Session(
@@ -76,7 +106,7 @@ def lock(conn: Connection, cohort_id: int, page: Page, session_key: bytes | None
 
 
 def store(
-    conn: Connection,
+    trip: Pipeline,
     cohort_id: int,
     counters: Counters,
     *,
@@ -85,7 +115,7 @@ def store(
     arrival: Arrival,
 ) -> None:
     """Store a page as delivery `last_delivery` of `run_session`, with what is counted of it."""
-    conn.execute(
+    trip.run(
         _STORE,
         {
             **dataclasses.asdict(counters),
@@ -109,19 +139,27 @@ def store(
             "reason": reason,
             "members": members,
         }
-        conn.execute(_SKIP, parameters)
+        trip.run(_SKIP, parameters)
 
 
 def note_duplicate(
-    conn: Connection, cohort_id: int, *, session: int, action: Action, now: datetime.datetime
+    trip: Pipeline, cohort_id: int, *, session: int, action: Action, now: datetime.datetime
 ) -> None:
     """Count a replay; it moves nothing but the time the cohort was last heard of."""
     parameters = {"cohort_id": cohort_id, "session": session, "action": action, "now": now}
-    conn.execute(_DUPLICATE, parameters)
+    trip.run(_DUPLICATE, parameters)
 
+
+_FIND = Statement(
+    "SELECT k.id AS cohort_id, k.name, k.description, k.deleted_at IS NOT NULL AS deleted,"
+    + sources.SELECTED
+    + sources.JOINED
+    + "LEFT JOIN cohorts k ON k.source_id = s.id AND k.key = :key "
+    + sources.BY_SLUG
+)
 
 # The second statement sees what those left behind who had the lock before.
-_LOCK = text(
+_LOCK = Statement(
     """
     SELECT FROM intake_state WHERE cohort_id = :cohort_id AND NOT closed FOR UPDATE;
 
@@ -140,7 +178,7 @@ _LOCK = text(
     """
 )
 
-_STORE = text("""
+_STORE = Statement("""
     INSERT INTO deliveries
         (cohort_id, number, session, action, page, total_pages, digest, members, roster,
          received_at, request_id, traceparent)
@@ -168,7 +206,7 @@ _STORE = text("""
     WHERE cohort_id = :cohort_id
 """)
 
-_SKIP = text("""
+_SKIP = Statement("""
     UPDATE syncs
     SET skipped = skipped || jsonb_build_object(
         CAST(:reason AS text),
@@ -179,7 +217,7 @@ _SKIP = text("""
     ON CONFLICT (cohort_id, reason) DO UPDATE SET members = skips.members + excluded.members
 """)
 
-_DUPLICATE = text("""
+_DUPLICATE = Statement("""
     UPDATE syncs SET duplicates = duplicates + 1
     WHERE cohort_id = :cohort_id AND session = :session AND action = :action;
 

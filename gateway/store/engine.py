@@ -13,7 +13,7 @@ from sqlalchemy import event, exc
 
 from gateway import errors
 from gateway.core import deadline
-from gateway.store import timeouts, watchdog
+from gateway.store import pipeline, timeouts, watchdog
 from gateway.store.timeouts import Limits
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
     from sqlalchemy.pool import ConnectionPoolEntry
+
+    from gateway.store.pipeline import Pipeline
 
 # SQLSTATE classes and codes. No code at all: the connection broke, and nobody knows what happened.
 TRANSIENT_CLASSES = ("08", "53", "57", "58")
@@ -100,6 +102,20 @@ class Pool:
             self._transaction(conn) if is_pooled(conn) else _autocommit(conn),
         ):
             yield conn
+
+    @contextlib.contextmanager
+    def pipeline(self) -> Iterator[Pipeline]:
+        """Open a transaction, as `begin` does, whose statements share their round trips."""
+        with (
+            translated(),
+            self._connect() as conn,
+            watchdog.guarding(conn, self._patience_seconds(None)),
+            _autocommit(conn),
+            pipeline.opened(conn) as trip,
+        ):
+            if is_pooled(conn):
+                timeouts.impose(trip.conn, self._limits)
+            yield trip
 
     @contextlib.contextmanager
     def _transaction(self, conn: Connection) -> Iterator[None]:

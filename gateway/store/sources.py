@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
@@ -55,8 +55,11 @@ class Listed:
 def find(conn: Connection, slug: str, *, now: datetime.datetime) -> Source | None:
     """Find a source with the credentials that are valid now, the newest last."""
     rows = conn.execute(_FIND, {"slug": slug, "now": now}).all()
-    if not rows:
-        return None
+    return from_rows(rows) if rows else None
+
+
+def from_rows(rows: Sequence[Any]) -> Source:
+    """Make a source of `SELECTED`: rows of `JOINED` for one source, in the order of credentials."""
     first = rows[0]
     return Source(
         id=first.id,
@@ -182,15 +185,20 @@ def drop_expired(conn: Connection, source_id: int, *, before: datetime.datetime)
     conn.execute(_DROP_EXPIRED, {"source_id": source_id, "before": before})
 
 
-_FIND = text("""
-    SELECT s.id, s.slug, s.identity_property, s.project_ids, s.auth_required,
-           s.paused_at IS NOT NULL AS paused, c.username, c.salt, c.hash
+SELECTED = """
+    s.id, s.slug, s.identity_property, s.project_ids, s.auth_required,
+    s.paused_at IS NOT NULL AS paused, c.username, c.salt, c.hash
+"""
+
+JOINED = """
     FROM sources s
     LEFT JOIN source_credentials c
         ON c.source_id = s.id AND (c.expires_at IS NULL OR c.expires_at > :now)
-    WHERE s.slug = :slug AND s.removed_at IS NULL
-    ORDER BY c.id
-""")
+"""
+
+BY_SLUG = "WHERE s.slug = :slug AND s.removed_at IS NULL ORDER BY c.id"
+
+_FIND = text("SELECT" + SELECTED + JOINED + BY_SLUG)
 
 _CREATE = text("""
     INSERT INTO sources (slug, identity_property, project_ids, auth_required, created_at)

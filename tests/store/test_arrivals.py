@@ -35,8 +35,8 @@ def parsed(page: sender.Page) -> Page:
 
 def meet(desk: Desk, cohort_id: int, page: sender.Page) -> Found | None:
     key = page.session and pages.session_key(desk.source_id, PROJECT, page.session)
-    with desk.pool.begin() as conn:
-        return arrivals.lock(conn, cohort_id, parsed(page), key or None)
+    with desk.pool.pipeline() as trip:
+        return arrivals.lock(trip, cohort_id, parsed(page), key or None)
 
 
 @pytest.fixture
@@ -94,14 +94,13 @@ def test_lock__waited_for__sees_what_was_stored_meanwhile(
 ) -> None:
     page = dataclasses.replace(PAGE, number=2)
     key = pages.session_key(desk.source_id, PROJECT, "s")
-    with ThreadPoolExecutor(1) as crew, pool.begin() as conn:
-        assert arrivals.lock(conn, stored.cohort_id, parsed(PAGE), key) is not None
+    with ThreadPoolExecutor(1) as crew, pool.pipeline() as trip:
+        assert arrivals.lock(trip, stored.cohort_id, parsed(PAGE), key) is not None
         waiting = crew.submit(desk.post, page)
         _await_a_waiter(pool)
-        conn.execute(_ANOTHER, {"digest": parsed(page).digest})
-        conn.execute(text("UPDATE intake_state SET last_delivery = 2"))
+        trip.conn.execute(_ANOTHER, {"digest": parsed(page).digest})
+        trip.conn.execute(text("UPDATE intake_state SET last_delivery = 2"))
         assert not waiting.done()
-        conn.commit()
     assert waiting.result().number is None
 
 

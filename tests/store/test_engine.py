@@ -182,6 +182,8 @@ def test_pool__behind_a_pooler_that_drops_its_limits__imposes_them_on_each_trans
         for lend in (pool.begin, pool.read):
             with lend() as conn:
                 assert conn.execute(text("SHOW statement_timeout")).scalar_one() == "1s"
+        with pool.pipeline() as trip:
+            assert trip.conn.execute(text("SHOW statement_timeout")).scalar_one() == "1s"
         with pytest.raises(errors.Unavailable, match="57014"):
             run(pool, "SELECT pg_sleep(20)")
 

@@ -14,6 +14,7 @@ from sqlalchemy import Index, PrimaryKeyConstraint, TextClause, UniqueConstraint
 
 from gateway import store
 from gateway.store import tables
+from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def statements() -> Iterator[tuple[str, str]]:
     for module in pkgutil.iter_modules(store.__path__, "gateway.store."):
         if not module.ispkg:
             for name, value in vars(importlib.import_module(module.name)).items():
-                if isinstance(value, TextClause):
+                if isinstance(value, TextClause | Statement):
                     # What is sent together is planned one by one all the same.
                     for number, statement in enumerate(value.text.split(";")):
                         yield f"{module.name}.{name}.{number}", statement
