@@ -16,7 +16,7 @@ from gateway import errors, tracing
 from gateway.flows import step as steps
 from gateway.flows import traced
 from gateway.flows.step import MERGED_PAGES, Outcome, Work
-from gateway.store import apply_state, blocked, inbox, staging
+from gateway.store import apply_state, blocked, inbox
 
 if TYPE_CHECKING:
     import datetime
@@ -96,7 +96,6 @@ class Applier:
             state = apply_state.claim(conn, cohort_id)
             if state is None:
                 return Outcome.BUSY, False
-            staging.prepare(conn)
             work = Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
             outcome = steps.take(work, limit)
             parents = traced.parents(self._tracer, work)

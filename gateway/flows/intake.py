@@ -120,7 +120,7 @@ class Intake:
         return receipt
 
     def _open(self, posted: Posted, *, now: datetime.datetime) -> Addressee:
-        """Let a sender in. Its cohort may be deleted after this: see where the counters are locked."""
+        """Let a sender in. Its cohort may be deleted after this; locking its counters will tell."""
         key = cohorts.key(*posted.body.cohort) if posted.body.cohort else None
         with self._pool.read() as conn:
             addressee = arrivals.find(conn, posted.slug, key, now=now)

@@ -10,14 +10,24 @@ import enum
 import itertools
 from typing import TYPE_CHECKING, Final
 
-from gateway.core import refresh, roster
+from gateway.core import batch, refresh, roster
 from gateway.core.page import Action
 from gateway.core.refresh import State, Step
-from gateway.store import apply_state, blocked, delta, erasures, inbox, sessions, staging, syncs
+from gateway.store import (
+    apply_state,
+    blocked,
+    delta,
+    diffs,
+    erasures,
+    inbox,
+    sessions,
+    staging,
+    syncs,
+)
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -137,24 +147,29 @@ def _apply_run(work: Work, run: list[Entry], limit: int) -> Outcome:
         if step is Step.COMPLETE:
             _complete(work, first, reach)
             return Outcome.WORKED
-    rosters = inbox.rosters(work.conn, work.cohort_id, [entry.number for entry in run])
-    written = _write(work, first, (inbox.unpack(packed) for _, packed in rosters))
+    rosters = _rosters(work, first.session, [entry.number for entry in run])
+    written = _write(work, first, rosters)
     _finish(work, run, through, written)
     return Outcome.WORKED
 
 
-def _write(work: Work, entry: Entry, rosters: Iterator[bytes]) -> delta.Written:
+def _write(work: Work, entry: Entry, rosters: Iterable[bytes]) -> delta.Written:
     """Add or remove the people of some rosters, all of one session and action."""
-    staging.copy(work.conn, rosters)
-    _drop_erased(work, entry.session)
-    change = delta.remove if entry.action is Action.REMOVE_MEMBERS else delta.add
-    return change(work.conn, work.touch(entry.session), last_change=work.state.last_change)
+    people = batch.merge(rosters)
+    change = diffs.remove if entry.action is Action.REMOVE_MEMBERS else diffs.add
+    touch = work.touch(entry.session)
+    return change(work.conn, touch, people, last_change=work.state.last_change)
 
 
-def _drop_erased(work: Work, session_number: int) -> None:
-    session = sessions.get(work.conn, work.cohort_id, session_number)
+def _rosters(work: Work, session_number: int, numbers: Sequence[int]) -> Iterator[bytes]:
+    """Read some deliveries of a session, without the people who were erased after it began."""
+    conn, cohort_id = work.conn, work.cohort_id
+    session, erased = sessions.get(conn, cohort_id, session_number), frozenset[bytes]()
     if session.erased_since:
-        erasures.drop_staged(work.conn, work.cohort_id, session.started_order)
+        erased = erasures.of_cohort(conn, cohort_id, session.started_order)
+    for _, packed in inbox.rosters(conn, cohort_id, numbers):
+        text = inbox.unpack(packed)
+        yield roster.without_digests(text, erased) if erased else text
 
 
 def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
@@ -193,10 +208,9 @@ def _complete(work: Work, first: Entry, through: int) -> None:
 def _replace(work: Work, session: int, through: int) -> delta.Written:
     conn, cohort_id = work.conn, work.cohort_id
     newest = inbox.newest_pages(conn, cohort_id, session=session, through=through)
-    rosters = inbox.rosters(conn, cohort_id, [number for _, number in newest])
-    while batch := list(itertools.islice(rosters, MERGED_PAGES)):
-        staging.copy(conn, (inbox.unpack(packed) for _, packed in batch))
-    _drop_erased(work, session)
+    rosters = _rosters(work, session, [number for _, number in newest])
+    while some := list(itertools.islice(rosters, MERGED_PAGES)):
+        staging.copy(conn, some)
     return delta.replace(conn, work.touch(session), last_change=work.state.last_change)
 
 
@@ -276,7 +290,7 @@ def _retry(work: Work, entry: Entry) -> None:
         if whole:
             written, floor = _replace(work, entry.session, through), entry.session
         else:
-            written = _write(work, entry, iter([_not_named_later(work, entry)]))
+            written = _write(work, entry, [_not_named_later(work, entry)])
     _finish(work, [entry], 0, written, floor=floor)
 
 
@@ -286,8 +300,7 @@ def _not_named_later(work: Work, entry: Entry) -> bytes:
     later = inbox.later_in_session(
         conn, cohort_id, entry.session, after=entry.number, through=work.state.applied_through
     )
-    ((_, packed),) = inbox.rosters(conn, cohort_id, [entry.number])
-    text = inbox.unpack(packed)
+    (text,) = _rosters(work, entry.session, [entry.number])
     mine = set(roster.member_ids(text))
     for _, other in inbox.rosters(conn, cohort_id, later):
         text = roster.without_any(text, mine.intersection(roster.member_ids(inbox.unpack(other))))

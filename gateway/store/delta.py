@@ -53,24 +53,21 @@ class Written:
 
 
 def add(conn: Connection, touch: Touch, *, last_change: int) -> Written:
-    """Make the staged people members, but for whom newer sessions have touched."""
+    """Make the staged people, all of whom are known, members where no newer session has spoken."""
     conn.execute(_FIND_ADDED, _finding(touch))
     counts = _counts(conn)
-    _insert_new(conn, touch, counts)
     _rewrite(conn, touch, counts)
     return _record(conn, touch, counts, last_change=last_change)
 
 
-def remove(conn: Connection, touch: Touch, *, last_change: int) -> Written:
-    """Take the staged people out, but for whom newer sessions have touched."""
+def remove(conn: Connection, touch: Touch) -> None:
+    """Leave tombstones for the staged people, none of whom is a member to be taken out."""
     conn.execute(_FIND_REMOVED, _finding(touch))
     counts = _counts(conn)
-    if counts.get("gone", 0) + counts.get("out", 0):
-        parameters = {"cohort_id": touch.cohort_id, "session": touch.session}
-        conn.execute(_BURY, parameters)
+    if counts.get("out", 0):
+        conn.execute(_RENEW_TOMBSTONES, {"cohort_id": touch.cohort_id, "session": touch.session})
     if counts.get("absent", 0):
         conn.execute(_INSERT_TOMBSTONES, {"session": touch.session})
-    return _record(conn, touch, counts, last_change=last_change)
 
 
 def replace(conn: Connection, touch: Touch, *, last_change: int) -> Written:
@@ -144,7 +141,8 @@ _DIFFERS = """
 
 # A LATERAL with LIMIT is a probe of the primary key whatever the statistics say; a new cohort is
 # unknown to them, and a join might scan all of it for each page.
-_PROBE = """
+_PROBED = """
+    FROM staging s
     LEFT JOIN LATERAL (
         SELECT * FROM memberships p
         WHERE p.cohort_id = :cohort_id AND p.member_id = s.member_id LIMIT 1
@@ -155,37 +153,27 @@ _FIND_ADDED = text(
     "INSERT INTO delta (cohort_id, kind, member_id, " + _PROFILE + ")"
     """
     SELECT CAST(:cohort_id AS bigint),
-           CASE WHEN m.member_id IS NULL THEN 'new'
-                WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
-           s.member_id, s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties
-    FROM ("""
-    + staging.LATEST
-    + ") s"
-    + _PROBE
+           CASE WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
+           s.member_id, s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties"""
+    + _PROBED
     + """
-    WHERE m.member_id IS NULL
-       OR (m.session <= :session
-           AND (m.entered_at IS NULL
-                OR greatest(m.session, :floor) < :session
-                OR """
+    WHERE m.session <= :session
+      AND (m.entered_at IS NULL
+           OR greatest(m.session, :floor) < :session
+           OR """
     + _DIFFERS
-    + "))"
+    + ")"
 )
 
+# Of whom nothing is known there is no session, and `greatest` goes by the floor alone.
 _FIND_REMOVED = text(
     """
     INSERT INTO delta (cohort_id, kind, member_id)
     SELECT CAST(:cohort_id AS bigint),
-           CASE WHEN m.member_id IS NULL THEN 'absent'
-                WHEN m.entered_at IS NULL THEN 'out' ELSE 'gone' END,
-           s.member_id
-    FROM (SELECT DISTINCT member_id FROM staging) s"""
-    + _PROBE
-    + """
-    WHERE (m.member_id IS NULL AND :floor < :session)
-       OR (m.session <= :session
-           AND (m.entered_at IS NOT NULL OR greatest(m.session, :floor) < :session))
-    """
+           CASE WHEN m.member_id IS NULL THEN 'absent' ELSE 'out' END,
+           s.member_id"""
+    + _PROBED
+    + "WHERE greatest(m.session, :floor) < :session"
 )
 
 _FIND_REPLACED = text(
@@ -232,13 +220,10 @@ _REWRITE = text(
     """
 )
 
-_BURY = text("""
-    UPDATE memberships
-    SET session = :session, entered_at = NULL, distinct_id = NULL, email = NULL,
-        first_name = NULL, last_name = NULL, phone = NULL, properties = NULL
+_RENEW_TOMBSTONES = text("""
+    UPDATE memberships SET session = :session
     WHERE cohort_id = :cohort_id
-      AND member_id = ANY(ARRAY(
-          SELECT member_id FROM delta WHERE kind IN ('gone', 'out') ORDER BY member_id))
+      AND member_id = ANY(ARRAY(SELECT member_id FROM delta WHERE kind = 'out' ORDER BY member_id))
 """)
 
 _INSERT_TOMBSTONES = text("""

@@ -79,9 +79,10 @@ def since(
     return frozenset(bytes(digest) for digest in conn.execute(_SINCE, parameters).scalars())
 
 
-def drop_staged(conn: Connection, cohort_id: int, started_order: int) -> None:
-    """Take the people erased after a session began out of the staged members of its pages."""
-    conn.execute(_DROP_STAGED, {"cohort_id": cohort_id, "order": started_order})
+def of_cohort(conn: Connection, cohort_id: int, started_order: int) -> frozenset[bytes]:
+    """Digests of the people erased from a cohort's project after a session began."""
+    parameters = {"cohort_id": cohort_id, "order": started_order}
+    return frozenset(bytes(digest) for digest in conn.execute(_OF_COHORT, parameters).scalars())
 
 
 _SINCE = text("""
@@ -91,13 +92,11 @@ _SINCE = text("""
       AND (project_id IS NULL OR project_id = :project_id)
 """)
 
-_DROP_STAGED = text("""
-    DELETE FROM staging s
-    USING erasures e, cohorts c
-    WHERE c.id = :cohort_id AND e.erased_order > :order
+_OF_COHORT = text("""
+    SELECT e.member_digest FROM erasures e JOIN cohorts c ON c.id = :cohort_id
+    WHERE e.erased_order > :order
       AND (e.source_id IS NULL OR e.source_id = c.source_id)
       AND (e.project_id IS NULL OR e.project_id = c.project_id)
-      AND e.member_digest = sha256(convert_to(s.member_id, 'UTF8'))
 """)
 
 _NEXT_ORDER = text("SELECT nextval('event_order')")

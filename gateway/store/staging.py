@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
+
+# The driver's own pieces are of 8 KiB.
+_PIECE_BYTES = 256 * 1024
 
 LATEST = "SELECT DISTINCT ON (member_id) * FROM staging ORDER BY member_id, ctid DESC"
 
@@ -30,8 +33,19 @@ def prepare(conn: Connection) -> None:
 
 def copy(conn: Connection, rosters: Iterable[bytes]) -> None:
     """Add rosters in the order given."""
+    prepare(conn)
+    _copy(conn, "staging", b"".join(rosters))
+
+
+def copy_into(conn: Connection, columns: str, rows: Sequence[str]) -> None:
+    """Add rows, as COPY reads them, to a table: its name and columns, as COPY takes them."""
+    if rows:
+        _copy(conn, columns, "\n".join([*rows, ""]).encode())
+
+
+def _copy(conn: Connection, columns: str, text: bytes) -> None:
     cursor = conn.connection.cursor()
-    cursor.copy_expert("COPY staging FROM STDIN", io.BytesIO(b"".join(rosters)))
+    cursor.copy_expert(f"COPY {columns} FROM STDIN", io.BytesIO(text), size=_PIECE_BYTES)
     cursor.close()
 
 

@@ -60,8 +60,16 @@ def counts(desk: Desk) -> tuple[int, int]:
     return totals.pending, totals.blocked
 
 
-@pytest.mark.parametrize("kind", POISON)
-@pytest.mark.parametrize("action", [ADD, REMOVE, MEMBERS])
+# Of who is removed only the id is read.
+KINDS = [
+    (action, kind)
+    for action in (ADD, REMOVE, MEMBERS)
+    for kind in POISON
+    if (action, kind) != (REMOVE, "not JSON")
+]
+
+
+@pytest.mark.parametrize(("action", "kind"), KINDS)
 def test_poison__of_any_kind__is_set_aside_and_the_rest_goes_on(
     desk: Desk, kind: str, action: str
 ) -> None:

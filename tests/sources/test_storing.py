@@ -50,15 +50,16 @@ _READ = text("""
 """)
 
 
-def stored(pool: Pool, members: Sequence[object]) -> list[dict[str, object]]:
+def stored(
+    pool: Pool, members: Sequence[object], action: str = "add_members"
+) -> list[dict[str, object]]:
     """Parse members as Mixpanel sends them, copy them in, and read them back."""
-    page = parse(json.dumps(envelope(members=members)).encode())
+    page = parse(json.dumps(envelope(action, members=members)).encode())
     with pool.begin() as conn:
-        staging.prepare(conn)
         staging.copy(conn, [page.roster])
         rows = [dict(row._mapping) for row in conn.execute(_READ)]
     for row in rows:
-        row["properties"] = json.loads(row["properties"])
+        row["properties"] = json.loads(row["properties"] or "null")
     return rows
 
 
@@ -151,6 +152,14 @@ def test_copy__of_a_body_500_levels_deep__reads_it_back(pool: Pool, bottom: obje
         assert isinstance(found, list | dict)
         found = found["p"] if isinstance(found, dict) else found[0]
     assert found == [texts.storable(bottom) if isinstance(bottom, str) else bottom]
+
+
+@pytest.mark.parametrize("odd", ODD_TEXTS)
+def test_copy__of_people_to_remove__reads_their_ids(pool: Pool, odd: str) -> None:
+    sent = [{"distinct_id": f"{odd}!", "email": odd, "p": odd}, {"distinct_id": "next"}]
+    rows = stored(pool, sent, "remove_members")
+    nothing = dict.fromkeys(roster.COLUMNS)
+    assert rows == [{**nothing, "member_id": each} for each in (f"{odd}!", "next")]
 
 
 def test_copy__of_the_columns__has_them_in_the_roster_order(pool: Pool) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from gateway.core import roster
-from gateway.store import apply_state, delta, staging
+from gateway.core import batch, roster
+from gateway.store import apply_state, delta, diffs
 from tests.model import book
 from tests.model.desk import START
 from tests.model.sender import ADD, MEMBERS, REMOVE
@@ -61,6 +61,14 @@ def test_remove__of_who_is_gone_already__writes_no_row_for_the_same_session(
     assert versions(pool) == before
 
 
+def test_remove__of_a_tombstone__makes_it_remember_the_newer_session(desk: Desk) -> None:
+    desk.settle(desk.send(REMOVE, "s", "a"))
+    desk.settle(desk.send(ADD, "t", "b", page=(1, 2)))
+    desk.settle(desk.send(REMOVE, "u", "ac"))
+    late = desk.settle(desk.send(ADD, "t", "ac", page=(2, 2)))
+    assert list(late.members) == ["b"]
+
+
 def test_replace__of_equal_members__writes_no_row(desk: Desk, pool: Pool) -> None:
     desk.settle(desk.send(MEMBERS, "s", "ab"))
     before = versions(pool)
@@ -110,9 +118,7 @@ def write(pool: Pool, cohort_id: int, member_ids: Iterable[str]) -> Written:
     touch = delta.Touch(cohort_id=cohort_id, session=1, floor=0, at=START)
     with pool.begin() as conn:
         assert apply_state.claim(conn, cohort_id) is not None
-        staging.prepare(conn)
-        staging.copy(conn, [lines.encode()])
-        return delta.add(conn, touch, last_change=0)
+        return diffs.add(conn, touch, batch.merge([lines.encode()]), last_change=0)
 
 
 def versions(pool: Pool) -> list[tuple[str, str]]:

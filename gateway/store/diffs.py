@@ -1,0 +1,110 @@
+"""Diffs: people who are to come or to go, written with as few looks at each as can be.
+
+Mostly those who come are unknown and those who go are members. The former are copied straight in,
+the latter taken out where they are found; whoever else is named is compared in the `delta`. The
+caller holds the cohort, so nobody comes or goes between two statements.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.core import roster
+from gateway.store import arrays, delta, staging
+from gateway.store.delta import Written
+from gateway.store.statement import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from gateway.store.delta import Touch
+
+# A row of changes holds at most so many.
+CHANGES_A_ROW = 1000
+
+
+def add(conn: Connection, touch: Touch, people: Mapping[str, str], *, last_change: int) -> Written:
+    """Make people members, but for whom newer sessions have touched.
+
+    `people` are lines of a roster by member id.
+    """
+    asked = {"cohort_id": touch.cohort_id, "member_ids": arrays.of_texts(people)}
+    known = {row.member_id for row in _KNOWN.rows(conn, asked)}
+    strangers = sorted(people.keys() - known if known else people)
+    _insert(conn, touch, [people[one] for one in strangers])
+    record(conn, touch, "entered", strangers, base=last_change)
+    if not known:
+        return Written(entered=len(strangers), exited=0)
+    staging.copy(conn, [_roster(people[one] for one in known)])
+    met = delta.add(conn, touch, last_change=last_change + len(strangers))
+    return Written(entered=len(strangers) + met.entered, exited=0, kept=met.kept)
+
+
+def remove(
+    conn: Connection, touch: Touch, people: Mapping[str, str], *, last_change: int
+) -> Written:
+    """Take people out, but for whom newer sessions have touched.
+
+    `people` are lines of a roster by member id, of which only the ids matter.
+    """
+    taken = _TAKE_OUT.rows(
+        conn,
+        {
+            "cohort_id": touch.cohort_id,
+            "member_ids": arrays.of_texts(people),
+            "session": touch.session,
+        },
+    )
+    gone = sorted(row.member_id for row in taken)
+    record(conn, touch, "exited", gone, base=last_change)
+    if len(gone) < len(people):
+        staging.copy(conn, [_roster(people[one] for one in people.keys() - gone)])
+        delta.remove(conn, touch)
+    return Written(entered=0, exited=len(gone))
+
+
+def record(
+    conn: Connection, touch: Touch, kind: str, member_ids: Sequence[str], *, base: int
+) -> None:
+    """Write transitions, with seqs from `base` + 1 on."""
+    ends = f"{kind}\t{touch.at.isoformat()}\t{touch.session}"
+    rows = []
+    for start in range(0, len(member_ids), CHANGES_A_ROW):
+        part = member_ids[start : start + CHANGES_A_ROW]
+        seqs = f"{base + start + 1}\t{base + start + len(part)}"
+        array = roster.escape(arrays.of_texts(part))
+        rows.append(f"{touch.cohort_id}\t{seqs}\t{ends}\t{array}")
+    staging.copy_into(conn, _CHANGES, rows)
+
+
+def _insert(conn: Connection, touch: Touch, lines: Sequence[str]) -> None:
+    start = f"{touch.cohort_id}\t{touch.session}\t{touch.at.isoformat()}\t"
+    staging.copy_into(conn, _MEMBERSHIPS, [start + line for line in lines])
+
+
+def _roster(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+_MEMBERSHIPS = f"memberships (cohort_id, session, entered_at, {', '.join(roster.COLUMNS)})"
+
+_CHANGES = "changes (cohort_id, first_seq, last_seq, kind, at, session, member_ids)"
+
+# The sub-select hides the array from the planner, which would estimate each of its elements.
+_KNOWN = Statement("""
+    SELECT member_id FROM memberships
+    WHERE cohort_id = :cohort_id
+      AND member_id = ANY(CAST((SELECT CAST(:member_ids AS text[])) AS text[]))
+""")
+
+_TAKE_OUT = Statement("""
+    UPDATE memberships
+    SET session = :session, entered_at = NULL, distinct_id = NULL, email = NULL,
+        first_name = NULL, last_name = NULL, phone = NULL, properties = NULL
+    WHERE cohort_id = :cohort_id
+      AND member_id = ANY(CAST((SELECT CAST(:member_ids AS text[])) AS text[]))
+      AND entered_at IS NOT NULL AND session <= :session
+    RETURNING member_id
+""")
