@@ -31,13 +31,13 @@ def add(conn: Connection, touch: Touch, people: Mapping[str, str], *, last_chang
     `people` are lines of a roster by member id.
     """
     asked = {"cohort_id": touch.cohort_id, "member_ids": arrays.of_texts(people)}
-    known = {row.member_id for row in _KNOWN.rows(conn, asked)}
+    known = _KNOWN.column(conn, asked)
     strangers = sorted(people.keys() - known if known else people)
-    _insert(conn, touch, [people[one] for one in strangers])
+    _insert(conn, touch, map(people.__getitem__, strangers))
     record(conn, touch, "entered", strangers, base=last_change)
     if not known:
         return Written(entered=len(strangers), exited=0)
-    staging.copy(conn, [_roster(people[one] for one in known)])
+    staging.copy(conn, [_roster(map(people.__getitem__, known))])
     met = delta.add(conn, touch, last_change=last_change + len(strangers))
     return Written(entered=len(strangers) + met.entered, exited=0, kept=met.kept)
 
@@ -49,7 +49,7 @@ def remove(
 
     `people` are lines of a roster by member id, of which only the ids matter.
     """
-    taken = _TAKE_OUT.rows(
+    gone = _TAKE_OUT.column(
         conn,
         {
             "cohort_id": touch.cohort_id,
@@ -57,10 +57,9 @@ def remove(
             "session": touch.session,
         },
     )
-    gone = sorted(row.member_id for row in taken)
-    record(conn, touch, "exited", gone, base=last_change)
+    record(conn, touch, "exited", sorted(gone), base=last_change)
     if len(gone) < len(people):
-        staging.copy(conn, [_roster(people[one] for one in people.keys() - gone)])
+        staging.copy(conn, [_roster(map(people.__getitem__, people.keys() - gone))])
         delta.remove(conn, touch)
     return Written(entered=0, exited=len(gone))
 
@@ -75,17 +74,19 @@ def record(
         part = member_ids[start : start + CHANGES_A_ROW]
         seqs = f"{base + start + 1}\t{base + start + len(part)}"
         array = roster.escape(arrays.of_texts(part))
-        rows.append(f"{touch.cohort_id}\t{seqs}\t{ends}\t{array}")
-    staging.copy_into(conn, _CHANGES, rows)
+        rows.append(f"{touch.cohort_id}\t{seqs}\t{ends}\t{array}\n")
+    if rows:
+        staging.copy_into(conn, _CHANGES, "".join(rows))
 
 
-def _insert(conn: Connection, touch: Touch, lines: Sequence[str]) -> None:
+def _insert(conn: Connection, touch: Touch, lines: Iterable[str]) -> None:
     start = f"{touch.cohort_id}\t{touch.session}\t{touch.at.isoformat()}\t"
-    staging.copy_into(conn, _MEMBERSHIPS, [start + line for line in lines])
+    if rows := f"\n{start}".join(lines):
+        staging.copy_into(conn, _MEMBERSHIPS, f"{start}{rows}\n")
 
 
 def _roster(lines: Iterable[str]) -> bytes:
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "\n".join([*lines, ""]).encode()
 
 
 _MEMBERSHIPS = f"memberships (cohort_id, session, entered_at, {', '.join(roster.COLUMNS)})"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from sqlalchemy import Connection
 
@@ -37,10 +37,9 @@ def copy(conn: Connection, rosters: Iterable[bytes]) -> None:
     _copy(conn, "staging", b"".join(rosters))
 
 
-def copy_into(conn: Connection, columns: str, rows: Sequence[str]) -> None:
-    """Add rows, as COPY reads them, to a table: its name and columns, as COPY takes them."""
-    if rows:
-        _copy(conn, columns, "\n".join([*rows, ""]).encode())
+def copy_into(conn: Connection, columns: str, rows: str) -> None:
+    """Add rows to a table; its name and columns, and the rows, are as COPY takes them."""
+    _copy(conn, columns, rows.encode())
 
 
 def _copy(conn: Connection, columns: str, text: bytes) -> None:

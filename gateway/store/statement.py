@@ -38,6 +38,12 @@ class Statement:
             run(conn, cursor, self._query, parameters)
             return self.fetched(cursor)
 
+    def column(self, conn: Connection, parameters: Parameters) -> list[Any]:
+        """Run it and return the first column of its rows."""
+        with open_cursor(conn) as cursor:
+            run(conn, cursor, self._query, parameters)
+            return [row[0] for row in cursor.fetchall()]
+
     def bound(self, cursor: Cursor, parameters: Parameters) -> bytes:
         """Write the text with its parameters in it."""
         return cursor.mogrify(self._query, parameters)
