@@ -48,13 +48,13 @@ def is_plain(value: str, *, but: str = "\\") -> bool:
 
 def are_surely_usable(member_ids: Sequence[str]) -> bool:
     """Tell at a glance that every text can be a member's id; False decides nothing."""
-    everything = "".join(member_ids)
+    everything, lengths = "".join(member_ids), set(map(len, member_ids))
+    longest = MAX_MEMBER_ID_BYTES if everything.isascii() else MAX_MEMBER_ID_BYTES // 4
     return (
-        everything.isascii()
-        and everything.isprintable()
+        everything.isprintable()
         and " " not in everything
-        and all(member_ids)
-        and len(max(member_ids, key=len)) <= MAX_MEMBER_ID_BYTES
+        and 0 not in lengths
+        and max(lengths) <= longest
     )
 
 

@@ -160,8 +160,8 @@ def page(value: object, *, raw: bytes, identity_property: str | None, max_member
         raise errors.Malformed(message)
     digest = hashlib.sha256(document.canonical(members)).digest()
     identity = (identity_property,) if identity_property else profile.IDENTITY
-    lines, skipped = profile.write_roster(members, identity=identity, clean=b"\\" not in raw)
-    if members and not lines:
+    written = _write(action, members, identity, raw)
+    if members and not written.usable:
         raise _nobody(identity)
     return Page(
         project_id=parameters["mixpanel_project_id"],
@@ -173,11 +173,19 @@ def page(value: object, *, raw: bytes, identity_property: str | None, max_member
         number=number,
         total=total,
         digest=digest,
-        roster="\n".join([*lines.values(), ""]).encode(),
+        roster=written.text.encode(),
         received=len(members),
-        usable=len(lines),
-        skipped=dict(skipped),
+        usable=written.usable,
+        skipped=dict(written.skipped),
     )
+
+
+def _write(
+    action: Action, members: list[object], identity: tuple[str, ...], raw: bytes
+) -> profile.Written:
+    if action is Action.REMOVE_MEMBERS:
+        return profile.write_ids(members, identity=identity)
+    return profile.write_roster(members, identity=identity, clean=document.is_clean(raw))
 
 
 def _nobody(identity: tuple[str, ...]) -> errors.Malformed:

@@ -1,14 +1,16 @@
 """Members as Mixpanel sends them, turned into the lines of the page's roster.
 
-Column by column, because a page's members mostly have the same keys and plain texts for values:
-what is so for a whole column is found in C, and only the others are looked at one by one.
+Mostly a page's members have the same names, with texts for values: such a page is written in one
+go, in C. Of any other page those with the same names are written together, column by column, and
+only what is odd is looked at one by one.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections import Counter, defaultdict
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from gateway.core import roster, texts
@@ -16,7 +18,7 @@ from gateway.core.page import Skip
 from gateway.sources import document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 # Which of several spellings fills a field: the first listed one that is a text (interface 1.2).
 IDENTITY = ("mixpanel_distinct_id", "$distinct_id", "distinct_id")
@@ -30,86 +32,130 @@ _KNOWN = frozenset(name for names in (IDENTITY, *_FIELDS) for name in names)
 _Names: TypeAlias = tuple[str, ...]
 _Member: TypeAlias = dict[str, object]
 
+# Where a template is filled in; no line has one, because Postgres' text cannot.
+_HOLE = "\0"
+_TEXT = f'"{_HOLE}"'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Written:
+    """The lines of a page's members, how many there are, and the skipped entries by reason."""
+
+    text: str
+    usable: int
+    skipped: Mapping[str, int]
+
 
 @dataclasses.dataclass(frozen=True)
 class _Shape:
     """Where the fields of members with the same names are; a page has few shapes, often one."""
 
-    identity: _Names
     distinct_id: _Names
     fields: tuple[_Names, ...]
     rest: _Names
 
     @classmethod
-    def of(cls, names: _Names, identity: _Names) -> _Shape:
-        def present(spellings: _Names) -> _Names:
-            return tuple(name for name in spellings if name in names)
-
+    def of(cls, names: _Names) -> _Shape:
         return cls(
-            identity=present(identity),
-            distinct_id=present(IDENTITY),
-            fields=tuple(present(spellings) for spellings in _FIELDS),
+            distinct_id=_present(IDENTITY, names),
+            fields=tuple(_present(spellings, names) for spellings in _FIELDS),
             rest=tuple(name for name in names if name not in _KNOWN),
         )
 
+    def template(self, values: Sequence[str], *, clean: bool) -> str:
+        """Write a line with a hole for the id and each field there is, and these JSON values."""
+        fields = [_HOLE if names else roster.NULL for names in (self.distinct_id, *self.fields)]
+        written = (document.storable_json(name, clean=clean) for name in self.rest)
+        properties = map("{}:{}".format, map(roster.escape, written), values)
+        return "\t".join([_HOLE, *fields, f"{{{','.join(properties)}}}\n"])
 
-def write_roster(
-    members: Sequence[object], *, identity: tuple[str, ...], clean: bool
-) -> tuple[dict[str, str], Counter[str]]:
-    """Normalise a page's members.
 
-    Returns their lines by member id (of a repeated id the last one) and the number of entries
-    skipped by reason. `clean` promises that the page was sent without a single backslash: then no
-    text in it can need an escape, be unstorable, or have a control character.
+def write_roster(members: Sequence[object], *, identity: _Names, clean: bool) -> Written:
+    """Normalise a page's members. Of a repeated id the last one is taken.
+
+    `clean` promises that their texts are clean, see `document.is_clean`; then none of them needs an
+    escape or is unstorable.
     """
-    names = [tuple(member) if type(member) is dict else None for member in members]
-    skipped: Counter[str] = Counter()
-    if None in names:
-        skipped[Skip.NOT_AN_OBJECT.value] = names.count(None)
-    written: list[tuple[int, str, str]] = []
-    for shared, places in _places(names).items():
-        shape = _Shape.of(shared, identity)
-        found = _member_ids(_pick(members, places), shape)
-        usable = [type(one) is str for one in found]
-        if not all(usable):
-            skipped.update(one.value for one in found if isinstance(one, Skip))
-        ids = list(itertools.compress(found, usable))
-        if ids:
-            kept = list(itertools.compress(places, usable))
-            lines = _lines(_pick(members, kept), ids, shape, clean=clean)
-            written += zip(kept, ids, lines, strict=True)
-    written.sort()
-    return {member_id: line for _, member_id, line in written}, skipped
+    text = _write_plain(members, identity) if clean else None
+    if text is not None:
+        return Written(text=text, usable=len(members), skipped={})
+    kept, skipped = _identified(members, identity)
+    ids, people = list(kept), list(kept.values())
+    lines = [""] * len(kept)
+    for names, places in _places(people).items():
+        alike = [people[place] for place in places]
+        written = _lines(alike, [ids[place] for place in places], _Shape.of(names), clean=clean)
+        for place, line in zip(places, written, strict=True):
+            lines[place] = line
+    return Written(text="\n".join([*lines, ""]), usable=len(kept), skipped=skipped)
 
 
-def _places(names: Sequence[_Names | None]) -> dict[_Names, Sequence[int]]:
-    """Say for each set of names where in the page the members are that have it."""
-    if len(set(names)) == 1 and names[0] is not None:
-        return {names[0]: range(len(names))}
-    places: defaultdict[_Names, list[int]] = defaultdict(list)
-    for place, shared in enumerate(names):
-        if shared is not None:
-            places[shared].append(place)
-    return dict(places)
+def write_ids(members: Sequence[object], *, identity: _Names) -> Written:
+    """Write lines as `write_roster` does, but with null for everything but the id."""
+    kept, skipped = _identified(members, identity)
+    rest = f"\t{roster.NULL}" * (len(roster.COLUMNS) - 1) + "\n"
+    text = rest.join([*_escaped(list(kept), clean=False), ""])
+    return Written(text=text, usable=len(kept), skipped=skipped)
 
 
-def _pick(members: Sequence[Any], places: Sequence[int]) -> list[_Member]:
-    return [members[place] for place in places]
+def _write_plain(members: Sequence[Any], identity: _Names) -> str | None:
+    """Write a clean page whose members differ in nothing but texts; None decides nothing."""
+    if set(map(type, members)) != {dict} or not _are_texts(members[0].values()):
+        return None
+    names = tuple(members[0])
+    id_names, shape = _present(identity, names), _Shape.of(names)
+    used = [found[0] for found in (id_names, shape.distinct_id, *shape.fields) if found]
+    used += shape.rest
+    if not id_names or len(set(used)) < len(names) or set(map(len, members)) != {len(names)}:
+        return None
+    try:
+        ids = list(map(itemgetter(id_names[0]), members))
+        if not (_are_texts(ids) and len(set(ids)) == len(ids) and texts.are_surely_usable(ids)):
+            return None
+        template = shape.template([_TEXT] * len(shape.rest), clean=True)
+        return _filled(template, map(itemgetter(*used), members), lines=len(members))
+    except (KeyError, TypeError):  # another name, or a value that is no text
+        return None
 
 
-def _member_ids(alike: Sequence[_Member], shape: _Shape) -> Sequence[str | Skip]:
-    if shape.identity:
-        column = [member[shape.identity[0]] for member in alike]
-        if _are_texts(column) and texts.are_surely_usable(column):
-            return column
-    return [_member_id(member, shape) for member in alike]
+def _filled(template: str, rows: Iterable[Iterable[str]], *, lines: int) -> str:
+    """Fill the holes of one line with the texts of each row. Raises TypeError for other values."""
+    pieces = [piece for after in template.split(_HOLE)[1:] for piece in ("", after)] * lines
+    pieces[::2] = chain.from_iterable(rows)
+    return "".join(pieces)
 
 
-def _member_id(member: _Member, shape: _Shape) -> str | Skip:
+def _identified(
+    members: Sequence[Any], identity: _Names
+) -> tuple[dict[str, _Member], Mapping[str, int]]:
+    """Return the last member of each id, and how many entries are skipped for what reason."""
+    plain = _plain_ids(members, identity)
+    if plain is not None:
+        return dict(zip(plain, members, strict=True)), {}
+    found = [_member_id(member, identity) for member in members]
+    kept = {one: member for one, member in zip(found, members, strict=True) if type(one) is str}
+    return kept, Counter(one.value for one in found if type(one) is Skip)
+
+
+def _plain_ids(members: Sequence[Any], identity: _Names) -> Sequence[str] | None:
+    """Read the ids of members who surely can be told by the same name; None decides nothing."""
+    if set(map(type, members)) != {dict}:
+        return None
+    for name in identity:
+        column = [member.get(name) for member in members]
+        if _are_texts(column):
+            return column if texts.are_surely_usable(column) else None
+        if column.count(None) < len(column):
+            break
+    return None
+
+
+def _member_id(member: object, identity: _Names) -> str | Skip:
     """Read the first usable identity, or say what is wrong with the first one sent."""
+    if type(member) is not dict:
+        return Skip.NOT_AN_OBJECT
     problem: Skip | None = None
-    for name in shape.identity:
-        value = member[name]
+    for value in map(member.get, identity):
         if value is None:
             continue
         text = _id_text(value)
@@ -132,22 +178,32 @@ def _text(value: object) -> str | None:
     return value if type(value) is str else None
 
 
+def _places(members: Sequence[_Member]) -> dict[_Names, list[int]]:
+    """Say for each set of names where the members are that have it."""
+    places: defaultdict[_Names, list[int]] = defaultdict(list)
+    for place, names in enumerate(map(tuple, members)):
+        places[names].append(place)
+    return places
+
+
+def _present(spellings: _Names, names: _Names) -> _Names:
+    return tuple(name for name in spellings if name in names)
+
+
 def _lines(
     alike: Sequence[_Member], ids: Sequence[str], shape: _Shape, *, clean: bool
 ) -> list[str]:
-    columns = [
-        _escaped(ids, clean=clean),
-        _column(alike, shape.distinct_id, _id_text, clean=clean),
-        *(_column(alike, spellings, _text, clean=clean) for spellings in shape.fields),
-    ]
-    properties = []
+    columns = [_escaped(ids, clean=clean)]
+    reading = ((shape.distinct_id, _id_text), *((names, _text) for names in shape.fields))
+    columns += [_column(alike, names, read, clean=clean) for names, read in reading if names]
+    values = []
     for name in shape.rest:
-        template, column = _json_column([member[name] for member in alike], clean=clean)
-        written = document.storable_json(name, clean=clean)
-        properties.append(f"{roster.escape(written).replace('%', '%%')}:{template}")
+        value, column = _json_column([member[name] for member in alike], clean=clean)
+        values.append(value)
         columns.append(column)
-    template = "\t".join([*["%s"] * (len(roster.COLUMNS) - 1), f"{{{','.join(properties)}}}"])
-    return list(map(template.__mod__, zip(*columns, strict=True)))
+    rows = zip(*columns, strict=True)
+    text = _filled(shape.template(values, clean=clean), rows, lines=len(alike))
+    return text.split("\n")[:-1]  # splitlines would end lines where Postgres does not
 
 
 def _column(
@@ -158,29 +214,35 @@ def _column(
     clean: bool,
 ) -> Sequence[str]:
     """Write one field of members: the first of its spellings that can be read."""
-    if not spellings:
-        return [roster.NULL] * len(alike)
     column = [member[spellings[0]] for member in alike]
     if _are_texts(column):
         return _escaped(column, clean=clean)
-    found = [
-        next((text for name in spellings if (text := read(member[name])) is not None), None)
-        for member in alike
-    ]
-    return [roster.NULL if text is None else _escape(text) for text in found]
+    if len(spellings) == 1:
+        found = list(map(read, column))
+    else:
+        found = [
+            next((text for name in spellings if (text := read(member[name])) is not None), None)
+            for member in alike
+        ]
+    return [roster.NULL if text is None else text if clean else _escape(text) for text in found]
 
 
 def _json_column(column: Sequence[object], *, clean: bool) -> tuple[str, Sequence[str]]:
     """Write the values of one property as JSON; what all of them share goes into a template."""
-    if _are_texts(column) and (clean or texts.is_plain("".join(column), but='"')):
-        return '"%s"', column
-    if not {str, list, dict} & set(map(type, column)):  # then no value has a comma in it
-        return "%s", document.storable_json(column, clean=True)[1:-1].split(",")
-    written = (document.storable_json(value, clean=clean) for value in column)
-    return "%s", [roster.escape(one) for one in written]
+    found = [value for value in column if type(value) is str]
+    others = [value for value in column if type(value) is not str]
+    are_plain = clean or texts.is_plain("".join(found), but='"')
+    if not are_plain or {list, dict} & set(map(type, others)):
+        written = [document.storable_json(value, clean=clean) for value in column]
+        return _HOLE, list(map(roster.escape, written))
+    if not others:
+        return _TEXT, found
+    # These have no comma in them.
+    scalars = iter(document.storable_json(others, clean=True)[1:-1].split(","))
+    return _HOLE, [f'"{value}"' if type(value) is str else next(scalars) for value in column]
 
 
-def _are_texts(column: Sequence[object]) -> TypeGuard[Sequence[str]]:
+def _are_texts(column: Collection[object]) -> TypeGuard[Sequence[str]]:
     return set(map(type, column)) == {str}
 
 

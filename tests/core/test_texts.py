@@ -49,6 +49,19 @@ def test_why_unusable__beyond_1024_bytes__is_too_long(longest: str, more: str) -
     assert texts.why_unusable(longest + more) is Skip.TOO_LONG
 
 
+@given(st.lists(ANY_TEXT | st.text("a \xe9", max_size=3) | st.just("\u20ac" * 342), min_size=1))
+def test_are_surely_usable__of_ids__is_never_said_of_an_unusable_one(ids: list[str]) -> None:
+    unusable = [each for each in ids if texts.why_unusable(each) is not None]
+    assert not (texts.are_surely_usable(ids) and unusable)
+
+
+@pytest.mark.parametrize(
+    "usual", ["a", "0", "ada@example.com", "\xe9\u4e2d", "a" * 1024, "\xe9" * 256]
+)
+def test_are_surely_usable__of_usual_ids__is_true(usual: str) -> None:
+    assert texts.are_surely_usable(["b", usual])
+
+
 @given(ANY_TEXT)
 def test_storable__of_any_text__is_utf8_without_nul_and_as_long(value: str) -> None:
     storable = texts.storable(value)

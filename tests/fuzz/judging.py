@@ -94,10 +94,10 @@ def _require_sound(page: Page) -> None:
     assert lines.pop() == ""
     assert len(lines) == len(set(roster.member_ids(page.roster))) == page.usable
     for line in lines:
-        _require_line(line)
+        _require_line(line, page.action)
 
 
-def _require_line(line: str) -> None:
+def _require_line(line: str, action: Action) -> None:
     """Check that COPY takes a line, and that jsonb takes its last column."""
     columns = line.split("\t")
     assert len(columns) == len(roster.COLUMNS)
@@ -105,6 +105,9 @@ def _require_line(line: str) -> None:
     member_id, *_, properties = columns
     assert texts.why_unusable(roster.unescape(member_id)) is None
     assert texts.is_storable(line)
+    if action is Action.REMOVE_MEMBERS:
+        assert set(columns[1:]) == {roster.NULL}
+        return
     assert isinstance(json.loads(roster.unescape(properties), parse_constant=_refuse), dict)
     assert "\\u0000" not in roster.unescape(properties).replace("\\\\", "")
 

@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 
 # What a JSON document can say in a text: lone surrogates and NUL too, escaped.
 TEXTS = st.text(st.characters(codec=None, min_codepoint=0, max_codepoint=0x10FFFF), max_size=8)
+# Those that JSON can hold without a single backslash.
+PLAIN = st.text(
+    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters='"\\'), max_size=9
+)
 INTEGERS = st.one_of(st.integers(), st.integers(-(10**40), 10**40))
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 # These collide in careless comparisons.

@@ -1,7 +1,9 @@
 """Documents: what is JSON here, when two values are equal, and what Postgres is given."""
 
+import contextlib
 import json
 import math
+import re
 
 import orjson
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from gateway import errors
 from gateway.sources import document
 from tests.sources import json_values
-from tests.sources.json_values import FEW_VALUES, TEXTS, VALUES, same
+from tests.sources.json_values import FEW_VALUES, PLAIN, TEXTS, VALUES, same
 
 # One of these in a body makes the standard library parse it.
 LONG = 10**19
@@ -67,6 +69,22 @@ def test_parse__a_byte_order_mark__is_dropped() -> None:
 def test_parse__numbers_beyond_64_bits__stay_exact() -> None:
     raw = b"[18446744073709551616, -123456789012345678901234567890, 9007199254740993]"
     assert document.parse(raw).value == [2**64, -123456789012345678901234567890, 2**53 + 1]
+
+
+_AROUND = ["%s", " %s", "[%s]", "[0,%s]", "[0,\t%s]", '{"a":%s}', '{"a":\r\n%s,"b":0.5}']
+
+
+@given(
+    st.integers(10**17, 10**21)
+    | st.integers(-(10**21), -(10**17))
+    | st.integers(-(10**19), -LONG // 2),
+    st.sampled_from(_AROUND),
+)
+def test_parse__a_long_number__is_exact_wherever_it_is(number: int, around: str) -> None:
+    found = document.parse((around % number).encode()).value
+    assert same(found, json.loads(around % number))
+    text = (around % f'"{number}"').encode()
+    assert same(document.parse(text).value, json.loads(text))
 
 
 @pytest.mark.parametrize("sign", [b"", b"-"])
@@ -161,6 +179,42 @@ def test_canonical__of_depth_that_texts_hide_from_parse__is_refused() -> None:
     assert parsed.problem is None
     with pytest.raises(errors.Malformed, match="deeper than 500 levels"):
         document.canonical(parsed.value)
+
+
+@given(values=st.lists(TEXTS | PLAIN, min_size=1), ascii_only=st.booleans())
+def test_is_clean__of_texts__is_never_said_of_others(
+    values: list[str], *, ascii_only: bool
+) -> None:
+    with contextlib.suppress(UnicodeEncodeError):  # half a pair, which only an escape can say
+        raw = json.dumps(values, ensure_ascii=ascii_only).encode()
+        unclean = re.search('[\0-\x1f"\\\\\ud800-\udfff]', "".join(values))
+        assert not (document.is_clean(raw) and unclean)
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", "\xe9", "\\u00e9", "\\/", "\\u4E2D\\u0020", "\\u0021\\u005d"]
+)
+def test_is_clean__of_escapes_that_do_no_harm__is_true(text: str) -> None:
+    assert document.is_clean(f'["{text}"]'.encode())
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        "\\n",
+        '\\"',
+        "\\\\",
+        "\\u0000",
+        "\\u001F",
+        "\\u0022",
+        "\\u005c",
+        "\\u005C",
+        "\\ud83d",
+        "\\uDFFF",
+    ],
+)
+def test_is_clean__of_other_escapes__is_false(escape: str) -> None:
+    assert not document.is_clean(f'["a", "\\u00e9{escape}"]'.encode())
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=4))

@@ -13,12 +13,8 @@ from gateway.core import roster
 from gateway.core.page import Action, Page
 from gateway.sources import mixpanel
 from tests.sources.bodies import DATA, MEMBER, envelope, ids, page, parse, sample
-from tests.sources.json_values import TEXTS, VALUES, written_otherwise
+from tests.sources.json_values import PLAIN, TEXTS, VALUES, written_otherwise
 
-# Texts that JSON can hold without a single backslash.
-PLAIN = st.text(
-    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters='"\\'), max_size=9
-)
 FIELDS = (
     "mixpanel_project_id",
     "mixpanel_cohort_id",
@@ -67,9 +63,18 @@ def test_reserved_property_names__fill_the_same_fields() -> None:
 
 
 def test_unknown_fields__are_ignored_in_the_envelope_and_kept_of_a_member() -> None:
-    found = sample("unknown_fields")
-    assert (found.action, found.number, found.total) == (Action.REMOVE_MEMBERS, 2, 2)
+    sent = (DATA / "unknown_fields.json").read_bytes()
+    found = parse(sent.replace(b"remove_members", b"add_members"))
+    assert (found.action, found.number, found.total) == (Action.ADD_MEMBERS, 2, 2)
     assert found.roster == b'a\ta\t\\N\t\\N\t\\N\t\\N\t{"mixpanel_integration_id":"c5f8a1d2"}\n'
+
+
+def test_members_to_remove__are_kept_as_ids_alone_but_told_by_all_that_was_sent() -> None:
+    person = {"distinct_id": "a", "email": "a@example.com", "plan": "gold"}
+    whole, bare = page("remove_members", members=[person]), page("remove_members")
+    assert whole.roster == b"a" + b"\t\\N" * 6 + b"\n"
+    assert bare.digest != whole.digest == page("add_members", members=[person]).digest
+    assert (whole.received, whole.usable, whole.skipped) == (1, 1, {})
 
 
 def test_no_description__is_none() -> None:
@@ -147,6 +152,7 @@ def test_page__written_with_or_without_escapes__is_the_same(
     body = envelope(members=[{**member, "distinct_id": n} for n, member in enumerate(members)])
     without = json.dumps(body, ensure_ascii=False).encode()
     assert b"\\" not in without
+    assert parse(without) == parse(json.dumps(body).encode())
     assert parse(without) == parse(json.dumps(body | {"\t": 1}).encode())
 
 

@@ -1,7 +1,5 @@
 """Profiles: which of a member's fields go where, and who is skipped for what reason."""
 
-import json
-from collections import Counter
 from collections.abc import Iterable
 
 import pytest
@@ -11,31 +9,13 @@ from hypothesis import strategies as st
 from gateway.core import roster
 from gateway.sources import profile
 from tests.sources.json_values import TEXTS, VALUES, nested
+from tests.sources.rosters import IDENTITIES, one_by_one, read_all, rows
 
 MEMBERS = nested(VALUES, TEXTS)
 
 
-def rows(
-    *members: object, identity: tuple[str, ...] = profile.IDENTITY, clean: bool = False
-) -> list[dict[str, object]]:
-    """Write members and read their lines back, with JSON for properties."""
-    lines, _ = profile.write_roster(list(members), identity=identity, clean=clean)
-    assert roster.member_ids("".join(f"{line}\n" for line in lines.values()).encode()) == list(
-        lines
-    )
-    return [read(line) for line in lines.values()]
-
-
-def read(line: str) -> dict[str, object]:
-    """Read a line as COPY does."""
-    values = [None if part == "\\N" else roster.unescape(part) for part in line.split("\t")]
-    row: dict[str, object] = dict(zip(roster.COLUMNS, values, strict=True))
-    row["properties"] = json.loads(str(row["properties"]))
-    return row
-
-
 def skipped(*members: object, identity: tuple[str, ...] = profile.IDENTITY) -> dict[str, int]:
-    return dict(profile.write_roster(list(members), identity=identity, clean=False)[1])
+    return dict(profile.write_roster(members, identity=identity, clean=False).skipped)
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -110,6 +90,7 @@ def test_profile__fields_missing__are_null() -> None:
         ({"distinct_id": 42}, "42"),
         ({"distinct_id": -(2**70)}, "-1180591620717411303424"),
         ({"distinct_id": 0}, "0"),
+        ({"mixpanel_distinct_id": 0, "distinct_id": "c"}, "0"),
         ({"distinct_id": " a "}, " a "),
         ({"distinct_id": "\x1c"}, "\x1c"),
         ({"distinct_id": "e\u0301"}, "e\u0301"),
@@ -193,11 +174,15 @@ def test_write_roster__texts_postgres_cannot_hold__have_replacement_characters()
 
 @given(MEMBERS)
 def test_write_roster__of_any_json__is_one_line_each_or_a_reason(member: object) -> None:
-    lines, reasons = profile.write_roster([member], identity=profile.IDENTITY, clean=False)
-    assert len(lines) + sum(reasons.values()) == 1
+    written = profile.write_roster([member], identity=profile.IDENTITY, clean=False)
+    assert written.usable + sum(written.skipped.values()) == 1
     whole = [{"distinct_id": "a"}, {"distinct_id": "b", "p": member, "email": member}]
     found = rows(*_with(member, whole))
     assert [row["member_id"] for row in found][-2:] == ["a", "b"]
+
+
+def _with(member: object, others: Iterable[object]) -> list[object]:
+    return [member, *others]
 
 
 _ALIKE = st.fixed_dictionaries(
@@ -210,18 +195,18 @@ _ALIKE = st.fixed_dictionaries(
 def test_write_roster__of_a_page__writes_each_member_as_if_it_were_alone(
     members: list[object],
 ) -> None:
-    together, reasons = profile.write_roster(members, identity=profile.IDENTITY, clean=False)
-    alone: dict[str, str] = {}
-    counted: Counter[str] = Counter()
-    for member in members:
-        lines, why = profile.write_roster([member], identity=profile.IDENTITY, clean=False)
-        alone |= lines
-        counted += why
-    assert {name: read(line) for name, line in together.items()} == {
-        name: read(line) for name, line in alone.items()
-    }
-    assert (list(together), reasons) == (list(alone), counted)
+    written = profile.write_roster(members, identity=profile.IDENTITY, clean=False)
+    assert (read_all(written), written.skipped) == one_by_one(members, profile.IDENTITY)
 
 
-def _with(member: object, others: Iterable[object]) -> list[object]:
-    return [member, *others]
+@given(st.lists(_ALIKE | MEMBERS, max_size=8), IDENTITIES)
+def test_write_ids__of_a_page__writes_those_of_its_roster_and_nothing_else(
+    members: list[object], identity: tuple[str, ...]
+) -> None:
+    whole = profile.write_roster(members, identity=identity, clean=False)
+    written = profile.write_ids(members, identity=identity)
+    nothing = dict.fromkeys(roster.COLUMNS)
+    assert read_all(written) == [
+        {**nothing, "member_id": row["member_id"]} for row in read_all(whole)
+    ]
+    assert written.skipped == whole.skipped
