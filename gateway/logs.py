@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import logging.config
 import os
@@ -10,13 +12,14 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 import structlog
 
 from gateway import errors, reporter
 from gateway.settings import LogFormat, LogLevel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 # Alembic tells at INFO that it has a connection, RQ each job and its arguments, Werkzeug each path.
@@ -27,6 +30,14 @@ _CHAIN: Final[list[structlog.typing.Processor]] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+# Told with each request and page. `logging`, with its records and handlers, would take most of the
+# time; whatever is worse goes there, because error hooks listen there.
+_ROUTINE: Final = ("debug", "info")
+# stderr is full or broken, closed, or not there at all.
+_UNWRITABLE: Final = (OSError, ValueError, AttributeError)
+_COMPACT: Final = (",", ":")
+# What JSON has no word for is left to the caller's own.
+_PLAIN: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 # Enough to see where it happened; a recursion without end would fill the log.
 _MAX_FRAMES: Final = 30
 
@@ -34,14 +45,14 @@ _log = structlog.get_logger()
 
 
 def configure(*, level: LogLevel, style: LogFormat, error_hook: str | None = None) -> None:
-    """Send structlog and the standard library's logging through one renderer to stderr.
+    """Send structlog and the standard library's logging to stderr, in lines of one form.
 
     What is an error goes to the hook as well, if one is named. Raises errors.BadSettings.
     """
     structlog.configure(
-        processors=[*_CHAIN, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_CHAIN, _Exit(style)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=_Sink,
         cache_logger_on_first_use=True,
     )
     logging.config.dictConfig(plan(level=level, style=style))
@@ -83,8 +94,7 @@ def formatter(style: LogFormat) -> logging.Formatter:
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *_CHAIN],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.ExceptionRenderer(describe),
-            _renderer(style),
+            *_endings(style),
         ],
     )
 
@@ -139,6 +149,58 @@ def _thread_crashed(crash: threading.ExceptHookArgs) -> None:
         _log.critical("thread.crashed", exc_info=crash.exc_value)
 
 
-def _renderer(style: LogFormat) -> structlog.typing.Processor:
+class _Exit:
+    """The last processor: writes out what is routine, and leaves the rest to the handlers."""
+
+    def __init__(self, style: LogFormat) -> None:
+        self._without_data, self._render = _endings(style)
+
+    def __call__(
+        self, logger: structlog.typing.WrappedLogger, name: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.ProcessorReturnValue:
+        if name in _ROUTINE:
+            return self._render(logger, name, self._without_data(logger, name, event))
+        return structlog.stdlib.ProcessorFormatter.wrap_for_formatter(logger, name, event)
+
+
+class _Sink:
+    """Where structlog's events go: routine to stderr, all others to the standard library."""
+
+    def __init__(self, *_: object) -> None:
+        log = logging.getLogger("gateway")
+        self.warning, self.error, self.critical = log.warning, log.error, log.critical
+
+    def info(self, line: str) -> None:
+        """Write a line in one piece: processes and threads share stderr.
+
+        If it cannot be written, nothing else fails for it.
+        """
+        with contextlib.suppress(*_UNWRITABLE):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    debug = info
+
+
+def _endings(
+    style: LogFormat,
+) -> tuple[structlog.processors.ExceptionRenderer, structlog.typing.Processor]:
+    """Make what turns an event into a line, for every kind of event."""
     console = sys.stderr.isatty() if style is LogFormat.AUTO else style is LogFormat.CONSOLE
-    return structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer()
+        if console
+        else structlog.processors.JSONRenderer(serializer=_json)
+    )
+    return structlog.processors.ExceptionRenderer(describe), renderer
+
+
+def _json(event: structlog.typing.EventDict, default: Callable[[object], object]) -> str:
+    """Write an event in ASCII, which any stderr can take."""
+    try:
+        line = orjson.dumps(event, option=_PLAIN)
+    except TypeError:  # a value that is not plain, a number of more than 64 bits, half a surrogate
+        return json.dumps(event, default=default, separators=_COMPACT)
+    if line.isascii():
+        return line.decode()
+    return json.dumps(event, default=default, separators=_COMPACT)

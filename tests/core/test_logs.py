@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
+import io
 import json
 import logging
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
 import sqlalchemy
+import structlog
 from sqlalchemy import text
 
 from gateway import errors, logs
@@ -34,6 +37,43 @@ for target in (lambda: int("zqxcanary"), lambda: exit("zqxcanary")):
     thread.join()
 int("zqxcanary")
 """
+
+
+class Stderr(io.StringIO):
+    """Takes what is written and remembers each piece; or breaks."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+        self._error = error
+
+    def write(self, piece: str) -> int:
+        """Take a piece."""
+        if self._error is not None:
+            raise self._error
+        self.pieces.append(piece)
+        return len(piece)
+
+
+@pytest.fixture
+def _as_before() -> Iterator[None]:
+    """Put back how this process logs."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def logger(
+    monkeypatch: pytest.MonkeyPatch, stderr: object, style: LogFormat = LogFormat.JSON
+) -> structlog.typing.FilteringBoundLogger:
+    """Log to this from now on."""
+    monkeypatch.setattr(sys, "stderr", stderr)
+    logs.configure(level=LogLevel.INFO, style=style)
+    log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return log
 
 
 def described(crash: Callable[[], object]) -> str:
@@ -119,6 +159,88 @@ def test_formatter__at_a_terminal__is_no_json() -> None:
     line = written(record, LogFormat.CONSOLE)
     assert "page.accepted" in line
     assert not line.startswith("{")
+
+
+@pytest.mark.usefixtures("_as_before")
+def test_event__of_each_level__is_one_piece_with_the_same_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stderr = Stderr()
+    log = logger(monkeypatch, stderr)
+    log.debug("page.asked")
+    with structlog.contextvars.bound_contextvars(request_id="r"):
+        log.info("page.told", cohort_id=7, reason=None)
+        log.warning("page.told", cohort_id=7, reason=None)
+        log.error("page.told", cohort_id=7, reason=None)
+    assert [piece[-1] for piece in stderr.pieces] == ["\n"] * 3
+    lines = [json.loads(piece) for piece in stderr.pieces]
+    assert [line.pop("level") for line in lines] == ["info", "warning", "error"]
+    for line in lines:
+        assert datetime.datetime.fromisoformat(line.pop("timestamp")).tzinfo is datetime.UTC
+        assert line == {"cohort_id": 7, "reason": None, "event": "page.told", "request_id": "r"}
+    assert len({piece.partition("level")[0] for piece in stderr.pieces}) == 1
+
+
+@pytest.mark.usefixtures("_as_before")
+@pytest.mark.parametrize("level", ["info", "warning"])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("Ü\u2028", "Ü\u2028"),
+        ("\ud800", "\ud800"),
+        (2**70, 2**70),
+        (datetime.date(2026, 1, 2), "datetime.date(2026, 1, 2)"),
+        ({1}, "{1}"),
+        (b"\xff", "b'\\xff'"),
+    ],
+)
+def test_event__with_an_odd_value__is_ascii_and_tells_it(
+    monkeypatch: pytest.MonkeyPatch, level: str, value: object, told: object
+) -> None:
+    stderr = Stderr()
+    getattr(logger(monkeypatch, stderr), level)("page.told", value=value)
+    (piece,) = stderr.pieces
+    assert piece.isascii()
+    assert json.loads(piece)["value"] == told
+
+
+@pytest.mark.usefixtures("_as_before")
+@pytest.mark.parametrize("style", [LogFormat.JSON, LogFormat.CONSOLE])
+@pytest.mark.parametrize("level", ["info", "error"])
+def test_event__with_an_exception__has_nobodys_data(
+    monkeypatch: pytest.MonkeyPatch, style: LogFormat, level: str
+) -> None:
+    stderr = Stderr()
+    log = logger(monkeypatch, stderr, style)
+    try:
+        int(CANARY)
+    except ValueError as error:
+        getattr(log, level)("page.failed", exc_info=error)
+    (piece,) = stderr.pieces
+    assert "ValueError" in piece
+    assert CANARY not in piece
+
+
+@pytest.mark.usefixtures("_as_before")
+@pytest.mark.parametrize("level", ["info", "error"])
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "full")])
+def test_event__that_cannot_be_written__fails_nothing(
+    monkeypatch: pytest.MonkeyPatch, level: str, error: Exception
+) -> None:
+    getattr(logger(monkeypatch, Stderr(error)), level)("page.told")
+
+
+@pytest.mark.usefixtures("_as_before")
+@pytest.mark.parametrize("closed", [True, False])
+def test_routine_event__without_a_stderr__fails_nothing(
+    monkeypatch: pytest.MonkeyPatch, *, closed: bool
+) -> None:
+    stderr = io.StringIO()
+    log = logger(monkeypatch, stderr)
+    stderr.close()
+    if not closed:
+        monkeypatch.setattr(sys, "stderr", None)
+    log.info("page.told")
 
 
 def test_plan__of_noisy_libraries__keeps_them_quiet() -> None:

@@ -85,7 +85,7 @@ def test_job__redis_away_meanwhile__applies_and_logs(
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     cohort_id = desk.send("add_members", "s1", "abc").cohort_id
     apply.drain(cohort_id)
-    assert '"event": "apply.failed"' in capsys.readouterr().err
+    assert '"event":"apply.failed"' in capsys.readouterr().err
     assert pending(desk.pool, desk) == 0
 
 
