@@ -41,6 +41,7 @@ TRANSACTIONS = (
     "gateway/flows/",
     "gateway/store/engine.py",
     "gateway/store/migrate.py",
+    "gateway/store/statement.py",
     "gateway/store/migrations/",
 )
 

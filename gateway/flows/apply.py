@@ -92,11 +92,11 @@ class Applier:
     def _step(self, cohort_id: int, *, limit: int) -> tuple[Outcome, bool]:
         """Take one step, and tell whether pages of its sync are still to come."""
         began = time.monotonic()
-        with self._pool.begin() as conn:
-            state = apply_state.claim(conn, cohort_id)
+        with self._pool.pipeline() as trip:
+            state = apply_state.claim(trip, cohort_id)
             if state is None:
                 return Outcome.BUSY, False
-            work = Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
+            work = Work(trip=trip, cohort_id=cohort_id, state=state, now=self._now())
             outcome = steps.take(work, limit)
             parents = traced.parents(self._tracer, work)
         if outcome is Outcome.WORKED:
@@ -117,13 +117,13 @@ class Applier:
 
     def _note_failure(self, cohort_id: int, error: Exception) -> None:
         """Count a failure of the delivery at the head; after the last attempt, block it."""
-        with self._pool.begin() as conn:
-            state = apply_state.claim(conn, cohort_id)
+        with self._pool.pipeline() as trip:
+            state = apply_state.claim(trip, cohort_id)
             if state is None:
                 return
-            retried = blocked.requested(conn, cohort_id)
+            retried = blocked.requested(trip, cohort_id)
             number = state.applied_through + 1 if retried is None else retried
-            entry = inbox.entry(conn, cohort_id, number)
+            entry = inbox.entry(trip, cohort_id, number)
             if entry is None:  # somebody else got past it meanwhile
                 return
             attempts = state.attempts + 1
@@ -138,13 +138,13 @@ class Applier:
                 exc_info=None if named is error else error,
             )
             traced.tell_failure(
-                self._tracer, conn, cohort_id, entry, code=named.code, attempts=attempts
+                self._tracer, trip.conn, cohort_id, entry, code=named.code, attempts=attempts
             )
             most = MAX_ATTEMPTS if isinstance(error, errors.Poison) else MAX_BROKEN_ATTEMPTS
             if retried is None and attempts < most:
-                apply_state.note_failure(conn, cohort_id)
+                apply_state.note_failure(trip.conn, cohort_id)
                 return
-            work = Work(conn=conn, cohort_id=cohort_id, state=state, now=self._now())
+            work = Work(trip=trip, cohort_id=cohort_id, state=state, now=self._now())
             steps.set_aside(work, entry, attempts=attempts, code=named.code, reason=str(named))
             _log.error("delivery.blocked", cohort_id=cohort_id, delivery=number, code=named.code)
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from gateway.jobs import Doorbell
     from gateway.sources import mixpanel
     from gateway.store.engine import Pool
-    from gateway.store.pipeline import Pipeline
     from gateway.store.sessions import Session
     from gateway.store.sources import Source
+    from gateway.store.statement import Pipeline
 
 RETRY_PAUSED_SECONDS = 60
 

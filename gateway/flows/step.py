@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from gateway.store.apply_state import ApplyState
     from gateway.store.inbox import Entry
+    from gateway.store.statement import Pipeline
 
 # Adjacent pages of one session and action are applied by one set of statements.
 MERGED_PAGES: Final = 50
@@ -75,13 +76,18 @@ class Applied:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Work:
-    """One step's transaction: connection, cohort, its locked state, the time, and the effect."""
+    """One step's transaction: its pipeline, cohort, locked state, time, and effect."""
 
-    conn: Connection
+    trip: Pipeline
     cohort_id: int
     state: ApplyState
     now: datetime.datetime
     done: list[Applied] = dataclasses.field(default_factory=list)
+
+    @property
+    def conn(self) -> Connection:
+        """The connection, with everything done that was only left to be done."""
+        return self.trip.conn
 
     def touch(self, session: int) -> delta.Touch:
         """Say for the delta which session's pages these are."""
@@ -105,15 +111,15 @@ class Work:
 
 def take(work: Work, limit: int) -> Outcome:
     """Apply the next deliveries, at most `limit` of them merged, or find that there are none."""
-    retried = blocked.requested(work.conn, work.cohort_id)
+    retried = blocked.requested(work.trip, work.cohort_id)
     if retried is not None:
-        entry = inbox.entry(work.conn, work.cohort_id, retried)
+        entry = inbox.entry(work.trip, work.cohort_id, retried)
         if entry is None:  # its page has expired: nothing is left to try
             blocked.clear(work.conn, work.cohort_id, retried)
         else:
             _retry(work, entry)
         return Outcome.WORKED
-    head = inbox.head(work.conn, work.cohort_id, after=work.state.applied_through, limit=limit)
+    head = inbox.head(work.trip, work.cohort_id, after=work.state.applied_through, limit=limit)
     if not head:
         return Outcome.NOTHING_TO_DO
     return _apply_run(work, list(_run(head)), limit)
@@ -163,11 +169,11 @@ def _write(work: Work, entry: Entry, rosters: Iterable[bytes]) -> delta.Written:
 
 def _rosters(work: Work, session_number: int, numbers: Sequence[int]) -> Iterator[bytes]:
     """Read some deliveries of a session, without the people who were erased after it began."""
-    conn, cohort_id = work.conn, work.cohort_id
-    session, erased = sessions.get(conn, cohort_id, session_number), frozenset[bytes]()
+    trip, cohort_id = work.trip, work.cohort_id
+    session, erased = sessions.get(trip, cohort_id, session_number), frozenset[bytes]()
     if session.erased_since:
-        erased = erasures.of_cohort(conn, cohort_id, session.started_order)
-    for _, packed in inbox.rosters(conn, cohort_id, numbers):
+        erased = erasures.of_cohort(work.conn, cohort_id, session.started_order)
+    for _, packed in inbox.rosters(trip, cohort_id, numbers):
         text = inbox.unpack(packed)
         yield roster.without_digests(text, erased) if erased else text
 
@@ -179,7 +185,7 @@ def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
     was whole until then has spoken, whatever came since.
     """
     conn, cohort_id = work.conn, work.cohort_id
-    reception = syncs.reception(conn, cohort_id, first.session, first.action)
+    reception = syncs.reception(work.trip, cohort_id, first.session, first.action)
     total_pages = max(first.total_pages, reception.applied_total_pages)
     grows = reception.total_pages > total_pages
     reach = first.number
@@ -191,7 +197,7 @@ def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
     step = refresh.next_step(
         complete=complete,
         all_received=reception.complete,
-        interrupted=grows or inbox.run_from(conn, cohort_id) > first.number,
+        interrupted=grows or inbox.run_from(work.trip, cohort_id) > first.number,
         age_seconds=(work.now - reception.last_received_at).total_seconds(),
     )
     return step, reach
@@ -223,9 +229,9 @@ def _finish(
     floor: int = 0,
 ) -> None:
     """Write back the counters and the state of the sync that some deliveries belong to."""
-    conn, cohort_id, first = work.conn, work.cohort_id, run[0]
+    trip, cohort_id, first = work.trip, work.cohort_id, run[0]
     progress = syncs.advance(
-        conn,
+        trip,
         cohort_id,
         first.session,
         first.action,
@@ -235,7 +241,7 @@ def _finish(
         exited=written.exited,
     )
     apply_state.advance(
-        conn,
+        trip,
         cohort_id,
         through=through,
         entered=written.entered,
@@ -245,14 +251,14 @@ def _finish(
         now=work.now,
     )
     if floor:
-        syncs.supersede_older(conn, cohort_id, floor)
+        syncs.supersede_older(work.conn, cohort_id, floor)
     state = _settle(work, first, progress, completed=floor > 0)
     work.note(run, written, expects=state is State.RECEIVING)
 
 
 def _settle(work: Work, entry: Entry, progress: syncs.Progress, *, completed: bool) -> State:
     """Give a sync the state that follows from what has been applied of it."""
-    conn, cohort_id, action = work.conn, work.cohort_id, entry.action
+    trip, cohort_id, action = work.trip, work.cohort_id, entry.action
     older = entry.session < work.state.floor
     state = refresh.sync_state(
         blocked=progress.blocked,
@@ -263,7 +269,7 @@ def _settle(work: Work, entry: Entry, progress: syncs.Progress, *, completed: bo
     if stays_applied or (state is progress.state and state is not State.APPLIED):
         return progress.state
     completed_at = work.now if state is State.APPLIED else None
-    syncs.set_state(conn, cohort_id, entry.session, action, state=state, completed_at=completed_at)
+    syncs.set_state(trip, cohort_id, entry.session, action, state=state, completed_at=completed_at)
     return state
 
 

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.store.statement import Statement
+
 if TYPE_CHECKING:
     import datetime
 
     from sqlalchemy import Connection
+
+    from gateway.store.statement import Line
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,13 +32,13 @@ class ApplyState:
     last_change: int
 
 
-def claim(conn: Connection, cohort_id: int) -> ApplyState | None:
+def claim(line: Line, cohort_id: int) -> ApplyState | None:
     """Lock a cohort for applying; None if somebody else has it. The lock ends with the transaction.
 
     It is a statement of its own: whatever is read after it is as new as the lock.
     """
-    row = conn.execute(_CLAIM, {"cohort_id": cohort_id}).one_or_none()
-    return None if row is None else ApplyState(**row._mapping)
+    row = _CLAIM.first(line, {"cohort_id": cohort_id})
+    return None if row is None else ApplyState(**row._asdict())
 
 
 def lock(conn: Connection, cohort_id: int) -> ApplyState | None:
@@ -56,7 +60,7 @@ def end_frozen(conn: Connection, *, silent_seconds: float) -> int:
 
 
 def advance(
-    conn: Connection,
+    line: Line,
     cohort_id: int,
     *,
     through: int,
@@ -67,8 +71,8 @@ def advance(
     kept: int = 0,
 ) -> None:
     """Write back what a step did; `kept` is how many stayed members and were written anew."""
-    conn.execute(
-        _ADVANCE,
+    _ADVANCE.run(
+        line,
         {
             "cohort_id": cohort_id,
             "through": through,
@@ -103,7 +107,7 @@ VERSION = """
 """
 _SYNC_VERSION = VERSION.replace("version", "sync_version")
 
-_CLAIM = text("""
+_CLAIM = Statement("""
     SELECT applied_through, attempts, member_count, floor, last_change
     FROM apply_state WHERE cohort_id = :cohort_id
     FOR NO KEY UPDATE SKIP LOCKED
@@ -123,7 +127,7 @@ _END_FROZEN = text("""
       AND query_start < clock_timestamp() - make_interval(secs => :seconds)
 """)
 
-_ADVANCE = text(
+_ADVANCE = Statement(
     """
     UPDATE apply_state
     SET applied_through = greatest(applied_through, :through), attempts = 0,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.core.page import Action, Arrival, Page
-    from gateway.store.pipeline import Pipeline
     from gateway.store.sources import Source
+    from gateway.store.statement import Pipeline
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,8 +76,8 @@ def find(
 
 def lock(trip: Pipeline, cohort_id: int, page: Page, session_key: bytes | None) -> Found | None:
     """Lock and read what a page meets; None if its cohort is closed to new pages."""
-    found = trip.rows(
-        _LOCK,
+    row = _LOCK.first(
+        trip,
         {
             "cohort_id": cohort_id,
             "session_key": session_key,
@@ -86,9 +86,8 @@ def lock(trip: Pipeline, cohort_id: int, page: Page, session_key: bytes | None) 
             "digest": page.digest,
         },
     )
-    if not found:
+    if row is None:
         return None
-    (row,) = found
     session = None
     if row.session is not None:
         session = Session(
@@ -115,8 +114,8 @@ def store(
     arrival: Arrival,
 ) -> None:
     """Store a page as delivery `last_delivery` of `run_session`, with what is counted of it."""
-    trip.run(
-        _STORE,
+    _STORE.run(
+        trip,
         {
             **dataclasses.asdict(counters),
             "cohort_id": cohort_id,
@@ -139,7 +138,7 @@ def store(
             "reason": reason,
             "members": members,
         }
-        trip.run(_SKIP, parameters)
+        _SKIP.run(trip, parameters)
 
 
 def note_duplicate(
@@ -147,7 +146,7 @@ def note_duplicate(
 ) -> None:
     """Count a replay; it moves nothing but the time the cohort was last heard of."""
     parameters = {"cohort_id": cohort_id, "session": session, "action": action, "now": now}
-    trip.run(_DUPLICATE, parameters)
+    _DUPLICATE.run(trip, parameters)
 
 
 _FIND = Statement(

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.store.statement import Statement
+
 if TYPE_CHECKING:
     import datetime
 
     from sqlalchemy import Connection
+
+    from gateway.store.statement import Line
 
 
 def put(
@@ -36,9 +40,10 @@ def put(
     )
 
 
-def requested(conn: Connection, cohort_id: int) -> int | None:
+def requested(line: Line, cohort_id: int) -> int | None:
     """Return the oldest delivery that an operator wants tried again."""
-    number: int | None = conn.execute(_REQUESTED, {"cohort_id": cohort_id}).scalar_one()
+    number: int | None
+    (number,) = _REQUESTED.column(line, {"cohort_id": cohort_id})
     return number
 
 
@@ -55,7 +60,7 @@ _PUT = text("""
         reason = excluded.reason, blocked_at = excluded.blocked_at, retry_requested_at = NULL
 """)
 
-_REQUESTED = text("""
+_REQUESTED = Statement("""
     SELECT min(number) FROM blocked_deliveries
     WHERE cohort_id = :cohort_id AND retry_requested_at IS NOT NULL
 """)

@@ -76,22 +76,28 @@ def record(
         array = roster.escape(arrays.of_texts(part))
         rows.append(f"{touch.cohort_id}\t{seqs}\t{ends}\t{array}\n")
     if rows:
-        staging.copy_into(conn, _CHANGES, "".join(rows))
+        staging.copy_in(conn, _COPY_CHANGES, "".join(rows).encode())
 
 
 def _insert(conn: Connection, touch: Touch, lines: Iterable[str]) -> None:
     start = f"{touch.cohort_id}\t{touch.session}\t{touch.at.isoformat()}\t"
     if rows := f"\n{start}".join(lines):
-        staging.copy_into(conn, _MEMBERSHIPS, f"{start}{rows}\n")
+        staging.copy_in(conn, _COPY_MEMBERSHIPS, f"{start}{rows}\n".encode())
 
 
 def _roster(lines: Iterable[str]) -> bytes:
     return "\n".join([*lines, ""]).encode()
 
 
-_MEMBERSHIPS = f"memberships (cohort_id, session, entered_at, {', '.join(roster.COLUMNS)})"
+_COPY_MEMBERSHIPS = """
+    COPY memberships (cohort_id, session, entered_at, member_id, distinct_id, email, first_name,
+                      last_name, phone, properties)
+    FROM STDIN
+"""
 
-_CHANGES = "changes (cohort_id, first_seq, last_seq, kind, at, session, member_ids)"
+_COPY_CHANGES = """
+    COPY changes (cohort_id, first_seq, last_seq, kind, at, session, member_ids) FROM STDIN
+"""
 
 # The sub-select hides the array from the planner, which would estimate each of its elements.
 _KNOWN = Statement("""

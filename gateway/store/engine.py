@@ -13,7 +13,7 @@ from sqlalchemy import event, exc
 
 from gateway import errors
 from gateway.core import deadline
-from gateway.store import pipeline, timeouts, watchdog
+from gateway.store import statement, timeouts, watchdog
 from gateway.store.timeouts import Limits
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.pool import ConnectionPoolEntry
 
-    from gateway.store.pipeline import Pipeline
+    from gateway.store.statement import Pipeline
 
 # SQLSTATE classes and codes. No code at all: the connection broke, and nobody knows what happened.
 TRANSIENT_CLASSES = ("08", "53", "57", "58")
@@ -111,7 +111,7 @@ class Pool:
             self._connect() as conn,
             watchdog.guarding(conn, self._patience_seconds(None)),
             _autocommit(conn),
-            pipeline.opened(conn) as trip,
+            statement.pipeline(conn) as trip,
         ):
             if is_pooled(conn):
                 timeouts.impose(trip.conn, self._limits)

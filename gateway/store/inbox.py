@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import zstandard
 from sqlalchemy import text
 
 from gateway import errors
 from gateway.core.page import Action
+from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from gateway.store.statement import Line
 
 COMPRESSION_LEVEL = 1
 MAX_ROSTER_BYTES = 1 << 30
@@ -56,9 +58,10 @@ def unpack(packed: bytes) -> bytes:
         raise errors.Poison(message, sqlstate="XX001") from error
 
 
-def run_from(conn: Connection, cohort_id: int) -> int:
+def run_from(line: Line, cohort_id: int) -> int:
     """Return the first delivery of the newest unbroken run of one session and action."""
-    return int(conn.execute(_RUN_FROM, {"cohort_id": cohort_id}).scalar_one())
+    (first,) = _RUN_FROM.column(line, {"cohort_id": cohort_id})
+    return int(first)
 
 
 def pending_pages(conn: Connection) -> int:
@@ -71,25 +74,25 @@ def waiting_cohorts(conn: Connection) -> list[int]:
     return list(conn.execute(_WAITING).scalars())
 
 
-def is_waiting(conn: Connection, cohort_id: int) -> bool:
+def is_waiting(line: Line, cohort_id: int) -> bool:
     """Tell whether a cohort has something to apply."""
-    return bool(conn.execute(_IS_WAITING, {"cohort_id": cohort_id}).scalar_one())
+    return _IS_WAITING.column(line, {"cohort_id": cohort_id}) == [True]
 
 
-def need_not_wait(conn: Connection, cohort_id: int) -> bool:
+def need_not_wait(line: Line, cohort_id: int) -> bool:
     """Tell whether the head is a diff, its refresh is all in, or something else came after it."""
-    return bool(conn.execute(_NEED_NOT_WAIT, {"cohort_id": cohort_id}).scalar_one())
+    return _NEED_NOT_WAIT.column(line, {"cohort_id": cohort_id}) == [True]
 
 
-def head(conn: Connection, cohort_id: int, *, after: int, limit: int) -> list[Entry]:
+def head(line: Line, cohort_id: int, *, after: int, limit: int) -> list[Entry]:
     """Read the next deliveries of a cohort in the order of receipt."""
     parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
-    return [_entry(row._mapping) for row in conn.execute(_HEAD, parameters)]
+    return [_entry(row) for row in _HEAD.rows(line, parameters)]
 
 
-def entry(conn: Connection, cohort_id: int, number: int) -> Entry | None:
+def entry(line: Line, cohort_id: int, number: int) -> Entry | None:
     """Read one delivery."""
-    rows = head(conn, cohort_id, after=number - 1, limit=1)
+    rows = head(line, cohort_id, after=number - 1, limit=1)
     return rows[0] if rows and rows[0].number == number else None
 
 
@@ -132,22 +135,21 @@ def later_in_session(
 
 
 def rosters(
-    conn: Connection, cohort_id: int, numbers: Sequence[int], *, batch: int = 20
+    line: Line, cohort_id: int, numbers: Sequence[int], *, batch: int = 20
 ) -> Iterator[tuple[int, bytes]]:
     """Yield (delivery number, packed roster) in the given order, `batch` at a time in memory."""
     for start in range(0, len(numbers), batch):
         some = list(numbers[start : start + batch])
-        rows = conn.execute(_ROSTERS, {"cohort_id": cohort_id, "numbers": some})
+        rows = _ROSTERS.rows(line, {"cohort_id": cohort_id, "numbers": some})
         found = {row.number: bytes(row.roster) for row in rows}
         yield from ((number, found[number]) for number in some if number in found)
 
 
-def _entry(row: object) -> Entry:
-    fields = dict(row)  # type: ignore[call-overload]
-    return Entry(**{**fields, "action": Action(fields["action"])})
+def _entry(row: Any) -> Entry:  # noqa: ANN401 - a row
+    return Entry(**{**row._asdict(), "action": Action(row.action)})
 
 
-_RUN_FROM = text("SELECT run_from FROM intake_state WHERE cohort_id = :cohort_id")
+_RUN_FROM = Statement("SELECT run_from FROM intake_state WHERE cohort_id = :cohort_id")
 
 _PENDING = text("""
     SELECT CAST(coalesce(sum(i.last_delivery - a.applied_through), 0) AS bigint)
@@ -164,7 +166,7 @@ _WAITING = text("""
     SELECT cohort_id FROM blocked_deliveries WHERE retry_requested_at IS NOT NULL
 """)
 
-_IS_WAITING = text("""
+_IS_WAITING = Statement("""
     SELECT EXISTS (
         SELECT 1 FROM intake_state i JOIN apply_state a ON a.cohort_id = i.cohort_id
         WHERE i.cohort_id = :cohort_id AND i.last_delivery > a.applied_through)
@@ -173,7 +175,7 @@ _IS_WAITING = text("""
         WHERE cohort_id = :cohort_id AND retry_requested_at IS NOT NULL)
 """)
 
-_NEED_NOT_WAIT = text("""
+_NEED_NOT_WAIT = Statement("""
     SELECT EXISTS (
         SELECT 1 FROM intake_state i
         JOIN apply_state a ON a.cohort_id = i.cohort_id
@@ -197,7 +199,7 @@ _LATER_IN_SESSION = text("""
     ORDER BY d.number
 """)
 
-_HEAD = text("""
+_HEAD = Statement("""
     SELECT number, session, action, page, total_pages, members, received_at, request_id
     FROM deliveries WHERE cohort_id = :cohort_id AND number > :after
     ORDER BY number LIMIT :limit
@@ -218,6 +220,6 @@ _NEWEST_PAGES = text("""
     GROUP BY page ORDER BY max(number)
 """)
 
-_ROSTERS = text("""
+_ROSTERS = Statement("""
     SELECT number, roster FROM deliveries WHERE cohort_id = :cohort_id AND number = ANY(:numbers)
 """)

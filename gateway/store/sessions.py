@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.store.statement import Statement
+
 if TYPE_CHECKING:
     import datetime
 
     from sqlalchemy import Connection
+
+    from gateway.store.statement import Line
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,10 +30,10 @@ class Session:
     erased_since: bool
 
 
-def get(conn: Connection, cohort_id: int, number: int) -> Session:
+def get(line: Line, cohort_id: int, number: int) -> Session:
     """Read a session that exists."""
-    row = conn.execute(_GET, {"cohort_id": cohort_id, "number": number}).one()
-    return Session(**row._mapping)
+    (row,) = _GET.rows(line, {"cohort_id": cohort_id, "number": number})
+    return Session(**row._asdict())
 
 
 def create(
@@ -69,7 +73,7 @@ _READ = (
     + "FROM sessions s WHERE s.cohort_id = :cohort_id AND s.number = :number"
 )
 
-_GET = text(_READ)
+_GET = Statement(_READ)
 
 _ORDER = text("SELECT min(started_order) FROM sessions WHERE session_key = :session_key")
 

@@ -34,17 +34,13 @@ def prepare(conn: Connection) -> None:
 def copy(conn: Connection, rosters: Iterable[bytes]) -> None:
     """Add rosters in the order given."""
     prepare(conn)
-    _copy(conn, "staging", b"".join(rosters))
+    copy_in(conn, "COPY staging FROM STDIN", b"".join(rosters))
 
 
-def copy_into(conn: Connection, columns: str, rows: str) -> None:
-    """Add rows to a table; its name and columns, and the rows, are as COPY takes them."""
-    _copy(conn, columns, rows.encode())
-
-
-def _copy(conn: Connection, columns: str, text: bytes) -> None:
+def copy_in(conn: Connection, copy_statement: str, rows: bytes) -> None:
+    """Run a COPY from here; `rows` are as it reads them."""
     cursor = conn.connection.cursor()
-    cursor.copy_expert(f"COPY {columns} FROM STDIN", io.BytesIO(text), size=_PIECE_BYTES)
+    cursor.copy_expert(copy_statement, io.BytesIO(rows), size=_PIECE_BYTES)
     cursor.close()
 
 

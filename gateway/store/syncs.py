@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from gateway.core.refresh import State
+from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.core.page import Action
+    from gateway.store.statement import Line
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,11 +46,11 @@ class Reception:
     last_received_at: datetime.datetime
 
 
-def reception(conn: Connection, cohort_id: int, session: int, action: Action) -> Reception:
+def reception(line: Line, cohort_id: int, session: int, action: Action) -> Reception:
     """Read how much of a sync has been stored, and when its newest page came."""
     parameters = {"cohort_id": cohort_id, "session": session, "action": action}
-    row = conn.execute(_RECEPTION, parameters).one()
-    return Reception(**row._mapping)
+    (row,) = _RECEPTION.rows(line, parameters)
+    return Reception(**row._asdict())
 
 
 def is_whole(conn: Connection, cohort_id: int, session: int, *, through: int) -> bool:
@@ -62,7 +64,7 @@ def is_whole(conn: Connection, cohort_id: int, session: int, *, through: int) ->
 
 
 def advance(
-    conn: Connection,
+    line: Line,
     cohort_id: int,
     session: int,
     action: Action,
@@ -76,7 +78,7 @@ def advance(
     key = {"cohort_id": cohort_id, "session": session, "action": action}
     ranges = "{" + ",".join(f"[{page},{page}]" for page in pages) + "}"
     parameters = {"pages": ranges, "total_pages": total_pages, "entered": entered, "exited": exited}
-    row = conn.execute(_ADVANCE, key | parameters).one()
+    (row,) = _ADVANCE.rows(line, key | parameters)
     return Progress(
         pages=row.pages,
         total_pages=row.total_pages,
@@ -86,7 +88,7 @@ def advance(
 
 
 def set_state(
-    conn: Connection,
+    line: Line,
     cohort_id: int,
     session: int,
     action: Action,
@@ -95,8 +97,8 @@ def set_state(
     completed_at: datetime.datetime | None,
 ) -> None:
     """Give a sync its state; a sync without a row yet gets one."""
-    conn.execute(
-        _SET_STATE,
+    _SET_STATE.run(
+        line,
         {
             "cohort_id": cohort_id,
             "session": session,
@@ -112,7 +114,7 @@ def supersede_older(conn: Connection, cohort_id: int, session: int) -> None:
     conn.execute(_SUPERSEDE, {"cohort_id": cohort_id, "session": session})
 
 
-_RECEPTION = text("""
+_RECEPTION = Statement("""
     SELECT y.pages @> int8range(1, y.total_pages, '[]') AS complete, y.total_pages,
            coalesce(r.total_pages, 0) AS applied_total_pages, y.last_received_at
     FROM syncs y
@@ -136,7 +138,7 @@ _IS_WHOLE = text("""
         ON r.cohort_id = :cohort_id AND r.session = :session AND r.action = 'members'
 """)
 
-_ADVANCE = text("""
+_ADVANCE = Statement("""
     INSERT INTO sync_results
         (cohort_id, session, action, total_pages, pages, entered, exited, state)
     VALUES
@@ -160,7 +162,7 @@ _ADVANCE = text("""
     WHERE r.cohort_id = :cohort_id AND r.session = :session AND r.action = :action
 """)
 
-_SET_STATE = text("""
+_SET_STATE = Statement("""
     INSERT INTO sync_results (cohort_id, session, action, total_pages, pages, state, completed_at)
     VALUES (:cohort_id, :session, :action, 0, '{}', :state, :completed_at)
     ON CONFLICT (cohort_id, session, action) DO UPDATE

@@ -8,13 +8,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from gateway import errors
 from gateway.flows.apply import MAX_ATTEMPTS, Applier, Drained
 from gateway.flows.intake import Outcome as Answer
 from gateway.flows.step import Outcome
 from gateway.store import apply_state, inbox
+from gateway.store.engine import Pool
 from tests.model import book
 from tests.model.desk import START
 from tests.model.sender import ADD, MEMBERS
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Iterator, Sequence
 
-    from sqlalchemy import Connection
-
     from gateway.flows.intake import Receipt
-    from gateway.store.engine import Pool
+    from gateway.store.statement import Pipeline
     from tests.model.desk import Desk
 
 AT_ONCE = 10
@@ -44,14 +43,27 @@ def all_at_once(calls: Sequence[Callable[[], Receipt]]) -> list[Receipt]:
         return list(crew.map(run, calls))
 
 
-@contextlib.contextmanager
-def listening(pool: Pool, call: Callable[[Connection], None]) -> Iterator[None]:
-    """Call before each commit of the pool, while the transaction's locks are still held."""
-    event.listen(pool.engine, "commit", call)
-    try:
-        yield
-    finally:
-        event.remove(pool.engine, "commit", call)
+class PausingPool(Pool):
+    """Calls something before each commit of a pipeline, while its locks are still held."""
+
+    def __init__(self, url: str, call: Callable[[], None]) -> None:
+        super().__init__(url, name="test", size=1, limit_seconds=5)
+        self._call = call
+
+    @contextlib.contextmanager
+    def pipeline(self) -> Iterator[Pipeline]:
+        """Open one."""
+        with super().pipeline() as trip:
+            yield trip
+            self._call()
+
+
+def drained(desk: Desk, database_url: str, before_commit: Callable[[], None], cohort: int) -> bool:
+    """Drain a cohort to its end while something happens before each commit."""
+    pool = PausingPool(database_url, before_commit)
+    done = Applier(pool, now=desk.clock).drain(cohort) is Drained.DONE
+    pool.close()
+    return done
 
 
 def test_accept__first_pages_of_a_cohort_at_once__make_one_cohort(desk: Desk, pool: Pool) -> None:
@@ -94,39 +106,39 @@ def test_step__somebody_else_applies_this_cohort__is_busy_at_once(desk: Desk, po
     assert desk.members(receipt) == "a"
 
 
-def test_drain__page_comes_after_its_last_look__is_not_left_behind(desk: Desk, pool: Pool) -> None:
+def test_drain__page_comes_after_its_last_look__is_not_left_behind(
+    desk: Desk, database_url: str
+) -> None:
     receipt = desk.send(ADD, "one", "a")
     desk.settle(receipt)
     met: list[Outcome] = []
 
-    def post_in_the_gap(_conn: Connection) -> None:
+    def post_in_the_gap() -> None:
         if not met:
             met.append(Outcome.WORKED)
             desk.send(ADD, "two", "b")
             met[0] = desk.applier.step(receipt.cohort_id)
 
-    with listening(pool, post_in_the_gap):
-        assert desk.applier.drain(receipt.cohort_id) is Drained.DONE
+    assert drained(desk, database_url, post_in_the_gap, receipt.cohort_id)
     assert met == [Outcome.BUSY]
-    assert list(book.standing(pool, receipt.cohort_id).members) == ["a", "b"]
+    assert list(book.standing(desk.pool, receipt.cohort_id).members) == ["a", "b"]
 
 
 def test_drain__last_page_comes_while_it_decides_to_wait__is_not_left_behind(
-    desk: Desk, pool: Pool
+    desk: Desk, database_url: str
 ) -> None:
     receipt = desk.send(MEMBERS, "s", "a", page=(1, 2))
     met: list[Outcome] = []
 
-    def post_in_the_gap(_conn: Connection) -> None:
+    def post_in_the_gap() -> None:
         if not met:
             met.append(Outcome.WORKED)
             desk.send(MEMBERS, "s", "b", page=(2, 2))
             met[0] = desk.applier.step(receipt.cohort_id)
 
-    with listening(pool, post_in_the_gap):
-        assert desk.applier.drain(receipt.cohort_id) is Drained.DONE
+    assert drained(desk, database_url, post_in_the_gap, receipt.cohort_id)
     assert met == [Outcome.BUSY]
-    assert list(book.standing(pool, receipt.cohort_id).members) == ["a", "b"]
+    assert list(book.standing(desk.pool, receipt.cohort_id).members) == ["a", "b"]
 
 
 def test_drain__page_comes_between_claim_and_look__is_seen(desk: Desk, pool: Pool) -> None:

@@ -14,7 +14,7 @@ from gateway.store.statement import Statement
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gateway.store.pipeline import Pipeline
+    from gateway.store.statement import Pipeline
 
 COUNT = Statement("SELECT count(*) AS sources FROM sources")
 ADD = Statement("""
@@ -31,11 +31,11 @@ Step: TypeAlias = "Callable[[Pipeline], object]"
 
 
 def doing(what: Statement, **parameters: object) -> Step:
-    return lambda trip: trip.run(what, parameters)
+    return lambda trip: what.run(trip, parameters)
 
 
 def asking(what: Statement, **parameters: object) -> Step:
-    return lambda trip: trip.rows(what, parameters)
+    return lambda trip: what.rows(trip, parameters)
 
 
 def crash(_trip: Pipeline) -> None:
@@ -78,21 +78,24 @@ def test_rows__of_a_statement__have_columns_and_take_any_text(pool: Pool) -> Non
     assert (row.a, row.b, row.share) == (odd, 2, "100 %")
 
 
-def test_statement__that_gives_no_rows__gives_none(pool: Pool) -> None:
+def test_statement__on_a_connection__is_run_at_once(pool: Pool) -> None:
     with pool.read() as conn:
-        assert ADD.rows(conn, {"slug": "a"}) == []
+        ADD.run(conn, {"slug": "a"})
+        assert COUNT.column(conn, {}) == [1]
+        assert COUNT.first(conn, {}).sources == 1
+        assert LAST.first(conn, {"pid": 0}) is None
 
 
 def test_pipeline__what_is_only_to_be_done__waits_for_an_answer_and_is_seen_by_it(
     pool: Pool, one: Pool
 ) -> None:
     with one.pipeline() as trip:
-        trip.run(ADD, {"slug": "a"})
-        trip.run(ADD, {"slug": "b"})
-        assert trip.rows(COUNT, {})[0].sources == 2
+        ADD.run(trip, {"slug": "a"})
+        ADD.run(trip, {"slug": "b"})
+        assert COUNT.rows(trip, {})[0].sources == 2
         assert trip.conn.execute(text("SELECT count(*) FROM sources")).scalar_one() == 2
         assert seen(pool) == 0
-        trip.run(ADD, {"slug": "c"})
+        ADD.run(trip, {"slug": "c"})
     assert seen(pool) == 3
 
 
