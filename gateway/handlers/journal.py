@@ -22,6 +22,7 @@ HEADER: Final = "X-Request-Id"
 # more than a log wants, and is replaced.
 _SANE: Final = re.compile(r"[0-9A-Za-z_-]{8,64}", re.ASCII)
 
+_METHODS: Final = frozenset(HTTPMethod)
 _UNKNOWN_ROUTE: Final = "none"
 # They are asked every few seconds and say nothing new while all is well.
 _PROBES: Final = "ops"
@@ -47,12 +48,13 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     """Log and count the route, not the path: a path may hold somebody's id."""
     seconds = time.monotonic() - g.began
-    route = request.url_rule.rule if request.url_rule else _UNKNOWN_ROUTE
+    rule, method = request.url_rule, request.method
+    route = rule.rule if rule else _UNKNOWN_ROUTE
     metrics.answered(route=route, status=response.status_code, seconds=seconds)
     probe = request.blueprint == _PROBES and response.status_code == HTTPStatus.OK
     (_log.debug if probe else _log.info)(
         "request.answered",
-        method=request.method if request.method in HTTPMethod.__members__ else None,
+        method=method if method in _METHODS else None,
         route=route,
         status=response.status_code,
         milliseconds=round(seconds * 1000, 1),

@@ -63,7 +63,8 @@ def encoded_path(environ: dict[str, Any]) -> str:
     mount = environ.get("SCRIPT_NAME", "")
     if not target.startswith(mount + "/"):
         return urllib.parse.quote(environ.get("PATH_INFO", "").encode("latin-1"))
-    return urllib.parse.quote(target[len(mount) :].encode("latin-1"), safe=_ASCII)
+    path = target[len(mount) :]
+    return path if path.isascii() else urllib.parse.quote(path.encode("latin-1"), safe=_ASCII)
 
 
 def install(app: Flask) -> None:
