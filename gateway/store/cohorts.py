@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import text
 
+from gateway.store.statement import Statement
+
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
 
     from sqlalchemy import Connection, RowMapping
 
@@ -53,8 +54,7 @@ class Cohort:
     last_seq: int
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Label:
+class Label(NamedTuple):
     """What tells a cohort from others."""
 
     id: int
@@ -146,16 +146,10 @@ def listing(
     return [_cohort(row._mapping) for row in conn.execute(_READ, parameters)]
 
 
-def present(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
-    """List the ids of the cohorts of a source and project that are not deleted."""
-    parameters = {"source": source, "project_id": project_id}
-    return list(conn.execute(_PRESENT, parameters).scalars())
-
-
-def labels(conn: Connection, ids: Sequence[int]) -> dict[int, Label]:
-    """Name some cohorts that are not deleted, by id."""
-    rows = conn.execute(_LABELS, {"ids": list(ids)})
-    return {row.id: Label(**row._mapping) for row in rows}
+def present(conn: Connection, *, source: str | None, project_id: str | None) -> dict[int, Label]:
+    """Name the cohorts of a source and project that are not deleted, by id."""
+    rows = _PRESENT.rows(conn, {"source": source, "project_id": project_id})
+    return {label.id: label for label in map(Label._make, rows)}
 
 
 def ever(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
@@ -224,17 +218,12 @@ _READ = text("""
     ORDER BY c.id LIMIT :limit
 """)
 
-_PRESENT = text("""
-    SELECT c.id FROM cohorts c JOIN sources s ON s.id = c.source_id
+_PRESENT = Statement("""
+    SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name
+    FROM cohorts c JOIN sources s ON s.id = c.source_id
     WHERE c.deleted_at IS NULL
       AND (CAST(:source AS text) IS NULL OR s.slug = :source)
       AND (CAST(:project_id AS text) IS NULL OR c.project_id = :project_id)
-""")
-
-_LABELS = text("""
-    SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name
-    FROM cohorts c JOIN sources s ON s.id = c.source_id
-    WHERE c.id = ANY(:ids) AND c.deleted_at IS NULL
 """)
 
 _EVER = text("""

@@ -9,13 +9,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
-
 from gateway.store import versions
+from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
@@ -36,21 +35,13 @@ class Listing:
     members: list[Listed]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Held:
-    """A membership of somebody in a cohort."""
-
-    cohort_id: int
-    entered_at: datetime.datetime
-
-
 def listing(conn: Connection, cohort_id: int, *, after: str, limit: int) -> Listing | None:
     """List members by the bytes of their ids, from the first beyond `after`.
 
     None if there is no such cohort, or it is deleted.
     """
     parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
-    rows = conn.execute(_LIST, parameters).all()
+    rows = _LIST.rows(conn, parameters)
     if not rows:
         return None
     members = [
@@ -63,26 +54,32 @@ def listing(conn: Connection, cohort_id: int, *, after: str, limit: int) -> List
 
 def get(conn: Connection, cohort_id: int, member_id: str) -> str | None:
     """Read the JSON object of one member, None if they are not a member now."""
-    parameters = {"cohort_id": cohort_id, "member_id": member_id}
-    return conn.execute(_GET, parameters).scalar_one_or_none()
+    rows = _GET.rows(conn, {"cohort_id": cohort_id, "member_id": member_id})
+    return rows[0].document if rows else None
 
 
-def held(conn: Connection, cohort_ids: Sequence[int], member_id: str) -> list[Held]:
-    """List which of these cohorts somebody is in: one probe of the primary key for each."""
-    parameters = {"cohort_ids": list(cohort_ids), "member_id": member_id}
-    return [Held(**row._mapping) for row in conn.execute(_HELD, parameters)]
+def held(
+    conn: Connection, cohort_ids: Iterable[int], member_id: str
+) -> list[tuple[int, datetime.datetime]]:
+    """List which of these cohorts somebody is in, and since when: one probe for each."""
+    return _HELD.rows(conn, {"cohort_ids": _array(cohort_ids), "member_id": member_id})
 
 
 def present(
-    conn: Connection, cohort_ids: Sequence[int], member_ids: Sequence[str]
+    conn: Connection, cohort_ids: Iterable[int], member_ids: Sequence[str]
 ) -> list[tuple[int, str]]:
     """List the (cohort, member) pairs of these that are memberships, in that order."""
-    parameters = {"cohort_ids": list(cohort_ids), "member_ids": list(member_ids)}
-    return [(row.cohort_id, row.member_id) for row in conn.execute(_PRESENT, parameters)]
+    parameters = {"cohort_ids": _array(cohort_ids), "member_ids": list(member_ids)}
+    return _PRESENT.rows(conn, parameters)
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """Write numbers as one constant: of a list, Postgres parses and plans each alone."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 # A cohort without (more) members is one row of which only the version is not null.
-_LIST = text(
+_LIST = Statement(
     "SELECT a.version, m.member_id, CAST(row_to_json(m) AS text) AS document"
     + versions.OF_COHORT
     + """
@@ -97,22 +94,24 @@ _LIST = text(
     """
 )
 
-_GET = text("""
-    SELECT CAST(row_to_json(m) AS text)
+_GET = Statement("""
+    SELECT CAST(row_to_json(m) AS text) AS document
     FROM (SELECT member_id, distinct_id, email, first_name, last_name, phone,
                  coalesce(properties, '{}') AS properties, entered_at
           FROM memberships
           WHERE cohort_id = :cohort_id AND member_id = :member_id AND entered_at IS NOT NULL) m
 """)
 
-_HELD = text("""
+_HELD = Statement("""
     SELECT cohort_id, entered_at FROM memberships
-    WHERE cohort_id = ANY(:cohort_ids) AND member_id = :member_id AND entered_at IS NOT NULL
+    WHERE cohort_id = ANY(CAST(:cohort_ids AS bigint[])) AND member_id = :member_id
+      AND entered_at IS NOT NULL
     ORDER BY cohort_id
 """)
 
-_PRESENT = text("""
+_PRESENT = Statement("""
     SELECT cohort_id, member_id FROM memberships
-    WHERE cohort_id = ANY(:cohort_ids) AND member_id = ANY(:member_ids) AND entered_at IS NOT NULL
+    WHERE cohort_id = ANY(CAST(:cohort_ids AS bigint[])) AND member_id = ANY(:member_ids)
+      AND entered_at IS NOT NULL
     ORDER BY cohort_id, member_id
 """)

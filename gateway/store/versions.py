@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
+from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
@@ -32,13 +32,14 @@ class Version:
 
 def get(conn: Connection, cohort_id: int) -> Version | None:
     """Read the version of a cohort; None if there is no such cohort, or it is deleted."""
-    row = conn.execute(_GET, {"cohort_id": cohort_id}).one_or_none()
-    return None if row is None else Version(*row)
+    rows = _GET.rows(conn, {"cohort_id": cohort_id})
+    return Version(*rows[0]) if rows else None
 
 
 def last_change(conn: Connection, cohort_id: int) -> int | None:
     """Read the newest seq of a cohort, deleted or not; None if it is not known here."""
-    return conn.execute(_LAST_CHANGE, {"cohort_id": cohort_id}).scalar_one_or_none()
+    rows = _LAST_CHANGE.rows(conn, {"cohort_id": cohort_id})
+    return rows[0].last_change if rows else None
 
 
 # Both rows are of the cohort, so both are on its node if the tables are distributed. A cohort is
@@ -47,12 +48,13 @@ OF_COHORT = """
     FROM apply_state a JOIN intake_state i ON i.cohort_id = a.cohort_id AND NOT i.closed
 """
 
-_GET = text(
+_GET = Statement(
     """
-    SELECT a.version, a.sync_version, i.accepted_pages + i.duplicate_pages, i.last_synced_at
+    SELECT a.version, a.sync_version, i.accepted_pages + i.duplicate_pages AS received,
+           i.last_synced_at
     """
     + OF_COHORT
     + "WHERE a.cohort_id = :cohort_id"
 )
 
-_LAST_CHANGE = text("SELECT last_change FROM apply_state WHERE cohort_id = :cohort_id")
+_LAST_CHANGE = Statement("SELECT last_change FROM apply_state WHERE cohort_id = :cohort_id")

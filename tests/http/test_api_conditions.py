@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import event
 
 from gateway.core.scopes import Scope
 from gateway.flows import retention
 from gateway.handlers import deps, openapi
+from tests import statements
 from tests.http.world import Answer, World
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
@@ -37,19 +36,10 @@ def tag(world: World, path: str, accept: str = "*/*") -> str:
     return answer.headers["ETag"]
 
 
-@contextlib.contextmanager
-def statements(world: World, note: Callable[[str], None]) -> Iterator[None]:
-    """Note each statement of the readers before it is executed."""
+def noted(world: World, note: Callable[[str], None]) -> contextlib.AbstractContextManager[None]:
+    """Note each statement of the readers before it is sent."""
     given: deps.Deps = world.app.extensions[deps.EXTENSION]
-
-    def hook(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
-        note(statement)
-
-    event.listen(given.reading.engine, "before_cursor_execute", hook)
-    try:
-        yield
-    finally:
-        event.remove(given.reading.engine, "before_cursor_execute", hook)
+    return statements.noted(given.reading.engine, note)
 
 
 @every_form
@@ -88,7 +78,7 @@ def test_held__one_small_statement__is_all_that_is_read(world: World) -> None:
     world.fill(["a", "b"])
     for path, accept in FORMS:
         held, seen = tag(world, path, accept), list[str]()
-        with statements(world, seen.append):
+        with noted(world, seen.append):
             assert ask(world, path, held, accept).status_code == 304
         looks = [one for one in seen if "external_id" not in one or path == ""]
         reads = [one for one in looks if "api_keys" not in one and "apply_state" in one]
@@ -208,7 +198,7 @@ def test_tag__an_apply_between_any_two_statements__belongs_to_its_answer(
     cohort_id, held = world.cohort_id(), tag(world, path, accept)
     for _ in range(3):
         for sent in ({}, {"If-None-Match": held}):
-            with statements(world, apply_one):
+            with noted(world, apply_one):
                 url = f"/v1/cohorts/{cohort_id}{path}"
                 answer = world.call("GET", url, headers={"Accept": accept, **sent})
             quiet = ask(world, path, accept=accept)

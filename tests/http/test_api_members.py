@@ -161,6 +161,20 @@ def test_cohorts_of_a_member__filters__narrow_them(world: World) -> None:
     assert stranger == {"member_id": "stranger", "cohorts": []}
 
 
+def test_cohorts_of_a_member__in_many__are_in_the_order_of_their_ids(world: World) -> None:
+    ids = [world.fill(["zoe"], cohort=f"{number}") for number in range(12)]
+    world.post("remove_members", ["zoe"], cohort="5", session="s2")
+    world.apply()
+    found = world.get("/v1/members/zoe/cohorts")["cohorts"]
+    assert [one["id"] for one in found] == ids[:5] + ids[6:]
+    assert [one["external_id"] for one in found] == [f"{n}" for n in range(12) if n != 5]
+    for one in found:
+        member = world.get(f"/v1/cohorts/{one['id']}/members/zoe")
+        since, told = (who["entered_at"] for who in (member, one))
+        assert datetime.datetime.fromisoformat(told) == datetime.datetime.fromisoformat(since)
+        assert told == datetime.datetime.fromisoformat(told).isoformat()
+
+
 def test_check__many_in_many__tells_who_is_where(world: World) -> None:
     first = world.fill(["a", "b", "c"], cohort="1")
     second = world.fill(["b", "d"], cohort="2")
