@@ -46,12 +46,11 @@ def main(members: int, read_members: int, runs: int, *, write: bool) -> None:
 def _ingest(one: subject.Subject, found: tables.Found, members: int, runs: int) -> None:
     crowds = ingest.Crowds.of(members)
     for turn in range(runs):
-        limit = yardsticks.copied_per_second(one.pool, members)
-        found.limits.append(limit)
-        _say(f"run {turn + 1}: COPY stores {limit:,.0f} rows/s")
         for name, measured in ingest.measure(one, crowds, turn):
+            limit = yardsticks.copied_per_second(one.pool, members)
+            found.limits.append(limit)
             found.ingest[name].append((limit, measured))
-            _say(f"run {turn + 1}: {name}: {measured.whole:,.0f} members/s")
+            _say(f"run {turn + 1}: {name}: {measured.whole:,.0f} members/s, COPY {limit:,.0f}")
         found.one_page.append(ingest.one_page_seconds(one, turn))
 
 

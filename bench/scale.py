@@ -8,6 +8,7 @@ cohort waited, and what a second worker is good for. The figures go into docs/pe
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import statistics
 import tempfile
@@ -15,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from sqlalchemy import text
@@ -24,11 +25,24 @@ from bench import payload, report, subject, wire
 from bench.subject import Subject, sync
 from tests import stack
 
-_STEP: Final = 100_000
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
+
 _SAMPLES: Final = 30
 _CROWD_COHORTS: Final = 60
 _CROWD_PAGES: Final = 10
+# Where the numbers of the people begin that are added to a cohort page by page.
+_STRANGERS: Final = {"small": 10**10, "big": 2 * 10**10}
 _LOGIN: Final = f"{stack.USERNAME}:{stack.PASSWORD}"
+
+
+_TWIN = text("""
+    INSERT INTO memberships (cohort_id, member_id, session, entered_at, distinct_id, email,
+                             first_name, last_name, phone, properties)
+    SELECT -cohort_id, member_id, session, entered_at, distinct_id, email,
+           first_name, last_name, phone, properties
+    FROM memberships ORDER BY cohort_id DESC, member_id
+""")
 
 
 @click.command()
@@ -39,24 +53,26 @@ def main(members: int, *, write: bool) -> None:
     rows: list[list[str]] = []
     with tempfile.TemporaryDirectory() as folder, subject.running(Path(folder)) as one:
         machine = report.machine(one.pool)
-        small = _page_seconds(one, "empty-before")
+        small = _page_milliseconds(one, "small")
         with _memory(one) as peaks, _reader(one) as read, _neighbour(one) as neighbour:
             wal = _wal(one)
             seconds = _refresh(one, members)
             wal = _wal(one) - wal
-        large = _page_seconds(one, "big")
+        size = _size(one)
+        _double(one)
+        large = _page_milliseconds(one, "big")
         alone, both = _crowded_seconds(one, workers=1), _crowded_seconds(one, workers=2)
         rows += [
             ["the refresh, from the first byte to the last member seen", f"{seconds:,.0f} s"],
             ["members a second", report.count(members / seconds)],
             *([f"peak memory, {name}", f"{peak:.0f} MiB"] for name, peak in peaks.items()),
             ["WAL a member", f"{wal / members:.0f} bytes"],
-            ["`memberships` with its index, a member", f"{_size(one) / members:.0f} bytes"],
+            ["`memberships` with its index, a member", f"{size / members:.0f} bytes"],
             ["a reader's look-up meanwhile, p99", report.milliseconds(_percentile(read, 99))],
             ["the diffs of another cohort meanwhile, slowest", f"{max(neighbour):.1f} s"],
             [
-                "a page of 1,000, small table → this one",
-                f"{small * 1000:.0f} → {large * 1000:.0f} ms",
+                f"applying a page of 1,000, empty table → one of {2 * members:,} members",
+                f"{small:.1f} → {large:.1f} ms ({large / small:.2f} times)",
             ],
             [
                 f"{_CROWD_COHORTS} cohorts of {_CROWD_PAGES} pages each, one worker → two",
@@ -93,18 +109,30 @@ def _requests(members: int, total: int) -> Iterator[bytes]:
             yield wire.post(stack.DEFAULT, body, login=_LOGIN)
 
 
-def _page_seconds(one: Subject, cohort: str) -> float:
-    """Median seconds of applying one page of new people: what the workers log."""
-    taken = []
+def _page_milliseconds(one: Subject, cohort: str) -> float:
+    """Median time of the transaction that applies a page of new people, as workers log it."""
     for number in range(_SAMPLES):
-        first = 10**10 + hash(cohort) % 10**6 * 10**6 + number * payload.PAGE_MEMBERS
+        first = _STRANGERS[cohort] + number * payload.PAGE_MEMBERS
         pages = payload.crowd(range(first, first + payload.PAGE_MEMBERS))
-        session = f"page-{number}"
-        began = time.perf_counter()
-        one.post(payload.bodies(sync(cohort, session, "add_members"), pages))
+        one.post(payload.bodies(sync(cohort, f"page-{number}", "add_members"), pages))
         one.settle()
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+    return statistics.median(_applied_milliseconds(one, cohort)[-_SAMPLES:])
+
+
+def _applied_milliseconds(one: Subject, cohort: str) -> list[float]:
+    cohort_id = int(one.stack.cohort(cohort)["id"])
+    told = [line for line in one.stack.said().splitlines() if "pages.applied" in line]
+    events = [json.loads(line) for line in told]
+    return [event["milliseconds"] for event in events if event["cohort_id"] == cohort_id]
+
+
+def _double(one: Subject) -> None:
+    """Fill the table with as many again, as another cohort, and have it tidied up."""
+    with one.pool.begin() as conn:
+        conn.execute(_TWIN)
+    with one.pool.read() as conn:
+        conn.execute(text("VACUUM (ANALYZE) memberships"))
+        conn.execute(text("CHECKPOINT"))
 
 
 def _crowded_seconds(one: Subject, *, workers: int) -> float:
@@ -136,20 +164,30 @@ def _peak_mebibytes(pid: int) -> float:
 
 @contextlib.contextmanager
 def _reader(one: Subject) -> Iterator[list[float]]:
-    """Look somebody up a hundred times a second."""
-    paths = ["/v1/cohorts", "/v1/members/nobody/cohorts"]
+    """Look somebody up a hundred times a second, in a process that does nothing else."""
     taken: list[float] = []
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.wait(0.01):
-            for path in paths:
-                began = time.perf_counter()
-                one.stack.api(path)
-                taken.append(time.perf_counter() - began)
-
-    with _thread(look, ended):
+    ended, told = multiprocessing.Event(), multiprocessing.SimpleQueue[list[float]]()
+    forking = multiprocessing.get_context("fork")
+    process = forking.Process(target=_look, args=(one.stack, ended, told))
+    process.start()
+    try:
         yield taken
+    finally:
+        ended.set()
+        taken += told.get()
+        process.join()
+
+
+def _look(
+    gateway: stack.Stack, ended: Event, told: multiprocessing.SimpleQueue[list[float]]
+) -> None:
+    taken: list[float] = []
+    while not ended.wait(0.01):
+        for path in ("/v1/cohorts", "/v1/members/nobody/cohorts"):
+            began = time.perf_counter()
+            gateway.api(path)
+            taken.append(time.perf_counter() - began)
+    told.put(taken)
 
 
 @contextlib.contextmanager

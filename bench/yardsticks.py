@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import time
 from typing import Final
@@ -21,7 +22,7 @@ _COPY: Final = """
 
 def copied_per_second(pool: Pool, members: int) -> float:
     """Rows a second that one COPY puts into a table like `memberships`, ids in random order."""
-    lines = io.BytesIO("".join(payload.rows(range(members))).encode())
+    lines = io.BytesIO(_lines(members))
     with pool.begin() as conn:
         conn.execute(text("DROP TABLE IF EXISTS yardstick"))
         conn.execute(text("CREATE TABLE yardstick (LIKE memberships INCLUDING ALL)"))
@@ -32,6 +33,11 @@ def copied_per_second(pool: Pool, members: int) -> float:
     with pool.begin() as conn:
         conn.execute(text("DROP TABLE yardstick"))
     return members / seconds
+
+
+@functools.lru_cache(maxsize=1)
+def _lines(members: int) -> bytes:
+    return "".join(payload.rows(range(members))).encode()
 
 
 def static_route(subject: Subject, *, seconds: float, connections: int) -> Served:
