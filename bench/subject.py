@@ -54,14 +54,6 @@ class Subject:
         with self.pool.read() as conn:
             return inbox.pending_pages(conn)
 
-    def ingest(self, bodies: Iterable[bytes]) -> float:
-        """Seconds from the first byte sent to the last member visible."""
-        requests = list(bodies)
-        began = time.perf_counter()
-        self.post(requests)
-        self.settle()
-        return time.perf_counter() - began
-
     def members(self, cohort: str) -> int:
         """Return the member count of a cohort, by its id at Mixpanel."""
         count: int = self.stack.cohort(cohort)["member_count"]
