@@ -57,7 +57,8 @@ class Stderr(io.StringIO):
 
 @pytest.fixture
 def _as_before() -> Iterator[None]:
-    """Put back how this process logs."""
+    """Let go of what other tests have bound, and put back how this process logs."""
+    structlog.contextvars.clear_contextvars()
     before, root = structlog.get_config(), logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
