@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import text
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import datetime
 
     from sqlalchemy import Connection, RowMapping
+
+
+# What tells a cohort from others: its id, source, project, external id and name.
+Label: TypeAlias = tuple[int, str, str, str, str]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,16 +56,6 @@ class Cohort:
     stale: bool
     refresh: Refresh | None
     last_seq: int
-
-
-class Label(NamedTuple):
-    """What tells a cohort from others."""
-
-    id: int
-    source: str
-    project_id: str
-    external_id: str
-    name: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,7 +143,7 @@ def listing(
 def present(conn: Connection, *, source: str | None, project_id: str | None) -> dict[int, Label]:
     """Name the cohorts of a source and project that are not deleted, by id."""
     rows = _PRESENT.rows(conn, {"source": source, "project_id": project_id})
-    return {label.id: label for label in map(Label._make, rows)}
+    return {row.id: row for row in rows}
 
 
 def ever(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
