@@ -8,6 +8,7 @@ cohort waited, and what a second worker is good for. The figures go into docs/pe
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import multiprocessing
 import statistics
@@ -29,10 +30,14 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
 _SAMPLES: Final = 30
+_SETTLING_PAGES: Final = 300
 _CROWD_COHORTS: Final = 60
 _CROWD_PAGES: Final = 10
-# Where the numbers of the people begin that are added to a cohort page by page.
-_STRANGERS: Final = {"small": 10**10, "big": 2 * 10**10}
+# The numbers of the first people of pages that are added to a cohort one by one.
+_STRANGERS: Final = {
+    "small": itertools.count(10**10, payload.PAGE_MEMBERS),
+    "big": itertools.count(2 * 10**10, payload.PAGE_MEMBERS),
+}
 _LOGIN: Final = f"{stack.USERNAME}:{stack.PASSWORD}"
 
 
@@ -60,6 +65,8 @@ def main(members: int, *, write: bool) -> None:
             wal = _wal(one) - wal
         size = _size(one)
         _double(one)
+        cold = _page_milliseconds(one, "big")
+        _settle_into(one, "big")
         large = _page_milliseconds(one, "big")
         alone, both = _crowded_seconds(one, workers=1), _crowded_seconds(one, workers=2)
         rows += [
@@ -73,6 +80,10 @@ def main(members: int, *, write: bool) -> None:
             [
                 f"applying a page of 1,000, empty table → one of {2 * members:,} members",
                 f"{small:.1f} → {large:.1f} ms ({large / small:.2f} times)",
+            ],
+            [
+                "the same right after a checkpoint, when each page of the index goes into the WAL",
+                f"{cold:.1f} ms",
             ],
             [
                 f"{_CROWD_COHORTS} cohorts of {_CROWD_PAGES} pages each, one worker → two",
@@ -111,12 +122,20 @@ def _requests(members: int, total: int) -> Iterator[bytes]:
 
 def _page_milliseconds(one: Subject, cohort: str) -> float:
     """Median time of the transaction that applies a page of new people, as workers log it."""
-    for number in range(_SAMPLES):
-        first = _STRANGERS[cohort] + number * payload.PAGE_MEMBERS
+    for _ in range(_SAMPLES):
+        first = next(_STRANGERS[cohort])
         pages = payload.crowd(range(first, first + payload.PAGE_MEMBERS))
-        one.post(payload.bodies(sync(cohort, f"page-{number}", "add_members"), pages))
+        one.post(payload.bodies(sync(cohort, f"from-{first}", "add_members"), pages))
         one.settle()
     return statistics.median(_applied_milliseconds(one, cohort)[-_SAMPLES:])
+
+
+def _settle_into(one: Subject, cohort: str) -> None:
+    """Add people all over a cohort, until most pages of its index have changed once."""
+    first = 10**9 + next(_STRANGERS[cohort])
+    pages = payload.crowd(range(first, first + _SETTLING_PAGES * payload.PAGE_MEMBERS))
+    one.post(payload.bodies(sync(cohort, "settling", "add_members"), pages))
+    one.settle()
 
 
 def _applied_milliseconds(one: Subject, cohort: str) -> list[float]:
