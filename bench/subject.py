@@ -60,9 +60,9 @@ class Subject:
         return count
 
     @contextlib.contextmanager
-    def resting_workers(self, *, awake: int = 0) -> Iterator[None]:
-        """Freeze the workers but for so many; without any, what is posted meanwhile waits."""
-        pids = self.pids("-m workers")[awake:]
+    def resting_workers(self) -> Iterator[None]:
+        """Freeze the workers: what is posted meanwhile waits."""
+        pids = self.pids("-m workers")
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
