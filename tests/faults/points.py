@@ -22,8 +22,8 @@ _DONE: Final = ".done"
 
 # Every point there is, and what the report calls it.
 WORDS: Final = {
-    "web.before-insert": "gunicorn process before the insert",
-    "web.before-commit": "gunicorn process between insert and commit",
+    "web.before-lock": "gunicorn process before it locks the cohort's counters",
+    "web.before-commit": "gunicorn process with that lock, before insert and commit",
     "web.after-commit": "gunicorn process after the commit, before the answer",
     "web.after-ring": "gunicorn process after the doorbell",
     "worker.before-claim": "worker before claiming",

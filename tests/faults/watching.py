@@ -1,28 +1,34 @@
-"""Makes the product's own database traffic come by points, by the events of its engine."""
+"""Makes the product's own database traffic come by points: each statement, and each COPY."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Callable
+import re
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import sqlalchemy
+import psycopg2.extensions
 from sqlalchemy import event, pool
 
 from tests.faults.points import Points
 
 # A piece of a statement → the point just before it, for each program.
-WEB = {"INSERT INTO deliveries": "before-insert"}
-WORKER = {"FOR NO KEY UPDATE SKIP LOCKED": "before-claim", "INSERT INTO changes": "mid-apply"}
+WEB = {"SELECT FROM intake_state": "before-lock"}
+WORKER = {
+    "FOR NO KEY UPDATE SKIP LOCKED": "before-claim",
+    "COPY changes": "mid-apply",
+    "INSERT INTO changes": "mid-apply",
+}
 # The statement that makes a transaction the one whose commit is a point too.
 STORES, APPLIES = "INSERT INTO deliveries", "SET applied_through"
 
-# Of the connection: which cohort its last statements were about, and that its commit is a point.
-_LAST, _MARK = "faults-cohort", "faults-mark"
+_COHORT = re.compile(r"cohort_id = (\d+)")
 
 
 class Watcher:
-    """Comes by `<program>.<point>` in every engine of this process."""
+    """Comes by `<program>.<point>` on every connection that a pool of this process lends."""
 
     def __init__(self, points: Points, program: str, statements: dict[str, str], last: str) -> None:
         """`statements` are pieces of SQL by point; `last` makes the commit after it a point."""
@@ -30,42 +36,46 @@ class Watcher:
         self._program = program
         self._statements = statements
         self._last = last
+        self._here = threading.local()
 
     def listen(self) -> None:
         """Begin."""
-        event.listen(sqlalchemy.Engine, "before_cursor_execute", self.before_statement)
-        event.listen(sqlalchemy.Engine, "commit", self.before_commit)
-        event.listen(sqlalchemy.Engine, "rollback", self.after_rollback)
-        event.listen(pool.Pool, "checkin", self.after_return)
+        passing = self._passing
 
-    def before_statement(self, *event_says: Any) -> None:  # noqa: ANN401 - as SQLAlchemy calls it
-        """Come by the points that a statement is."""
-        conn, _, sql, parameters, *_ = event_says
-        given = parameters.get("cohort_id") if isinstance(parameters, dict) else None
-        cohort_id = conn.info[_LAST] = given or conn.info.get(_LAST)
+        class Watched(psycopg2.extensions.cursor):
+            def execute(self, query: Any, parameters: Any = None) -> None:  # noqa: ANN401 - its own
+                with passing(self.mogrify(query, parameters).decode()):
+                    super().execute(query, parameters)
+
+            def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:  # noqa: ANN401
+                with passing(sql):
+                    super().copy_expert(sql, file, size)
+
+        def lent(connection: Any, *_: object) -> None:  # noqa: ANN401 - the driver's
+            connection.cursor_factory = Watched
+
+        event.listen(pool.Pool, "checkout", lent)
+
+    @contextlib.contextmanager
+    def _passing(self, sql: str) -> Iterator[None]:
+        """Come by the points before what a thread sends to the server, and by the one after it."""
+        if found := _COHORT.search(sql):
+            self._here.cohort_id = int(found[1])
         for piece, point in self._statements.items():
             if piece in sql:
-                self._pass_by(point, cohort_id)
-        if self._last in sql:
-            conn.info[_MARK] = cohort_id
+                self._pass_by(point)
+        marked = self._last in sql or getattr(self._here, "marked", False)
+        commits = sql.endswith("COMMIT")
+        if marked and commits:
+            self._pass_by("before-commit")
+        self._here.marked = False
+        yield
+        self._here.marked = marked and not commits
+        if marked and commits:
+            self._pass_by("after-commit")
 
-    def before_commit(self, conn: sqlalchemy.Connection) -> None:
-        """Come by the end of a transaction that did what matters."""
-        if _MARK in conn.info:
-            self._pass_by("before-commit", conn.info[_MARK])
-
-    def after_rollback(self, conn: sqlalchemy.Connection) -> None:
-        """Forget a transaction that came to nothing."""
-        if not conn.invalidated:  # an invalid one has forgotten by itself
-            conn.info.pop(_MARK, None)
-
-    def after_return(self, _connection: object, entry: pool.ConnectionPoolEntry) -> None:
-        """Come by the moment after a commit."""
-        if _MARK in entry.info:
-            self._pass_by("after-commit", entry.info.pop(_MARK))
-
-    def _pass_by(self, point: str, cohort_id: int | None) -> None:
-        self._points.pass_by(f"{self._program}.{point}", cohort_id)
+    def _pass_by(self, point: str) -> None:
+        self._points.pass_by(f"{self._program}.{point}", getattr(self._here, "cohort_id", None))
 
 
 def clock(points: Points) -> Callable[[], datetime.datetime]:
