@@ -253,6 +253,6 @@ _WRITE_CHANGES = text("""
     GROUP BY cohort_id, (n - 1) / 1000
 """)
 
-_ANALYZE_DELTA = text("ANALYZE delta")
+_ANALYZE_DELTA = text("ANALYZE delta (cohort_id, kind, member_id)")
 
 _MORE_MEMORY = text("SET LOCAL work_mem = '128MB'")

@@ -65,4 +65,10 @@ _TABLES = text("""
     ) ON COMMIT DELETE ROWS
 """)
 
-_ANALYZE = text("ANALYZE staging")
+# What matters is how many there are, and that ids differ: 3,000 of them tell. All columns of 30,000
+# took 150 ms.
+_ANALYZE = text("""
+    SET LOCAL default_statistics_target = 10;
+
+    ANALYZE staging (member_id)
+""")
