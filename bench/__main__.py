@@ -49,7 +49,7 @@ def _ingest(one: subject.Subject, found: tables.Found, members: int, runs: int) 
         for name, measured in ingest.measure(one, crowds, turn):
             limit = yardsticks.copied_per_second(one.pool, members)
             found.limits.append(limit)
-            found.ingest[name].append((limit, measured))
+            found.ingest[name].append(measured)
             _say(f"run {turn + 1}: {name}: {measured.whole:,.0f} members/s, COPY {limit:,.0f}")
         found.one_page.append(ingest.one_page_seconds(one, turn))
 
