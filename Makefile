@@ -19,8 +19,8 @@ run: ## Start the whole gateway on embedded Postgres and Valkey; Ctrl-C stops it
 
 test: ## Run the tests and hold the coverage of each package to its floor
 	@$(install_all)
-	@$(python) -m pytest -n 3 --dist loadgroup -m 'not whole' --cov --cov-report= --ignore tests/test_house.py
-	@$(python) -m pytest -n 3 --dist loadgroup -m 'whole and not long'
+	@$(python) -m pytest -n 3 --dist loadfile -m 'not whole' --cov --cov-report= --ignore tests/test_house.py
+	@$(python) -m pytest -n 3 --dist loadfile -m 'whole and not long'
 	@$(python) -m coverage report
 	@failed=0; for floor in $(floors); do \
 		folder=$${floor%:*} percent=$${floor#*:}; \
@@ -30,7 +30,7 @@ test: ## Run the tests and hold the coverage of each package to its floor
 
 test-long: ## Run the tests that `make test` leaves out: the rest of the sender model, the documents in fresh clones
 	@$(install_all)
-	@$(python) -m pytest -n 3 --dist loadgroup -m long
+	@$(python) -m pytest -n 3 --dist loadfile -m long
 
 test-faults: ## Break a running gateway in some sixty ways, and see that nothing is lost
 	@$(install_all)

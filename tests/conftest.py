@@ -17,18 +17,14 @@ from tests import stack as stacks
 WHOLE = ("tests/e2e/", "tests/security/", "tests/flows/test_model.py", "tests/http/test_webhook")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the runner of several processes looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process: they share servers that take long to start.
+    """Mark the tests that start processes of their own, and the sender model.
 
-    Those that start processes of their own, and the sender model, run without being measured, which
-    would only slow them down.
+    They run without being measured, which would only slow them down.
     """
     for item in items:
         if item.location[0].startswith(WHOLE):
             item.add_marker(pytest.mark.whole)
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.location[0]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

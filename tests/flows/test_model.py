@@ -19,7 +19,7 @@ STEPS = 50
 SEEDS = [
     pytest.param(
         seed,
-        marks=[pytest.mark.xdist_group(f"seed {seed}"), *([pytest.mark.long] if seed else [])],
+        marks=[pytest.mark.long] if seed else [],
     )
     for seed in range(4)
 ]
