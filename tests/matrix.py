@@ -175,7 +175,7 @@ def run(cell: Cell, *, processes: int) -> Result:
         began = time.monotonic()
         words = ["-m", "pytest", "--quiet", *WITHOUT, "-n", str(processes)]
         done = subprocess.run(
-            [python, *words, "--dist", "loadgroup", *TESTS],
+            [python, *words, "--dist", "loadfile", *TESTS],
             cwd=ROOT,
             env=dict(environ),
             stdout=subprocess.PIPE,

@@ -13,16 +13,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = 200
 STEPS = 50
-# Each seed is a test of its own, which the runner may give to a process of its own. They are fixed,
-# so that a change is judged by the change alone. The first is in `make test`, the rest in
-# `make test-long`.
-SEEDS = [
-    pytest.param(
-        seed,
-        marks=[pytest.mark.long] if seed else [],
-    )
-    for seed in range(4)
-]
+# Seeds are fixed, so that a change is judged by the change alone. The first is in `make test`, the
+# rest in `make test-long`.
+SEEDS = [pytest.param(seed, marks=[pytest.mark.long] if seed else []) for seed in range(4)]
 
 
 @pytest.mark.timeout(600)
