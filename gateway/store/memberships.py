@@ -102,7 +102,7 @@ _GET = Statement("""
           WHERE cohort_id = :cohort_id AND member_id = :member_id AND entered_at IS NOT NULL) m
 """)
 
-# The sub-select hides the array: a planner that sees thousands of cohorts may rather scan the table.
+# The sub-select hides the array: who sees thousands of cohorts in it may rather scan the table.
 _HELD = Statement("""
     SELECT cohort_id, entered_at FROM memberships
     WHERE cohort_id = ANY(CAST((SELECT CAST(:cohort_ids AS bigint[])) AS bigint[]))
