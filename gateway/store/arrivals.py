@@ -1,7 +1,7 @@
 """Arrivals: pages as they come in, and the counters of their cohort that accepting keeps.
 
-All of it goes through a pipeline: a page waits for each round trip, and so does whoever waits for
-its cohort's counters.
+What a page meets and what is stored of it go through a pipeline: a page waits for each round trip,
+and so does whoever waits for its cohort's counters.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gateway.store.delta import Touch
 
 # A row of changes holds at most so many.
-CHANGES_A_ROW = 1000
+_CHANGES_A_ROW = 1000
 
 
 def add(conn: Connection, touch: Touch, people: Mapping[str, str], *, last_change: int) -> Written:
@@ -34,7 +34,7 @@ def add(conn: Connection, touch: Touch, people: Mapping[str, str], *, last_chang
     known = _KNOWN.column(conn, asked)
     strangers = sorted(people.keys() - known if known else people)
     _insert(conn, touch, map(people.__getitem__, strangers))
-    record(conn, touch, "entered", strangers, base=last_change)
+    _record(conn, touch, "entered", strangers, base=last_change)
     if not known:
         return Written(entered=len(strangers), exited=0)
     staging.copy(conn, [_roster(map(people.__getitem__, known))])
@@ -57,21 +57,21 @@ def remove(
             "session": touch.session,
         },
     )
-    record(conn, touch, "exited", sorted(gone), base=last_change)
+    _record(conn, touch, "exited", sorted(gone), base=last_change)
     if len(gone) < len(people):
         staging.copy(conn, [_roster(map(people.__getitem__, people.keys() - gone))])
         delta.remove(conn, touch)
     return Written(entered=0, exited=len(gone))
 
 
-def record(
+def _record(
     conn: Connection, touch: Touch, kind: str, member_ids: Sequence[str], *, base: int
 ) -> None:
     """Write transitions, with seqs from `base` + 1 on."""
     ends = f"{kind}\t{touch.at.isoformat()}\t{touch.session}"
     rows = []
-    for start in range(0, len(member_ids), CHANGES_A_ROW):
-        part = member_ids[start : start + CHANGES_A_ROW]
+    for start in range(0, len(member_ids), _CHANGES_A_ROW):
+        part = member_ids[start : start + _CHANGES_A_ROW]
         seqs = f"{base + start + 1}\t{base + start + len(part)}"
         array = roster.escape(arrays.of_texts(part))
         rows.append(f"{touch.cohort_id}\t{seqs}\t{ends}\t{array}\n")
