@@ -97,7 +97,8 @@ def test_check__of_many_in_many__probes_the_primary_key(pool: Pool) -> None:
 def test_cohort__found_by_its_whole_name__is_one_probe(pool: Pool, desk: Desk) -> None:
     with pool.begin() as conn:
         conn.execute(_MANY_COHORTS)
-        conn.execute(text("ANALYZE cohorts"))
+        conn.execute(_THEIR_COUNTERS)
+        conn.execute(text("ANALYZE sources, cohorts, intake_state, apply_state, sessions, syncs"))
     which = lookup.Filter(source="s", project_id="p", external_id="7")
     (plan,) = plans_of(
         pool, lambda: lookup.cohorts(Readers(pool), which, after=0, limit=1, now=desk.clock())
@@ -137,4 +138,9 @@ _MANY_COHORTS = text("""
         (source_id, project_id, external_id, key, name, created_at, updated_at)
     SELECT made.id, 'p', number::text, sha256(number::text::bytea), 'name', now(), now()
     FROM made, generate_series(1, 2000) number
+""")
+
+_THEIR_COUNTERS = text("""
+    WITH accepting AS (INSERT INTO intake_state (cohort_id) SELECT id FROM cohorts)
+    INSERT INTO apply_state (cohort_id, updated_at) SELECT id, now() FROM cohorts
 """)
