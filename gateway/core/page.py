@@ -32,14 +32,12 @@ class Skip(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Page:
-    """One page as sent: whose it is, which one it is, and its members.
+class Heading:
+    """A page but for its members: whose it is, and which one it is.
 
     `number` and `total` are page numbers from 1, though a diff may carry odd ones. `digest` (32
-    bytes) is equal for equal lists of JSON values. `roster` is the usable members in
-    `roster.COLUMNS`, each id once. `received` counts all entries, `usable` the lines of the roster
-    and `skipped` the entries without a usable id, by `Skip`. A `session_id` of None makes the page
-    a session of its own.
+    bytes) is equal for equal lists of JSON values, and `received` counts all their entries. A
+    `session_id` of None makes the page a session of its own.
     """
 
     project_id: str
@@ -51,8 +49,18 @@ class Page:
     number: int
     total: int
     digest: bytes
-    roster: bytes
     received: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Page(Heading):
+    """One page as sent, with its members.
+
+    `roster` is the usable members in `roster.COLUMNS`, each id once. `usable` counts the lines of
+    the roster and `skipped` the entries without a usable id, by `Skip`.
+    """
+
+    roster: bytes
     usable: int
     skipped: Mapping[str, int]
 

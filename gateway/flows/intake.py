@@ -11,7 +11,7 @@ import structlog
 from gateway import errors, tracing
 from gateway.core import page as pages
 from gateway.core import roster
-from gateway.core.page import Action, Arrival
+from gateway.core.page import Action, Arrival, Page
 from gateway.store import arrivals, cohorts, erasures, inbox, sessions
 from gateway.store.arrivals import Addressee, Counters
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.core.page import Page
+    from gateway.core.page import Heading
     from gateway.core.secrets import Verifier
     from gateway.flows.limits import Limits
     from gateway.jobs import Doorbell
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from gateway.store.statement import Pipeline
 
 RETRY_PAUSED_SECONDS = 60
+# Of so many cohorts at once it is remembered that they are sent again.
+REMEMBERED = 1000
 
 _log = structlog.get_logger()
 
@@ -88,6 +90,7 @@ class Intake:
         self._doorbell = doorbell
         self._max_members = max_members
         self._tracer = tracer
+        self._sent_again: set[int] = set()  # the cohorts whose last page was a replay
 
     def accept(self, posted: Posted, *, now: datetime.datetime) -> Receipt:
         """Commit a page and ring for it; returning is the promise that a 200 makes.
@@ -96,28 +99,28 @@ class Intake:
         first that applies in the order of interface 1.1.
         """
         addressee = self._open(posted, now=now)
-        source = addressee.source
-        page = posted.body.page(
-            identity_property=source.identity_property, max_members=self._max_members
-        )
-        if source.project_ids and page.project_id not in source.project_ids:
-            message = (
-                "parameters.mixpanel_project_id: this source is pinned to other projects;"
-                " use the URL made for this project, or let the source take it"
-            )
-            raise errors.Forbidden(message)
-        known = addressee.cohort
-        if known is not None and known.deleted:
-            raise errors.NotFound(_DELETED)
+        source, known = addressee.source, addressee.cohort
+        again = known is not None and known.id in self._sent_again
+        page: Heading = posted.body.heading() if again else self._page(posted, source)
+        _admit(page, source, known)
         self._limits.require(source.id)
         with self._tracer.delivery() as span:
             arrival = Arrival(at=now, request_id=posted.request_id, traceparent=span.traceparent)
-            receipt = self._commit(source, page, known, arrival)
+            receipt = self._count_replay(source, page, known, now=now) if known and again else None
+            if receipt is None:
+                page = page if isinstance(page, Page) else self._page(posted, source)
+                receipt = self._commit(source, page, known, arrival)
             span.tell(**_facts(receipt, source, page))
+        self._remember(receipt)
         if receipt.outcome is Outcome.ACCEPTED:
             self._doorbell.ring(receipt.cohort_id)
         _tell(receipt, source, page)
         return receipt
+
+    def _page(self, posted: Posted, source: Source) -> Page:
+        return posted.body.page(
+            identity_property=source.identity_property, max_members=self._max_members
+        )
 
     def _open(self, posted: Posted, *, now: datetime.datetime) -> Addressee:
         """Let a sender in. Its cohort may be deleted after this; locking its counters will tell."""
@@ -148,6 +151,28 @@ class Intake:
         named = [one.password for one in source.credentials if one.username == login.username]
         others = [None] * (max(1, len(source.credentials)) - len(named))
         return any(self._verifier.verify(login.password, hashed) for hashed in (*named, *others))
+
+    def _count_replay(
+        self, source: Source, page: Heading, known: cohorts.Known, *, now: datetime.datetime
+    ) -> Receipt | None:
+        """Acknowledge a page that is stored already, without a look at its members."""
+        with self._pool.single() as conn:
+            key = _session_key(source, page)
+            if not arrivals.count_replay(conn, known.id, page, key, now=now):
+                return None
+        return Receipt(outcome=Outcome.DUPLICATE, cohort_id=known.id, number=None)
+
+    def _remember(self, receipt: Receipt) -> None:
+        """Guess what comes next: after a failure a sync is sent again from the top.
+
+        A wrong guess costs one statement.
+        """
+        if receipt.outcome is Outcome.ACCEPTED:
+            self._sent_again.discard(receipt.cohort_id)
+            return
+        if len(self._sent_again) >= REMEMBERED:
+            self._sent_again.clear()
+        self._sent_again.add(receipt.cohort_id)
 
     def _commit(
         self, source: Source, page: Page, known: cohorts.Known | None, arrival: Arrival
@@ -181,12 +206,23 @@ class Intake:
         return Receipt(outcome=Outcome.ACCEPTED, cohort_id=cohort.id, number=number)
 
 
-def _tell(receipt: Receipt, source: Source, page: Page) -> None:
+def _admit(page: Heading, source: Source, known: cohorts.Known | None) -> None:
+    if source.project_ids and page.project_id not in source.project_ids:
+        message = (
+            "parameters.mixpanel_project_id: this source is pinned to other projects;"
+            " use the URL made for this project, or let the source take it"
+        )
+        raise errors.Forbidden(message)
+    if known is not None and known.deleted:
+        raise errors.NotFound(_DELETED)
+
+
+def _tell(receipt: Receipt, source: Source, page: Heading) -> None:
     accepted = receipt.outcome is Outcome.ACCEPTED
     _log.info("page.accepted" if accepted else "page.duplicate", **_facts(receipt, source, page))
 
 
-def _facts(receipt: Receipt, source: Source, page: Page) -> dict[str, str | int | None]:
+def _facts(receipt: Receipt, source: Source, page: Heading) -> dict[str, str | int | None]:
     """What is told of a page, in the log and in traces: ids and counts, never people."""
     return {
         "source": source.slug,
@@ -196,7 +232,7 @@ def _facts(receipt: Receipt, source: Source, page: Page) -> dict[str, str | int 
         "page": page.number,
         "total_pages": page.total,
         "members": page.received,
-        "skipped": sum(page.skipped.values()),
+        "skipped": sum(page.skipped.values()) if isinstance(page, Page) else None,
     }
 
 
@@ -219,7 +255,7 @@ def _create(
     return known
 
 
-def _session_key(source: Source, page: Page) -> bytes | None:
+def _session_key(source: Source, page: Heading) -> bytes | None:
     if page.session_id is None:
         return None
     return pages.session_key(source.id, page.project_id, page.session_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from gateway import errors
 from gateway.core import deadline, texts
-from gateway.core.page import Action, Page
+from gateway.core.page import Action, Heading, Page
 from gateway.sources import document, profile
 
 if TYPE_CHECKING:
@@ -140,13 +141,12 @@ class Envelope(Strict):
 _ENVELOPE = Envelope()
 
 
-def page(value: object, *, raw: bytes, identity_property: str | None, max_members: int) -> Page:
-    """Turn a parsed body into a page. Raises errors.Malformed naming the field and the fix.
-
-    `raw` is the body that `value` was parsed from; `identity_property` names the member's property
-    that identifies people, None for Mixpanel's distinct id.
-    """
-    envelope = _load(value)
+def _read(
+    parsed: document.Parsed, *, max_members: float = math.inf
+) -> tuple[Heading, list[object]]:
+    if parsed.problem is not None:
+        raise parsed.problem
+    envelope = _load(parsed.value)
     action = _action(envelope["action"])
     parameters = envelope["parameters"]
     members: list[object] = parameters["members"]
@@ -158,12 +158,7 @@ def page(value: object, *, raw: bytes, identity_property: str | None, max_member
     if action is Action.MEMBERS and total > 1 and session_id is None:
         message = "parameters.mixpanel_session_id: missing; `members` of several pages needs it"
         raise errors.Malformed(message)
-    digest = hashlib.sha256(document.canonical(members)).digest()
-    identity = (identity_property,) if identity_property else profile.IDENTITY
-    written = _write(action, members, identity, raw)
-    if members and not written.usable:
-        raise _nobody(identity)
-    return Page(
+    heading = Heading(
         project_id=parameters["mixpanel_project_id"],
         external_id=parameters["mixpanel_cohort_id"],
         name=parameters["mixpanel_cohort_name"] or None,
@@ -172,12 +167,10 @@ def page(value: object, *, raw: bytes, identity_property: str | None, max_member
         action=action,
         number=number,
         total=total,
-        digest=digest,
-        roster=written.text.encode(),
+        digest=hashlib.sha256(document.canonical(members)).digest(),
         received=len(members),
-        usable=written.usable,
-        skipped=dict(written.skipped),
     )
+    return heading, members
 
 
 def _write(
@@ -265,20 +258,31 @@ class Body:
             self.cohort = _cohort(parsed.value)
             """The ids of the project and the cohort, if the page can have any."""
 
+    def heading(self) -> Heading:
+        """Read which page it is, without a look at its members. Raises what `page` does."""
+        with self._parsed() as parsed:
+            heading, _ = _read(parsed)
+        return heading
+
     def page(self, *, identity_property: str | None, max_members: int) -> Page:
         """Turn the body into a page.
 
-        Raises errors.Malformed naming the field and the fix, and errors.Unavailable as above.
+        `identity_property` names the member's property that identifies people, None for Mixpanel's
+        distinct id. Raises errors.Malformed naming the field and the fix, and errors.Unavailable as
+        above.
         """
+        identity = (identity_property,) if identity_property else profile.IDENTITY
         with self._parsed() as parsed:
-            if parsed.problem is not None:
-                raise parsed.problem
-            return page(
-                parsed.value,
-                raw=self._raw,
-                identity_property=identity_property,
-                max_members=max_members,
-            )
+            heading, members = _read(parsed, max_members=max_members)
+            written = _write(heading.action, members, identity, self._raw)
+        if members and not written.usable:
+            raise _nobody(identity)
+        return Page(
+            **vars(heading),
+            roster=written.text.encode(),
+            usable=written.usable,
+            skipped=dict(written.skipped),
+        )
 
     @contextlib.contextmanager
     def _parsed(self) -> Iterator[document.Parsed]:

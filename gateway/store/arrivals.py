@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.core.page import Action, Arrival, Page
+    from gateway.core.page import Action, Arrival, Heading, Page
     from gateway.store.sources import Source
-    from gateway.store.statement import Pipeline
+    from gateway.store.statement import Line, Pipeline
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,18 +74,9 @@ def find(
     return Addressee(source=sources.from_rows(rows), cohort=known)
 
 
-def lock(trip: Pipeline, cohort_id: int, page: Page, session_key: bytes | None) -> Found | None:
+def lock(trip: Pipeline, cohort_id: int, page: Heading, session_key: bytes | None) -> Found | None:
     """Lock and read what a page meets; None if its cohort is closed to new pages."""
-    row = _LOCK.first(
-        trip,
-        {
-            "cohort_id": cohort_id,
-            "session_key": session_key,
-            "action": page.action,
-            "page": page.number,
-            "digest": page.digest,
-        },
-    )
+    row = _LOCK.first(trip, _identity(cohort_id, page, session_key))
     if row is None:
         return None
     session = None
@@ -102,6 +93,32 @@ def lock(trip: Pipeline, cohort_id: int, page: Page, session_key: bytes | None) 
         refresh_session=row.refresh_session,
     )
     return Found(counters=counters, session=session, duplicate=row.duplicate)
+
+
+def count_replay(
+    line: Line,
+    cohort_id: int,
+    page: Heading,
+    session_key: bytes | None,
+    *,
+    now: datetime.datetime,
+) -> bool:
+    """Count a page if it is stored already, and tell whether it is.
+
+    Nothing needs to be locked for that: what is stored stays so until it is long applied.
+    """
+    parameters = _identity(cohort_id, page, session_key) | {"now": now}
+    return _REPLAY.first(line, parameters) is not None
+
+
+def _identity(cohort_id: int, page: Heading, session_key: bytes | None) -> dict[str, object]:
+    return {
+        "cohort_id": cohort_id,
+        "session_key": session_key,
+        "action": page.action,
+        "page": page.number,
+        "digest": page.digest,
+    }
 
 
 def store(
@@ -223,3 +240,29 @@ _DUPLICATE = Statement("""
     UPDATE intake_state SET last_synced_at = :now, duplicate_pages = duplicate_pages + 1
     WHERE cohort_id = :cohort_id
 """)
+
+_STORED = """
+    SELECT s.number FROM intake_state i
+    JOIN sessions s
+        ON s.cohort_id = i.cohort_id AND s.session_key = :session_key AND NOT s.forgotten
+    JOIN deliveries d
+        ON d.cohort_id = i.cohort_id AND d.session = s.number AND d.action = :action
+           AND d.page = :page AND d.digest = :digest
+    WHERE i.cohort_id = :cohort_id AND NOT i.closed
+"""
+
+# The counters first, as whoever stores a page does: those who take both rows never cross.
+_REPLAY = Statement(
+    """
+    UPDATE intake_state SET last_synced_at = :now, duplicate_pages = duplicate_pages + 1
+    WHERE cohort_id = :cohort_id AND EXISTS ("""
+    + _STORED
+    + """);
+
+    UPDATE syncs SET duplicates = duplicates + 1
+    WHERE cohort_id = :cohort_id AND action = :action AND session = ("""
+    + _STORED
+    + """)
+    RETURNING session
+    """
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import datetime
 
     from sqlalchemy import Connection
+
+# A row of the table tells of at most so many people.
+PEOPLE_A_ROW: Final = 1000
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from gateway.store import staging
+from gateway.store import changes, staging
 
 if TYPE_CHECKING:
     import datetime
@@ -127,6 +127,7 @@ def _write_changes(
             "base": base,
             "at": touch.at,
             "session": touch.session,
+            "people_a_row": changes.PEOPLE_A_ROW,
         },
     )
 
@@ -250,7 +251,7 @@ _WRITE_CHANGES = text("""
            array_agg(member_id ORDER BY n)
     FROM (SELECT cohort_id, member_id, row_number() OVER (ORDER BY member_id) AS n
           FROM delta WHERE kind = ANY(:kinds)) numbered
-    GROUP BY cohort_id, (n - 1) / 1000
+    GROUP BY cohort_id, (n - 1) / :people_a_row
 """)
 
 _ANALYZE_DELTA = text("ANALYZE delta (cohort_id, kind, member_id)")

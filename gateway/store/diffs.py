@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.core import roster
-from gateway.store import arrays, delta, staging
+from gateway.store import arrays, changes, delta, staging
 from gateway.store.delta import Written
 from gateway.store.statement import Statement
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.store.delta import Touch
-
-# A row of changes holds at most so many.
-_CHANGES_A_ROW = 1000
 
 
 def add(conn: Connection, touch: Touch, people: Mapping[str, str], *, last_change: int) -> Written:
@@ -70,8 +67,8 @@ def _record(
     """Write transitions, with seqs from `base` + 1 on."""
     ends = f"{kind}\t{touch.at.isoformat()}\t{touch.session}"
     rows = []
-    for start in range(0, len(member_ids), _CHANGES_A_ROW):
-        part = member_ids[start : start + _CHANGES_A_ROW]
+    for start in range(0, len(member_ids), changes.PEOPLE_A_ROW):
+        part = member_ids[start : start + changes.PEOPLE_A_ROW]
         seqs = f"{base + start + 1}\t{base + start + len(part)}"
         array = roster.escape(arrays.of_texts(part))
         rows.append(f"{touch.cohort_id}\t{seqs}\t{ends}\t{array}\n")

@@ -104,6 +104,15 @@ class Pool:
             yield conn
 
     @contextlib.contextmanager
+    def single(self) -> Iterator[Connection]:
+        """Lend a connection for one trip, whose statements are a transaction by themselves.
+
+        PostgreSQL's documentation, "Multiple Statements in a Simple Query".
+        """
+        with self.read() as conn:
+            yield conn
+
+    @contextlib.contextmanager
     def pipeline(self) -> Iterator[Pipeline]:
         """Open a transaction, as `begin` does, whose statements share their round trips."""
         with (

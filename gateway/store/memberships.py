@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from gateway.store import versions
+from gateway.store import arrays, versions
 from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def present(
     conn: Connection, cohort_ids: Iterable[int], member_ids: Sequence[str]
 ) -> list[tuple[int, str]]:
     """List the (cohort, member) pairs of these that are memberships, in that order."""
-    parameters = {"cohort_ids": _array(cohort_ids), "member_ids": list(member_ids)}
+    parameters = {"cohort_ids": _array(cohort_ids), "member_ids": arrays.of_texts(member_ids)}
     return _PRESENT.rows(conn, parameters)
 
 
@@ -112,7 +112,8 @@ _HELD = Statement("""
 
 _PRESENT = Statement("""
     SELECT cohort_id, member_id FROM memberships
-    WHERE cohort_id = ANY(CAST(:cohort_ids AS bigint[])) AND member_id = ANY(:member_ids)
+    WHERE cohort_id = ANY(CAST(:cohort_ids AS bigint[]))
+      AND member_id = ANY(CAST(:member_ids AS text[]))
       AND entered_at IS NOT NULL
     ORDER BY cohort_id, member_id
 """)

@@ -20,6 +20,7 @@ from gateway import embedded, errors
 from gateway.core import deadline
 from gateway.store import engine
 from gateway.store.engine import Pool
+from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     import pathlib
@@ -255,6 +256,17 @@ def test_pool__error_of_a_statement__does_not_repeat_it(database_url: str) -> No
         run(pool, "SELECT CAST('somebody@example.com' AS int)")
     assert "somebody" not in str(caught.value)
     assert isinstance(pool.engine, sqlalchemy.Engine)
+
+
+def test_single__its_second_statement_fails__undoes_the_first(pool: Pool) -> None:
+    two = Statement("""
+        INSERT INTO sources (slug, auth_required, created_at) VALUES ('one', false, :now);
+        SELECT 1 / :zero
+    """)
+    with pytest.raises(errors.Poison), pool.single() as conn:
+        two.run(conn, {"now": "2026-01-01", "zero": 0})
+    with pool.read() as conn:
+        assert conn.execute(text("SELECT count(*) FROM sources")).scalar_one() == 0
 
 
 @contextlib.contextmanager
