@@ -51,6 +51,7 @@ def _ingest(one: subject.Subject, found: tables.Found, members: int, runs: int) 
             found.limits.append(limit)
             found.ingest[name].append(measured)
             _say(f"run {turn + 1}: {name}: {measured.whole:,.0f} members/s, COPY {limit:,.0f}")
+        found.settled_wal.append(ingest.settled_wal_bytes(one, crowds, turn))
         found.one_page.append(ingest.one_page_seconds(one, turn))
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import http.client
 import statistics
 import time
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from typing import Final
 
-from bench import payload, subject
+from bench import payload, subject, wal
 from bench.subject import Subject, sync
 from bench.wire import Served
+from tests import stack
 
 ONE_PAGE_TRIES: Final = 40
 
@@ -159,16 +163,44 @@ def _check(one: Subject, case: Case, crowds: Crowds, mark: str) -> None:
         raise RuntimeError(message)
 
 
+def settled_wal_bytes(one: Subject, crowds: Crowds, turn: int) -> int:
+    """Bytes logged of the memberships by a refresh that names who is there already, twice over."""
+    case = CASES[-1]
+    _send(one, case, crowds, turn, session="5")
+    with wal.of_memberships(one) as count:
+        _send(one, case, crowds, turn, session="6")
+        return count()
+
+
+def _send(one: Subject, case: Case, crowds: Crowds, turn: int, *, session: str) -> None:
+    again, mark = dataclasses.replace(case, session=session), f"-{turn}"
+    one.post(again.bodies(crowds, mark))
+    one.settle()
+    _check(one, again, crowds, mark)
+
+
 def one_page_seconds(one: Subject, turn: int) -> float:
-    """Median seconds from posting a page on an idle gateway to seeing its members."""
+    """Median seconds from posting a page on an idle gateway to seeing the last of its members."""
     taken, cohort = [], f"single-{turn}"
-    for number in range(ONE_PAGE_TRIES):
-        first = 10**9 + number * payload.PAGE_MEMBERS
-        pages = payload.crowd(range(first, first + payload.PAGE_MEMBERS))
-        bodies = list(payload.bodies(sync(cohort, str(number), "add_members"), pages))
-        began = time.perf_counter()
-        one.post(bodies)
-        while one.members(cohort) != (number + 1) * payload.PAGE_MEMBERS:
-            time.sleep(subject.LOOK_SECONDS)
-        taken.append(time.perf_counter() - began)
+    one.post(payload.bodies(sync(cohort, "first", "add_members"), payload.crowd(range(1))))
+    one.settle()
+    place = f"/v1/cohorts/{one.stack.cohort(cohort)['id']}/members"
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", one.stack.port)) as line:
+        for number in range(ONE_PAGE_TRIES):
+            first = 10**9 + number * payload.PAGE_MEMBERS
+            people = range(first, first + payload.PAGE_MEMBERS)
+            pages = payload.crowd(people)
+            bodies = list(payload.bodies(sync(cohort, str(number), "add_members"), pages))
+            began = time.perf_counter()
+            one.post(bodies)
+            while not _is_there(line, f"{place}/{payload.member_id(people[-1])}"):
+                time.sleep(subject.LOOK_SECONDS)
+            taken.append(time.perf_counter() - began)
     return statistics.median(taken)
+
+
+def _is_there(line: http.client.HTTPConnection, path: str) -> bool:
+    line.request("GET", path, headers={"Authorization": f"Bearer {stack.API_KEY}"})
+    answer = line.getresponse()
+    answer.read()
+    return answer.status == HTTPStatus.OK

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from sqlalchemy import text
 
-from bench import payload, report, subject, wire
+from bench import payload, report, subject, wal, wire
 from bench.subject import Subject, sync
 from tests import stack
 
@@ -62,9 +62,9 @@ def main(members: int, *, write: bool) -> None:
         machine = report.machine(one.pool)
         small = _page_milliseconds(one, "small")
         with _memory(one) as peaks, _reader(one) as read, _neighbour(one) as neighbour:
-            wal = _wal(one)
+            logged = wal.written(one)
             seconds = _refresh(one, members)
-            wal = _wal(one) - wal
+            logged = wal.written(one) - logged
         size = _size(one)
         _double(one)
         cold = _page_milliseconds(one, "big")
@@ -74,7 +74,7 @@ def main(members: int, *, write: bool) -> None:
             ["the refresh, from the first byte to the last member seen", f"{seconds:,.0f} s"],
             ["members a second", report.count(members / seconds)],
             *([f"peak memory, {name}", f"{peak:.0f} MiB"] for name, peak in peaks.items()),
-            ["WAL a member", f"{wal / members:.0f} bytes"],
+            ["WAL a member", f"{logged / members:.0f} bytes"],
             ["`memberships` with its index, a member", f"{size / members:.0f} bytes"],
             ["a reader's look-up meanwhile, p99", report.milliseconds(_percentile(read, 99))],
             ["the diffs of another cohort meanwhile, slowest", f"{max(neighbour):.1f} s"],
@@ -248,12 +248,6 @@ def _thread(target: object, ended: threading.Event) -> Iterator[None]:
 
 def _percentile(taken: list[float], percent: float) -> float:
     return wire.Served(seconds=1, latencies=taken).percentile(percent)
-
-
-def _wal(one: Subject) -> int:
-    with one.pool.read() as conn:
-        position = text("SELECT CAST(pg_current_wal_lsn() - '0/0' AS bigint)")
-        return int(conn.execute(position).scalar_one())
 
 
 def _size(one: Subject) -> int:

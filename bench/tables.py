@@ -34,6 +34,7 @@ class Found:
     ingest: defaultdict[str, list[Measured]] = dataclasses.field(
         default_factory=lambda: defaultdict(list)
     )
+    settled_wal: list[int] = dataclasses.field(default_factory=list)
     one_page: list[float] = dataclasses.field(default_factory=list)
     idle: list[Read] = dataclasses.field(default_factory=list)
     busy: list[Read] = dataclasses.field(default_factory=list)
@@ -67,6 +68,8 @@ class Found:
         fresh = median(one.whole for one in self.ingest[ingest.ADD])
         slower = f"the plain way ({fresh / plain:.0f} times slower; 100 was asked for)"
         rows.append([slower, count(plain), f"{plain / limit:.4f}", "", "", ""])
+        silent = "log of `memberships` that a settled refresh writes which changes nothing"
+        rows.append([silent, f"{max(self.settled_wal):,} bytes", "", "0 bytes", "", ""])
         return Table(
             name="Ingest",
             columns=("sync", "members/s", "of L", "asked", "accepting alone", "applying alone"),
