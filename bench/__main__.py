@@ -28,7 +28,6 @@ def main(members: int, read_members: int, runs: int, *, write: bool) -> None:
         machine = report.machine(one.pool)
         _ingest(one, found, members, runs)
         _read(one, found, read_members, runs)
-    _plain(found, runs)
     today = datetime.datetime.now(datetime.UTC).date()
     took = time.monotonic() - began
     how = f"{members:,} members a sync, medians of {runs} runs, {took:.0f} s in all"
@@ -53,6 +52,8 @@ def _ingest(one: subject.Subject, found: tables.Found, members: int, runs: int) 
             _say(f"run {turn + 1}: {name}: {measured.whole:,.0f} members/s, COPY {limit:,.0f}")
         found.settled_wal.append(ingest.settled_wal_bytes(one, crowds, turn))
         found.one_page.append(ingest.one_page_seconds(one, turn))
+        found.plain.append(_plain_per_second())
+        _say(f"run {turn + 1}: the plain way: {found.plain[-1]:,.0f} members/s")
 
 
 def _read(one: subject.Subject, found: tables.Found, members: int, runs: int) -> None:
@@ -65,14 +66,11 @@ def _read(one: subject.Subject, found: tables.Found, members: int, runs: int) ->
         _say(f"run {turn + 1}: reading done")
 
 
-def _plain(found: tables.Found, runs: int) -> None:
+def _plain_per_second() -> float:
     pages = payload.crowd(range(PLAIN_MEMBERS))
-    for turn in range(runs):
-        with tempfile.TemporaryDirectory() as folder:
-            bodies = payload.bodies(sync("plain", "1", "add_members"), pages)
-            per_second = plain.members_per_second(Path(folder), bodies, members=PLAIN_MEMBERS)
-        found.plain.append(per_second)
-        _say(f"run {turn + 1}: the plain way: {per_second:,.0f} members/s")
+    bodies = payload.bodies(sync("plain", "1", "add_members"), pages)
+    with tempfile.TemporaryDirectory() as folder:
+        return plain.members_per_second(Path(folder), bodies, members=PLAIN_MEMBERS)
 
 
 def _say(text: str) -> None:
