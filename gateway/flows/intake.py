@@ -170,9 +170,10 @@ class Intake:
         if receipt.outcome is Outcome.ACCEPTED:
             self._sent_again.discard(receipt.cohort_id)
             return
-        if len(self._sent_again) >= REMEMBERED:
-            self._sent_again.clear()
-        self._sent_again.add(receipt.cohort_id)
+        if receipt.cohort_id not in self._sent_again:
+            if len(self._sent_again) >= REMEMBERED:
+                self._sent_again.clear()
+            self._sent_again.add(receipt.cohort_id)
 
     def _commit(
         self, source: Source, page: Page, known: cohorts.Known | None, arrival: Arrival

@@ -103,10 +103,7 @@ def count_replay(
     *,
     now: datetime.datetime,
 ) -> bool:
-    """Count a page if it is stored already, and tell whether it is.
-
-    Nothing needs to be locked for that: what is stored stays so until it is long applied.
-    """
+    """Count a page if it is stored already, and tell whether it is; all in one trip."""
     parameters = _identity(cohort_id, page, session_key) | {"now": now}
     return _REPLAY.first(line, parameters) is not None
 
@@ -251,9 +248,12 @@ _STORED = """
     WHERE i.cohort_id = :cohort_id AND NOT i.closed
 """
 
-# The counters first, as whoever stores a page does: those who take both rows never cross.
+# Under the lock nobody stores the page between the two. The counters come first, as they do for
+# whoever stores one: those who take both rows never cross.
 _REPLAY = Statement(
     """
+    SELECT FROM intake_state WHERE cohort_id = :cohort_id FOR UPDATE;
+
     UPDATE intake_state SET last_synced_at = :now, duplicate_pages = duplicate_pages + 1
     WHERE cohort_id = :cohort_id AND EXISTS ("""
     + _STORED

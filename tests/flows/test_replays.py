@@ -125,5 +125,10 @@ def test_replays_and_new_pages_at_once__are_each_counted_once(desk: Desk, begun:
     with ThreadPoolExecutor(8) as crew:
         found = [receipt.outcome for receipt in crew.map(desk.post, pages)]
     assert found.count(Outcome.ACCEPTED) == 2
-    assert duplicates(desk, begun) == [1 + len(pages) - 2]
+    again = 1 + len(pages) - 2
+    assert duplicates(desk, begun) == [again]
+    with desk.pool.read() as conn:
+        assert conn.execute(text("SELECT duplicate_pages FROM intake_state")).scalars().all() == [
+            again
+        ]
     assert desk.members(begun) == "abcdefgh"
