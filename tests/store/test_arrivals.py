@@ -104,6 +104,28 @@ def test_lock__waited_for__sees_what_was_stored_meanwhile(
     assert waiting.result().number is None
 
 
+def test_count_replay__waited_for__counts_what_was_stored_meanwhile(
+    desk: Desk, stored: Receipt, pool: Pool
+) -> None:
+    page = parsed(dataclasses.replace(PAGE, number=2))
+    key = pages.session_key(desk.source_id, PROJECT, "s")
+
+    def count() -> bool:
+        with pool.single() as conn:
+            return arrivals.count_replay(conn, stored.cohort_id, page, key, now=desk.clock())
+
+    assert not count()
+    with ThreadPoolExecutor(1) as crew, pool.pipeline() as trip:
+        assert arrivals.lock(trip, stored.cohort_id, page, key) is not None
+        waiting = crew.submit(count)
+        _await_a_waiter(pool)
+        trip.conn.execute(_ANOTHER, {"digest": page.digest})
+        assert not waiting.done()
+    assert waiting.result()
+    with pool.read() as conn:
+        assert conn.execute(_DUPLICATES).one() == (1, 1)
+
+
 def _await_a_waiter(pool: Pool) -> None:
     for _ in range(1000):
         with pool.read() as conn:
@@ -114,6 +136,8 @@ def _await_a_waiter(pool: Pool) -> None:
 
 
 _WAITERS = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+_DUPLICATES = text("SELECT duplicate_pages, duplicates FROM intake_state, syncs")
 
 _ANOTHER = text("""
     INSERT INTO deliveries
