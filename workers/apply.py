@@ -31,8 +31,8 @@ def drain(cohort_id: int) -> None:
 def apply(run: Runtime, cohort_id: int) -> None:
     """Apply what waits for a cohort in this process. Raises what the flow and Redis raise.
 
-    The ring stays up meanwhile, so that pages which come during that need no job of their own. Who
-    came just before it was taken down rang in vain, so the inbox is looked at once more.
+    The ring stays up for a while, so that pages which come soon need no job of their own. Who came
+    just before it was taken down rang in vain, so the inbox is looked at once more.
     """
     try:
         drained = _listen(run, cohort_id)

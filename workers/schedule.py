@@ -30,7 +30,7 @@ def run() -> None:
 
 
 def tick(made: runtime.Runtime) -> None:
-    """Do what is due; what fails is due again at the next tick."""
+    """Do what is due; what fails is tried again when it is due next."""
     try:
         sweep.sweep(made.pool, made.applier, made.doorbell)
         meters.retire(made.pool)

@@ -42,7 +42,10 @@ def _lines(text: bytes) -> list[str]:
 def _unescape(member_id: str) -> str:
     if member_id == roster.NULL:
         raise errors.Poison(_DAMAGED, sqlstate="23502")
-    return roster.unescape(member_id)
+    try:
+        return roster.unescape(member_id)
+    except KeyError as error:
+        raise errors.Poison(_DAMAGED, sqlstate="22P04") from error
 
 
 _DAMAGED = "the stored page is damaged: it is not made of members' lines"

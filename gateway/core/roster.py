@@ -1,7 +1,7 @@
 r"""The members of a page as the text that Postgres' COPY reads: one line each, ready to store.
 
-A page is normalised once, at the border; from then on nothing in Python looks at members again.
-The columns are `COLUMNS`, in that order; `\N` is null. Of people to remove only the ids are kept.
+A page is normalised once, at the border; from then on Python looks at nothing of a member but the
+id. The columns are `COLUMNS`, in that order; `\N` is null. Of people to remove only ids are kept.
 """
 
 from __future__ import annotations

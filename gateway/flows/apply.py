@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
 
+    from gateway.store.apply_state import ApplyState
     from gateway.store.engine import Pool
+    from gateway.store.inbox import Entry
+    from gateway.store.statement import Pipeline
 
 MAX_ATTEMPTS: Final = 3
 # What is no page's fault (a permission, a schema half rolled out, an internal error of Postgres)
@@ -68,13 +71,14 @@ class Applier:
         limit, end = MERGED_PAGES, time.monotonic() + budget_seconds
         ended = Drained.DONE
         while time.monotonic() < end:
+            tried: list[int] = []
             try:
-                outcome, expects = self._step(cohort_id, limit=limit)
+                outcome, expects = self._step(cohort_id, limit=limit, tried=tried)
             except Exception as error:  # a page that no code can apply must not stop the others
                 if _will_pass(error):
                     raise
                 if limit == 1:
-                    self._note_failure(cohort_id, error)
+                    self._note_failure(cohort_id, error, number=tried[0] if tried else None)
                     if not isinstance(error, errors.Poison):
                         return Drained.DONE  # the sweeper comes back: it may be ours to mend
                 limit = 1
@@ -87,16 +91,16 @@ class Applier:
 
     def step(self, cohort_id: int, *, limit: int = MERGED_PAGES) -> Outcome:
         """Take one step: apply the next run of pages, or find that there is none to apply."""
-        return self._step(cohort_id, limit=limit)[0]
+        return self._step(cohort_id, limit=limit, tried=[])[0]
 
-    def _step(self, cohort_id: int, *, limit: int) -> tuple[Outcome, bool]:
+    def _step(self, cohort_id: int, *, limit: int, tried: list[int]) -> tuple[Outcome, bool]:
         """Take one step, and tell whether pages of its sync are still to come."""
         began = time.monotonic()
         with self._pool.pipeline() as trip:
             state = apply_state.claim(trip, cohort_id)
             if state is None:
                 return Outcome.BUSY, False
-            work = Work(trip=trip, cohort_id=cohort_id, state=state, now=self._now())
+            work = Work(trip=trip, cohort_id=cohort_id, state=state, now=self._now(), tried=tried)
             outcome = steps.take(work, limit)
             parents = traced.parents(self._tracer, work)
         if outcome is Outcome.WORKED:
@@ -115,23 +119,25 @@ class Applier:
                 return inbox.need_not_wait(conn, cohort_id)
             return inbox.is_waiting(conn, cohort_id)
 
-    def _note_failure(self, cohort_id: int, error: Exception) -> None:
-        """Count a failure of the delivery at the head; after the last attempt, block it."""
+    def _note_failure(self, cohort_id: int, error: Exception, *, number: int | None) -> None:
+        """Count a failure of the delivery that was tried; after the last attempt, block it.
+
+        Without a number nothing had been tried, and it is the one at the head that waits.
+        """
         with self._pool.pipeline() as trip:
             state = apply_state.claim(trip, cohort_id)
             if state is None:
                 return
-            retried = blocked.requested(trip, cohort_id)
-            number = state.applied_through + 1 if retried is None else retried
-            entry = inbox.entry(trip, cohort_id, number)
+            entry = _still_waiting(trip, cohort_id, state, number)
             if entry is None:  # somebody else got past it meanwhile
                 return
+            retried = entry.number <= state.applied_through
             attempts = state.attempts + 1
             named = _named(error)
             _log.error(
                 "delivery.failed",
                 cohort_id=cohort_id,
-                delivery=number,
+                delivery=entry.number,
                 attempts=attempts,
                 error=type(error).__name__,
                 reason=str(named),
@@ -141,12 +147,24 @@ class Applier:
                 self._tracer, trip.conn, cohort_id, entry, code=named.code, attempts=attempts
             )
             most = MAX_ATTEMPTS if isinstance(error, errors.Poison) else MAX_BROKEN_ATTEMPTS
-            if retried is None and attempts < most:
+            if not retried and attempts < most:
                 apply_state.note_failure(trip.conn, cohort_id)
                 return
             work = Work(trip=trip, cohort_id=cohort_id, state=state, now=self._now())
             steps.set_aside(work, entry, attempts=attempts, code=named.code, reason=str(named))
-            _log.error("delivery.blocked", cohort_id=cohort_id, delivery=number, code=named.code)
+            _log.error(
+                "delivery.blocked", cohort_id=cohort_id, delivery=entry.number, code=named.code
+            )
+
+
+def _still_waiting(
+    trip: Pipeline, cohort_id: int, state: ApplyState, number: int | None
+) -> Entry | None:
+    """Find a delivery if it is the next one still, at the head or of those to be tried again."""
+    head = state.applied_through + 1
+    number = head if number is None else number
+    next_one = head if number >= head else blocked.requested(trip, cohort_id)
+    return inbox.entry(trip, cohort_id, number) if number == next_one else None
 
 
 def _tell(work: Work, seconds: float) -> None:

@@ -102,8 +102,13 @@ class Intake:
         source, known = addressee.source, addressee.cohort
         again = known is not None and known.id in self._sent_again
         page: Heading = posted.body.heading() if again else self._page(posted, source)
-        _admit(page, source, known)
-        self._limits.require(source.id)
+        try:
+            _admit(page, source, known)
+            self._limits.require(source.id)
+        except errors.GatewayError:
+            if again:
+                self._page(posted, source)  # what is wrong with the members is said before
+            raise
         with self._tracer.delivery() as span:
             arrival = Arrival(at=now, request_id=posted.request_id, traceparent=span.traceparent)
             receipt = self._count_replay(source, page, known, now=now) if known and again else None
@@ -165,7 +170,7 @@ class Intake:
     def _remember(self, receipt: Receipt) -> None:
         """Guess what comes next: after a failure a sync is sent again from the top.
 
-        A wrong guess costs one statement.
+        A wrong guess costs a second look at the page and one more commit.
         """
         if receipt.outcome is Outcome.ACCEPTED:
             self._sent_again.discard(receipt.cohort_id)

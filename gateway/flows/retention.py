@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from gateway import errors
 from gateway.store import apply_state, retention
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ _log = structlog.get_logger()
 def run(pool: Pool, *, every_seconds: float = EVERY_SECONDS) -> bool:
     """Prune every cohort if that is due; False if it is not, or somebody else is at it.
 
-    Raises errors.Unavailable; what was pruned by then stays pruned.
+    A cohort that cannot be pruned now has its turn next time. Raises errors.Unavailable if the next
+    one cannot either; what was pruned by then stays pruned.
     """
     with pool.begin() as conn:
         now = retention.claim(conn, CHORE, every_seconds=every_seconds)
@@ -43,8 +45,17 @@ def run(pool: Pool, *, every_seconds: float = EVERY_SECONDS) -> bool:
         return False
     with pool.read() as conn:
         cohort_ids = retention.cohort_ids(conn)
+    failed = False
     for cohort_id in cohort_ids:
-        _prune(pool, cohort_id, now)
+        try:
+            _prune(pool, cohort_id, now)
+        except errors.Unavailable as error:
+            if failed:
+                raise
+            _log.warning("retention.failed", cohort_id=cohort_id, reason=str(error))
+            failed = True
+        else:
+            failed = False
     return True
 
 

@@ -76,12 +76,16 @@ class Applied:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Work:
-    """One step's transaction: its pipeline, cohort, locked state, time, and effect."""
+    """One step's transaction: its pipeline, cohort, locked state, time, and effect.
+
+    `tried` gets the delivery that the step begins with, for whoever has to explain why it failed.
+    """
 
     trip: Pipeline
     cohort_id: int
     state: ApplyState
     now: datetime.datetime
+    tried: list[int] = dataclasses.field(default_factory=list)
     done: list[Applied] = dataclasses.field(default_factory=list)
 
     @property
@@ -113,6 +117,7 @@ def take(work: Work, limit: int) -> Outcome:
     """Apply the next deliveries, at most `limit` of them merged, or find that there are none."""
     retried = blocked.requested(work.trip, work.cohort_id)
     if retried is not None:
+        work.tried.append(retried)
         entry = inbox.entry(work.trip, work.cohort_id, retried)
         if entry is None:  # its page has expired: nothing is left to try
             blocked.clear(work.conn, work.cohort_id, retried)
@@ -122,6 +127,7 @@ def take(work: Work, limit: int) -> Outcome:
     head = inbox.head(work.trip, work.cohort_id, after=work.state.applied_through, limit=limit)
     if not head:
         return Outcome.NOTHING_TO_DO
+    work.tried.append(head[0].number)
     return _apply_run(work, list(_run(head)), limit)
 
 

@@ -259,7 +259,7 @@ class Body:
             """The ids of the project and the cohort, if the page can have any."""
 
     def heading(self) -> Heading:
-        """Read which page it is, without a look at its members. Raises what `page` does."""
+        """Read which page it is. Raises what `page` does, but for what is wrong with members."""
         with self._parsed() as parsed:
             heading, _ = _read(parsed)
         return heading

@@ -37,6 +37,7 @@ def test_merge__of_any_ids__keeps_the_last_line_of_each(pages: list[list[tuple[s
         b"a\n",
         b"a" + REST.encode() + b"\t\n",
         b"\\N" + REST.encode() + b"\n",
+        b"a\\Nb" + REST.encode() + b"\n",
     ],
 )
 def test_merge__of_a_damaged_roster__is_refused_as_poison(text: bytes) -> None:

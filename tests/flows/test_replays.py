@@ -12,6 +12,7 @@ from sqlalchemy import text
 from gateway import errors
 from gateway.flows import intake
 from gateway.flows.intake import Outcome
+from gateway.flows.limits import Limits
 from gateway.sources import mixpanel
 from gateway.store import reports
 from tests import statements
@@ -91,6 +92,34 @@ def test_new_page_after_replays__that_nobody_can_use__is_malformed(
     with pytest.raises(errors.Malformed, match="usable"):
         desk.post(unusable)
     assert desk.post(PAGES[1]) == begun
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "UPDATE sources SET project_ids = '{another}'",
+        "UPDATE cohorts SET deleted_at = created_at",
+        None,
+    ],
+    ids=["forbidden", "not-found", "throttled"],
+)
+def test_new_page_after_replays__with_more_than_one_fault__is_told_of_its_members_first(
+    desk: Desk, begun: Receipt, monkeypatch: pytest.MonkeyPatch, spoil: str | None
+) -> None:
+    if spoil is None:
+        monkeypatch.setattr(Limits, "require", throttle)
+    else:
+        with desk.pool.begin() as conn:
+            conn.execute(text(spoil))
+    with pytest.raises(errors.Malformed, match="usable"):
+        desk.post(dataclasses.replace(PAGES[2], members=((" ", "x"),)))
+    with pytest.raises((errors.Forbidden, errors.NotFound, errors.Throttled)):
+        desk.post(PAGES[1])
+    assert begun.outcome is Outcome.DUPLICATE
+
+
+def throttle(_limits: Limits, _source_id: int) -> None:
+    raise errors.Throttled("too many pages wait", retry_after_seconds=1)
 
 
 def test_replay_after_replay__of_a_deleted_cohort__is_not_found(

@@ -7,6 +7,7 @@ import datetime
 import pytest
 from sqlalchemy import text
 
+from gateway import errors
 from gateway.flows import retention
 from gateway.store import retention as rows
 from gateway.store.engine import Pool
@@ -198,3 +199,35 @@ def test_inbox__of_more_pages_than_one_transaction_takes__is_pruned_to_its_end(
         conn.execute(text("UPDATE apply_state SET applied_through = :n"), {"n": pages})
     assert retention.run(pool)
     assert column(pool, "SELECT number FROM deliveries") == []
+
+
+def test_cohort__that_cannot_be_pruned__holds_up_no_other(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = pruning(pool, monkeypatch, failing={1, 3})
+    assert retention.run(pool)
+    assert seen == [1, 2, 3, 4]
+
+
+def test_database__that_prunes_nothing__is_asked_no_further(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = pruning(pool, monkeypatch, failing={2, 3, 4})
+    with pytest.raises(errors.Unavailable):
+        retention.run(pool)
+    assert seen == [1, 2, 3]
+
+
+def pruning(pool: Pool, monkeypatch: pytest.MonkeyPatch, *, failing: set[int]) -> list[int]:
+    """Have four cohorts, of which some cannot be pruned; return which have been visited."""
+    seen: list[int] = []
+
+    def prune(asked: Pool, cohort_id: int, _now: datetime.datetime) -> None:
+        assert asked is pool
+        seen.append(cohort_id)
+        if cohort_id in failing:
+            raise errors.Unavailable("the database cannot do this now (SQLSTATE 40P01)")
+
+    monkeypatch.setattr(retention, "_prune", prune)
+    monkeypatch.setattr(rows, "cohort_ids", lambda _conn: [1, 2, 3, 4])
+    return seen

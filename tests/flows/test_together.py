@@ -6,15 +6,16 @@ import contextlib
 import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import text
 
 from gateway import errors
 from gateway.flows.apply import MAX_ATTEMPTS, Applier, Drained
 from gateway.flows.intake import Outcome as Answer
 from gateway.flows.step import Outcome
-from gateway.store import apply_state, inbox
+from gateway.store import apply_state, backlog, inbox
 from gateway.store.engine import Pool
 from tests.model import book
 from tests.model.desk import START
@@ -160,7 +161,7 @@ def test_note_failure__somebody_else_took_over__leaves_it_to_them(desk: Desk, po
         conn.execute(text("UPDATE deliveries SET roster = 'x'"))
     with pool.begin() as conn:
         taken = apply_state.claim(conn, receipt.cohort_id)
-        desk.applier._note_failure(receipt.cohort_id, ValueError())  # noqa: SLF001
+        desk.applier._note_failure(receipt.cohort_id, ValueError(), number=1)  # noqa: SLF001
     assert taken is not None
     assert book.standing(pool, receipt.cohort_id).attempts == 0
     with pool.read() as conn:
@@ -172,5 +173,50 @@ def test_note_failure__somebody_else_got_past_it__blocks_no_later_page(desk: Des
     desk.settle(receipt)
     for _ in range(MAX_ATTEMPTS):
         poison = errors.Poison("refused", sqlstate="22000")
-        desk.applier._note_failure(receipt.cohort_id, poison)  # noqa: SLF001
+        for number in (1, 2, None):
+            desk.applier._note_failure(receipt.cohort_id, poison, number=number)  # noqa: SLF001
     assert desk.members(desk.send(ADD, "two", "b")) == "ab"
+
+
+def test_note_failure__another_page_is_asked_for_again_meanwhile__is_not_blamed_on_that(
+    desk: Desk, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt = desk.send(ADD, "one", "ab")
+    with damaged(pool, receipt.cohort_id, 1):
+        desk.settle(receipt)
+    desk.send(ADD, "two", "cd")
+    note_failure = Applier._note_failure  # noqa: SLF001 - what happens just before it is the point
+    asked: list[bool] = []
+
+    def ask_first(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
+        if not asked:
+            with pool.begin() as conn:
+                asked.append(backlog.request_retry(conn, receipt.cohort_id, 1, now=desk.clock()))
+        note_failure(*args, **kwargs)
+
+    monkeypatch.setattr(Applier, "_note_failure", ask_first)
+    with damaged(pool, receipt.cohort_id, 2):
+        assert desk.members(receipt) == "ab"
+    assert asked == [True]
+    assert book.blocked(pool, receipt.cohort_id) == [2]
+
+
+@contextlib.contextmanager
+def damaged(pool: Pool, cohort_id: int, number: int) -> Iterator[None]:
+    """Damage a stored page for a while."""
+    place = {"cohort_id": cohort_id, "number": number}
+    with pool.begin() as conn:
+        roster = conn.execute(_ROSTER, place).scalar_one()
+        conn.execute(_STORE_ROSTER, place | {"roster": b"x"})
+    yield
+    with pool.begin() as conn:
+        conn.execute(_STORE_ROSTER, place | {"roster": bytes(roster)})
+
+
+_ROSTER = text(
+    "SELECT roster FROM deliveries WHERE cohort_id = :cohort_id AND number = :number FOR UPDATE"
+)
+
+_STORE_ROSTER = text("""
+    UPDATE deliveries SET roster = :roster WHERE cohort_id = :cohort_id AND number = :number
+""")
