@@ -106,9 +106,12 @@ def _forget(
     """Take somebody out of one cohort, and their id out of its history."""
     with pool.begin(limit_seconds=LOCK_SECONDS + PASS_SECONDS) as conn:
         with patience.waiting(conn):
-            apply_state.lock(conn, cohort_id)
-        if erasures.forget(conn, cohort_id, member_id, order=order):
+            state = apply_state.lock(conn, cohort_id)
+        floor = 0 if state is None else state.floor
+        if erasures.forget(conn, cohort_id, member_id, floor=floor, order=order):
             erasures.exit_nameless(conn, cohort_id, now=now)
+        else:
+            erasures.enter_again(conn, cohort_id, member_id, floor=floor, order=order, now=now)
     # Without the lock: whatever is applied from here on leaves them out by itself.
     with pool.begin(limit_seconds=LOCK_SECONDS + PASS_SECONDS) as conn:
         timeouts.allow(conn, statement_seconds=PASS_SECONDS, lock_seconds=LOCK_SECONDS)

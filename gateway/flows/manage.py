@@ -40,12 +40,15 @@ def restore_cohort(
 ) -> None:
     """Restore a deleted cohort, empty; nothing happens to one that is not deleted.
 
-    Raises errors.NotFound if there never was one, and errors.Unavailable if it is held up.
+    Raises errors.NotFound if there never was one, or its source was removed, and
+    errors.Unavailable if it is held up.
     """
     with pool.begin(limit_seconds=lock_seconds + 1) as conn:
         timeouts.allow(conn, statement_seconds=lock_seconds + 1, lock_seconds=lock_seconds)
         if apply_state.lock(conn, cohort_id) is None:
             raise errors.NotFound("no such cohort")
+        if not removals.has_source(conn, cohort_id):
+            raise errors.NotFound("the source of this cohort was removed; nothing can come to it")
         if removals.is_deleted(conn, cohort_id):
             removals.reopen(conn, cohort_id, now=now)
 

@@ -171,10 +171,11 @@ _FIND = Statement(
     + sources.BY_SLUG
 )
 
-# The second statement sees what those left behind who had the lock before.
+# The second statement sees what those left behind who had the lock before. The first one locks
+# closed counters too: they may be open again when the second looks.
 _LOCK = Statement(
     """
-    SELECT FROM intake_state WHERE cohort_id = :cohort_id AND NOT closed FOR UPDATE;
+    SELECT FROM intake_state WHERE cohort_id = :cohort_id FOR UPDATE;
 
     SELECT i.last_delivery, i.last_session, i.run_session, i.run_action, i.run_from,
            i.refresh_session, s.number AS session, s.started_order,

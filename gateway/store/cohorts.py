@@ -200,7 +200,9 @@ _READ = text("""
     JOIN apply_state a ON a.cohort_id = c.id
     LEFT JOIN syncs r
         ON r.cohort_id = c.id AND r.session = i.refresh_session AND r.action = 'members'
-        AND r.session > a.floor
+        AND r.session >= a.floor AND (
+            r.session > a.floor
+            OR NOT r.pages @> int8range(1, greatest(r.total_pages, 1), '[]'))
     LEFT JOIN sessions n ON n.cohort_id = r.cohort_id AND n.number = r.session
     WHERE c.deleted_at IS NULL AND c.id > :after
       AND (CAST(:id AS bigint) IS NULL OR c.id = :id)

@@ -52,9 +52,12 @@ def await_accepting(conn: Connection, cohort_ids: Sequence[int]) -> None:
     conn.execute(_AWAIT_ACCEPTING, {"cohort_ids": list(cohort_ids)})
 
 
-def forget(conn: Connection, cohort_id: int, member_id: str, *, order: int) -> bool:
-    """Delete what sessions before `order` made of somebody; True if they were a member."""
-    parameters = {"cohort_id": cohort_id, "member_id": member_id, "order": order}
+def forget(conn: Connection, cohort_id: int, member_id: str, *, floor: int, order: int) -> bool:
+    """Delete what sessions before `order` made of somebody; True if they were a member.
+
+    Whom the completed refresh `floor` kept, it has touched, though nothing was written.
+    """
+    parameters = {"cohort_id": cohort_id, "member_id": member_id, "floor": floor, "order": order}
     return bool(conn.execute(_FORGET, parameters).scalar_one_or_none())
 
 
@@ -65,8 +68,35 @@ def exit_nameless(conn: Connection, cohort_id: int, *, now: datetime.datetime) -
     conn.execute(_COUNT_EXIT, parameters)
 
 
+def enter_again(
+    conn: Connection,
+    cohort_id: int,
+    member_id: str,
+    *,
+    floor: int,
+    order: int,
+    now: datetime.datetime,
+) -> None:
+    """Let somebody exit namelessly and enter anew whom a session after `order` found a member.
+
+    To that session they were one already; with what went before it erased, they came with it.
+    """
+    parameters = {"cohort_id": cohort_id, "member_id": member_id, "floor": floor, "order": order}
+    session = conn.execute(_FIND_KEPT, parameters).scalar_one_or_none()
+    if session is None:
+        return
+    exit_nameless(conn, cohort_id, now=now)
+    parameters = {"cohort_id": cohort_id, "member_id": member_id, "session": session, "now": now}
+    conn.execute(_WRITE_ENTRY, parameters)
+    conn.execute(_COUNT_ENTRY, parameters)
+    conn.execute(_ENTER, parameters)
+
+
 def blank_changes(conn: Connection, cohort_id: int, member_id: str, *, order: int) -> bool:
-    """Take somebody's id out of what sessions before `order` changed; True if it was in any."""
+    """Take somebody's id out of what sessions before `order` changed; True if it was in any.
+
+    And out of the exit, by whatever session, from what those had made.
+    """
     parameters = {"cohort_id": cohort_id, "member_id": member_id, "order": order}
     return conn.execute(_BLANK_CHANGES, parameters).rowcount > 0
 
@@ -127,9 +157,22 @@ _FORGET = text("""
     DELETE FROM memberships m
     WHERE m.cohort_id = :cohort_id AND m.member_id = :member_id
       AND NOT EXISTS (SELECT FROM sessions s
-                      WHERE s.cohort_id = m.cohort_id AND s.number = m.session
+                      WHERE s.cohort_id = m.cohort_id AND s.number = greatest(m.session, :floor)
                         AND s.started_order > :order)
     RETURNING m.entered_at IS NOT NULL
+""")
+
+# Who is a member after `_FORGET` was touched by a later session. If none has let them enter or
+# exit, it found them there.
+_FIND_KEPT = text("""
+    SELECT greatest(m.session, :floor) FROM memberships m
+    WHERE m.cohort_id = :cohort_id AND m.member_id = :member_id AND m.entered_at IS NOT NULL
+      AND NOT EXISTS (
+          SELECT FROM changes c
+          WHERE c.cohort_id = m.cohort_id
+            AND c.session IN (SELECT s.number FROM sessions s
+                              WHERE s.cohort_id = :cohort_id AND s.started_order > :order)
+            AND :member_id = ANY(c.member_ids))
 """)
 
 _WRITE_EXIT = text("""
@@ -147,10 +190,36 @@ _COUNT_EXIT = text(
     + "WHERE cohort_id = :cohort_id"
 )
 
+_WRITE_ENTRY = text("""
+    INSERT INTO changes (cohort_id, first_seq, last_seq, kind, at, session, member_ids)
+    SELECT cohort_id, last_change + 1, last_change + 1, 'entered', :now, :session,
+           ARRAY[CAST(:member_id AS text)]
+    FROM apply_state WHERE cohort_id = :cohort_id
+""")
+
+_COUNT_ENTRY = text("""
+    UPDATE apply_state
+    SET last_change = last_change + 1, entered = entered + 1, member_count = member_count + 1
+    WHERE cohort_id = :cohort_id
+""")
+
+_ENTER = text("""
+    UPDATE memberships SET session = :session, entered_at = :now
+    WHERE cohort_id = :cohort_id AND member_id = :member_id
+""")
+
 _BLANK_CHANGES = text("""
-    UPDATE changes c SET member_ids = array_replace(c.member_ids, :member_id, NULL)
-    WHERE c.cohort_id = :cohort_id AND :member_id = ANY(c.member_ids)
-      AND NOT EXISTS (SELECT FROM sessions s
-                      WHERE s.cohort_id = c.cohort_id AND s.number = c.session
-                        AND s.started_order > :order)
+    WITH named AS (
+        SELECT c.first_seq, c.kind,
+               EXISTS (SELECT FROM sessions s
+                       WHERE s.cohort_id = c.cohort_id AND s.number = c.session
+                         AND s.started_order > :order) AS later
+        FROM changes c
+        WHERE c.cohort_id = :cohort_id AND :member_id = ANY(c.member_ids))
+    UPDATE changes SET member_ids = array_replace(member_ids, :member_id, NULL)
+    WHERE cohort_id = :cohort_id
+      AND first_seq IN (
+          SELECT first_seq FROM named
+          WHERE NOT later
+             OR kind = 'exited' AND first_seq = (SELECT min(first_seq) FROM named WHERE later))
 """)

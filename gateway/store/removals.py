@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from gateway.store import apply_state
+from gateway.store import apply_state, changes
 
 if TYPE_CHECKING:
     import datetime
@@ -23,9 +23,15 @@ def is_deleted(conn: Connection, cohort_id: int) -> bool | None:
     return conn.execute(_IS_DELETED, {"cohort_id": cohort_id}).scalar_one_or_none()
 
 
+def has_source(conn: Connection, cohort_id: int) -> bool:
+    """Tell whether the source of a cohort is there; it stays so until the transaction ends."""
+    return conn.execute(_HAS_SOURCE, {"cohort_id": cohort_id}).one_or_none() is not None
+
+
 def let_everyone_exit(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
     """Write `exited` for every member and forget all members and tombstones."""
-    conn.execute(_WRITE_EXITS, {"cohort_id": cohort_id, "now": now})
+    parameters = {"cohort_id": cohort_id, "now": now, "people_a_row": changes.PEOPLE_A_ROW}
+    conn.execute(_WRITE_EXITS, parameters)
     conn.execute(_COUNT_EXITS, {"cohort_id": cohort_id, "now": now})
     conn.execute(_DELETE_MEMBERSHIPS, {"cohort_id": cohort_id})
 
@@ -53,6 +59,13 @@ def reopen(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
 
 _IS_DELETED = text("SELECT deleted_at IS NOT NULL FROM cohorts WHERE id = :cohort_id")
 
+_HAS_SOURCE = text("""
+    SELECT FROM sources s
+    WHERE s.id = (SELECT c.source_id FROM cohorts c WHERE c.id = :cohort_id)
+      AND s.removed_at IS NULL
+    FOR SHARE
+""")
+
 _WRITE_EXITS = text("""
     INSERT INTO changes (cohort_id, first_seq, last_seq, kind, at, member_ids)
     SELECT m.cohort_id, a.last_change + min(m.n), a.last_change + max(m.n), 'exited', :now,
@@ -60,7 +73,7 @@ _WRITE_EXITS = text("""
     FROM (SELECT cohort_id, member_id, row_number() OVER (ORDER BY member_id) AS n
           FROM memberships WHERE cohort_id = :cohort_id AND entered_at IS NOT NULL) m
     JOIN apply_state a ON a.cohort_id = m.cohort_id
-    GROUP BY m.cohort_id, a.last_change, (m.n - 1) / 1000
+    GROUP BY m.cohort_id, a.last_change, (m.n - 1) / :people_a_row
 """)
 
 _COUNT_EXITS = text(

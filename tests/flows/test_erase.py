@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from gateway.core import roster
 from gateway.flows import erase
 from gateway.store import inbox
 from tests.model import book, sender, traffic
-from tests.model.sender import ADD, MEMBERS
+from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
     from tests.model.desk import Desk
@@ -134,3 +134,63 @@ def test_erase__during_a_refresh__leaves_them_out_when_it_completes(desk: Desk) 
     receipt = desk.send(MEMBERS, "r", "ac", page=(2, 2))
     assert desk.members(receipt) == "bc"
     assert kept(desk) == {"b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "then", "members"),
+    [
+        ([(ADD, "a")], [("exited", None, None), ("entered", "a", 2)], "ab"),
+        ([(ADD, "A")], [("exited", None, None), ("entered", "a", 2)], "ab"),
+        ([(MEMBERS, "ab")], [("exited", None, None), ("entered", "a", 2)], "ab"),
+        ([(REMOVE, "a")], [("exited", None, 2)], "b"),
+        ([(MEMBERS, "b")], [("exited", None, 2)], "b"),
+        ([(ADD, "a"), (REMOVE, "a")], [("exited", None, 3)], "b"),
+        ([(REMOVE, "a"), (ADD, "a")], [("exited", None, 2), ("entered", "a", 3)], "ab"),
+        (
+            [(REMOVE, "a"), (ADD, "a"), (REMOVE, "a")],
+            [("exited", None, 2), ("entered", "a", 3), ("exited", "a", 4)],
+            "b",
+        ),
+    ],
+)
+def test_erase__later_sessions_are_applied_before_the_cohort_is_reached__begins_anew(
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: list[tuple[str, str]],
+    then: list[tuple[str, str | None, int | None]],
+    members: str,
+) -> None:
+    receipt = desk.send(ADD, "s1", "ab")
+    desk.settle(receipt)
+    before_forgetting(desk, monkeypatch, meanwhile)
+    erase.erase(desk.pool, "a", EVERYWHERE, now=desk.clock())
+    moves = book.moves(desk.pool, receipt.cohort_id)
+    assert moves == [("entered", None, 1), ("entered", "b", 1), *then]
+    standing = desk.settle(receipt)
+    assert "".join(sorted(standing.members)) == members
+    assert (standing.member_count, standing.last_change) == (len(members), len(moves))
+
+
+def test_erase__of_somebody_whom_only_a_later_session_named__changes_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt = desk.send(ADD, "s1", "b")
+    desk.settle(receipt)
+    before_forgetting(desk, monkeypatch, [(ADD, "a")])
+    erase.erase(desk.pool, "a", EVERYWHERE, now=desk.clock())
+    assert book.moves(desk.pool, receipt.cohort_id) == [("entered", "b", 1), ("entered", "a", 2)]
+
+
+def before_forgetting(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, pages: list[tuple[str, str]]
+) -> None:
+    """Have pages of new sessions applied once an erasure is noted, before it reaches a cohort."""
+    await_accepting = erase._await_accepting  # noqa: SLF001 - the moment after it is the point
+
+    def await_and_apply(*args: Any) -> list[int]:  # noqa: ANN401 - passed on
+        found = await_accepting(*args)
+        for number, (action, members) in enumerate(pages, 2):
+            desk.settle(desk.send(action, f"s{number}", members))
+        return found
+
+    monkeypatch.setattr(erase, "_await_accepting", await_and_apply)

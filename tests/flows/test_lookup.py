@@ -12,11 +12,12 @@ from gateway import errors
 from gateway.flows import lookup, manage
 from gateway.flows.readers import Readers
 from tests import statements
-from tests.model.sender import ADD, REMOVE
+from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.flows.intake import Receipt
     from gateway.store.engine import Pool
     from gateway.store.memberships import Listed
     from tests.model.desk import Desk
@@ -66,6 +67,19 @@ def test_deleted_cohort__holds_nobody__so_a_member_needs_one_statement(desk: Des
             look()
     assert lookup.cohorts_of(Readers(desk.pool), "a", source=None, project_id=None) == []
     assert lookup.check(Readers(desk.pool), [receipt.cohort_id], ["a"]) == {receipt.cohort_id: []}
+
+
+def test_cohort__whose_completed_refresh_grows__shows_it_under_way(desk: Desk) -> None:
+    def refresh(receipt: Receipt) -> tuple[int, int] | None:
+        desk.settle(receipt)
+        shown = lookup.cohort(Readers(desk.pool), receipt.cohort_id, now=desk.clock()).refresh
+        return None if shown is None else (shown.pages_received, shown.total_pages)
+
+    assert refresh(desk.send(MEMBERS, "r", "a", page=(1, 1))) is None
+    assert refresh(desk.send(MEMBERS, "r", "b", page=(1, 1))) is None
+    assert refresh(desk.send(MEMBERS, "r", "ab", page=(1, 3))) == (1, 3)
+    assert refresh(desk.send(MEMBERS, "r", "c", page=(2, 3))) == (2, 3)
+    assert refresh(desk.send(MEMBERS, "r", "d", page=(3, 3))) is None
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["analyzed", "never-analyzed"])

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import manage
+from gateway.flows import manage, sources
+from gateway.store import removals
 from tests.model import book, sender, traffic
 from tests.model.sender import ADD, MEMBERS
 
@@ -125,6 +126,15 @@ def test_restore__of_a_cohort_with_a_completed_refresh__forgets_its_floor(desk: 
     manage.restore_cohort(desk.pool, receipt.cohort_id, now=desk.clock())
     assert book.standing(desk.pool, receipt.cohort_id).floor == 0
     assert desk.members(desk.send(ADD, "s1", "c")) == "c"
+
+
+def test_restore__of_a_cohort_whose_source_was_removed__is_not_found(desk: Desk) -> None:
+    cohort_id = filled(desk)
+    sources.remove(desk.pool, desk.slug, now=desk.clock())
+    with pytest.raises(errors.NotFound, match="source"):
+        manage.restore_cohort(desk.pool, cohort_id, now=desk.clock())
+    with desk.pool.read() as conn:
+        assert removals.is_deleted(conn, cohort_id)
 
 
 def test_retry__asked_for_by_two_at_once__is_granted_once(desk: Desk) -> None:

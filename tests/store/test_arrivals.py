@@ -54,6 +54,18 @@ def test_lock__of_a_closed_or_unknown_cohort__finds_nothing(
     assert meet(desk, stored.cohort_id, PAGE) is None
 
 
+def test_lock__of_a_cohort_that_is_being_opened__waits_and_holds_it(
+    desk: Desk, stored: Receipt, pool: Pool
+) -> None:
+    with pool.begin() as conn:
+        conn.execute(text("UPDATE intake_state SET closed = true"))
+    with ThreadPoolExecutor(1) as crew, pool.begin() as conn:
+        conn.execute(text("UPDATE intake_state SET closed = false"))
+        waiting = crew.submit(meet, desk, stored.cohort_id, PAGE)
+        _await_a_waiter(pool)
+    assert waiting.result() is not None
+
+
 @pytest.mark.parametrize(
     ("changed", "session", "duplicate"),
     [
