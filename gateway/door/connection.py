@@ -255,10 +255,21 @@ def _parse(head: bytes, peer: Address, limits: Limits) -> tuple[message.Request,
     if unreader.take_buffered():
         # gunicorn found an earlier end than we did: reading on would be request smuggling.
         raise errors.NoMoreData(None)
+    if "close" in _tokens(request, "CONNECTION"):  # gunicorn knows it only by itself
+        request.force_close()
     reader = request.body.reader
     if isinstance(reader, ChunkedReader):
+        if _tokens(request, "TRANSFER-ENCODING") != ["chunked"]:
+            # gunicorn lets others pass, and leaves them to the application.
+            raise errors.UnsupportedTransferCoding("not chunked alone")
         return request, framing.ChunkedBody(max_bytes=limits.max_body_bytes)
     return request, framing.SizedBody(reader.length, max_bytes=limits.max_body_bytes)
+
+
+def _tokens(request: message.Request, name: str) -> list[str]:
+    """List what a header says that is a list, in small letters."""
+    found = [value for each, value in request.headers if each == name]
+    return [token.strip(" \t").lower() for value in found for token in value.split(",")]
 
 
 def _parse_refusal(connection: Connection) -> refusals.Refusal | None:

@@ -33,6 +33,7 @@ def receive(source: str) -> Response:
     _set_deadline(given.settings.request_deadline_seconds)
     sent = _read(given.settings.max_body_bytes)
     _refuse_while_stopping()
+    sent.refuse_if_cut()
     given.readiness.require()
     page = Posted(slug=_slug(source), login=_login(), body=sent.complete(), request_id=g.request_id)
     with metrics.accepting():
@@ -41,7 +42,7 @@ def receive(source: str) -> Response:
 
 
 @blueprint.route("/", methods=METHODS, provide_automatic_options=False, strict_slashes=False)
-@blueprint.route("/<path:_rest>", methods=METHODS, provide_automatic_options=False)
+@blueprint.route("/<rest:_rest>", methods=METHODS, provide_automatic_options=False)
 def elsewhere(_rest: str = "") -> Response:
     """Answer for a URL that was cut or extended by mistake."""
     contract.refuse_other_methods()
@@ -56,6 +57,11 @@ class _Sent:
 
     body: mixpanel.Body | None = None
     problem: errors.GatewayError | None = None
+
+    def refuse_if_cut(self) -> None:
+        """Raise errors.Unavailable if the body has to be sent again, whoever sent it."""
+        if isinstance(self.problem, errors.Unavailable):
+            raise self.problem
 
     def complete(self) -> mixpanel.Body:
         """Return the body. Raises what reading it raised."""

@@ -38,6 +38,14 @@ class RawConverter(BaseConverter):
         return decoded
 
 
+class RestConverter(BaseConverter):
+    """What is left of the path, whatever it is: nothing, several segments, empty ones."""
+
+    regex = ".*?"
+    part_isolating = False
+    weight = 300  # tried last; Werkzeug's `path` has 200
+
+
 class RawPath:
     """WSGI middleware that puts the path back as it was sent."""
 
@@ -68,7 +76,8 @@ def encoded_path(environ: dict[str, Any]) -> str:
 
 
 def install(app: Flask) -> None:
-    """Route an application by raw paths; `raw` becomes a converter of its rules."""
+    """Route an application by raw paths; `raw` and `rest` become converters of its rules."""
     app.url_map.converters["raw"] = RawConverter
+    app.url_map.converters["rest"] = RestConverter
     app.url_map.merge_slashes = False
     app.wsgi_app = RawPath(app.wsgi_app)  # type: ignore[method-assign]

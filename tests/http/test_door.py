@@ -235,7 +235,13 @@ def test_empty_line__between_requests__is_no_request(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "head", ["GET /echo HTTP/1.0\r\n\r\n", "GET /echo HTTP/1.1\r\nConnection: close\r\n\r\n"]
+    "head",
+    [
+        "GET /echo HTTP/1.0\r\n\r\n",
+        "GET /echo HTTP/1.1\r\nConnection: close\r\n\r\n",
+        "GET /echo HTTP/1.1\r\nConnection: Close, Upgrade\r\n\r\n",
+        "GET /echo HTTP/1.1\r\nConnection: upgrade\r\nConnection: close\r\n\r\n",
+    ],
 )
 def test_connection__not_to_be_kept__is_closed(client: Client, head: str) -> None:
     answer = client.send(head).answer()

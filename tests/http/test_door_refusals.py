@@ -31,6 +31,9 @@ REFUSED = {
     "length of words": POST + "Content-Length: five\r\n\r\n",
     "chunked twice": POST + "Transfer-Encoding: chunked, chunked\r\n\r\n",
     "chunked not last": POST + "Transfer-Encoding: chunked, gzip\r\n\r\n",
+    "gzip, then chunked": POST + "Transfer-Encoding: gzip, chunked\r\n\r\n",
+    "deflate, then chunked": POST
+    + "Transfer-Encoding: deflate\r\nTransfer-Encoding: chunked\r\n\r\n",
     "gzip only": POST + "Transfer-Encoding: gzip\r\n\r\n",
     "unknown coding": POST + "Transfer-Encoding: cohort\r\n\r\n",
     "chunked in 1.0": "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 import gateway
 from gateway import metrics
+from gateway.core import deadline
 from gateway.handlers import contract, deps
 from gateway.metrics import Kind
 from gateway.store.engine import Pool
@@ -253,3 +254,13 @@ def test_requests__with_no_sane_id__are_given_one(world: World, sent: str) -> No
     headers = {"X-Request-Id": sent.encode().decode("latin-1")} if sent else {}
     answer = world.http.get("/healthz", headers=headers)
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["X-Request-Id"])
+
+
+def test_webhook__body_that_came_too_slowly__is_told_so_and_not_of_the_database(
+    world: World,
+) -> None:
+    late = {"gateway.body": "cut", "gateway.received_at_monotonic": time.monotonic() - 60}
+    answer = world.http.post("/webhooks/mixpanel/default", data="{", environ_overrides=late)
+    deadline.start()  # the request's is this thread's too
+    assert answer.status_code == 503
+    assert "the body did not come to its end" in answer.get_data(as_text=True)
