@@ -107,9 +107,11 @@ class Cohort:
         """The refresh under way: its session id, its distinct pages, its largest total."""
         sessions = [session for session, action in self.syncs if action == MEMBERS]
         newest = max(sessions, default=0)
-        if newest <= self._floor:  # one that grows after it completed is not under way again
+        if newest < self._floor or not newest:
             return None
         sync = self.syncs[newest, MEMBERS]
+        if newest == self._floor and sync.all_in:  # otherwise it has grown after it completed
+            return None
         return self.session_ids[newest - 1], len(sync.pages), sync.total
 
     def receive(self, page: Page, *, without: Collection[str] = ()) -> bool:
