@@ -45,7 +45,7 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/webhooks/mixpanel/": {"POST": NOWHERE},
     "/webhooks/mixpanel/<source>": {"POST": PASSWORD_ONLY},
     "/webhooks/mixpanel/<source>/": {"POST": PASSWORD_ONLY},
-    "/webhooks/mixpanel/<path:_rest>": {"POST": NOWHERE},
+    "/webhooks/mixpanel/<rest:_rest>": {"POST": NOWHERE},
     "/v1/status": LOOK,
     "/v1/cohorts": LOOK,
     "/v1/cohorts/<raw:cohort_id>": {**LOOK_404, "DELETE": ADMIN_404},
@@ -63,7 +63,7 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
 
 EXAMPLES: Final = {
     "source": "default",
-    "path:_rest": "a/b",
+    "rest:_rest": "a//b",
     "raw:cohort_id": "999999999999",
     "raw:member_id": "nobody-has-this-id",
     "raw:delivery_id": "999999999999-1",
