@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +20,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_request__in_the_application__is_answered(server: Server) -> None:
-    with server.client() as client, server.client() as waiting:
+    with contextlib.ExitStack() as open_until_the_end:
+        client = open_until_the_end.enter_context(server.client())
         client.send(sized("begun", path="/sleep/2"))
         time.sleep(0.5)  # on a busy machine the two might be met in the other order
+        # Only now: whoever connects and sends nothing for half a second is dropped.
+        waiting = open_until_the_end.enter_context(server.client())
         waiting.send(sized("behind"))
         time.sleep(0.2)
         server.terminate()
