@@ -165,18 +165,11 @@ def _check(one: Subject, case: Case, crowds: Crowds, mark: str) -> None:
 
 def settled_wal_bytes(one: Subject, crowds: Crowds, turn: int) -> int:
     """Bytes logged of the memberships by a refresh that names who is there already, twice over."""
-    case = CASES[-1]
-    _send(one, case, crowds, turn, session="5")
+    mark = f"-{turn}"
+    _together(one, dataclasses.replace(CASES[-1], session="5"), crowds, mark)
     with wal.of_memberships(one) as count:
-        _send(one, case, crowds, turn, session="6")
+        _together(one, dataclasses.replace(CASES[-1], session="6"), crowds, mark)
         return count()
-
-
-def _send(one: Subject, case: Case, crowds: Crowds, turn: int, *, session: str) -> None:
-    again, mark = dataclasses.replace(case, session=session), f"-{turn}"
-    one.post(again.bodies(crowds, mark))
-    one.settle()
-    _check(one, again, crowds, mark)
 
 
 def one_page_seconds(one: Subject, turn: int) -> float:

@@ -89,6 +89,8 @@ def enter_again(
     parameters = {"cohort_id": cohort_id, "member_id": member_id, "session": session, "now": now}
     conn.execute(_WRITE_ENTRY, parameters)
     conn.execute(_COUNT_ENTRY, parameters)
+    conn.execute(_REPORT_ENTRY, parameters)
+    apply_state.raise_sync_version(conn, cohort_id, now=now)
     conn.execute(_ENTER, parameters)
 
 
@@ -201,6 +203,15 @@ _COUNT_ENTRY = text("""
     UPDATE apply_state
     SET last_change = last_change + 1, entered = entered + 1, member_count = member_count + 1
     WHERE cohort_id = :cohort_id
+""")
+
+# A session that adds nearly always has one action that does; of two, the diff gets it.
+_REPORT_ENTRY = text("""
+    UPDATE sync_results SET entered = entered + 1
+    WHERE cohort_id = :cohort_id AND session = :session
+      AND action = (SELECT min(r.action) FROM sync_results r
+                    WHERE r.cohort_id = :cohort_id AND r.session = :session
+                      AND r.action <> 'remove_members')
 """)
 
 _ENTER = text("""

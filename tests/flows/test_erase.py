@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 from gateway import errors
 from gateway.core import roster
 from gateway.flows import erase
-from gateway.store import inbox
+from gateway.store import inbox, reports
 from tests.model import book, sender, traffic
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
@@ -169,6 +170,12 @@ def test_erase__later_sessions_are_applied_before_the_cohort_is_reached__begins_
     standing = desk.settle(receipt)
     assert "".join(sorted(standing.members)) == members
     assert (standing.member_count, standing.last_change) == (len(members), len(moves))
+    with desk.pool.read() as conn:
+        found = reports.listing(conn, receipt.cohort_id, before=reports.NEWEST, limit=10)
+    assert found is not None
+    told = {one.session: (one.entered, one.exited) for one in found.syncs}
+    done = Counter((session, kind) for kind, _, session in moves)
+    assert told == {n: (done[n, "entered"], done[n, "exited"]) for n in told}
 
 
 def test_erase__of_somebody_whom_only_a_later_session_named__changes_nothing(
