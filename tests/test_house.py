@@ -187,7 +187,7 @@ def test_jobs__named_in_the_gateway__are_functions_of_workers() -> None:
 def test_lock_files__every_requirement__is_exact_and_hashed(name: str) -> None:
     requirements = _requirements(name)
     assert requirements
-    exact = re.compile(r"[\w.-]+==\S+ (; [^\\]+ )?(--hash=sha256:[0-9a-f]{64} ?)+")
+    exact = re.compile(r"[\w.-]+(\[[\w,-]+\])?==\S+ (; [^\\]+ )?(--hash=sha256:[0-9a-f]{64} ?)+")
     assert [line for line in requirements if not exact.fullmatch(line)] == []
 
 
@@ -308,4 +308,4 @@ def _requirements(name: str) -> list[str]:
 
 def _versions(name: str) -> dict[str, str]:
     pins = (line.split()[0].partition("==") for line in _requirements(name))
-    return {package: version for package, _, version in pins}
+    return {package.partition("[")[0]: version for package, _, version in pins}
