@@ -72,6 +72,11 @@ class _Patience:
     def __init__(self, seconds: float) -> None:
         self._left = seconds
 
+    @property
+    def left_seconds(self) -> float:
+        """What is left."""
+        return self._left
+
     @contextlib.contextmanager
     def waiting(self, conn: Connection) -> Iterator[None]:
         """Let the statements of the block wait no longer than what is left."""
@@ -89,8 +94,10 @@ def _await_accepting(pool: Pool, where: Where, patience: _Patience) -> list[int]
     with pool.read() as conn:
         cohort_ids = cohorts.ever(conn, source=where.source, project_id=where.project_id)
     for start in range(0, len(cohort_ids), BATCH_COHORTS):
-        with pool.begin(limit_seconds=limit_seconds) as conn, patience.waiting(conn):
-            erasures.await_accepting(conn, cohort_ids[start : start + BATCH_COHORTS])
+        # Each cohort may be waited for that long; only this side's limit bounds them all together.
+        with pool.begin(limit_seconds=patience.left_seconds) as conn, patience.waiting(conn):
+            for cohort_id in cohort_ids[start : start + BATCH_COHORTS]:
+                erasures.await_accepting(conn, cohort_id)
     return cohort_ids
 
 

@@ -111,7 +111,9 @@ def count_replay(
 def _identity(cohort_id: int, page: Heading, session_key: bytes | None) -> dict[str, object]:
     return {
         "cohort_id": cohort_id,
-        "session_key": session_key,
+        # No session has an empty key. A literal NULL would let the planner drop the join with the
+        # sessions, and Citus refuses what is left of the one after it.
+        "session_key": session_key or b"",
         "action": page.action,
         "page": page.number,
         "digest": page.digest,

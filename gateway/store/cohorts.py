@@ -199,7 +199,7 @@ _READ = text("""
     JOIN intake_state i ON i.cohort_id = c.id
     JOIN apply_state a ON a.cohort_id = c.id
     LEFT JOIN syncs r
-        ON r.cohort_id = c.id AND r.session = i.refresh_session AND r.action = 'members'
+        ON r.cohort_id = i.cohort_id AND r.session = i.refresh_session AND r.action = 'members'
         AND r.session >= a.floor AND (
             r.session > a.floor
             OR NOT r.pages @> int8range(1, greatest(r.total_pages, 1), '[]'))

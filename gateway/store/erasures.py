@@ -11,7 +11,6 @@ from gateway.store import apply_state
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
@@ -47,9 +46,9 @@ def await_new_cohorts(conn: Connection, *, source: str | None) -> None:
     conn.execute(_AWAIT_NEW_COHORTS, {"source": source})
 
 
-def await_accepting(conn: Connection, cohort_ids: Sequence[int]) -> None:
-    """Wait for the transactions that are accepting a page for some cohorts."""
-    conn.execute(_AWAIT_ACCEPTING, {"cohort_ids": list(cohort_ids)})
+def await_accepting(conn: Connection, cohort_id: int) -> None:
+    """Wait for the transactions that are accepting a page for a cohort."""
+    conn.execute(_AWAIT_ACCEPTING, {"cohort_id": cohort_id})
 
 
 def forget(conn: Connection, cohort_id: int, member_id: str, *, floor: int, order: int) -> bool:
@@ -149,10 +148,8 @@ _AWAIT_NEW_COHORTS = text("""
     ORDER BY id FOR UPDATE
 """)
 
-_AWAIT_ACCEPTING = text("""
-    SELECT cohort_id FROM intake_state WHERE cohort_id = ANY(:cohort_ids)
-    ORDER BY cohort_id FOR SHARE
-""")
+# Citus locks rows of one cohort at a time.
+_AWAIT_ACCEPTING = text("SELECT FROM intake_state WHERE cohort_id = :cohort_id FOR SHARE")
 
 # Whatever is not known to be of a later session goes: sessions are not remembered for ever.
 _FORGET = text("""

@@ -152,10 +152,12 @@ def _entry(row: Any) -> Entry:  # noqa: ANN401 - a row
 _RUN_FROM = Statement("SELECT run_from FROM intake_state WHERE cohort_id = :cohort_id")
 
 _PENDING = text("""
-    SELECT CAST(coalesce(sum(i.last_delivery - a.applied_through), 0) AS bigint)
-           + (SELECT count(*) FROM blocked_deliveries WHERE retry_requested_at IS NOT NULL)
-    FROM intake_state i JOIN apply_state a ON a.cohort_id = i.cohort_id
-    WHERE i.last_delivery > a.applied_through
+    SELECT new.pages + again.pages
+    FROM (SELECT CAST(coalesce(sum(i.last_delivery - a.applied_through), 0) AS bigint) AS pages
+          FROM intake_state i JOIN apply_state a ON a.cohort_id = i.cohort_id
+          WHERE i.last_delivery > a.applied_through) new
+    CROSS JOIN (SELECT count(*) AS pages FROM blocked_deliveries
+                WHERE retry_requested_at IS NOT NULL) again
 """)
 
 _WAITING = text("""

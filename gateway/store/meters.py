@@ -107,11 +107,12 @@ _SUCCESSES = text("""
     CROSS JOIN LATERAL (
         SELECT max(at) AS newest, count(*) AS syncs
         FROM (SELECT max(y.last_received_at) AS at
-              FROM syncs y
-              WHERE y.cohort_id = c.id AND y.session > i.last_session - 300
-              GROUP BY y.session
-              HAVING bool_and(y.total_pages <= (
-                  SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(y.pages) r))
+              FROM (SELECT z.session, z.last_received_at,
+                           z.total_pages <= (SELECT coalesce(sum(upper(r) - lower(r)), 0)
+                                             FROM unnest(z.pages) r) AS whole
+                    FROM syncs z
+                    WHERE z.cohort_id = i.cohort_id AND z.session > i.last_session - 300) y
+              GROUP BY y.session HAVING bool_and(y.whole)
               ORDER BY y.session DESC LIMIT 2) newest) whole
     WHERE s.removed_at IS NULL AND whole.syncs = 2 AND whole.newest > :since
     GROUP BY s.slug ORDER BY s.slug

@@ -57,7 +57,7 @@ def lock(conn: Connection, table: str) -> None:
 def _is_locked(conn: Connection, table: str) -> bool:
     try:
         with conn.begin_nested():
-            conn.execute(_LIMIT, {"limit": f"{LOCK_SECONDS}s"})
+            conn.execute(_LIMIT, {"milliseconds": LOCK_SECONDS * 1000})
             conn.execute(_LOCKS[table])
     except exc.OperationalError as error:
         if getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
@@ -66,7 +66,7 @@ def _is_locked(conn: Connection, table: str) -> bool:
     return True
 
 
-_LIMIT = text("SELECT set_config('lock_timeout', :limit, true)")
+_LIMIT = text("SET LOCAL lock_timeout = :milliseconds")
 
 _LOCKS = {
     "apply_state": text("LOCK TABLE apply_state IN ACCESS EXCLUSIVE MODE"),

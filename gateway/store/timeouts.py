@@ -38,17 +38,15 @@ def allow(conn: Connection, *, statement_seconds: float, lock_seconds: float) ->
 
     The caller tells the pool too (`Pool.begin`), or its watchdog cuts the connection earlier.
     """
-    parameters = {
-        "statement": f"{max(1, int(statement_seconds * 1000))}ms",
-        "lock": f"{max(1, int(lock_seconds * 1000))}ms",
-    }
-    conn.execute(_ALLOW, parameters)
+    conn.execute(_ALLOW_STATEMENT, {"milliseconds": max(1, int(statement_seconds * 1000))})
+    conn.execute(_ALLOW_LOCK, {"milliseconds": max(1, int(lock_seconds * 1000))})
 
 
-_ALLOW = text("""
-    SELECT set_config('statement_timeout', :statement, true),
-           set_config('lock_timeout', :lock, true)
-""")
+# Citus hands SET LOCAL on to the nodes that hold the rows, and `set_config` it does not. It sends
+# the whole text that a SET stands in, so nothing else stands there.
+_ALLOW_STATEMENT = text("SET LOCAL statement_timeout = :milliseconds")
+
+_ALLOW_LOCK = text("SET LOCAL lock_timeout = :milliseconds")
 
 _IN_FORCE: Final = """
     SELECT (CAST(current_setting('statement_timeout') AS interval),
