@@ -2,29 +2,21 @@
 
 import difflib
 import enum
-import ipaddress
 import os
 import pathlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
-from gateway import errors
+from gateway import addresses, errors, values
 
 _T = TypeVar("_T")
-_E = TypeVar("_E", bound=enum.StrEnum)
 
 _PREFIX: Final = "GATEWAY_"
 _MEBIBYTE: Final = 1024 * 1024
 _MOST_PROCESSES: Final = 64
 _MOST_PROCESSES_BY_CORES: Final = 8
 _SHOWN_CHARACTERS: Final = 60
-_POSTGRES_SCHEMES: Final = ("postgres", "postgresql", "postgresql+psycopg2")
-_REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
-_FUNCTION: Final = re.compile(r"\w+(\.\w+)*:\w+", re.ASCII)
-_HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 # May come as NAME_FILE too: a path to a text that should be neither in an environment nor printed.
 SECRET_NAMES: Final = (
@@ -44,6 +36,7 @@ PLAIN_NAMES: Final = (
     "GATEWAY_LOG_FORMAT",
     "GATEWAY_LOG_LEVEL",
     "GATEWAY_MAX_PENDING_PAGES",
+    "GATEWAY_PUBLIC_URL",
     "GATEWAY_RATE_LIMIT",
     "GATEWAY_WEB_PROCESSES",
     "GATEWAY_WEB_THREADS",
@@ -84,6 +77,7 @@ class Settings:
 
     port: int = 8000
     bind: str = "127.0.0.1"
+    public_url: str | None = None
     database_url: str | None = field(default=None, repr=False)
     read_database_url: str | None = field(default=None, repr=False)
     redis_url: str | None = field(default=None, repr=False)
@@ -111,6 +105,20 @@ class Settings:
         """`bind` as it stands in a URL: an IPv6 address in brackets."""
         return f"[{self.bind}]" if ":" in self.bind else self.bind
 
+    @property
+    def local_url(self) -> str:
+        """The URL by which this machine reaches the gateway, without a slash at the end."""
+        return addresses.local_url(self.bind, self.port)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL to print: the public one, or this machine's where none is set."""
+        return self.public_url or self.local_url
+
+    def webhook_url(self, slug: str) -> str:
+        """Return the URL of a source's webhook, to print."""
+        return f"{self.shown_url}{addresses.WEBHOOKS}{slug}"
+
     def require_database_url(self) -> str:
         """Return the address of Postgres; raises errors.BadSettings when it is not set."""
         return _required("DATABASE_URL", self.database_url)
@@ -127,30 +135,31 @@ class Settings:
         """
         reader = _Reader(environ)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-        cores, processes = min(cores, _MOST_PROCESSES_BY_CORES), _whole(1, _MOST_PROCESSES)
+        cores, processes = min(cores, _MOST_PROCESSES_BY_CORES), values.whole(1, _MOST_PROCESSES)
         settings = cls(
-            port=reader.plain("PORT", _whole(1, 65_535), 8000),
-            bind=reader.plain("GATEWAY_BIND", _host, "127.0.0.1"),
-            database_url=reader.secret("DATABASE_URL", _database_url),
-            read_database_url=reader.secret("GATEWAY_READ_DATABASE_URL", _database_url),
-            redis_url=reader.secret("REDIS_URL", _redis_url),
-            data_dir=reader.plain("GATEWAY_DATA_DIR", _path, pathlib.Path(".data")),
-            webhook_username=reader.secret("GATEWAY_WEBHOOK_USERNAME", _username),
-            webhook_password=reader.secret("GATEWAY_WEBHOOK_PASSWORD", _password),
-            api_key=reader.secret("GATEWAY_API_KEY", _api_key),
+            port=reader.plain("PORT", values.whole(1, 65_535), 8000),
+            bind=reader.plain("GATEWAY_BIND", values.host, "127.0.0.1"),
+            public_url=reader.plain("GATEWAY_PUBLIC_URL", values.public_url, None),
+            database_url=reader.secret("DATABASE_URL", values.database_url),
+            read_database_url=reader.secret("GATEWAY_READ_DATABASE_URL", values.database_url),
+            redis_url=reader.secret("REDIS_URL", values.redis_url),
+            data_dir=reader.plain("GATEWAY_DATA_DIR", values.path, pathlib.Path(".data")),
+            webhook_username=reader.secret("GATEWAY_WEBHOOK_USERNAME", values.username),
+            webhook_password=reader.secret("GATEWAY_WEBHOOK_PASSWORD", values.password),
+            api_key=reader.secret("GATEWAY_API_KEY", values.api_key),
             web_processes=reader.plain("GATEWAY_WEB_PROCESSES", processes, max(cores, 2)),
-            web_threads=reader.plain("GATEWAY_WEB_THREADS", _whole(1, 256), 8),
+            web_threads=reader.plain("GATEWAY_WEB_THREADS", values.whole(1, 256), 8),
             workers=reader.plain("GATEWAY_WORKERS", processes, cores),
             max_pending_pages=reader.plain(
-                "GATEWAY_MAX_PENDING_PAGES", _whole(1, 10**12), 1_000_000
+                "GATEWAY_MAX_PENDING_PAGES", values.whole(1, 10**12), 1_000_000
             ),
-            rate_limit_per_second=reader.plain("GATEWAY_RATE_LIMIT", _rate_limit, None),
-            disk_bytes=reader.plain("GATEWAY_DISK_GIB", _gibibytes, None),
-            log_level=reader.plain("GATEWAY_LOG_LEVEL", _one_of(LogLevel), LogLevel.INFO),
-            log_format=reader.plain("GATEWAY_LOG_FORMAT", _one_of(LogFormat), LogFormat.AUTO),
-            error_hook=reader.plain("GATEWAY_ERROR_HOOK", _function, None),
+            rate_limit_per_second=reader.plain("GATEWAY_RATE_LIMIT", values.rate_limit, None),
+            disk_bytes=reader.plain("GATEWAY_DISK_GIB", values.gibibytes, None),
+            log_level=reader.plain("GATEWAY_LOG_LEVEL", values.one_of(LogLevel), LogLevel.INFO),
+            log_format=reader.plain("GATEWAY_LOG_FORMAT", values.one_of(LogFormat), LogFormat.AUTO),
+            error_hook=reader.plain("GATEWAY_ERROR_HOOK", values.function, None),
             trace_exporter=reader.plain(
-                "OTEL_TRACES_EXPORTER", _one_of(TraceExporter), TraceExporter.NONE
+                "OTEL_TRACES_EXPORTER", values.one_of(TraceExporter), TraceExporter.NONE
             ),
             warnings=_unknown_names(environ),
         )
@@ -167,10 +176,6 @@ def _required(name: str, value: str | None) -> str:
     return value
 
 
-class _Unaccepted(ValueError):
-    """A value that a setting does not take; its text says what it takes."""
-
-
 class _Reader:
     """Reads settings one by one and collects what is wrong with them."""
 
@@ -184,8 +189,8 @@ class _Reader:
         if not text:
             return default
         try:
-            return parse(_printable(text))
-        except _Unaccepted as problem:
+            return parse(values.printable(text))
+        except values.Unaccepted as problem:
             shown = ascii(text)
             if len(shown) > _SHOWN_CHARACTERS:
                 shown = f"{shown[:_SHOWN_CHARACTERS]}…"
@@ -204,8 +209,8 @@ class _Reader:
         if not text:
             return None
         try:
-            return parse(_printable(text))
-        except _Unaccepted as problem:
+            return parse(values.printable(text))
+        except values.Unaccepted as problem:
             self._problems.append(f"{source}: {problem}")
             return None
 
@@ -227,106 +232,6 @@ class _Reader:
             raise errors.BadSettings(
                 "\n  ".join(["These settings cannot be used:", *self._problems]),
             )
-
-
-def _printable(text: str) -> str:
-    # Undecodable bytes of the environment arrive as lone surrogates.
-    if any(ord(character) < ord(" ") or "\ud800" <= character <= "\udfff" for character in text):
-        raise _Unaccepted("one line of UTF-8 text without control characters")
-    return text
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        # int() takes more than anybody means: underscores, signs, other scripts' digits.
-        digits = len(text) <= len(str(most)) and text.isascii() and text.isdecimal()
-        if not digits or not least <= int(text) <= most:
-            raise _Unaccepted(f"a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _rate_limit(text: str) -> int | None:
-    return _whole(1, 1_000_000)(text)
-
-
-def _gibibytes(text: str) -> int | None:
-    return _whole(1, 1_000_000)(text) * 1024 * _MEBIBYTE
-
-
-def _one_of(kind: type[_E]) -> Callable[[str], _E]:
-    def parse(text: str) -> _E:
-        try:
-            return kind(text.lower())
-        except ValueError:
-            raise _Unaccepted(f"one of {', '.join(kind)}") from None
-
-    return parse
-
-
-def _host(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
-    except ValueError:
-        if not _HOST_NAME.fullmatch(text):
-            raise _Unaccepted("an IP address or a host name, without a port") from None
-    return text
-
-
-def _function(text: str) -> str | None:
-    if not _FUNCTION.fullmatch(text):
-        raise _Unaccepted("the module and the name of a function, like package.module:function")
-    return text
-
-
-def _path(text: str) -> pathlib.Path:
-    try:
-        return pathlib.Path(text).expanduser()
-    except RuntimeError:
-        raise _Unaccepted("a path; ~name only for a user there is") from None
-
-
-def _split(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
-    """Split a URL of one of the schemes; its text never gets into the problem."""
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in schemes and parts.port != 0
-    except ValueError:
-        raise _Unaccepted(example) from None
-    if not good or " " in text:
-        raise _Unaccepted(example)
-    return parts
-
-
-def _database_url(text: str) -> str:
-    example = "a URL like postgresql://user:password@host:5432/database (special characters as %XX)"
-    parts = _split(text, _POSTGRES_SCHEMES, example)
-    if not parts.path.strip("/") and "dbname=" not in parts.query:
-        raise _Unaccepted(example)
-    # The driver is named because SQLAlchemy's default for PostgreSQL is another one since 2.1.
-    return f"postgresql+psycopg2{text[len(parts.scheme) :]}"
-
-
-def _redis_url(text: str) -> str:
-    _split(text, _REDIS_SCHEMES, "a URL like redis://user:password@host:6379/0 (or rediss, unix)")
-    return text
-
-
-def _username(text: str) -> str:
-    if ":" in text:
-        raise _Unaccepted("a name without a colon: HTTP Basic authentication ends it there")
-    return text
-
-
-def _password(text: str) -> str:
-    return text
-
-
-def _api_key(text: str) -> str:
-    if not text.isascii() or " " in text:
-        raise _Unaccepted("visible ASCII characters without a space, as an HTTP header carries it")
-    return text
 
 
 def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:

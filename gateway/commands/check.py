@@ -107,7 +107,7 @@ def _postgres(settings: Settings, fleet: flow.Fleet) -> list[Finding]:
 def _redis(settings: Settings) -> list[Finding]:
     if settings.redis_url:
         return flow.doorbell(settings.redis_url)
-    said = _readiness(place.base_url(settings))
+    said = _readiness(settings.local_url)
     if said is None:
         text = "REDIS_URL is not set, and only `make run` brings a server of its own"
         return [

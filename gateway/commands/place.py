@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import ipaddress
 import os
 import sys
 from typing import TYPE_CHECKING, Final
@@ -96,17 +95,6 @@ def first_cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def base_url(where: Settings) -> str:
-    """Return the URL by which this machine reaches the gateway."""
-    try:
-        address = ipaddress.ip_address(where.bind)
-    except ValueError:
-        return f"http://{where.bind}:{where.port}"
-    if isinstance(address, ipaddress.IPv4Address):
-        return f"http://{'127.0.0.1' if address.is_unspecified else address}:{where.port}"
-    return f"http://[{'::1' if address.is_unspecified else address}]:{where.port}"
 
 
 def confirm(yes: bool, question: str) -> None:  # noqa: FBT001 - the flag itself

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from gateway import errors
+from gateway import addresses, errors
 from gateway.commands import place
 from gateway.commands import target as targets
 from gateway.simulator import mixpanel, play
@@ -91,7 +91,7 @@ def _play(plan: play.Plan, target: Target, retry_seconds: float) -> tuple[list[p
     wire = Wire(target.base_url)
     courier = Courier(
         wire,
-        f"{targets.WEBHOOKS}{target.source}",
+        f"{addresses.WEBHOOKS}{target.source}",
         login=target.login,
         sleep=time.sleep,
         retry_seconds=retry_seconds,

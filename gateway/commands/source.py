@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from gateway import addresses
 from gateway.commands import kept, place
 from gateway.core import secrets
 from gateway.flows import bootstrap, sources
@@ -61,10 +62,11 @@ def add(
             slug=slug, login=login, identity_property=identity, project_ids=projects
         )
         sources.add(pool, wanted, now=place.now())
-    path = f"/webhooks/mixpanel/{slug}"
     click.echo(f"The source {slug} takes pages from now on.\n")
-    click.echo(f"  Webhook path  {path}")
-    click.echo(f"  On this host  {place.base_url(settings)}{path}")
+    click.echo(f"  Webhook URL   {settings.webhook_url(slug)}")
+    if settings.public_url is None:
+        click.echo("                as this machine reaches it; set GATEWAY_PUBLIC_URL to the URL")
+        click.echo("                by which Mixpanel does")
     _show(login, given=password_file is not None)
 
 
@@ -156,6 +158,7 @@ def rotate(
         )
     until = f"valid until {now + overlap:%Y-%m-%d %H:%M} UTC" if overlap else "no longer valid"
     click.echo(f"The source {slug} has a new password; the old credentials are {until}.\n")
+    click.echo(f"  Webhook URL   {settings.webhook_url(slug)}")
     _show(login, given=password_file is not None)
     if slug == bootstrap.DEFAULT_SLUG:
         kept.keep(settings, login)
@@ -213,7 +216,7 @@ def _as_json(one: sources.Listed) -> dict[str, object]:
     pairs = zip(fields.pop("usernames"), fields.pop("credentials_end_at"), strict=True)
     return {
         **fields,
-        "webhook_path": f"/webhooks/mixpanel/{one.slug}",
+        "webhook_path": f"{addresses.WEBHOOKS}{one.slug}",
         "paused": one.paused_at is not None,
         "created_at": place.moment(one.created_at),
         "paused_at": place.moment(one.paused_at),

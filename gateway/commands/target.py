@@ -5,15 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final
 
-from gateway import errors
+from gateway import addresses, errors
 from gateway.commands import kept, place
 from gateway.flows import bootstrap
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.supervisor.credentials import Credentials
-
-WEBHOOKS: Final = "/webhooks/mixpanel/"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,9 +38,9 @@ class Given:
 
 def resolve(settings: Settings, given: Given) -> Target:
     """Put together where to and as whom; raises errors.CommandFailed when something is missing."""
-    base_url, source = given.url or place.base_url(settings), given.source
-    if WEBHOOKS in base_url:
-        base_url, _, slug = base_url.partition(WEBHOOKS)
+    base_url, source = given.url or settings.local_url, given.source
+    if addresses.WEBHOOKS in base_url:
+        base_url, _, slug = base_url.partition(addresses.WEBHOOKS)
         source = source or slug.rstrip("/")
     # The kept ones are for the gateway that made them, and for no other.
     own = None if given.url else kept.read(settings)

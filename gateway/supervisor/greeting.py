@@ -1,11 +1,11 @@
 """What a person sees when the gateway is ready: where it is, the credentials, a first `curl`."""
 
 import http.client
-import ipaddress
 import json
 import pathlib
 import shlex
 
+from gateway import addresses
 from gateway.settings import Settings
 from gateway.supervisor.credentials import Credentials
 
@@ -57,7 +57,9 @@ Ctrl-C stops everything.
 
 def is_ready(settings: Settings) -> bool:
     """Whether /readyz answers 200 now."""
-    connection = http.client.HTTPConnection(_host(settings), settings.port, timeout=_PROBE_SECONDS)
+    connection = http.client.HTTPConnection(
+        addresses.local_host(settings.bind), settings.port, timeout=_PROBE_SECONDS
+    )
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == _HTTP_OK
@@ -69,9 +71,8 @@ def is_ready(settings: Settings) -> bool:
 
 def text(settings: Settings, credentials: Credentials, data_dir: pathlib.Path) -> str:
     """Return the greeting; its commands can be pasted into a shell as they are."""
-    host = _host(settings)
-    base_url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-    webhook_url = f"{base_url}/webhooks/mixpanel/default"
+    base_url = settings.shown_url
+    webhook_url = settings.webhook_url("default")
     user = f"{credentials.webhook_username}:{credentials.webhook_password}"
     page = json.dumps(_FIRST_PAGE, separators=(",", ":"))
     key = f"Authorization: Bearer {credentials.api_key}"
@@ -86,14 +87,3 @@ def text(settings: Settings, credentials: Credentials, data_dir: pathlib.Path) -
         post=shlex.join(["curl", *post]),
         get=shlex.join(["curl", "-H", key, f"{base_url}/v1/members/{_MEMBER_ID}/cohorts"]),
     )
-
-
-def _host(settings: Settings) -> str:
-    """Return a host that reaches the web processes from this machine."""
-    try:
-        address = ipaddress.ip_address(settings.bind)
-    except ValueError:
-        return settings.bind
-    if not address.is_unspecified:
-        return settings.bind
-    return "127.0.0.1" if address.version == 4 else "::1"  # noqa: PLR2004  IPv4

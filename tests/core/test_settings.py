@@ -43,6 +43,7 @@ def test_empty_environment__is_enough() -> None:
     assert settings.max_pending_pages == 1_000_000
     assert settings.rate_limit_per_second is None
     assert settings.disk_bytes is None
+    assert settings.public_url is None
     assert settings.max_body_bytes == 16 * MEBIBYTE
     assert settings.max_members == 10_000
     assert settings.request_deadline_seconds == 10.0
@@ -76,6 +77,7 @@ EVERY_SETTING = {
     "GATEWAY_WORKERS": "5",
     "GATEWAY_MAX_PENDING_PAGES": "6",
     "GATEWAY_RATE_LIMIT": "7",
+    "GATEWAY_PUBLIC_URL": "https://gateway.example",
     "GATEWAY_DISK_GIB": "8",
     "GATEWAY_LOG_LEVEL": "WARNING",
     "GATEWAY_LOG_FORMAT": "json",
@@ -99,6 +101,7 @@ def test_every_setting__set__is_read() -> None:
         web_threads=4,
         workers=5,
         max_pending_pages=6,
+        public_url="https://gateway.example",
         rate_limit_per_second=7,
         disk_bytes=8 * 1024 * MEBIBYTE,
         log_level=LogLevel.WARNING,
@@ -134,6 +137,67 @@ def test_number__at_its_limits__is_accepted_and_beyond_refused(
         (line,) = problems({name: bad})
         assert line.startswith(f"{name}: a whole number from {least} to {most}; it is '")
         assert len(line) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("https://gateway.example", "https://gateway.example"),
+        ("https://gateway.example/", "https://gateway.example"),
+        (" https://gateway.example:8443 ", "https://gateway.example:8443"),
+        ("https://gateway.example/cohorts/", "https://gateway.example/cohorts"),
+        ("https://[2001:db8::1]:8443/a/b", "https://[2001:db8::1]:8443/a/b"),
+        ("https://192.0.2.1", "https://192.0.2.1"),
+    ],
+)
+def test_public_url__of_https__is_shown_without_its_last_slash(text: str, kept: str) -> None:
+    settings = read({"GATEWAY_PUBLIC_URL": text})
+    assert settings.public_url == kept
+    assert settings.shown_url == kept
+    assert settings.local_url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gateway.example",
+        "http://gateway.example",
+        "https://",
+        "https://:8443",
+        "https://gateway.example:",
+        "https://gateway.example:0",
+        "https://gateway.example:65536",
+        "https://gateway.example:x",
+        "https://user@gateway.example",
+        "https://user:sesame@gateway.example",
+        "https://gateway.example?",
+        "https://gateway.example/?a=b",
+        "https://gateway.example/#",
+        "https://gateway.example/a b",
+        "https://gateway.example//a",
+        "https://gateway_example",
+        "https://[2001:db8::1",
+        "https://gateway.example/webhooks/mixpanel/default",
+        "https://gateway.example\\a",
+    ],
+)
+def test_public_url__anything_else__is_refused(text: str) -> None:
+    (problem,) = problems({"GATEWAY_PUBLIC_URL": text})
+    assert problem.startswith("GATEWAY_PUBLIC_URL: https://host[:port][/path]")
+
+
+@pytest.mark.parametrize(
+    ("bind", "host"),
+    [
+        ("0.0.0.0", "127.0.0.1"),  # noqa: S104 - nothing is bound
+        ("::", "[::1]"),
+        ("::1", "[::1]"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("gateway.example", "gateway.example"),
+    ],
+)
+def test_shown_url__of_what_is_bound__reaches_it_from_this_machine(bind: str, host: str) -> None:
+    assert Settings(bind=bind, port=80).shown_url == f"http://{host}:80"
 
 
 @pytest.mark.parametrize(

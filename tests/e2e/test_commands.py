@@ -14,9 +14,7 @@ from typing import Protocol
 import pytest
 from sqlalchemy import text
 
-from gateway.commands import place
 from gateway.core.secrets import Verifier
-from gateway.settings import Settings
 from gateway.store import sources
 from gateway.store.engine import Pool
 from tests.e2e.command import Done, run
@@ -47,7 +45,7 @@ COMMANDS = (
 class Typed(Protocol):
     """A command typed where DATABASE_URL is set."""
 
-    def __call__(self, *arguments: str, stdin: str = "") -> Done:
+    def __call__(self, *arguments: str, stdin: str = "", **environ: str) -> Done:
         """Run it."""
 
 
@@ -56,10 +54,9 @@ def typed(pool: Pool, database_url: str, tmp_path: pathlib.Path) -> Typed:
     """Run commands on the database of the test, which is empty."""
     del pool
 
-    def on_the_database(*arguments: str, stdin: str = "") -> Done:
-        return run(
-            *arguments, stdin=stdin, DATABASE_URL=database_url, GATEWAY_DATA_DIR=str(tmp_path)
-        )
+    def on_the_database(*arguments: str, stdin: str = "", **environ: str) -> Done:
+        here = {"DATABASE_URL": database_url, "GATEWAY_DATA_DIR": str(tmp_path), **environ}
+        return run(*arguments, stdin=stdin, **here)
 
     return on_the_database
 
@@ -136,6 +133,21 @@ def test_source_add__prints_a_password_that_works_once(typed: Typed, pool: Pool)
     password = shown_password(done)
     assert opens(pool, "shop-eu", password)
     assert password not in typed("source", "list").out + typed("source", "list", "--json").out
+
+
+def test_source_commands__with_a_public_url__print_it(typed: Typed) -> None:
+    here = typed("source", "add", "here").out
+    assert "http://127.0.0.1:8000/webhooks/mixpanel/here" in here
+    assert "GATEWAY_PUBLIC_URL" in here
+    outside = {"GATEWAY_PUBLIC_URL": "https://gateway.example/cohorts/"}
+    url = "https://gateway.example/cohorts/webhooks/mixpanel/shop"
+    for done in (
+        typed("source", "add", "shop", **outside),
+        typed("source", "rotate", "shop", **outside),
+    ):
+        assert f"  Webhook URL   {url}\n" in done.out
+        assert "GATEWAY_PUBLIC_URL" not in done.out
+        assert "127.0.0.1" not in done.out
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
@@ -280,20 +292,6 @@ def test_simulate__with_kept_credentials__sends_them_to_no_other_gateway(
     assert (away.code, "no API key" in away.err) == (1, True)
     (tmp_path / "credentials.json").write_text("spoiled")
     assert "credentials.json cannot be used" in run("simulate", **here).err
-
-
-@pytest.mark.parametrize(
-    ("bind", "host"),
-    [
-        ("0.0.0.0", "127.0.0.1"),  # noqa: S104 - nothing is bound
-        ("::", "[::1]"),
-        ("::1", "[::1]"),
-        ("192.0.2.1", "192.0.2.1"),
-        ("gateway.example", "gateway.example"),
-    ],
-)
-def test_base_url__of_what_is_bound__reaches_it_from_this_machine(bind: str, host: str) -> None:
-    assert place.base_url(Settings(bind=bind, port=80)) == f"http://{host}:80"
 
 
 def test_unknown_settings__are_warned_of_on_stderr(database_url: str, pool: Pool) -> None:
