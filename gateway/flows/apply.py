@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS: Final = 3
 # What is no page's fault (a permission, a schema half rolled out, an internal error of Postgres)
-# may fail every page alike, so it gets a minute of the sweeper's visits before a page is blocked.
-MAX_BROKEN_ATTEMPTS: Final = 60
+# may fail every page alike, so it gets this much time as well before a page is blocked. It is a
+# time because each page that comes in is one more attempt.
+BROKEN_SECONDS: Final = 60.0
 BUDGET_SECONDS: Final = 5.0
 
 _log = structlog.get_logger()
@@ -146,11 +147,12 @@ class Applier:
             traced.tell_failure(
                 self._tracer, trip.conn, cohort_id, entry, code=named.code, attempts=attempts
             )
-            most = MAX_ATTEMPTS if isinstance(error, errors.Poison) else MAX_BROKEN_ATTEMPTS
-            if not retried and attempts < most:
-                apply_state.note_failure(trip.conn, cohort_id)
+            now = self._now()
+            since = state.failing_since or now
+            if not retried and _may_still_pass(error, attempts, (now - since).total_seconds()):
+                apply_state.note_failure(trip.conn, cohort_id, since=since)
                 return
-            work = Work(trip=trip, cohort_id=cohort_id, state=state, now=self._now())
+            work = Work(trip=trip, cohort_id=cohort_id, state=state, now=now)
             steps.set_aside(work, entry, attempts=attempts, code=named.code, reason=str(named))
             _log.error(
                 "delivery.blocked", cohort_id=cohort_id, delivery=entry.number, code=named.code
@@ -180,6 +182,13 @@ def _tell(work: Work, seconds: float) -> None:
 def _will_pass(error: Exception) -> bool:
     """Tell whether the same page may be tried for as long as it takes."""
     return isinstance(error, errors.Unavailable) and not isinstance(error, errors.InternalFault)
+
+
+def _may_still_pass(error: Exception, attempts: int, seconds: float) -> bool:
+    """Tell whether a page that has failed so often, for so long, is tried again."""
+    if attempts < MAX_ATTEMPTS:
+        return True
+    return not isinstance(error, errors.Poison) and seconds < BROKEN_SECONDS
 
 
 def _named(error: Exception) -> errors.GatewayError:

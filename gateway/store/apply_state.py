@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 class ApplyState:
     """The row of one cohort, locked by whoever holds this.
 
-    Deliveries up to `applied_through` are done. `floor` is the session of the newest completed
-    refresh, 0 before the first; `last_change` the newest seq.
+    Deliveries up to `applied_through` are done, and the next has failed `attempts` times since
+    `failing_since`. `floor` is the session of the newest completed refresh, 0 before the first;
+    `last_change` the newest seq.
     """
 
     applied_through: int
     attempts: int
+    failing_since: datetime.datetime | None
     member_count: int
     floor: int
     last_change: int
@@ -95,9 +97,9 @@ def raise_sync_version(conn: Connection, cohort_id: int, *, now: datetime.dateti
     conn.execute(_RAISE_SYNC_VERSION, {"cohort_id": cohort_id, "now": now})
 
 
-def note_failure(conn: Connection, cohort_id: int) -> None:
-    """Count one more failure of the delivery that is next."""
-    conn.execute(_NOTE_FAILURE, {"cohort_id": cohort_id})
+def note_failure(conn: Connection, cohort_id: int, *, since: datetime.datetime) -> None:
+    """Count one more failure of the delivery that is next and has been failing since then."""
+    conn.execute(_NOTE_FAILURE, {"cohort_id": cohort_id, "since": since})
 
 
 # Versions are times in microseconds that only rise: a number is not used twice, not even by a
@@ -108,13 +110,15 @@ VERSION = """
 _SYNC_VERSION = VERSION.replace("version", "sync_version")
 
 _CLAIM = Statement("""
-    SELECT applied_through, attempts, member_count, floor, last_change
+    SELECT applied_through, attempts, member_count, floor, last_change,
+           CASE WHEN attempts > 0 THEN failing_since END AS failing_since
     FROM apply_state WHERE cohort_id = :cohort_id
     FOR NO KEY UPDATE SKIP LOCKED
 """)
 
 _LOCK = text("""
-    SELECT applied_through, attempts, member_count, floor, last_change
+    SELECT applied_through, attempts, member_count, floor, last_change,
+           CASE WHEN attempts > 0 THEN failing_since END AS failing_since
     FROM apply_state WHERE cohort_id = :cohort_id
     FOR NO KEY UPDATE
 """)
@@ -152,5 +156,6 @@ _RAISE_SYNC_VERSION = text(
 )
 
 _NOTE_FAILURE = text("""
-    UPDATE apply_state SET attempts = attempts + 1 WHERE cohort_id = :cohort_id
+    UPDATE apply_state SET attempts = attempts + 1, failing_since = :since
+    WHERE cohort_id = :cohort_id
 """)

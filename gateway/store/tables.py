@@ -133,6 +133,8 @@ apply_state = Table(
     # Of what readers see of members and changes, and of the reports of syncs: they only rise.
     Column("version", BigInteger, nullable=False, server_default=text("0")),
     Column("sync_version", BigInteger, nullable=False, server_default=text("0")),
+    # Of the first of the `attempts`; it means nothing while there are none.
+    Column("failing_since", NOW_TYPE),
     CheckConstraint("member_count >= 0", name="member_count"),
     postgresql_with={"fillfactor": "50"},
 )

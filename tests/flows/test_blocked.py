@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.core import roster
-from gateway.flows.apply import MAX_ATTEMPTS, MAX_BROKEN_ATTEMPTS, Drained
+from gateway.flows.apply import BROKEN_SECONDS, MAX_ATTEMPTS, Drained
 from gateway.flows.step import Outcome
 from gateway.store import backlog, inbox
 from tests.model import book
@@ -273,17 +273,49 @@ def test_internal_error_of_postgres__is_tried_for_a_while_and_then_blocks_its_pa
     bad = desk.send(ADD, "s", "a")
     desk.send(ADD, "s2", "b")
     with falling_over(desk):
-        for _ in range(MAX_BROKEN_ATTEMPTS - 1):
+        for _ in range(100):  # each page that comes in is an attempt
             assert desk.applier.drain(bad.cohort_id) is Drained.DONE
+            desk.clock.tick(BROKEN_SECONDS / 101)
         assert counts(desk) == (2, 0)
+        desk.clock.tick(BROKEN_SECONDS / 101)
         desk.settle(bad)
         assert counts(desk) == (1, 1)
         assert desk.members(bad) == "b"
         with desk.pool.read() as conn:
             (delivery,) = backlog.listing(conn, state=None, after=(0, 0), limit=10)
-        assert (delivery.attempts, delivery.code) == (MAX_BROKEN_ATTEMPTS, "internal_fault")
+        assert (delivery.attempts, delivery.code) == (101, "internal_fault")
     retry(desk, bad)
     assert desk.members(bad) == "ab"
+
+
+def test_internal_error_of_postgres__after_a_long_pause__is_tried_as_often_as_poison(
+    desk: Desk,
+) -> None:
+    bad = desk.send(ADD, "s", "a")
+    with falling_over(desk):
+        for _ in range(MAX_ATTEMPTS - 1):
+            assert desk.applier.drain(bad.cohort_id) is Drained.DONE
+            desk.clock.tick(BROKEN_SECONDS)
+        assert counts(desk) == (1, 0)
+        desk.settle(bad)
+        assert counts(desk) == (0, 1)
+
+
+def test_internal_error_of_postgres__after_another_that_passed__gets_all_the_time_anew(
+    desk: Desk,
+) -> None:
+    receipt = desk.send(ADD, "s", "a")
+    with falling_over(desk):
+        assert desk.applier.drain(receipt.cohort_id) is Drained.DONE
+    desk.settle(receipt)
+    desk.clock.tick(BROKEN_SECONDS)
+    desk.send(REMOVE, "s2", "a")
+    desk.settle(receipt)
+    desk.send(ADD, "s3", "a")
+    with falling_over(desk):
+        for _ in range(MAX_ATTEMPTS):
+            assert desk.applier.drain(receipt.cohort_id) is Drained.DONE
+    assert counts(desk) == (1, 0)
 
 
 @contextlib.contextmanager
