@@ -96,6 +96,40 @@ def list_sources(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command
     place.table(("SLUG", "STATE", "IDENTITY", "PROJECTS", "COHORTS", "CREDENTIALS"), rows)
 
 
+@source.command("set")
+@click.argument("slug")
+@click.option("--identity", metavar="PROPERTY", help="The property that holds the member id.")
+@click.option("--default-identity", is_flag=True, help="Use Mixpanel's distinct id again.")
+@click.option("--project", "projects", metavar="ID", multiple=True, help="Only this; repeatable.")
+@click.option("--any-project", is_flag=True, help="Take pages of any project again.")
+def set_source(
+    slug: str,
+    identity: str | None,
+    default_identity: bool,  # noqa: FBT001 - a flag of the command line
+    projects: tuple[str, ...],
+    any_project: bool,  # noqa: FBT001 - a flag of the command line
+) -> None:
+    """Change the identity property of a source, or the projects that may post to it.
+
+    The projects given replace those of before. Cohorts and their history are kept; members change
+    at the next full sync of each cohort.
+
+    Example: python -m gateway source set shop-eu --identity user_id --project 2195193
+    """
+    if (default_identity and identity is not None) or (any_project and projects):
+        raise click.UsageError("An option and its opposite were given; leave one of the two out.")
+    if not (identity or default_identity or projects or any_project):
+        raise click.UsageError("Nothing to set; give --identity or --project.")
+    same = sources.Same.SAME
+    changes = sources.Changes(
+        identity_property=identity or (None if default_identity else same),
+        project_ids=projects or (() if any_project else same),
+    )
+    with place.database(place.settings()) as pool:
+        sources.change(pool, slug, changes, now=place.now())
+    click.echo(f"The source {slug} is changed; members change at the next full sync of a cohort.")
+
+
 @source.command()
 @click.argument("slug")
 def pause(slug: str) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import datetime
 import difflib
+import enum
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
@@ -40,6 +41,20 @@ class Wanted:
     login: Login | None
     identity_property: str | None
     project_ids: tuple[str, ...]
+
+
+class Same(enum.Enum):
+    """The value of a change that changes nothing: None is a value of its own."""
+
+    SAME = enum.auto()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What to change of a source; `identity_property` None means Mixpanel's distinct id."""
+
+    identity_property: str | Same | None = Same.SAME
+    project_ids: tuple[str, ...] | Same = Same.SAME
 
 
 def add(pool: Pool, wanted: Wanted, *, now: datetime.datetime) -> None:
@@ -80,25 +95,38 @@ def require(pool: Pool, slug: str, *, now: datetime.datetime) -> None:
 
 
 def pause(pool: Pool, slug: str, *, now: datetime.datetime) -> None:
-    """Let a source answer 503 until it is resumed.
+    """Let a source answer 503 until it is resumed; one that is paused stays so.
 
-    Raises errors.NotFound, and errors.Conflict if it is paused already.
+    Raises errors.NotFound.
     """
     with pool.begin() as conn:
         if not sources.pause(conn, slug, now=now):
             _require_known(conn, slug, now=now)
-            raise errors.Conflict(f"the source '{slug}' is paused already")
 
 
 def resume(pool: Pool, slug: str, *, now: datetime.datetime) -> None:
-    """Let a paused source take pages again.
+    """Let a paused source take pages again; one that is not paused goes on.
 
-    Raises errors.NotFound, and errors.Conflict if it is not paused.
+    Raises errors.NotFound.
     """
     with pool.begin() as conn:
         if not sources.resume(conn, slug):
             _require_known(conn, slug, now=now)
-            raise errors.Conflict(f"the source '{slug}' is not paused")
+
+
+def change(pool: Pool, slug: str, changes: Changes, *, now: datetime.datetime) -> None:
+    """Change what a source was made with; history stays, and members change at the next full sync.
+
+    Raises errors.NotFound, and errors.Malformed naming what cannot be used.
+    """
+    _require_texts(changes.identity_property, changes.project_ids)
+    with pool.begin() as conn:
+        if sources.lock(conn, slug) is None:
+            raise _unknown(conn, slug, now=now)
+        if not isinstance(changes.identity_property, Same):
+            sources.identify(conn, slug, changes.identity_property)
+        if not isinstance(changes.project_ids, Same):
+            sources.pin(conn, slug, changes.project_ids)
 
 
 def rotate(
@@ -175,11 +203,16 @@ def _require_usable(wanted: Wanted) -> None:
         )
     if wanted.login is not None:
         _require_login(wanted.login)
-    for name, value in (
-        ("--identity", wanted.identity_property),
-        *(("--project", project_id) for project_id in wanted.project_ids),
-    ):
-        if value is not None and (not value.strip() or not texts.is_storable(value)):
+    _require_texts(wanted.identity_property, wanted.project_ids)
+
+
+def _require_texts(
+    identity_property: str | Same | None, project_ids: tuple[str, ...] | Same
+) -> None:
+    named = [("--identity", identity_property)] if isinstance(identity_property, str) else []
+    named += [] if isinstance(project_ids, Same) else [("--project", one) for one in project_ids]
+    for name, value in named:
+        if not value.strip() or not texts.is_storable(value):
             raise errors.Malformed(f"{name} needs a text that is not blank")
 
 

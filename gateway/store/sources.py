@@ -170,6 +170,16 @@ def resume(conn: Connection, slug: str) -> bool:
     return conn.execute(_RESUME, {"slug": slug}).rowcount == 1
 
 
+def identify(conn: Connection, slug: str, identity_property: str | None) -> None:
+    """Name the property that holds the member id; None for Mixpanel's distinct id."""
+    conn.execute(_IDENTIFY, {"slug": slug, "identity_property": identity_property})
+
+
+def pin(conn: Connection, slug: str, project_ids: Sequence[str]) -> None:
+    """Pin a source to projects; none lets any project post."""
+    conn.execute(_PIN, {"slug": slug, "project_ids": list(project_ids)})
+
+
 def remove(conn: Connection, slug: str, *, now: datetime.datetime) -> bool:
     """End a source for good; False if there is none. Its slug can be taken again."""
     return conn.execute(_REMOVE, {"slug": slug, "now": now}).rowcount == 1
@@ -250,6 +260,15 @@ _PAUSE = text("""
 _RESUME = text("""
     UPDATE sources SET paused_at = NULL
     WHERE slug = :slug AND removed_at IS NULL AND paused_at IS NOT NULL
+""")
+
+_IDENTIFY = text("""
+    UPDATE sources SET identity_property = :identity_property
+    WHERE slug = :slug AND removed_at IS NULL
+""")
+
+_PIN = text("""
+    UPDATE sources SET project_ids = :project_ids WHERE slug = :slug AND removed_at IS NULL
 """)
 
 _REMOVE = text("""

@@ -29,6 +29,7 @@ COMMANDS = (
     ("bootstrap",),
     ("source", "add"),
     ("source", "list"),
+    ("source", "set"),
     ("source", "pause"),
     ("source", "resume"),
     ("source", "rotate"),
@@ -195,11 +196,29 @@ def test_source_list__as_json__tells_everything_but_secrets(typed: Typed) -> Non
     assert row == ["shop", "paused", "-", "1,2", "0", "mixpanel"]
 
 
-def test_source_pause__and_resume__say_what_they_did_and_refuse_to_repeat_it(typed: Typed) -> None:
+def test_source_pause__and_resume__succeed_as_often_as_they_are_typed(typed: Typed) -> None:
     typed("source", "add", "shop")
-    assert [typed("source", word, "shop").code for word in ("pause", "pause")] == [0, 1]
-    assert [typed("source", word, "shop").code for word in ("resume", "resume")] == [0, 1]
+    assert [typed("source", word, "shop").code for word in ("pause", "pause")] == [0, 0]
+    assert [typed("source", word, "shop").code for word in ("resume", "resume")] == [0, 0]
     assert "source list" in typed("source", "pause", "unknown").err
+
+
+def test_source_set__changes_identity_and_projects_and_takes_them_back(typed: Typed) -> None:
+    typed("source", "add", "shop", "--project", "1")
+    assert typed("source", "set", "shop", "--identity", "email", "--project", "2").code == 0
+    (found,) = typed("source", "list", "--json").document()
+    assert (found["identity_property"], found["project_ids"]) == ("email", ["2"])
+    assert typed("source", "set", "shop", "--default-identity", "--any-project").code == 0
+    (found,) = typed("source", "list", "--json").document()
+    assert (found["identity_property"], found["project_ids"]) == (None, [])
+
+
+def test_source_set__without_a_change_or_with_a_contradiction__is_refused(typed: Typed) -> None:
+    typed("source", "add", "shop")
+    assert typed("source", "set", "shop").code == 2
+    assert typed("source", "set", "shop", "--project", "1", "--any-project").code == 2
+    assert typed("source", "set", "shop", "--identity", " ").code == 1
+    assert "source list" in typed("source", "set", "unknown", "--any-project").err
 
 
 def test_source_rotate__keeps_the_old_password_for_the_overlap(typed: Typed, pool: Pool) -> None:

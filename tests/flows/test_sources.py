@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import threading
+from typing import Any
 
 import pytest
 
@@ -115,16 +116,54 @@ def test_add__what_cannot_work__is_refused_by_name(
     assert sources.listing(pool, now=NOW) == []
 
 
-def test_pause__and_resume__each_work_once(pool: Pool) -> None:
+def test_pause__and_resume__as_often_as_asked__succeed(pool: Pool) -> None:
     sources.add(pool, wanted(), now=NOW)
-    with pytest.raises(errors.Conflict, match="not paused"):
-        sources.resume(pool, "shop", now=NOW)
+    sources.resume(pool, "shop", now=NOW)
     sources.pause(pool, "shop", now=NOW)
-    with pytest.raises(errors.Conflict, match="paused already"):
-        sources.pause(pool, "shop", now=NOW + HOUR)
+    sources.pause(pool, "shop", now=NOW + HOUR)
     assert sources.listing(pool, now=NOW)[0].paused_at == NOW
     sources.resume(pool, "shop", now=NOW)
+    sources.resume(pool, "shop", now=NOW)
     assert sources.listing(pool, now=NOW)[0].paused_at is None
+
+
+@pytest.mark.parametrize("act", [sources.pause, sources.resume])
+def test_pause__and_resume__of_an_unknown_source__are_not_found(pool: Pool, act: Any) -> None:  # noqa: ANN401 - either
+    with pytest.raises(errors.NotFound, match="no source"):
+        act(pool, "shop", now=NOW)
+
+
+def test_change__of_a_source__changes_what_is_named_and_nothing_else(pool: Pool) -> None:
+    sources.add(pool, wanted(identity_property="email", project_ids=("1",)), now=NOW)
+    sources.change(pool, "shop", sources.Changes(project_ids=("2", "3")), now=NOW)
+    (found,) = sources.listing(pool, now=NOW)
+    assert (found.identity_property, found.project_ids) == ("email", ("2", "3"))
+    sources.change(pool, "shop", sources.Changes(identity_property="user_id"), now=NOW)
+    (found,) = sources.listing(pool, now=NOW)
+    assert (found.identity_property, found.project_ids) == ("user_id", ("2", "3"))
+    sources.change(pool, "shop", sources.Changes(identity_property=None, project_ids=()), now=NOW)
+    (found,) = sources.listing(pool, now=NOW)
+    assert (found.identity_property, found.project_ids) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        (sources.Changes(identity_property=" "), "--identity"),
+        (sources.Changes(project_ids=("1", "")), "--project"),
+    ],
+)
+def test_change__to_what_cannot_work__is_refused_by_name(
+    pool: Pool, changes: sources.Changes, word: str
+) -> None:
+    sources.add(pool, wanted(), now=NOW)
+    with pytest.raises(errors.Malformed, match=word):
+        sources.change(pool, "shop", changes, now=NOW)
+
+
+def test_change__of_an_unknown_source__is_not_found(pool: Pool) -> None:
+    with pytest.raises(errors.NotFound, match="no source"):
+        sources.change(pool, "shop", sources.Changes(project_ids=()), now=NOW)
 
 
 def test_rotate__with_an_overlap__leaves_both_passwords_valid_until_its_end(pool: Pool) -> None:
