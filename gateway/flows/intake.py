@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gateway.flows.limits import Limits
     from gateway.jobs import Doorbell
     from gateway.sources import mixpanel
+    from gateway.store.arrivals import Found
     from gateway.store.engine import Pool
     from gateway.store.sessions import Session
     from gateway.store.sources import Source
@@ -207,7 +208,7 @@ class Intake:
                 packed = inbox.pack(_without_erased(trip.conn, source, page, session))
             counters = _advanced(found.counters, session, page)
             arrivals.store(trip, cohort.id, counters, page=page, packed=packed, arrival=arrival)
-            _rename(trip, cohort, page, counters, now=now)
+            _rename(trip, cohort.id, found, page, counters, now=now)
         number = counters.last_delivery
         return Receipt(outcome=Outcome.ACCEPTED, cohort_id=cohort.id, number=number)
 
@@ -289,18 +290,23 @@ def _advanced(counters: Counters, session: Session, page: Page) -> Counters:
 
 def _rename(
     trip: Pipeline,
-    cohort: cohorts.Known,
+    cohort_id: int,
+    found: Found,
     page: Page,
     counters: Counters,
     *,
     now: datetime.datetime,
 ) -> None:
-    """Take over the texts that a page of the newest session gives the cohort."""
-    name = page.name or cohort.name
-    description = cohort.description if page.description is None else page.description
+    """Take over the texts that a page of the newest session gives the cohort.
+
+    They are compared with those read under the lock: what was read before it may be stale, and the
+    row of a cohort is on every node, so it is written only where it differs.
+    """
+    name = page.name or found.name
+    description = found.description if page.description is None else page.description
     newest = counters.run_session == counters.last_session
-    if newest and (name, description) != (cohort.name, cohort.description):
-        cohorts.rename(trip.conn, cohort.id, name=name, description=description, now=now)
+    if newest and (name, description) != (found.name, found.description):
+        cohorts.rename(trip.conn, cohort_id, name=name, description=description, now=now)
 
 
 _DELETED = "this cohort was deleted here by an operator; restore it, or end its sync in Mixpanel"

@@ -46,11 +46,13 @@ class Counters:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Found:
-    """What is here already when a page comes: its session if that is known, and itself if stored.
+    """What a page meets: the cohort's texts, its session if that is known, and itself if stored.
 
-    The counters are locked, and nobody stores a page without them: it stays so.
+    The counters are locked, and no page is stored or names the cohort without them: it stays so.
     """
 
+    name: str
+    description: str | None
     counters: Counters
     session: Session | None
     duplicate: bool
@@ -65,12 +67,7 @@ def find(
         return None
     first, known = rows[0], None
     if first.cohort_id is not None:
-        known = Known(
-            id=first.cohort_id,
-            name=first.name,
-            description=first.description,
-            deleted=first.deleted,
-        )
+        known = Known(id=first.cohort_id, deleted=first.deleted)
     return Addressee(source=sources.from_rows(rows), cohort=known)
 
 
@@ -92,7 +89,13 @@ def lock(trip: Pipeline, cohort_id: int, page: Heading, session_key: bytes | Non
         run_from=row.run_from,
         refresh_session=row.refresh_session,
     )
-    return Found(counters=counters, session=session, duplicate=row.duplicate)
+    return Found(
+        name=row.name,
+        description=row.description,
+        counters=counters,
+        session=session,
+        duplicate=row.duplicate,
+    )
 
 
 def count_replay(
@@ -166,7 +169,7 @@ def note_duplicate(
 
 
 _FIND = Statement(
-    "SELECT k.id AS cohort_id, k.name, k.description, k.deleted_at IS NOT NULL AS deleted,"
+    "SELECT k.id AS cohort_id, k.deleted_at IS NOT NULL AS deleted,"
     + sources.SELECTED
     + sources.JOINED
     + "LEFT JOIN cohorts k ON k.source_id = s.id AND k.key = :key "
@@ -181,10 +184,11 @@ _LOCK = Statement(
 
     SELECT i.last_delivery, i.last_session, i.run_session, i.run_action, i.run_from,
            i.refresh_session, s.number AS session, s.started_order,
-           d.number IS NOT NULL AS duplicate, """
+           d.number IS NOT NULL AS duplicate, c.name, c.description, """
     + ERASED_SINCE
     + """
     FROM intake_state i
+    JOIN cohorts c ON c.id = i.cohort_id
     LEFT JOIN sessions s
         ON s.cohort_id = i.cohort_id AND s.session_key = :session_key AND NOT s.forgotten
     LEFT JOIN deliveries d

@@ -25,8 +25,6 @@ class Known:
     """What accepting needs to know of a cohort."""
 
     id: int
-    name: str
-    description: str | None
     deleted: bool
 
 
@@ -80,7 +78,7 @@ def find(conn: Connection, source_id: int, cohort_key: bytes) -> Known | None:
     row = conn.execute(_FIND, {"source_id": source_id, "key": cohort_key}).one_or_none()
     if row is None:
         return None
-    return Known(id=row.id, name=row.name, description=row.description, deleted=row.deleted)
+    return Known(id=row.id, deleted=row.deleted)
 
 
 def create(
@@ -114,7 +112,7 @@ def create(
 def rename(
     conn: Connection, cohort_id: int, *, name: str, description: str | None, now: datetime.datetime
 ) -> None:
-    """Take over the texts of the newest session; a row that has them already is not written."""
+    """Take over the texts of the newest session; the caller holds the counters of accepting."""
     parameters = {"id": cohort_id, "name": name, "description": description, "now": now}
     conn.execute(_RENAME, parameters)
 
@@ -164,7 +162,7 @@ def _cohort(fields: RowMapping) -> Cohort:
 
 
 _FIND = text("""
-    SELECT id, name, description, deleted_at IS NOT NULL AS deleted
+    SELECT id, deleted_at IS NOT NULL AS deleted
     FROM cohorts WHERE source_id = :source_id AND key = :key
 """)
 
@@ -183,7 +181,7 @@ _CREATE_APPLY_STATE = text("""
 
 _RENAME = text("""
     UPDATE cohorts SET name = :name, description = :description, updated_at = :now
-    WHERE id = :id AND (name, description) IS DISTINCT FROM (:name, :description)
+    WHERE id = :id
 """)
 
 # A refresh is under way until it, or a newer one, is complete and has become the floor.

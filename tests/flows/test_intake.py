@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from gateway.flows import erase
 from gateway.flows.intake import Login, Outcome, Posted
 from gateway.sources import mixpanel
 from gateway.store import cohorts, erasures, inbox, sources
-from tests.model import book, sender
+from tests.model import book, sender, traffic
 from tests.model.desk import people
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
@@ -204,6 +205,25 @@ def test_name__of_the_newest_session__is_the_cohorts(desk: Desk) -> None:
     desk.post(dataclasses.replace(PAGE, name="Late", members=people("c")))
     desk.post(dataclasses.replace(PAGE, name=None, session="u"))
     assert read(desk, receipt).name == "Second"
+
+
+@pytest.mark.parametrize(
+    ("second", "shown"), [("Old", "Old"), (None, "New")], ids=["same-name", "no-name"]
+)
+def test_name__of_two_sessions_at_once__is_that_of_the_newest(
+    desk: Desk, second: str | None, shown: str
+) -> None:
+    receipt = desk.post(dataclasses.replace(PAGE, name="Old"))
+    first = dataclasses.replace(PAGE, name="New", session="t")
+    with ThreadPoolExecutor(2) as crew:
+        with traffic.closed(desk.pool, "deliveries"):
+            renaming = crew.submit(desk.post, first)
+            traffic.await_waiting(desk.pool, 1)
+            following = crew.submit(desk.post, dataclasses.replace(first, name=second, session="u"))
+            traffic.await_waiting(desk.pool, 2)
+        renaming.result()
+        following.result()
+    assert read(desk, receipt).name == shown
 
 
 def test_description__given_once__stays_until_another_is_given(desk: Desk) -> None:
