@@ -66,7 +66,7 @@ def database(where: Settings) -> Iterator[Pool]:
     pool = connect(where)
     try:
         with reachable(pool):
-            Readiness(pool).require()
+            Readiness(pool).require_schema()
             yield pool
     finally:
         pool.close()

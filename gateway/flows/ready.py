@@ -1,4 +1,4 @@
-"""Whether the gateway can work: Postgres answers and its schema is this code's."""
+"""Whether the gateway can work: Postgres answers, is migrated, and has had a source."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway import errors
-from gateway.store import revisions
+from gateway.store import revisions, sources
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from gateway.store.engine import Pool
 
 # How long a good answer is believed; a bad one is never.
@@ -17,7 +19,7 @@ BELIEVED_SECONDS = 2.0
 
 
 class Readiness:
-    """Remembers for a moment that the schema is at its head, or at that of a newer version."""
+    """Remembers for a moment that the gateway can work."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -26,13 +28,35 @@ class Readiness:
         self._lock = threading.Lock()
 
     def require(self) -> None:
-        """Raise errors.Unavailable unless Postgres answers and no migration is pending."""
+        """Raise errors.Unavailable unless Postgres answers, is migrated, and has had a source.
+
+        A database without any is new or the wrong one: a page that names a source which is not
+        there yet must not be refused for good.
+        """
         if time.monotonic() < self._believed_until:
             return
         with self._pool.read() as conn:
-            revision = revisions.current(conn)
-        if revision in self._outdated:
-            message = "database migrations are pending; run `python -m gateway migrate`"
-            raise errors.Unavailable(message)
+            self._require_schema(conn)
+            if not sources.were_any(conn):
+                raise errors.Unavailable(_NO_SOURCE)
         with self._lock:
             self._believed_until = time.monotonic() + BELIEVED_SECONDS
+
+    def require_schema(self) -> None:
+        """Raise errors.Unavailable unless Postgres answers and no migration is pending.
+
+        The schema may be that of a newer version.
+        """
+        with self._pool.read() as conn:
+            self._require_schema(conn)
+
+    def _require_schema(self, conn: Connection) -> None:
+        if revisions.current(conn) in self._outdated:
+            message = "database migrations are pending; run `python -m gateway migrate`"
+            raise errors.Unavailable(message)
+
+
+_NO_SOURCE = (
+    "no source has been set up in this database; see that DATABASE_URL is right, and run"
+    " `python -m gateway bootstrap` or `python -m gateway source add`"
+)

@@ -83,8 +83,8 @@ _PLAIN: Final[Mapping[str, Mapping[str, Any]]] = {
     "/readyz": {
         "summary": "See whether it can work",
         "responses": {
-            "200": "Postgres answers and no migration is pending.",
-            "503": "Postgres does not answer, or a migration is pending.",
+            "200": "Postgres answers, no migration is pending, and a source was set up.",
+            "503": "Postgres does not answer, a migration is pending, or no source was set up.",
         },
     },
     "/metrics": {

@@ -18,7 +18,7 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Answer 200 while Postgres answers and no migration is pending, else 503."""
+    """Answer 200 while Postgres answers, is migrated, and has had a source, else 503."""
     redis_up = deps.current().watch.ready()
     state = "ok" if redis_up else "degraded"
     return jsonify(status=state, redis="up" if redis_up else "down")

@@ -155,6 +155,11 @@ def was_removed(conn: Connection, slug: str) -> bool:
     return conn.execute(_WAS_REMOVED, {"slug": slug}).one_or_none() is not None
 
 
+def were_any(conn: Connection) -> bool:
+    """Tell whether any source has ever been set up here, removed ones too."""
+    return bool(conn.execute(_WERE_ANY).scalar_one())
+
+
 def lock(conn: Connection, slug: str) -> int | None:
     """Return the id of a source, which no other operator changes until the transaction ends."""
     return conn.execute(_LOCK, {"slug": slug}).scalar_one_or_none()
@@ -246,6 +251,8 @@ _LIST = text("""
 _WAS_REMOVED = text("""
     SELECT 1 FROM sources WHERE slug = :slug AND removed_at IS NOT NULL LIMIT 1
 """)
+
+_WERE_ANY = text("SELECT EXISTS (SELECT FROM sources)")
 
 # Accepting only reads the row, and a new cohort's reference to it is not held up either.
 _LOCK = text("""

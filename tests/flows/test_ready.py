@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,15 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import ready, schema
+from gateway.flows import ready, schema, sources
 from gateway.store import revisions
 from gateway.store.engine import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
 @pytest.fixture
@@ -28,7 +32,28 @@ def empty_url(pool: Pool, database_url: str) -> Iterator[str]:
         conn.execute(text("DROP DATABASE bare WITH (FORCE)"))
 
 
-def test_readiness__schema_at_its_head__is_ready(pool: Pool) -> None:
+def add_source(pool: Pool) -> None:
+    wanted = sources.Wanted(slug="shop", login=None, identity_property=None, project_ids=())
+    sources.add(pool, wanted, now=NOW)
+
+
+def test_readiness__schema_at_its_head_and_a_source__is_ready(pool: Pool) -> None:
+    add_source(pool)
+    ready.Readiness(pool).require()
+
+
+def test_readiness__no_source_yet__is_unavailable_until_one_is_added(pool: Pool) -> None:
+    readiness = ready.Readiness(pool)
+    with pytest.raises(errors.Unavailable, match="source add"):
+        readiness.require()
+    readiness.require_schema()
+    add_source(pool)
+    readiness.require()
+
+
+def test_readiness__last_source_removed__is_ready(pool: Pool) -> None:
+    add_source(pool)
+    sources.remove(pool, "shop", now=NOW)
     ready.Readiness(pool).require()
 
 
@@ -38,6 +63,7 @@ def test_readiness__migrations_pending__is_unavailable_until_they_ran(empty_url:
     with pytest.raises(errors.Unavailable, match="migrate"):
         readiness.require()
     assert schema.migrate(bare) == revisions.head()
+    add_source(bare)
     readiness.require()
     bare.close()
 
@@ -47,15 +73,15 @@ def test_readiness__schema_of_a_newer_version__is_ready_and_left_alone(empty_url
     schema.migrate(bare)
     with bare.begin() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    ready.Readiness(bare).require()
+    ready.Readiness(bare).require_schema()
     assert schema.migrate(bare) == "9999"
     bare.close()
 
 
 def test_readiness__postgres_gone__is_believed_for_a_moment_and_then_unavailable(
-    database_url: str,
+    pool: Pool,
 ) -> None:
-    pool = Pool(database_url, name="test", size=1, limit_seconds=5)
+    add_source(pool)
     readiness = ready.Readiness(pool)
     readiness.require()
     readiness._pool = Pool(  # noqa: SLF001 - the server that went away
@@ -65,4 +91,3 @@ def test_readiness__postgres_gone__is_believed_for_a_moment_and_then_unavailable
     time.sleep(ready.BELIEVED_SECONDS)
     with pytest.raises(errors.Unavailable):
         readiness.require()
-    pool.close()

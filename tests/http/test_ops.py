@@ -72,6 +72,19 @@ def test_readyz__migrations_pending__is_unready(empty_database_url: str) -> None
     assert answer.headers["Retry-After"]
 
 
+def test_readyz__and_the_webhook__without_any_source__are_unready(
+    pool: Pool, database_url: str
+) -> None:
+    del pool  # it is empty
+    client = make_app(database_url, Clock()).test_client()
+    ready, page = client.get("/readyz"), client.post("/webhooks/mixpanel/default", data=b"{}")
+    assert (ready.status_code, page.status_code) == (503, 503)
+    assert "no source has been set up" in ready.get_json()["detail"]
+    assert "no source has been set up" in page.get_json()["error"]["message"]
+    assert ready.headers["Retry-After"]
+    assert page.headers["Retry-After"]
+
+
 def test_readyz__postgres_frozen__is_unready_within_three_seconds() -> None:
     with server_that_never_answers() as url, ThreadPoolExecutor(3) as crew:
         application = make_app(url, Clock())
