@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from gateway import errors, logs
+from gateway import counts, errors, logs
 from gateway.settings import Settings
 
 
@@ -38,6 +38,10 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn is untyped
     ):
         if (given := getattr(server.cfg, option)) != expected:
             sys.exit(f"gunicorn was told --{option}={given}; set {name}={given} instead.")
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    if folder.name.startswith(_COUNTS) and not folder.exists():
+        counts.clear(folder.parent, _COUNTS)
+        in_use.append(counts.claim(folder))
 
 
 def on_exit(_server: Any) -> None:  # noqa: ANN401 - gunicorn is untyped
@@ -49,8 +53,10 @@ def on_exit(_server: Any) -> None:  # noqa: ANN401 - gunicorn is untyped
 
 settings = _settings()
 
-# Where the processes of this server count together for /metrics; the first that counts makes it.
-# Whoever names another folder has to empty it before each start.
+# Where the processes of this server count together for /metrics. They hold it open, so that the
+# next server to start knows which folders are of killed ones. A folder with a name of its own has
+# to be emptied before each start.
+in_use: list[Any] = []
 _COUNTS = "gateway-metrics-"
 if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
     folder_name = f"{_COUNTS}{secrets.token_hex(8)}"

@@ -13,10 +13,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from gateway import counts
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -34,6 +37,8 @@ REQUEST_BUCKETS_SECONDS: Final = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 10)
 # The statuses of failures on a webhook URL (interface 1.1), shown from the start: a counter that
 # appears with its first event hides that event from rate().
 REJECTIONS: Final = (400, 401, 403, 404, 405, 429, 500, 503)
+
+_log = structlog.get_logger()
 
 
 class Kind(enum.StrEnum):
@@ -120,6 +125,11 @@ SERIES: Final = (
         "Connections that Postgres would still give to the gateway.",
     ),
     Series("gateway_web_threads", _G, "Requests this web server works on at once, at most."),
+    Series(
+        "gateway_damaged_count_files",
+        _G,
+        "Files of counts of web processes that cannot be read; what they counted is missing.",
+    ),
     Series("gateway_apply_duration_seconds", _H, "Time of one applying transaction."),
     Series(
         "gateway_accept_duration_seconds",
@@ -149,20 +159,23 @@ class Durations:
     seconds: float
 
 
+# The kinds of what web processes count; each has a file of its own in their folder.
+_COUNTED: Final = (Kind.COUNTER, Kind.HISTOGRAM)
+
 Point = tuple[tuple[str, ...], float]
 Reading = Mapping[str, Sequence[Point] | Durations]
 
 
 def rejected(status: int) -> None:
     """Count a webhook request that was answered with a failure."""
-    if counts := _counts():
-        counts.rejected.labels(str(status)).inc()
+    if made := _counts():
+        made.rejected.labels(str(status)).inc()
 
 
 def answered(*, route: str, status: int, seconds: float) -> None:
     """Count a request; `route` is the template, never the path."""
-    if counts := _counts():
-        counts.answered.labels(route, str(status)).observe(seconds)
+    if made := _counts():
+        made.answered.labels(route, str(status)).observe(seconds)
 
 
 @contextlib.contextmanager
@@ -170,8 +183,8 @@ def accepting() -> Iterator[None]:
     """Time the accepting of a page; one that is refused does not count."""
     began = time.monotonic()
     yield
-    if counts := _counts():
-        counts.accepted.observe(time.monotonic() - began)
+    if made := _counts():
+        made.accepted.observe(time.monotonic() - began)
 
 
 def page(reading: Reading) -> bytes:
@@ -184,7 +197,11 @@ def page(reading: Reading) -> bytes:
     for name, points in reading.items():
         _add(declared[name], name, labels[name], points)
     families = {series.family: declared[series.name] for series in SERIES}
-    for family in _counted():
+    counted, damaged = _counted()
+    _add(
+        declared["gateway_damaged_count_files"], "gateway_damaged_count_files", (), [((), damaged)]
+    )
+    for family in counted:
         # When each began is a sample of its own to prometheus_client; nobody asked for it.
         kept = [sample for sample in family.samples if not sample.name.endswith("_created")]
         families[family.name].samples += kept
@@ -242,13 +259,30 @@ class _Counts:
         )
         for status in REJECTIONS:
             self.rejected.labels(str(status))
+        self._damaged: frozenset[str] = frozenset()
 
-    def families(self) -> list[Metric]:
-        """Collect the counts of this process, or of all that share its folder."""
+    def families(self) -> tuple[list[Metric], int]:
+        """Collect the counts of this process, or of all that share its folder.
+
+        Returns also how many files of that folder were left out, because they are damaged.
+        """
         if self._folder is None:
-            return list(self._registry.collect())
-        shared = MultiProcessCollector(None, str(self._folder))  # type: ignore[no-untyped-call]
-        return list(shared.collect())  # type: ignore[no-untyped-call]
+            return list(self._registry.collect()), 0
+        found = {kind: sorted(self._folder.glob(f"{kind}_*.db")) for kind in _COUNTED}
+        sound = [
+            str(path)
+            for kind, paths in found.items()
+            for path in paths
+            if counts.is_sound(path, _samples(kind))
+        ]
+        damaged = frozenset(str(path) for paths in found.values() for path in paths) - {*sound}
+        for path in sorted(damaged - self._damaged):
+            _log.warning("counts.damaged", path=path)
+        self._damaged = damaged
+        with contextlib.suppress(FileNotFoundError):
+            merged = MultiProcessCollector.merge(sound)  # type: ignore[no-untyped-call]
+            return list(merged), len(damaged)
+        return [], len(damaged)
 
 
 # Two sets of counts in one file would overwrite each other.
@@ -265,9 +299,9 @@ def _counts() -> _Counts | None:
     return None
 
 
-def _counted() -> list[Metric]:
-    counts = _counts()
-    return [] if counts is None else counts.families()
+def _counted() -> tuple[list[Metric], int]:
+    made = _counts()
+    return ([], 0) if made is None else made.families()
 
 
 @functools.cache
@@ -276,9 +310,24 @@ def _made() -> _Counts:
     folder = pathlib.Path(named) if named else None
     if folder is not None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for kind in (Kind.COUNTER, Kind.HISTOGRAM):
-            _reserve(folder / f"{kind}_{os.getpid()}.db")
+        for kind in _COUNTED:
+            path = folder / f"{kind}_{os.getpid()}.db"
+            counts.remove_damaged(path, _samples(kind))
+            _reserve(path)
     return _Counts(folder)
+
+
+@functools.cache
+def _samples(kind: Kind) -> Mapping[str, frozenset[str]]:
+    """Name the samples of all series of a kind, each with its labels."""
+    bucket = {"_bucket": {"le"}, "_count": set[str](), "_sum": set[str]()}
+    parts = bucket if kind is Kind.HISTOGRAM else {"": set[str]()}
+    return {
+        f"{series.name}{part}": frozenset({*series.labels, *more})
+        for series in SERIES
+        if series.kind is kind
+        for part, more in parts.items()
+    }
 
 
 def _reserve(path: pathlib.Path) -> None:
