@@ -39,7 +39,7 @@ LOCKS: Final = (
     "requirements-dev.txt",
     "requirements-otel.txt",
 )
-PYTHONS: Final = ("3.11", "3.12", "3.13")
+PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
 PRESENT: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 # What meets the versions: every statement, every job, every thread, and the whole by HTTP.
