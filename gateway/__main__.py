@@ -21,6 +21,7 @@ NAMES: Final = (
     "key",
     "migrate",
     "replay",
+    "restored",
     "simulate",
     "source",
 )

@@ -11,6 +11,7 @@ GatewayError
 │   ├── NotFound           404  no such thing, or no longer
 │   ├── MethodNotAllowed   405  another method is
 │   ├── Conflict           409  the thing is in another state
+│   ├── Ahead              409  newer than anything that there is
 │   └── Gone               410  older than what is kept
 ├── Throttled          429  too much at once; later is fine
 ├── Unavailable        503  our trouble, or unknown; later is fine
@@ -102,6 +103,18 @@ class Conflict(Refused):
 
     code = "conflict"
     status = 409
+
+
+class Ahead(Refused):
+    """A position is beyond the newest change, `last_seq`, of the database's `epoch`."""
+
+    code = "ahead"
+    status = 409
+
+    def __init__(self, message: str, *, last_seq: int, epoch: str) -> None:
+        super().__init__(message)
+        self.last_seq = last_seq
+        self.epoch = epoch
 
 
 class Gone(Refused):

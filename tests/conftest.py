@@ -69,7 +69,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
 
 
 def empty(pool: Pool) -> None:
-    """Delete every row; a rollback would hide what commits do."""
+    """Delete every row that came after the migrations; a rollback would hide what commits do."""
     with pool.begin() as conn:
         for table in reversed(tables.metadata.sorted_tables):
+            if table is tables.epochs:  # its one row is part of the schema
+                continue
             conn.execute(text(f"DELETE FROM {table.name}"))

@@ -10,7 +10,7 @@ from gateway import errors
 from gateway.core import freshness, tags
 from gateway.store import changes as change_rows
 from gateway.store import cohorts as cohort_rows
-from gateway.store import memberships, reports, versions
+from gateway.store import epochs, memberships, reports, versions
 
 if TYPE_CHECKING:
     import datetime
@@ -84,10 +84,15 @@ class Joined(TypedDict):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Changes:
-    """Some changes in order, and the seq after which the next ones come."""
+    """Some changes in order, the seq after which the next ones come, and the epoch of both.
+
+    `deleted` tells whether the cohort is.
+    """
 
     changes: Sequence[Change]
     next_after: int
+    epoch: str
+    deleted: bool
 
 
 def tag_of(*parts: str | int | None) -> str:
@@ -155,24 +160,31 @@ def member(readers: Readers, cohort_id: int, member_id: str, *, min_seq: int = 0
 def changes(
     readers: Readers, cohort_id: int, *, after: int, limit: int, asker: Asker = STRANGER
 ) -> Tagged[Changes]:
-    """List changes with a seq above `after`.
+    """List changes with a seq above `after`, also those of a cohort that was deleted.
 
-    Raises errors.NotFound, and errors.Gone if some of them are not kept any more.
+    Raises errors.NotFound, errors.Gone if some of them are not kept any more, and errors.Ahead if
+    `after` is beyond the newest.
     """
 
-    def tag(version: int) -> str:
-        return tag_of("changes", cohort_id, version, after, limit)
-
     def look(conn: Connection) -> Tagged[Changes]:
-        if held := _held(conn, cohort_id, asker, lambda now: tag(now.members)):
-            return Tagged(tag=held, answer=None)
+        epoch = epochs.get(conn)
+
+        def tag(version: int | None) -> str:
+            return tag_of("changes", cohort_id, epoch, version, after, limit)
+
+        if asker.held.tags:
+            held = tag(versions.of_changes(conn, cohort_id))
+            if held in asker.held.tags:
+                return Tagged(tag=held, answer=None)
         found = _there(change_rows.listing(conn, cohort_id, after=after, limit=limit))
         _require_kept(after, found.oldest_seq)
         next_after = found.changes[-1].seq if found.changes else after
-        part = Changes(changes=found.changes, next_after=next_after)
+        part = Changes(
+            changes=found.changes, next_after=next_after, epoch=epoch, deleted=found.deleted
+        )
         return Tagged(tag=tag(found.version), answer=part)
 
-    return readers.ask_about(cohort_id, look, min_seq=asker.min_seq)
+    return readers.ask_about(cohort_id, look, min_seq=asker.min_seq, after=after)
 
 
 def syncs(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import structlog
 
 from gateway import errors
-from gateway.store import replication, versions
+from gateway.store import epochs, replication, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,17 +80,20 @@ class Readers:
 
         return self.choose(attempt)
 
-    def ask_about(self, cohort_id: int, look: Callable[[Connection], T], *, min_seq: int) -> T:
-        """Read, as `ask` does, where a cohort's changes have come to `min_seq`.
+    def ask_about(
+        self, cohort_id: int, look: Callable[[Connection], T], *, min_seq: int, after: int = 0
+    ) -> T:
+        """Read, as `ask` does, where a cohort's changes have come to `min_seq` and to `after`.
 
-        Raises errors.Unavailable if they have not, on the primary neither.
+        Raises errors.Unavailable if they have not come to `min_seq`, on the primary neither, and
+        errors.Ahead if the primary has not come to `after`.
         """
-        if not min_seq:
+        if not min_seq and not after:
             return self.ask(look)
 
         def attempt(pool: Pool) -> T:
             with pool.read() as conn:
-                self.require(pool, conn, cohort_id, min_seq)
+                self.require(pool, conn, cohort_id, min_seq, after=after)
                 return look(conn)
 
         return self.choose(attempt)
@@ -106,13 +109,22 @@ class Readers:
                 self._look_at = -math.inf
         return attempt(self._primary)
 
-    def require(self, pool: Pool, conn: Connection, cohort_id: int, min_seq: int) -> None:
-        """Raise Behind unless a cohort's changes have come to `min_seq` on a pool's connection."""
-        found = versions.last_change(conn, cohort_id) if min_seq else 0
+    def require(
+        self, pool: Pool, conn: Connection, cohort_id: int, min_seq: int, *, after: int = 0
+    ) -> None:
+        """Raise Behind unless a cohort's changes have come so far on a pool's connection.
+
+        On the primary, raise errors.Ahead if they have not come to `after`.
+        """
+        wanted = max(min_seq, after)
+        found = versions.last_change(conn, cohort_id) if wanted else 0
         if found is None and pool is self._primary:
             return  # there is no such cohort, and whoever reads it will say so
-        if found is None or found < min_seq:
-            message = f"the changes of this cohort have not come to seq {min_seq} yet"
+        if found is not None and found < after and pool is self._primary:
+            message = f"after: the newest change of this cohort is {found}; list the members anew"
+            raise errors.Ahead(message, last_seq=found, epoch=epochs.get(conn))
+        if found is None or found < wanted:
+            message = f"the changes of this cohort have not come to seq {wanted} yet"
             raise Behind(message, retry_after_seconds=1)
 
     def settle(self) -> None:

@@ -108,10 +108,12 @@ OPERATIONS: Final = (
         scope=Scope.READ,
         summary="Follow who enters and leaves a cohort",
         description="`seq` rises by one with each change. Ask again with `next_after` to go on;"
-        " a `member_id` is null once the person was erased.",
+        " a `member_id` is null once the person was erased. The changes of a deleted cohort stay"
+        " readable for as long as they are kept. An `after` beyond the newest change is 409"
+        " `ahead`: the database was restored, so read the members anew.",
         query=queries.ChangesQuery,
         answer=answers.of(schemas.ChangesAnswer, "Changes after `after`, oldest first."),
-        refusals=(404, 410),
+        refusals=(404, 409, 410),
         tagged=True,
     ),
     Operation(

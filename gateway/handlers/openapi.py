@@ -51,7 +51,7 @@ _PROBLEMS: Final[Mapping[int, str]] = {
     401: "No valid key was sent.",
     403: "The key lacks the scope.",
     404: "There is no such thing, or no longer.",
-    409: "The thing is in another state than this needs.",
+    409: "The thing is in another state than this needs; of `ahead`, `last_seq` is the newest.",
     410: "What is asked for is not kept any more; `oldest_seq` is the oldest that is.",
     429: "Too much at once; try again after `Retry-After` seconds.",
     500: "A bug in the gateway.",

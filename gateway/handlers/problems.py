@@ -50,6 +50,8 @@ def _headers(error: errors.Refused) -> Mapping[str, str]:
 
 
 def _extra(error: errors.Refused) -> Mapping[str, object]:
+    if isinstance(error, errors.Ahead):
+        return {"last_seq": error.last_seq, "epoch": error.epoch}
     return {"oldest_seq": error.oldest_seq} if isinstance(error, errors.Gone) else {}
 
 

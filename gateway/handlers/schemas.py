@@ -21,6 +21,16 @@ def _says(description: str) -> dict[str, str]:
     return {"description": description}
 
 
+def _epoch() -> fields.String:
+    return fields.String(
+        required=True,
+        metadata=_says(
+            "Changes when the gateway's database was restored from a backup: `seq` of another epoch"
+            " are of another history."
+        ),
+    )
+
+
 class _Shown(Schema):
     """What an answer holds at least; later versions may add to it."""
 
@@ -76,6 +86,7 @@ class CohortAnswer(LabelAnswer):
     last_seq = fields.Integer(
         required=True, metadata=_says("The seq of its newest change, 0 before the first.")
     )
+    epoch = _epoch()
 
 
 class CohortsAnswer(_Shown):
@@ -127,6 +138,11 @@ class ChangesAnswer(_Shown):
 
     changes = fields.List(fields.Nested(ChangeAnswer), required=True)
     next_after = fields.Integer(required=True, metadata=_says("What to send as `after` to go on."))
+    epoch = _epoch()
+    deleted = fields.Boolean(
+        required=True,
+        metadata=_says("The cohort was deleted; its last changes are the exits of its members."),
+    )
 
 
 class SyncAnswer(_Shown):
@@ -241,3 +257,5 @@ class ProblemAnswer(_Shown):
     detail = fields.String(required=True)
     code = fields.String(required=True, metadata=_says("Stable; decide by this or the status."))
     oldest_seq = fields.Integer(metadata=_says("Only of a 410: the oldest change kept."))
+    last_seq = fields.Integer(metadata=_says("Only of a 409 `ahead`: the newest change."))
+    epoch = fields.String(metadata=_says("Only of a 409 `ahead`: the epoch that this is true of."))

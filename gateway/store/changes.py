@@ -31,33 +31,36 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Listing:
-    """Changes of a cohort, and the version of it that they were read at.
+    """Changes of a cohort, whether it is deleted, and the version that they were read at.
 
     `oldest_seq` is that of the oldest change kept, or of the next one if none is.
     """
 
     version: int
     oldest_seq: int
+    deleted: bool
     changes: list[Change]
 
 
 def listing(conn: Connection, cohort_id: int, *, after: int, limit: int) -> Listing | None:
-    """List changes by seq, from the first kept beyond `after`.
-
-    None if there is no such cohort, or it is deleted.
-    """
+    """List changes by seq, from the first kept beyond `after`; None if there is no such cohort."""
     parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
     rows = conn.execute(_LIST, parameters).all()
     if not rows:
         return None
-    changes = [Change(*row[2:]) for row in rows if row.seq is not None]
-    return Listing(version=rows[0].version, oldest_seq=rows[0].oldest_change, changes=changes)
+    first = rows[0]
+    return Listing(
+        version=first.version,
+        oldest_seq=first.oldest_change,
+        deleted=first.closed,
+        changes=[Change(*row[3:]) for row in rows if row.seq is not None],
+    )
 
 
-# A cohort without (more) changes is one row of which only the first two columns are not null.
+# A cohort without (more) changes is one row of which only the first three columns are not null.
 _LIST = text(
-    "SELECT a.version, a.oldest_change, h.seq, h.kind, h.member_id, h.at, h.session_id"
-    + versions.OF_COHORT
+    "SELECT a.version, a.oldest_change, i.closed, h.seq, h.kind, h.member_id, h.at, h.session_id"
+    + versions.EVEN_IF_DELETED
     + """
     LEFT JOIN LATERAL (
         SELECT c.first_seq + u.place - 1 AS seq, c.kind, u.member_id, c.at, s.session_id

@@ -54,6 +54,7 @@ class Cohort:
     stale: bool
     refresh: Refresh | None
     last_seq: int
+    epoch: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -189,13 +190,14 @@ _READ = text("""
     SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name, c.description,
            a.member_count, c.created_at, greatest(c.updated_at, a.updated_at) AS updated_at,
            i.last_synced_at, coalesce(i.last_synced_at < :stale_before, true) AS stale,
-           a.last_change AS last_seq,
+           a.last_change AS last_seq, e.epoch,
            n.session_id AS refresh_session, r.total_pages AS refresh_total,
            (SELECT CAST(sum(upper(p) - lower(p)) AS bigint) FROM unnest(r.pages) p) AS refresh_pages
     FROM cohorts c
     JOIN sources s ON s.id = c.source_id
     JOIN intake_state i ON i.cohort_id = c.id
     JOIN apply_state a ON a.cohort_id = c.id
+    CROSS JOIN epochs e
     LEFT JOIN syncs r
         ON r.cohort_id = i.cohort_id AND r.session = i.refresh_session AND r.action = 'members'
         AND r.session >= a.floor AND (

@@ -38,6 +38,9 @@ metadata = MetaData(
 
 NOW_TYPE = DateTime(timezone=True)
 
+# One row; readers of changes know by it that a restore has taken numbers back.
+epochs = Table("epochs", metadata, Column("epoch", Text, primary_key=True))
+
 # Orders "first page of a session stored" against "person erased", across cohorts.
 event_order = Sequence("event_order", metadata=metadata)
 

@@ -36,6 +36,12 @@ def get(conn: Connection, cohort_id: int) -> Version | None:
     return Version(*rows[0]) if rows else None
 
 
+def of_changes(conn: Connection, cohort_id: int) -> int | None:
+    """Read the version of a cohort's changes, deleted or not; None if it is not known here."""
+    rows = _OF_CHANGES.rows(conn, {"cohort_id": cohort_id})
+    return rows[0].version if rows else None
+
+
 def last_change(conn: Connection, cohort_id: int) -> int | None:
     """Read the newest seq of a cohort, deleted or not; None if it is not known here."""
     rows = _LAST_CHANGE.rows(conn, {"cohort_id": cohort_id})
@@ -44,9 +50,10 @@ def last_change(conn: Connection, cohort_id: int) -> int | None:
 
 # Both rows are of the cohort, so both are on its node if the tables are distributed. A cohort is
 # closed as long as it is deleted.
-OF_COHORT = """
-    FROM apply_state a JOIN intake_state i ON i.cohort_id = a.cohort_id AND NOT i.closed
+EVEN_IF_DELETED = """
+    FROM apply_state a JOIN intake_state i ON i.cohort_id = a.cohort_id
 """
+OF_COHORT = EVEN_IF_DELETED + "AND NOT i.closed "
 
 _GET = Statement(
     """
@@ -56,5 +63,7 @@ _GET = Statement(
     + OF_COHORT
     + "WHERE a.cohort_id = :cohort_id"
 )
+
+_OF_CHANGES = Statement("SELECT version FROM apply_state WHERE cohort_id = :cohort_id")
 
 _LAST_CHANGE = Statement("SELECT last_change FROM apply_state WHERE cohort_id = :cohort_id")

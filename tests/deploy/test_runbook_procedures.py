@@ -180,7 +180,7 @@ def test_backup__restored__needs_the_full_sync_that_the_runbook_asks_for(
     new = installation.settings["DATABASE_URL"].rpartition("/")[0] + "/restored"
     installation.stop("worker", "scheduler", "web")
     filled = {"NEW_DATABASE_URL": new, "BACKUP": str(backup)}
-    installation.type_with(manual.block(heading, "1. Restore"), **filled)
+    assert "The epoch is " in installation.type_with(manual.block(heading, "1. Restore"), **filled)
     installation.configure(DATABASE_URL=new)
     installation.restart("scheduler", "worker", "web")
     listed = installation.type_in(manual.block(heading, "4. Ask"))

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.core.secrets import Verifier
-from gateway.store import sources
+from gateway.store import epochs, sources
 from gateway.store.engine import Pool
 from tests.e2e.command import Done, run
 
@@ -40,6 +40,7 @@ COMMANDS = (
     ("simulate",),
     ("replay",),
     ("erase",),
+    ("restored",),
 )
 
 
@@ -269,6 +270,19 @@ def test_key__created__is_all_of_stdout_and_listed_without_itself(typed: Typed) 
     assert typed("key", "revoke", str(found["id"])).code == 0
     assert "revoked" in typed("key", "list").out
     assert typed("key", "revoke", "crm").code == 1
+
+
+def test_restored__begins_an_epoch__that_readers_are_shown(typed: Typed, pool: Pool) -> None:
+    seen = set()
+    for flag in ((), ("--json",)):
+        done = typed("restored", *flag)
+        assert done.code == 0, done.err
+        with pool.read() as conn:
+            epoch = epochs.get(conn)
+        told = json.loads(done.out)["epoch"] if flag else done.out.split()[3]
+        assert told == epoch
+        seen.add(epoch)
+    assert len(seen) == 2
 
 
 def test_erase__without_saying_yes__does_nothing(typed: Typed) -> None:

@@ -7,6 +7,7 @@ import datetime
 import pytest
 from sqlalchemy import text
 
+from gateway.flows import restored
 from tests.http.world import World
 
 
@@ -48,9 +49,48 @@ def test_changes__in_small_steps__cross_the_kept_arrays(world: World) -> None:
 
 def test_changes__after_the_last__are_none_and_next_after_stays(world: World) -> None:
     cohort_id = world.fill(["a"])
-    for after in (1, 2, 2**63 - 1):
-        page = world.get(f"/v1/cohorts/{cohort_id}/changes", after=after)
-        assert page == {"changes": [], "next_after": after}
+    page = world.get(f"/v1/cohorts/{cohort_id}/changes", after=1)
+    assert (page["changes"], page["next_after"]) == ([], 1)
+
+
+@pytest.mark.parametrize("after", [2, 2**63 - 1])
+def test_changes__after_more_than_there_are__are_409_with_the_newest(
+    world: World, after: int
+) -> None:
+    cohort_id = world.fill(["a"])
+    path, epoch = f"/v1/cohorts/{cohort_id}", world.get(f"/v1/cohorts/{cohort_id}")["epoch"]
+    for query in ({"after": after}, {"after": after, "min_seq": after}):
+        answer = world.call(
+            "GET", f"{path}/changes", query_string=query, headers={"If-None-Match": "*"}
+        )
+        assert answer.status_code == 409
+        said = answer.get_json()
+        assert (said["code"], said["last_seq"], said["epoch"]) == ("ahead", 1, epoch)
+    behind = world.call("GET", f"{path}/changes?after=1&min_seq=2")
+    assert behind.status_code == 503, "a change that is still to come is worth waiting for"
+
+
+def test_changes__of_no_cohort__are_404_wherever_they_begin(world: World) -> None:
+    for query in ("", "?after=1", "?after=1&min_seq=1"):
+        assert world.call("GET", f"/v1/cohorts/1/changes{query}").status_code == 404
+
+
+def test_epoch__after_a_restore__is_another_one_everywhere(world: World) -> None:
+    cohort_id = world.fill(["a"])
+    paths = (f"/v1/cohorts/{cohort_id}", f"/v1/cohorts/{cohort_id}/changes")
+    before = {path: world.call("GET", path) for path in paths}
+    epochs = {answer.get_json()["epoch"] for answer in before.values()}
+    restored.begin_epoch(world.pool)
+    for path, answer in before.items():
+        held = {"If-None-Match": answer.headers["ETag"]}
+        now = world.call("GET", path, headers=held)
+        assert now.status_code == 200
+        epochs.add(now.get_json()["epoch"])
+    (listed,) = world.get("/v1/cohorts")["cohorts"]
+    epochs.add(listed["epoch"])
+    ahead = world.call("GET", f"/v1/cohorts/{cohort_id}/changes?after=2").get_json()
+    assert listed["epoch"] == ahead["epoch"]
+    assert len(epochs) == 2
 
 
 def test_changes__that_were_pruned__are_410_with_the_oldest_kept(world: World) -> None:
@@ -70,7 +110,7 @@ def test_changes__that_were_pruned__are_410_with_the_oldest_kept(world: World) -
 def test_changes__of_a_cohort_without_any__are_an_empty_list(world: World) -> None:
     world.post("add_members", [])
     page = world.get(f"/v1/cohorts/{world.cohort_id()}/changes")
-    assert page == {"changes": [], "next_after": 0}
+    assert (page["changes"], page["next_after"], page["deleted"]) == ([], 0, False)
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "", "1.0", " 1", "+1", "٣", "1_0", str(2**63)])

@@ -22,6 +22,7 @@ FIELDS = {
     "stale",
     "refresh",
     "last_seq",
+    "epoch",
 }
 
 

@@ -31,7 +31,7 @@ def test_delete__of_a_cohort__takes_it_out_of_sight(world: World) -> None:
     block(world)
     world.post("members", ["c"], session="s2", page=(1, 2))
     assert world.call("DELETE", f"/v1/cohorts/{cohort_id}").status_code == 204
-    for path in ("", "/members", "/members/a", "/changes", "/syncs"):
+    for path in ("", "/members", "/members/a", "/syncs"):
         assert world.call("GET", f"/v1/cohorts/{cohort_id}{path}").status_code == 404
     assert [one["id"] for one in world.get("/v1/cohorts")["cohorts"]] == [other]
     assert [one["id"] for one in world.get("/v1/members/a/cohorts")["cohorts"]] == [other]
@@ -45,6 +45,30 @@ def test_delete__of_a_cohort__takes_it_out_of_sight(world: World) -> None:
     assert (status["pending_deliveries"], status["blocked_deliveries"]) == (0, 0)
     assert world.get("/v1/deliveries")["deliveries"] == []
     assert world.call("DELETE", f"/v1/cohorts/{cohort_id}").status_code == 404
+
+
+def test_delete__of_a_cohort__leaves_its_changes_to_be_read(world: World) -> None:
+    path = f"/v1/cohorts/{world.fill(['a', 'b'])}"
+    before = world.call("GET", f"{path}/changes")
+    assert before.get_json()["deleted"] is False
+    assert world.call("DELETE", path).status_code == 204
+    held = {"If-None-Match": before.headers["ETag"]}
+    after = world.call("GET", f"{path}/changes", headers=held)
+    told = after.get_json()
+    assert (after.status_code, told["deleted"], told["next_after"]) == (200, True, 4)
+    assert [(one["seq"], one["change"], one["member_id"]) for one in told["changes"]] == [
+        (1, "entered", "a"),
+        (2, "entered", "b"),
+        (3, "exited", "a"),
+        (4, "exited", "b"),
+    ]
+    held = {"If-None-Match": after.headers["ETag"]}
+    assert world.call("GET", f"{path}/changes", headers=held).status_code == 304
+    rest = world.get(f"{path}/changes", after=4)
+    assert (rest["changes"], rest["deleted"]) == ([], True)
+    assert world.call("GET", f"{path}/changes?after=5").status_code == 409
+    assert world.call("POST", f"{path}/restore").status_code == 204
+    assert world.call("GET", f"{path}/changes", headers=held).get_json()["deleted"] is False
 
 
 def test_restore__of_a_cohort__is_empty_and_its_seq_goes_on(world: World) -> None:

@@ -38,6 +38,22 @@ def both(pool: Pool, database_url: str, tmp_path_factory: pytest.TempPathFactory
             one.close()
 
 
+def test_changes__beyond_the_replica_but_not_the_primary__are_the_primarys(both: Both) -> None:
+    world = both.world
+    world.post("add_members", ["a"])
+    world.apply()
+    replicas.await_replay(world.pool, both.replica)
+    path = f"/v1/cohorts/{world.cohort_id()}/changes"
+    world.get(path)
+    with replicas.paused(world.pool, both.replica):
+        world.post("add_members", ["b"], session="s2")
+        world.apply()
+        assert world.get(path, after=1)["changes"] == [], "the replica was not asked"
+        assert world.get(path, after=2)["changes"] == []
+        answer = world.call("GET", f"{path}?after=3")
+    assert (answer.status_code, answer.get_json()["last_seq"]) == (409, 2)
+
+
 def test_calls__with_a_replica__ask_it_about_cohorts_and_the_primary_about_the_rest(
     both: Both,
 ) -> None:

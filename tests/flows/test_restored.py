@@ -1,0 +1,20 @@
+"""After a restore: the epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.flows import restored
+from gateway.store import epochs
+
+if TYPE_CHECKING:
+    from gateway.store.engine import Pool
+
+
+def test_epoch__of_a_new_database__is_there_and_lasts_until_the_next(pool: Pool) -> None:
+    with pool.read() as conn:
+        first = epochs.get(conn)
+    assert first
+    second = restored.begin_epoch(pool)
+    with pool.read() as conn:
+        assert epochs.get(conn) == second != first
