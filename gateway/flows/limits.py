@@ -7,6 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import structlog
+
 from gateway import errors
 from gateway.store import inbox, rates
 
@@ -17,12 +19,25 @@ COUNT_BELIEVED_SECONDS = 1.0
 # With less room than this left, the backlog is counted for each page.
 CAREFUL_PAGES = 1000
 RETRY_BACKLOG_SECONDS = 10
+# No page needs the backlog to be stored. Where it cannot be counted in this time, because one of
+# the machines that Postgres is spread over is down, the last count stands and is tried again later.
+COUNT_LIMIT_SECONDS = 1.0
+COUNT_AGAIN_SECONDS = 5.0
+
+_log = structlog.get_logger()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class _Count:
+    """How many pages wait, believed until a moment of the monotonic clock.
+
+    After that, every page counts anew if `careful`; otherwise one does, and those that come
+    meanwhile go by this count.
+    """
+
     pages: int
-    at: float
+    until: float
+    careful: bool
 
 
 class Limits:
@@ -32,7 +47,7 @@ class Limits:
         self._pool = pool
         self._max_pending_pages = max_pending_pages
         self._rate_per_second = rate_per_second
-        self._count = _Count(0, float("-inf"))
+        self._count = _Count(0, float("-inf"), careful=True)
         self._lock = threading.Lock()
 
     def require(self, source_id: int) -> None:
@@ -49,12 +64,24 @@ class Limits:
 
     def _pending_pages(self) -> int:
         with self._lock:
-            count = self._count
-            fresh = time.monotonic() - count.at < COUNT_BELIEVED_SECONDS
-            if fresh and self._max_pending_pages - count.pages > CAREFUL_PAGES:
-                return count.pages
-        with self._pool.read() as conn:
-            pages = inbox.pending_pages(conn)
+            last, now = self._count, time.monotonic()
+            if now < last.until:
+                return last.pages
+            if not last.careful:
+                self._count = dataclasses.replace(last, until=now + COUNT_AGAIN_SECONDS)
+        count = self._counted(last)
         with self._lock:
-            self._count = _Count(pages, time.monotonic())
-        return pages
+            self._count = count
+        return count.pages
+
+    def _counted(self, last: _Count) -> _Count:
+        try:
+            with self._pool.read(limit_seconds=COUNT_LIMIT_SECONDS) as conn:
+                pages = inbox.pending_pages(conn)
+        except errors.GatewayError as error:
+            _log.warning("backlog.uncounted", code=error.code, reason=str(error), last=last.pages)
+            until = time.monotonic() + COUNT_AGAIN_SECONDS
+            return _Count(last.pages, until, careful=False)
+        careful = self._max_pending_pages - pages <= CAREFUL_PAGES
+        believed_seconds = 0.0 if careful else COUNT_BELIEVED_SECONDS
+        return _Count(pages, time.monotonic() + believed_seconds, careful=careful)

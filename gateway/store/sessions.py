@@ -46,9 +46,10 @@ def create(
     now: datetime.datetime,
 ) -> Session:
     """Number a new session. The caller holds the cohort's counters, so nobody else can."""
-    order = conn.execute(_ORDER, {"session_key": session_key}).scalar_one()
-    if order is None:
+    if session_key is None:
         order = conn.execute(_NEXT_ORDER).scalar_one()
+    else:
+        (order,) = _START.column(conn, {"session_key": session_key})
     row = conn.execute(
         _CREATE,
         {
@@ -75,7 +76,15 @@ _READ = (
 
 _GET = Statement(_READ)
 
-_ORDER = text("SELECT min(started_order) FROM sessions WHERE session_key = :session_key")
+# A row for each session that has an id, whatever its cohorts: where those are spread over machines,
+# to look among theirs would need all of them. The second statement sees what the first waited for.
+_START = Statement("""
+    INSERT INTO session_starts (session_key, started_order)
+    VALUES (:session_key, nextval('event_order'))
+    ON CONFLICT (session_key) DO NOTHING;
+
+    SELECT started_order FROM session_starts WHERE session_key = :session_key
+""")
 
 _NEXT_ORDER = text("SELECT nextval('event_order')")
 

@@ -168,7 +168,14 @@ sessions = Table(
         unique=True,
         postgresql_where=text("NOT forgotten"),
     ),
-    Index("sessions_session_key_idx", "session_key"),
+)
+
+# Where sessions stand among the erasures: a session may export several cohorts, and began in one.
+session_starts = Table(
+    "session_starts",
+    metadata,
+    Column("session_key", LargeBinary, primary_key=True),
+    Column("started_order", BigInteger, nullable=False),
 )
 
 # What was received of a session and action; written only by accepting.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import dataclasses
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from gateway import errors
 from gateway.flows import limits
 from gateway.flows.limits import Limits
+from tests import statements
 from tests.model import desk as desks
 from tests.model.sender import ADD
 
@@ -39,6 +43,51 @@ def test_backlog__far_from_full__is_counted_once_a_second(desk: Desk, pool: Pool
     time.sleep(limits.COUNT_BELIEVED_SECONDS)
     made.require(desk.source_id)
     assert made._count.pages == 1  # noqa: SLF001
+
+
+def test_backlog__that_cannot_be_counted__is_what_it_was_and_holds_no_page_up_again(
+    desk: Desk, pool: Pool
+) -> None:
+    made = Limits(pool, max_pending_pages=2, rate_per_second=None)
+    desk.send(ADD, "one", "a")
+    made.require(desk.source_id)
+    counting = pool.engine.connect()
+    try:
+        # As with Citus and a node that does not answer.
+        counting.execute(text("LOCK TABLE blocked_deliveries IN ACCESS EXCLUSIVE MODE"))
+        desk.intake = desks.intake(pool, desk.bell, max_pending_pages=2)
+        assert desk.send(ADD, "two", "b").number == 2
+        assert desk.send(ADD, "three", "c").number == 3
+        made.require(desk.source_id)
+        asked: list[str] = []
+        with statements.noted(pool.engine, asked.append):
+            made.require(desk.source_id)
+        assert asked == []
+    finally:
+        counting.close()
+    made._count = dataclasses.replace(made._count, until=0.0)  # noqa: SLF001 - a while later
+    with pytest.raises(errors.Throttled):
+        made.require(desk.source_id)
+
+
+def test_backlog__while_one_page_counts_it__is_what_it_was_for_the_others(
+    desk: Desk, pool: Pool
+) -> None:
+    made = Limits(pool, max_pending_pages=limits.CAREFUL_PAGES + 1, rate_per_second=None)
+    made.require(desk.source_id)
+    made._count = dataclasses.replace(made._count, until=0.0)  # noqa: SLF001 - a second later
+    counting = pool.engine.connect()
+    try:
+        counting.execute(text("LOCK TABLE blocked_deliveries IN ACCESS EXCLUSIVE MODE"))
+        asked: list[str] = []
+        with (
+            concurrent.futures.ThreadPoolExecutor() as threads,
+            statements.noted(pool.engine, asked.append),
+        ):
+            list(threads.map(lambda _: made.require(desk.source_id), range(4)))
+        assert len(asked) == 1
+    finally:
+        counting.close()
 
 
 def test_rate__of_a_source_over_its_limit__throttles_that_source(desk: Desk, pool: Pool) -> None:

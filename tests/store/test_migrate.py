@@ -109,6 +109,22 @@ def test_migrate__from_each_revision__arrives_with_what_was_kept(bare_url: str) 
     pool.close()
 
 
+def test_migrate__with_sessions_that_began_in_several_cohorts__keeps_the_first_start_of_each(
+    bare_url: str,
+) -> None:
+    pool = Pool(bare_url, name="test", size=1, limit_seconds=60)
+    upgrade(pool, "0001")
+    with pool.begin() as conn:
+        for cohort_id, key, order in ((1, b"one", 7), (2, b"one", 5), (1, b"two", 9), (2, None, 3)):
+            parameters = {"cohort_id": cohort_id, "number": order, "key": key}
+            conn.execute(_SESSION, parameters)
+    schema.migrate(pool)
+    with pool.read() as conn:
+        starts = {bytes(row.session_key): row.started_order for row in conn.execute(_STARTS)}
+    assert starts == {b"one": 5, b"two": 9}
+    pool.close()
+
+
 def test_migrate__behind_a_long_apply__holds_no_page_up_for_long(bare_url: str) -> None:
     pool = Pool(bare_url, name="test", size=3, limit_seconds=60)
     upgrade(pool, "0001")
@@ -164,6 +180,13 @@ _DELIVERY = text("""
                             roster, received_at)
     VALUES (1, :number, 1, 'add_members', :number, 1, 'digest', 1, 'roster', '2026-01-01T00:00Z')
 """)
+
+_SESSION = text("""
+    INSERT INTO sessions (cohort_id, number, session_key, started_order, started_at)
+    VALUES (:cohort_id, :number, :key, :number, '2026-01-01T00:00Z')
+""")
+
+_STARTS = text("SELECT session_key, started_order FROM session_starts")
 
 _KEPT = text(
     "SELECT number, convert_from(roster, 'UTF8'), to_jsonb(d) ->> 'traceparent' FROM deliveries d"
