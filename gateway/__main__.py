@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Final
+from typing import Any, Final, NoReturn
 
 import click
 
 from gateway import __version__, errors
+from gateway.commands import output
 from gateway.settings import LogFormat, LogLevel, Settings
 
 # Each is in the module of its name and loaded when it is asked for: all of them take four times as
@@ -17,6 +18,7 @@ from gateway.settings import LogFormat, LogLevel, Settings
 NAMES: Final = (
     "bootstrap",
     "check",
+    "credentials",
     "erase",
     "key",
     "migrate",
@@ -46,6 +48,24 @@ class Commands(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ANN401 - as click has it
+        """Run a command and exit; each failure is said on stderr behind the same word."""
+        try:
+            code = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(error.exit_code)
+        except click.UsageError as error:
+            _say_error(f"{error.format_message()}{_hint(error.ctx)}")
+            sys.exit(error.exit_code)
+        except click.Abort:
+            _say_error("stopped by the operator")
+            sys.exit(1)
+        except (click.ClickException, errors.GatewayError) as error:
+            _say_error(str(error))
+            sys.exit(1)
+        sys.exit(code if isinstance(code, int) else 0)
+
 
 @click.group(cls=Commands, invoke_without_command=True)
 @click.version_option(__version__, prog_name="gateway")
@@ -70,15 +90,18 @@ def up() -> None:
     sys.exit(supervisor.run(Settings.from_environ(os.environ), os.environ))
 
 
-def main() -> int:
-    """Run a command; a failure is one sentence on stderr and exit code 1."""
-    try:
-        cli(standalone_mode=True, prog_name="python -m gateway")
-    except errors.GatewayError as error:
-        click.echo(f"error: {error}", err=True)
-        return 1
-    return 0
+def _say_error(sentence: str) -> None:
+    output.complain(f"error: {sentence}")
+
+
+def _hint(context: click.Context | None) -> str:
+    return "" if context is None else f" `{context.command_path} --help` shows what it takes."
+
+
+def main() -> None:
+    """Run a command; a failure is one sentence on stderr and exit code 1, or 2 for its usage."""
+    cli(prog_name="python -m gateway")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 import structlog
 
-from gateway import errors, reporter
+from gateway import columns, errors, reporter
 from gateway.settings import LogFormat, LogLevel
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ _UNWRITABLE: Final = (OSError, ValueError, AttributeError)
 _COMPACT: Final = (",", ":")
 # What JSON has no word for is left to the caller's own.
 _PLAIN: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+# Hours to milliseconds of an ISO moment.
+_TIME_OF_DAY: Final = slice(11, 23)
 # Enough to see where it happened; a recursion without end would fill the log.
 _MAX_FRAMES: Final = 30
 
@@ -182,15 +184,28 @@ class _Sink:
     debug = info
 
 
+class _Console:
+    """Writes an event for a terminal: its time of day in UTC, no padding, 80 columns."""
+
+    def __init__(self) -> None:
+        self._render = structlog.dev.ConsoleRenderer(pad_event_to=0, pad_level=False)
+
+    def __call__(
+        self, logger: structlog.typing.WrappedLogger, name: str, event: structlog.typing.EventDict
+    ) -> str:
+        if moment := event.get("timestamp"):
+            event["timestamp"] = str(moment)[_TIME_OF_DAY]
+        written = self._render(logger, name, event)
+        return "\n".join(columns.fold(line) for line in written.splitlines())
+
+
 def _endings(
     style: LogFormat,
 ) -> tuple[structlog.processors.ExceptionRenderer, structlog.typing.Processor]:
     """Make what turns an event into a line, for every kind of event."""
     console = sys.stderr.isatty() if style is LogFormat.AUTO else style is LogFormat.CONSOLE
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
-        if console
-        else structlog.processors.JSONRenderer(serializer=_json)
+        _Console() if console else structlog.processors.JSONRenderer(serializer=_json)
     )
     return structlog.processors.ExceptionRenderer(describe), renderer
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from gateway import errors
-from gateway.commands import place
+from gateway.commands import output, place
 from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
 from gateway.flows import check as flow
 from gateway.flows import fitness, front
@@ -26,7 +26,7 @@ _PROBE_SECONDS = 3.0
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.as_json
 @click.option(
     "--web-servers",
     type=click.IntRange(1),
@@ -54,7 +54,7 @@ def check(*, as_json: bool, web_servers: int, workers: int | None, url: str | No
     if as_json:
         good = not _errors(findings)
         said = [dataclasses.asdict(one) for one in findings]
-        click.echo(json.dumps({"ok": good, "findings": said}, indent=2))
+        output.document({"ok": good, "findings": said})
     else:
         for one in findings:
             _say(one)
@@ -143,7 +143,7 @@ def _readiness(base_url: str) -> str | None:
 def _say(one: Finding) -> None:
     level = click.style(f"{one.level:8}", fg=_COLOURS[one.level])
     remedy = f"; {one.remedy}" if one.remedy else ""
-    click.echo(f"{level} {one.subject}: {one.text}{remedy}")
+    output.say(f"{level} {one.subject}: {one.text}{remedy}", indent=" " * 9)
 
 
 def _errors(findings: Sequence[Finding]) -> int:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gateway import errors
 from gateway.embedded import folder
-from gateway.supervisor.credentials import Credentials
+from gateway.supervisor.credentials import FILE_NAME, Credentials
 
 if TYPE_CHECKING:
     import pathlib
 
     from gateway.flows.sources import Login
     from gateway.settings import Settings
-
-_FILE_NAME: Final = "credentials.json"
 
 
 def read(settings: Settings) -> Credentials | None:
@@ -49,4 +47,4 @@ def keep(settings: Settings, login: Login) -> None:
 
 
 def _path(settings: Settings) -> pathlib.Path:
-    return settings.data_dir.expanduser() / _FILE_NAME
+    return settings.data_dir.expanduser() / FILE_NAME

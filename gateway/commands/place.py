@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gateway import errors
+from gateway.commands import output
 from gateway.embedded import running
 from gateway.flows.ready import Readiness
 from gateway.settings import Settings
@@ -34,7 +35,7 @@ def settings() -> Settings:
     """
     read = Settings.from_environ(os.environ)
     for warning in read.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        output.complain(f"warning: {warning}")
     return read
 
 

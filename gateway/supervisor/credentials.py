@@ -1,5 +1,6 @@
 """The credentials of a first installation: made once, kept for the owner only, shown at a start."""
 
+import enum
 import json
 import pathlib
 import secrets
@@ -9,7 +10,7 @@ from gateway import errors
 from gateway.embedded import folder
 from gateway.settings import Settings
 
-_FILE_NAME = "credentials.json"
+FILE_NAME = "credentials.json"
 _DEFAULT_USERNAME = "mixpanel"
 
 
@@ -30,25 +31,52 @@ class Credentials:
         }
 
 
-def resolve(settings: Settings, data_dir: pathlib.Path) -> Credentials:
+class Origin(enum.StrEnum):
+    """Where a value comes from: settings, the file of an earlier start, or this start."""
+
+    ENVIRONMENT = "environment"
+    KEPT = "kept"
+    MADE = "made"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """The credentials in force, and where the password and the key come from."""
+
+    values: Credentials
+    password_from: Origin
+    key_from: Origin
+
+
+def resolve(settings: Settings, data_dir: pathlib.Path) -> Resolved:
     """Return those of the settings, and for what they leave out those made at the first start.
 
     What comes from the settings is not written down. Raises errors.EmbeddedFailed when the kept
     ones cannot be read.
     """
-    kept = _kept(data_dir / _FILE_NAME)
-    return Credentials(
-        webhook_username=settings.webhook_username or kept.webhook_username,
-        webhook_password=settings.webhook_password or kept.webhook_password,
-        api_key=settings.api_key or kept.api_key,
+    kept, made = _kept(data_dir / FILE_NAME)
+    return choose(settings, kept, otherwise=Origin.MADE if made else Origin.KEPT)
+
+
+def choose(settings: Settings, kept: Credentials, *, otherwise: Origin) -> Resolved:
+    """Take each value from the settings or else from the file, which has one of two origins."""
+    return Resolved(
+        values=Credentials(
+            webhook_username=settings.webhook_username or kept.webhook_username,
+            webhook_password=settings.webhook_password or kept.webhook_password,
+            api_key=settings.api_key or kept.api_key,
+        ),
+        password_from=Origin.ENVIRONMENT if settings.webhook_password else otherwise,
+        key_from=Origin.ENVIRONMENT if settings.api_key else otherwise,
     )
 
 
-def _kept(path: pathlib.Path) -> Credentials:
+def _kept(path: pathlib.Path) -> tuple[Credentials, bool]:
+    """Return the kept ones, or make them; whether they were made now."""
     try:
         if path.exists():
             texts: dict[str, str] = json.loads(path.read_text("utf-8"))
-            return Credentials(**{name: str(text) for name, text in texts.items()})
+            return Credentials(**{name: str(text) for name, text in texts.items()}), False
         made = Credentials(
             webhook_username=_DEFAULT_USERNAME,
             webhook_password=secrets.token_urlsafe(24),
@@ -59,4 +87,4 @@ def _kept(path: pathlib.Path) -> Credentials:
         raise errors.EmbeddedFailed(
             f"The credentials kept in {path} cannot be used. Remove it to have new ones made.",
         ) from error
-    return made
+    return made, True

@@ -7,7 +7,7 @@ import shlex
 
 from gateway import addresses
 from gateway.settings import Settings
-from gateway.supervisor.credentials import Credentials
+from gateway.supervisor.credentials import Origin, Resolved
 
 _PROBE_SECONDS = 2.0
 _HTTP_OK = 200
@@ -39,20 +39,43 @@ Cohort Gateway is ready.
   Webhook URL   {webhook_url}
   User name     {username}
   Password      {password}
-  API           {base_url}/v1  (described at {base_url}/docs)
+                {password_from}
+  API           {base_url}/v1
+  API docs      {base_url}/docs
   API key       {api_key}
-  Data          {data_dir}, kept for the next start
+                {key_from}
+  Data          {data_dir}
+                kept for the next start
+
+{again}
 
 Send a first page, as Mixpanel would:
 
-  {post}
+{post}
 
 A moment later, ask for that person's cohorts:
 
-  {get}
+{get}
 
 Ctrl-C stops everything.
 """
+
+_SHOW = ".venv/bin/python -m gateway credentials"
+_AGAIN = f"To see password and key again: {_SHOW}"
+# What goes to a file or a pipe is a log, which others may read.
+_UNSHOWN = "not shown, because this is no terminal"
+_INSTEAD = f"""\
+Password and key are shown at a terminal only. The commands below take them from
+these variables:
+
+  PASSWORD=$({_SHOW} --only password)
+  KEY=$({_SHOW} --only api-key)"""
+
+_ORIGINS = {
+    Origin.ENVIRONMENT: "from the environment",
+    Origin.KEPT: "kept since an earlier start",
+    Origin.MADE: "generated at this start and kept",
+}
 
 
 def is_ready(settings: Settings) -> bool:
@@ -69,21 +92,41 @@ def is_ready(settings: Settings) -> bool:
         connection.close()
 
 
-def text(settings: Settings, credentials: Credentials, data_dir: pathlib.Path) -> str:
-    """Return the greeting; its commands can be pasted into a shell as they are."""
-    base_url = settings.shown_url
-    webhook_url = settings.webhook_url("default")
-    user = f"{credentials.webhook_username}:{credentials.webhook_password}"
-    page = json.dumps(_FIRST_PAGE, separators=(",", ":"))
-    key = f"Authorization: Bearer {credentials.api_key}"
-    post = ["-u", user, "-H", "Content-Type: application/json", "-d", page, webhook_url]
+def text(
+    settings: Settings, resolved: Resolved, data_dir: pathlib.Path, *, at_terminal: bool
+) -> str:
+    """Return the greeting, at most 80 columns wide but for what cannot be broken.
+
+    Its commands can be pasted into a shell as they are. They name the secrets by variables unless
+    this is for a terminal.
+    """
+    values, base_url = resolved.values, settings.shown_url
+    user = f"{values.webhook_username}:"
+    bearer = "Authorization: Bearer "
+    if at_terminal:
+        login, key = (
+            shlex.quote(user + values.webhook_password),
+            shlex.quote(bearer + values.api_key),
+        )
+    else:
+        login, key = f'{shlex.quote(user)}"$PASSWORD"', f'"{bearer}$KEY"'
     return _TEXT.format(
-        webhook_url=webhook_url,
-        username=credentials.webhook_username,
-        password=credentials.webhook_password,
+        webhook_url=settings.webhook_url("default"),
+        username=values.webhook_username,
+        password=values.webhook_password if at_terminal else _UNSHOWN,
+        password_from=_ORIGINS[resolved.password_from],
         base_url=base_url,
-        api_key=credentials.api_key,
+        api_key=values.api_key if at_terminal else _UNSHOWN,
+        key_from=_ORIGINS[resolved.key_from],
         data_dir=data_dir,
-        post=shlex.join(["curl", *post]),
-        get=shlex.join(["curl", "-H", key, f"{base_url}/v1/members/{_MEMBER_ID}/cohorts"]),
+        again=_AGAIN if at_terminal else _INSTEAD,
+        post=_post(login, settings.webhook_url("default")),
+        get=f"  curl -H {key} \\\n    {base_url}/v1/members/{_MEMBER_ID}/cohorts",
+    )
+
+
+def _post(login: str, url: str) -> str:
+    page = json.dumps(_FIRST_PAGE, indent=2).replace("\n", "\n  ")
+    return (
+        f"  curl -u {login} \\\n    -H 'Content-Type: application/json' -d '{page}' \\\n    {url}"
     )

@@ -61,7 +61,7 @@ class Kept:
         doubled = max(self._delay_seconds * 2, _FIRST_DELAY_SECONDS)
         self._delay_seconds = min(doubled, _LONGEST_DELAY_SECONDS)
         self._due_at = time.monotonic() + self._delay_seconds
-        terminal.complain(f"{self.name} {what}; starting it in {self._delay_seconds:.0f} s.")
+        terminal.warn(f"{self.name} {what}; starting it in {self._delay_seconds:.0f} s.")
 
 
 def stop(together: Sequence[Kept], hurry: Callable[[], bool]) -> None:

@@ -51,7 +51,7 @@ def run(settings: Settings, environ: Mapping[str, str], programs: Programs = _PR
     asked = StopRequests()
     asked.listen()
     for warning in settings.warnings:
-        terminal.complain(warning)
+        terminal.warn(warning)
     try:
         with folder.hold(settings.data_dir) as data_dir:
             port.check(settings, asked.made)
@@ -99,7 +99,9 @@ class _Gateway:
         self._environ["REDIS_URL"] = self._settings.redis_url or self._start_valkey()
         self._do("Migrating the database", self._programs.migrate, {})
         self._do(
-            "Setting up the credentials", self._programs.bootstrap, self._credentials.environ()
+            "Setting up the credentials",
+            self._programs.bootstrap,
+            self._credentials.values.environ(),
         )
         if self._asked.made():
             return
@@ -180,14 +182,21 @@ class _Gateway:
                 probe_at = None if self._greet() else now + _PROBE_PAUSE_SECONDS
             if probe_at is not None and now >= complain_at:
                 complain_at = math.inf
-                terminal.complain("not ready yet; /readyz and the messages above say why.")
+                terminal.warn("not ready yet; /readyz and the messages above say why.")
             time.sleep(_TICK_SECONDS)
 
     def _greet(self) -> bool:
         """Greet if the gateway is ready; False if it is not."""
         if not greeting.is_ready(self._settings):
             return False
-        terminal.say(greeting.text(self._settings, self._credentials, self._data_dir))
+        terminal.say(
+            greeting.text(
+                self._settings,
+                self._credentials,
+                self._data_dir,
+                at_terminal=terminal.is_there(),
+            )
+        )
         return True
 
     def _stop(self) -> None:

@@ -6,6 +6,7 @@ import datetime
 import io
 import json
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -160,6 +161,22 @@ def test_formatter__at_a_terminal__is_no_json() -> None:
     line = written(record, LogFormat.CONSOLE)
     assert "page.accepted" in line
     assert not line.startswith("{")
+
+
+@pytest.mark.usefixtures("_as_before")
+@pytest.mark.parametrize("level", ["info", "warning"])
+def test_event__at_a_terminal__fits_80_columns_and_tells_everything(
+    monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    stderr = Stderr()
+    log = logger(monkeypatch, stderr, LogFormat.CONSOLE)
+    fields = {f"field_{number}": "v" * number for number in range(1, 20)}
+    getattr(log, level)("page.accepted", **fields)
+    (piece,) = stderr.pieces
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", piece).splitlines()
+    assert re.match(rf"\d\d:\d\d:\d\d\.\d{{3}} \[{level}\] page\.accepted ", lines[0])
+    assert max(map(len, lines)) <= 80
+    assert all(f"{name}={value}" in " ".join(lines) for name, value in fields.items())
 
 
 @pytest.mark.usefixtures("_as_before")

@@ -8,7 +8,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from gateway import __main__, errors
+from gateway import __main__
 from gateway.settings import NAMES
 
 
@@ -29,8 +29,6 @@ def run(*arguments: str, stdin: str = "", **environ: str) -> Done:
     """Run a command with these settings and no others; `stdin` is not a terminal."""
     runner = CliRunner(env={**dict.fromkeys(NAMES, ""), **environ})
     result = runner.invoke(__main__.cli, list(arguments), input=stdin)
-    if isinstance(result.exception, errors.GatewayError):
-        return Done(code=1, out=result.stdout, err=f"{result.stderr}error: {result.exception}\n")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Done(code=result.exit_code, out=result.stdout, err=result.stderr)

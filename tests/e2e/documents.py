@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -175,17 +177,23 @@ class Copy:
         return found
 
     def start(self, command: str) -> None:
-        """Start the gateway with a command, in a session of its own, and wait for its greeting."""
-        with self._said.open("wb") as said:
-            self.gateway = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {command}"],
-                cwd=self.place,
-                env=self.environ(),
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        """Start the gateway with a command, in a session of its own, and wait for its greeting.
+
+        It writes to a terminal, as it does for the reader, whose text is kept as a file.
+        """
+        ours, its = pty.openpty()
+        self._said.touch()
+        self.gateway = subprocess.Popen(
+            ["/bin/sh", "-c", f"exec {command}"],
+            cwd=self.place,
+            env=self.environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=its,
+            stderr=its,
+            start_new_session=True,
+        )
+        os.close(its)
+        threading.Thread(target=_keep, args=(ours, self._said), daemon=True).start()
         deadline = time.monotonic() + INSTALLING_SECONDS
         while "Ctrl-C stops everything." not in self.said():
             assert self.gateway.poll() is None, self.said()
@@ -226,6 +234,14 @@ class Copy:
                 ours = os.fsencode(self.place) in (entry / "environ").read_bytes()
                 found += [int(entry.name)] if in_place or ours else []
         return found
+
+
+def _keep(terminal: int, path: Path) -> None:
+    """Write what comes from a terminal to a file until nothing is left at its other end."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while some := os.read(terminal, 65_536):
+            file.write(some.replace(b"\r\n", b"\n"))
+    os.close(terminal)
 
 
 def do_everything(copy: Copy, name: str) -> None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,20 @@ class Running:
 
     def start(self) -> Self:
         """Start it, in a session of its own; what it says goes to files beside its data."""
-        environ = {
+        with self._said("out").open("wb") as stdout, self._said("err").open("wb") as stderr:
+            self.process = subprocess.Popen(
+                ["/bin/sh", "-c", IN_THE_BACKGROUND, sys.executable],
+                cwd=self.checkout,
+                env=self._environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        return self
+
+    def _environ(self) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],
             "PORT": str(self.port),
             "GATEWAY_DATA_DIR": str(self.data_dir),
@@ -52,17 +66,6 @@ class Running:
             "GATEWAY_WORKERS": "1",
             **self.environ,
         }
-        with self._said("out").open("wb") as stdout, self._said("err").open("wb") as stderr:
-            self.process = subprocess.Popen(
-                ["/bin/sh", "-c", IN_THE_BACKGROUND, sys.executable],
-                cwd=self.checkout,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        return self
 
     def stdout(self) -> str:
         """Return what it and its programs wrote to standard output."""
@@ -86,7 +89,16 @@ class Running:
 
     def curls(self) -> list[list[str]]:
         """Return the commands of the greeting, in words as a shell would take them."""
-        commands = [shlex.split(line) for line in self.stdout().splitlines() if "  curl " in line]
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", "credentials", "--json"],
+            cwd=self.checkout,
+            env=self._environ(),
+            capture_output=True,
+            check=True,
+        )
+        made = json.loads(done.stdout)
+        known = {"$PASSWORD": made["password"], "$KEY": made["api_key"]}
+        commands = [words(text, known) for text in curls(self.stdout())]
         assert [command[0] for command in commands] == ["curl", "curl"]
         return commands
 
@@ -159,6 +171,19 @@ class Running:
         while not is_ok(url):
             assert time.monotonic() < deadline, self.stderr()
             time.sleep(0.05)
+
+
+def curls(greeting: str) -> list[str]:
+    """Return the commands of a greeting, each a paragraph of its own."""
+    return [text for text in greeting.split("\n\n") if text.startswith("  curl ")]
+
+
+def words(command: str, variables: Mapping[str, str]) -> list[str]:
+    """Split a command as a shell does, with the values of its variables."""
+    found = shlex.split(command.replace("\\\n", " "))
+    for name, value in variables.items():
+        found = [word.replace(name, value) for word in found]
+    return found
 
 
 def is_ok(url: str) -> bool:

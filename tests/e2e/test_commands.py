@@ -27,6 +27,7 @@ COMMANDS = (
     ("check",),
     ("migrate",),
     ("bootstrap",),
+    ("credentials",),
     ("source", "add"),
     ("source", "list"),
     ("source", "set"),

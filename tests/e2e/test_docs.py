@@ -20,7 +20,7 @@ from gateway import settings
 from gateway.__main__ import cli
 from tests.e2e import documents
 from tests.e2e.documents import ROOT, Copy
-from tests.e2e.running import free_port
+from tests.e2e.running import curls, free_port
 
 # The first of them installs the project.
 pytestmark = pytest.mark.timeout(400)
@@ -59,7 +59,7 @@ def test_readme__every_command_in_a_fresh_clone__does_what_it_says(copy: Copy) -
     documents.do_everything(copy, README)
     greeting = next(block.text for block in documents.blocks(README) if "Webhook URL" in block.text)
     assert greeting in as_shown(copy)
-    printed = [line for line in copy.said().splitlines() if line.startswith("  curl ")]
+    printed = curls(copy.said())
     explained = [command(README, part) for part in ("-d '{", "/v1/members/ada/cohorts")]
     assert as_words(copy, printed) == as_words(copy, explained)
     copy.stop()
@@ -130,11 +130,11 @@ def command(name: str, part: str) -> str:
     return next(text for text in shell if part in text)
 
 
-def as_words(copy: Copy, curls: list[str]) -> list[list[str]]:
+def as_words(copy: Copy, commands: list[str]) -> list[list[str]]:
     """Return the words of curl commands as a shell makes them, their JSON without its layout."""
     show = "import json, sys; print(json.dumps(sys.argv[1:]))"
     curl = f'curl() {{ {sys.executable} -c "{show}" "$@"; }}'
-    return [with_plain_json(copy.answer(f"{curl}\n{line}\nunset -f curl")) for line in curls]
+    return [with_plain_json(copy.answer(f"{curl}\n{line}\nunset -f curl")) for line in commands]
 
 
 def with_plain_json(words: list[str]) -> list[str]:

@@ -176,6 +176,10 @@ def test_run__servers_given__starts_none_and_keeps_no_secret_given(
         send_first_page(running)
         assert cohort_names(running) == ["First cohort"]
         assert running.interrupt() == 0
+    said = running.stdout() + running.stderr()
+    assert "of ours" not in said
+    assert "of-ours" not in said
+    assert said.count("      from the environment\n") == 2
     assert sorted(path.name for path in running.data_dir.iterdir()) == [
         "credentials.json",
         "lock",
