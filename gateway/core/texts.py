@@ -21,11 +21,17 @@ WHITE_SPACE = (
 
 # Postgres' text holds neither NUL nor half of a surrogate pair.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def is_storable(value: str) -> bool:
     """Tell whether a text has neither NUL nor a lone surrogate."""
     return _UNSTORABLE.search(value) is None
+
+
+def has_half_a_pair(value: str) -> bool:
+    """Tell whether a text has a lone surrogate, which no UTF-8 can say."""
+    return _HALF_A_PAIR.search(value) is not None
 
 
 def storable(value: str) -> str:

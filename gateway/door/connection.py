@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import select
@@ -164,6 +165,11 @@ class Connection:
             self.out += CONTINUE
             self.push()
             self.sent = False  # this was not yet the answer
+
+    def close(self) -> None:
+        """Close the socket; it is no longer in the poller."""
+        with contextlib.suppress(OSError):
+            self.sock.close()
 
     def reset(self) -> None:
         """Forget the request that was answered; what followed it stays in the buffer."""

@@ -15,7 +15,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from gateway import metrics
 from gateway.core import framing
-from gateway.door import answering, deadlines, refusals
+from gateway.door import answering, deadlines, memory, refusals
 from gateway.door.connection import ClientGone, Connection, Limits, Stage
 from gateway.door.crew import Crew
 from gateway.door.newcomers import Newcomers
@@ -90,6 +90,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until told to stop; then finish what has begun, within graceful_timeout."""
+        memory.give_back()
         self.poller.register(
             self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks
         )
@@ -342,8 +343,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
         self._release(connection)
         self.connections.remove(connection)
         self.nr_conns -= 1
-        with contextlib.suppress(OSError):
-            connection.sock.close()
+        connection.close()
 
 
 def _nothing() -> None:

@@ -36,11 +36,11 @@ class Cursor:
         return base64.urlsafe_b64encode(self._tag(payload) + payload).decode().rstrip("=")
 
     def read(self, token: str | None, *, start: tuple[int | str, ...]) -> tuple[Any, ...]:
-        """Read a token's position; `start` without one.
+        """Read a token's position; `start` without one, or for an empty one.
 
         Raises errors.Malformed if it is not a token of this list.
         """
-        if token is None:
+        if not token:
             return start
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)

@@ -37,6 +37,34 @@ class Exact(fields.String):
         return text
 
 
+class Texts(fields.List[str]):
+    """A list of texts, or of integers, which become their decimal texts.
+
+    It is counted before anything of it is looked at, and looked at up to the first fault only.
+    """
+
+    def __init__(self, *, most: int, **rest: Any) -> None:  # noqa: ANN401 - marshmallow's
+        super().__init__(fields.String(), validate=validate.Length(max=most), **rest)
+        self._most = most
+
+    def _deserialize(self, value: Any, *_rest: Any, **_named: Any) -> list[str | None]:  # noqa: ANN401
+        if type(value) is not list:
+            raise ValidationError("must be a list of texts")
+        if len(value) > self._most:
+            raise ValidationError(f"has {len(value)} items; send at most {self._most}")
+        return [_text(place, one) for place, one in enumerate(value)]
+
+
+def _text(place: int, value: object) -> str:
+    if type(value) is int:  # not bool, which is an int to isinstance
+        return str(value)
+    if type(value) is not str:
+        raise ValidationError({place: ["must be text or an integer"]})
+    if texts.has_half_a_pair(value):  # no answer could repeat it
+        raise ValidationError({place: ["has half a surrogate pair; send text without it"]})
+    return value
+
+
 class Time(fields.AwareDateTime):
     """A moment, RFC 3339 in UTC."""
 

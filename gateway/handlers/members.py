@@ -151,6 +151,7 @@ OPERATIONS: Final = (
         summary="Check many people in many cohorts at once",
         description="A cohort that does not exist has nobody in it.",
         body=queries.CheckBody,
+        max_body_bytes=queries.MAX_CHECK_BYTES,
         answer=answers.of(schemas.CheckAnswer, "By cohort, who of them is in it."),
     ),
     Operation(

@@ -20,6 +20,7 @@ from gateway.handlers import (
     deliveries,
     ids,
     members,
+    operations,
     problems,
     schemas,
 )
@@ -75,6 +76,14 @@ _HELD: Final[Mapping[str, Any]] = {
     "name": conditions.HEADER,
     "in": "header",
     "description": "Tags of answers that you hold, or `*`.",
+    "schema": {"type": "string"},
+}
+
+_ROUTED: Final[Mapping[str, Any]] = {
+    "name": operations.ROUTED_BY,
+    "in": "query",
+    "description": "Where several gateways share an address, the one that has this source is asked;"
+    " this call itself takes no notice of it.",
     "schema": {"type": "string"},
 }
 
@@ -160,6 +169,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         described["parameters"].append(_HELD)
     if operation.query is not None:
         described["parameters"].append({"in": "query", "schema": operation.query})
+    if operations.ROUTED_BY not in operations.known(operation.query):
+        described["parameters"].append(_ROUTED)
     if operation.body is not None:
         content = {answers.JSON: {"schema": operation.body}}
         described["requestBody"] = {"required": True, "content": content}

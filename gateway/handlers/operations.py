@@ -7,12 +7,12 @@ import functools
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 from flask import Blueprint, request
 from marshmallow import ValidationError
 
 from gateway import errors
 from gateway.handlers import auth, body, schemas
+from gateway.sources import document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 
     from gateway.core.scopes import Scope
 
-# A membership check of the largest size, every character escaped.
-MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+# Of a body whose operation does not say that it needs more.
+MAX_BODY_BYTES: Final = 64 * 1024
+# No list in a body is longer than 1,000, and what a schema does not know costs time as well.
+MAX_BODY_VALUES: Final = 10_000
+# Every call takes it: where several gateways share an address, it says which of them is asked.
+ROUTED_BY: Final = "source"
+# Of the name of an unknown parameter, which a message repeats.
+_MAX_NAME_CHARACTERS: Final = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,8 +49,9 @@ class Operation:
     """A method and path, what it takes, what it answers, and the view that does it.
 
     `rule` is Flask's. The view is called with the path's variables, and with `query` and `body`
-    loaded if they are declared. `refusals` are the statuses it answers beside those of every
-    operation. A `tagged` one answers with a tag, and 304 to whoever holds that answer.
+    loaded if they are declared; of a body at most `max_body_bytes` are read. `refusals` are the
+    statuses it answers beside those of every operation. A `tagged` one answers with a tag, and 304
+    to whoever holds that answer.
     """
 
     name: str
@@ -57,6 +64,7 @@ class Operation:
     description: str = ""
     query: type[Schema] | None = None
     body: type[Schema] | None = None
+    max_body_bytes: int = MAX_BODY_BYTES
     refusals: tuple[int, ...] = ()
     tagged: bool = False
 
@@ -82,17 +90,18 @@ def _endpoint(operation: Operation) -> Callable[..., Response]:
     def endpoint(**variables: str) -> Response:
         auth.require(operation.scope)
         arguments: dict[str, Any] = dict(variables)
+        sent = _query(operation.query)
         if operation.query is not None:
-            arguments["query"] = _asked(operation.query)
+            arguments["query"] = _asked(operation.query, sent)
         if operation.body is not None:
-            arguments["body"] = _load(operation.body, _body())
+            arguments["body"] = _load(operation.body, _body(operation.max_body_bytes))
         return operation.view(**arguments)
 
     return endpoint
 
 
-def _asked(schema: type[Schema]) -> Any:  # noqa: ANN401 - the schema's own value
-    return _load(schema, _query(schema)) if request.query_string else _nothing_said(schema)
+def _asked(schema: type[Schema], sent: Mapping[str, str]) -> Any:  # noqa: ANN401 - the schema's own value
+    return _load(schema, sent) if sent else _nothing_said(schema)
 
 
 @functools.cache
@@ -101,17 +110,36 @@ def _nothing_said(schema: type[Schema]) -> Any:  # noqa: ANN401 - the schema's o
     return _load(schema, {})
 
 
-def _query(schema: type[Schema]) -> dict[str, str]:
-    """Read the known query parameters, the first of each name, as strict UTF-8."""
+def _query(schema: type[Schema] | None) -> dict[str, str]:
+    """Read the query parameters, the first of each name, as strict UTF-8.
+
+    Raises errors.Malformed for an unknown one: a misspelt filter must not answer everything.
+    """
+    if not request.query_string:
+        return {}
     pairs = urllib.parse.parse_qsl(
         request.query_string.decode("latin-1"), keep_blank_values=True, encoding="latin-1"
     )
-    known = schema._declared_fields  # noqa: SLF001 - what `fields` of an instance is made of
+    fields = known(schema)
     found: dict[str, str] = {}
     for name, value in pairs:
-        if name in known and name not in found:
-            found[name] = _utf8(name, value)
+        if name in fields:
+            found.setdefault(name, _utf8(name, value))
+        elif name != ROUTED_BY:
+            raise _unknown(name, fields)
     return found
+
+
+def known(schema: type[Schema] | None) -> Mapping[str, object]:
+    """Return the query parameters of a schema by name; of none, none."""
+    # What `fields` of an instance is made of.
+    return {} if schema is None else schema._declared_fields  # noqa: SLF001
+
+
+def _unknown(name: str, taken: Iterable[str]) -> errors.Malformed:
+    shown = name.encode("latin-1").decode("utf-8", "replace")[:_MAX_NAME_CHARACTERS]
+    fix = f"it takes {', '.join(taken)}" if taken else "it takes none"
+    return errors.Malformed(f"{shown}: this call has no such query parameter; {fix}")
 
 
 def _utf8(name: str, value: str) -> str:
@@ -121,12 +149,13 @@ def _utf8(name: str, value: str) -> str:
         raise errors.Malformed(f"{name}: must be percent-encoded UTF-8") from error
 
 
-def _body() -> object:
-    raw = body.read(request.environ, max_bytes=MAX_BODY_BYTES)
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise errors.Malformed("the body is not JSON in UTF-8") from error
+def _body(max_bytes: int) -> object:
+    """Read a body; it is counted before it is parsed, so that nobody can make it cost much."""
+    raw = body.read(request.environ, max_bytes=max_bytes)
+    parsed = document.parse(raw, max_values=MAX_BODY_VALUES)
+    if parsed.problem is not None:
+        raise parsed.problem
+    return parsed.value
 
 
 def _load(schema: type[Schema], sent: Any) -> Any:  # noqa: ANN401 - the schema's own value

@@ -9,7 +9,7 @@ from marshmallow import EXCLUDE, Schema, fields, post_load, validate
 
 from gateway.core import texts
 from gateway.handlers import ids
-from gateway.handlers.fields import MAX_BIGINT, Exact, Number
+from gateway.handlers.fields import MAX_BIGINT, Exact, Number, Texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,8 @@ MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 100
 MAX_CHECKED_COHORTS: Final = 100
 MAX_CHECKED_MEMBERS: Final = 1000
+# The largest check, each character of its ids escaped, with some room for spaces.
+MAX_CHECK_BYTES: Final = 7 * 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,7 @@ class CheckAsked:
 
 
 class _Asked(Schema):
-    """Loads into a frozen value; what it does not know is ignored."""
+    """Loads into a frozen value; what it does not know of a body is ignored."""
 
     value: ClassVar[type[object]]
 
@@ -128,7 +130,7 @@ class PagingQuery(_Asked):
     value: ClassVar[type[object]] = Paging
     limit = _limit()
     cursor = fields.String(
-        metadata={"description": "The `next_cursor` of the last answer; left out to begin."}
+        metadata={"description": "The `next_cursor` of the last answer; empty or none to begin."}
     )
 
 
@@ -181,12 +183,8 @@ class CheckBody(_Asked):
     """The body of a membership check."""
 
     value: ClassVar[type[object]] = CheckAsked
-    cohort_ids = fields.List(
-        fields.String(), required=True, validate=validate.Length(max=MAX_CHECKED_COHORTS)
-    )
-    member_ids = fields.List(
-        fields.String(), required=True, validate=validate.Length(max=MAX_CHECKED_MEMBERS)
-    )
+    cohort_ids = Texts(most=MAX_CHECKED_COHORTS, required=True)
+    member_ids = Texts(most=MAX_CHECKED_MEMBERS, required=True)
 
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> CheckAsked:

@@ -44,8 +44,9 @@ _PIECE_BYTES = 64 * 1024
 _SHALLOW = 12
 
 # A text that never ends is one token too, and nothing is tried twice (`*+`): otherwise each quote
-# in it would be looked at as the beginning of a text to the end of the body.
-_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]+|[\]}]+', re.DOTALL)
+# in it would be looked at as the beginning of a text to the end of the body. What is before a token
+# belongs to the match: to skip it is ten times as quick as to search for the next token.
+_TOKEN = re.compile(r'[^"\[\]{}]*+("[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]+|[\]}]+)', re.DOTALL)
 _MOST_TOKENS = 1_000_000
 
 # An escape of anything but a slash or a character that texts may also hold as it is.
@@ -63,11 +64,12 @@ class Parsed:
     problem: errors.Malformed | None = None
 
 
-def parse(raw: bytes) -> Parsed:
-    """Parse a complete body."""
+def parse(raw: bytes, *, max_values: int = MAX_VALUES) -> Parsed:
+    """Parse a complete body, unless it has more values than a request of its kind can need."""
     raw = raw.removeprefix(_BOM)
-    if _has_too_many_values(raw):
-        return _refused(_TOO_MANY, _top_level_texts(raw.decode("utf-8", "replace")))
+    if _has_too_many_values(raw, max_values):
+        message = f"the body has more than {max_values} values; send fewer at once"
+        return _refused(message, _top_level_texts(raw.decode("utf-8", "replace")))
     if _may_have_long_number(raw):
         return _parse_slowly(raw)
     try:
@@ -106,11 +108,11 @@ def _parse_slowly(raw: bytes) -> Parsed:
     return _checked(raw, value)
 
 
-def _has_too_many_values(raw: bytes) -> bool:
+def _has_too_many_values(raw: bytes, most: int) -> bool:
     """Tell whether there are more values than are taken; what texts hold does not count."""
-    if len(raw) <= MAX_VALUES or sum(map(raw.count, _BEFORE_VALUES)) < MAX_VALUES:
+    if len(raw) <= most or sum(map(raw.count, _BEFORE_VALUES)) < most:
         return False
-    return _count_values(raw) > MAX_VALUES
+    return _count_values(raw) > most
 
 
 def _count_values(raw: bytes) -> int:
@@ -129,14 +131,14 @@ def _top_level_texts(body: str) -> dict[str, str]:
     found: dict[str, str] = {}
     depth, before = 0, None
     for token in itertools.islice(_TOKEN.finditer(body), _MOST_TOKENS):
-        if token[0][0] in "[{":
-            depth += len(token[0])
-        elif token[0][0] in "]}":
-            depth -= len(token[0])
+        if token[1][0] in "[{":
+            depth += len(token[1])
+        elif token[1][0] in "]}":
+            depth -= len(token[1])
         elif depth == 1:
-            if before is not None and body[before.end() : token.start()].strip() == ":":
+            if before is not None and body[before.end() : token.start(1)].strip() == ":":
                 with contextlib.suppress(ValueError):  # then it is no JSON anyway
-                    found[json.loads(before[0])] = json.loads(token[0])
+                    found[json.loads(before[1])] = json.loads(token[1])
             before = token
     return found
 
@@ -243,5 +245,4 @@ def _storable_float(value: float) -> float | int | None:
 
 
 _LARGE = 1e16
-_TOO_MANY = f"the body has more than {MAX_VALUES} values; send smaller pages"
 _TOO_DEEP = f"the body is nested deeper than {MAX_DEPTH} levels; flatten it"

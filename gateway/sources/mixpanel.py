@@ -257,6 +257,8 @@ class Body:
             """The action to echo in an answer: the one sent, if it is text."""
             self.cohort = _cohort(parsed.value)
             """The ids of the project and the cohort, if the page can have any."""
+            if parsed.problem is not None:
+                self._kept = document.Parsed(problem=parsed.problem)
 
     def heading(self) -> Heading:
         """Read which page it is. Raises what `page` does, but for what is wrong with members."""

@@ -200,12 +200,18 @@ def test_check__many_in_many__tells_who_is_where(world: World) -> None:
         ("null", "body"),
         ('{"cohort_ids": []}', "member_ids"),
         ('{"cohort_ids": "1", "member_ids": []}', "cohort_ids"),
-        ('{"cohort_ids": [1], "member_ids": []}', "cohort_ids"),
+        ('{"cohort_ids": [1.0], "member_ids": []}', "cohort_ids"),
+        ('{"cohort_ids": [true], "member_ids": []}', "cohort_ids.0"),
+        ('{"cohort_ids": ["\\ud800"], "member_ids": []}', "cohort_ids.0"),
+        ('{"cohort_ids": {"a": 1}, "member_ids": []}', "cohort_ids"),
+        ('{"cohort_ids": [], "member_ids": [' + "1," * 10_000 + "1]}", "values"),
+        ('{"cohort_ids": [], "member_ids": [' + "1" * 4301 + "]}", "4300"),
+        (b" " * (7 * 2**20) + b"{}", "bytes"),
         ('{"cohort_ids": [null], "member_ids": []}', "cohort_ids"),
         ('{"cohort_ids": [], "member_ids": ["a", {}]}', "member_ids"),
         (json.dumps({"cohort_ids": ["1"] * 101, "member_ids": []}), "cohort_ids"),
         (json.dumps({"cohort_ids": [], "member_ids": ["1"] * 1001}), "member_ids"),
-        ('{"cohort_ids": [], "member_ids": ["\\ud800"]}', "body"),
+        ('{"cohort_ids": [], "member_ids": ["a", "\\ud800"]}', "member_ids.1"),
         ("[" * 100_000, "body"),
         (b"\xff", "body"),
     ],
@@ -231,6 +237,13 @@ def test_check__ids_that_nobody_can_have__are_nobodys(world: World) -> None:
     assert answer.status_code == 200
     found = answer.get_json()["memberships"]
     assert found == {cohort_id: ["a"], "\x00": [], "9" * 30: [], str(2**63): []}
+
+
+def test_check__integers__are_their_decimal_texts(world: World) -> None:
+    cohort_id = world.fill(["7", "-3", str(10**30)])
+    body = f'{{"cohort_ids": [{cohort_id}, 0], "member_ids": [7, -3, {10**30}, {10**31}]}}'
+    answer = world.call("POST", "/v1/membership/check", data=body)
+    assert answer.get_json()["memberships"] == {cohort_id: ["-3", str(10**30), "7"], "0": []}
 
 
 def test_check__at_the_limits__is_answered(world: World) -> None:

@@ -27,9 +27,10 @@ def test_cursor__written__is_read_back(member_id: str) -> None:
 def test_cursor__at_the_end_and_at_the_beginning__is_none() -> None:
     assert MEMBERS.write(None) is None
     assert MEMBERS.read(None, start=START) == START
+    assert MEMBERS.read("", start=START) == START
 
 
-@hypothesis.given(token=strategies.text())
+@hypothesis.given(token=strategies.text(min_size=1))
 @hypothesis.settings(derandomize=True, database=None)
 def test_cursor__made_up__is_malformed(token: str) -> None:
     with pytest.raises(errors.Malformed):
