@@ -8,35 +8,43 @@ from gateway import errors
 from gateway.core import roster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _TABS = len(roster.COLUMNS) - 1
 
 
-def merge(rosters: Iterable[bytes]) -> dict[str, str]:
+def merge(rosters: Iterable[bytes]) -> dict[str, bytes]:
     """Find each member's line by the id; of several for one member the last one counts.
 
-    Raises errors.Poison if a roster is damaged, as far as it is looked at here.
+    Raises errors.Poison if a roster is damaged, as far as it is looked at here: what else is wrong
+    with a line, COPY says.
     """
-    found: dict[str, str] = {}
+    found: dict[str, bytes] = {}
     for text in rosters:
         lines = _lines(text)
-        ids = [line.partition("\t")[0] for line in lines]
-        if "\\" in "".join(ids):
-            ids = list(map(_unescape, ids))
-        found.update(zip(ids, lines, strict=True))
+        found.update(zip(_ids(lines), lines, strict=True))
     return found
 
 
-def _lines(text: bytes) -> list[str]:
-    try:
-        lines = text.decode().split("\n")
-    except UnicodeDecodeError as error:
-        raise errors.Poison(_DAMAGED, sqlstate="22021") from error
+def _lines(text: bytes) -> list[bytes]:
+    lines = text.split(b"\n")
     beyond = lines.pop()
     if beyond or b"\x00" in text or text.count(b"\t") != _TABS * len(lines):
         raise errors.Poison(_DAMAGED, sqlstate="22P04")
     return lines
+
+
+def _ids(lines: Sequence[bytes]) -> list[str]:
+    ends = [line.find(b"\t") for line in lines]
+    if -1 in ends:
+        raise errors.Poison(_DAMAGED, sqlstate="22P04")
+    ids = b"\n".join([line[:end] for line, end in zip(lines, ends, strict=True)])
+    try:
+        written = ids.decode()
+    except UnicodeDecodeError as error:
+        raise errors.Poison(_DAMAGED, sqlstate="22021") from error
+    found = written.split("\n") if lines else []
+    return list(map(_unescape, found)) if "\\" in written else found
 
 
 def _unescape(member_id: str) -> str:

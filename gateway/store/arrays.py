@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator
+
+# Ids have 1,024 bytes at most, so an array of these has some megabytes at most, quotes included.
+AT_ONCE: Final = 5000
 
 _BETWEEN = '","'
+
+
+def cut(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Cut many ids into as many at a time as one statement is asked about."""
+    some = iter(texts)
+    while part := list(itertools.islice(some, AT_ONCE)):
+        yield part
 
 
 def of_texts(texts: Collection[str]) -> str:

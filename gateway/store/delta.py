@@ -18,16 +18,13 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from gateway.store import changes, staging
+from gateway.store import changes, plans, staging
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
-
-# Beyond this a join beats probing the index with an array, and needs far less memory.
-ARRAY_ROWS: Final = 100_000
 
 ENTERING: Final = ("new", "back")
 LEAVING: Final = ("gone",)
@@ -65,7 +62,8 @@ def remove(conn: Connection, touch: Touch) -> None:
     conn.execute(_FIND_REMOVED, _finding(touch))
     counts = _counts(conn)
     if counts.get("out", 0):
-        conn.execute(_RENEW_TOMBSTONES, {"cohort_id": touch.cohort_id, "session": touch.session})
+        parameters = {"cohort_id": touch.cohort_id, "session": touch.session}
+        plans.run_by_place(conn, _RENEW_TOMBSTONES, parameters)
     if counts.get("absent", 0):
         conn.execute(_INSERT_TOMBSTONES, {"session": touch.session})
 
@@ -76,12 +74,8 @@ def replace(conn: Connection, touch: Touch, *, last_change: int) -> Written:
     conn.execute(_MORE_MEMORY)
     conn.execute(_FIND_REPLACED, _finding(touch))
     counts = _counts(conn)
-    leaving = counts.get("gone", 0) + counts.get("stale", 0)
-    if leaving > ARRAY_ROWS:
-        conn.execute(_ANALYZE_DELTA)
-        conn.execute(_DELETE_MANY, {"cohort_id": touch.cohort_id})
-    elif leaving:
-        conn.execute(_DELETE_FEW, {"cohort_id": touch.cohort_id})
+    if counts.get("gone", 0) + counts.get("stale", 0):
+        plans.run_by_place(conn, _DELETE, {"cohort_id": touch.cohort_id})
     _insert_new(conn, touch, counts)
     _rewrite(conn, touch, counts)
     return _record(conn, touch, counts, last_change=last_change)
@@ -141,17 +135,19 @@ _DIFFERS = """
 """
 
 # A LATERAL with LIMIT is a probe of the primary key whatever the statistics say; a new cohort is
-# unknown to them, and a join might scan all of it for each page.
+# unknown to them, and a join might scan all of it for each page. The same goes for a condition with
+# an array: PostgreSQL 15 and 16 may take it for a filter, and pass the whole cohort through it.
+# What was found is written by its place.
 _PROBED = """
     FROM staging s
     LEFT JOIN LATERAL (
-        SELECT * FROM memberships p
+        SELECT p.*, p.ctid AS place FROM memberships p
         WHERE p.cohort_id = :cohort_id AND p.member_id = s.member_id LIMIT 1
     ) m ON true
 """
 
 _FIND_ADDED = text(
-    "INSERT INTO delta (cohort_id, kind, member_id, " + _PROFILE + ")"
+    "INSERT INTO differences (cohort_id, kind, member_id, " + _PROFILE + ")"
     """
     SELECT CAST(:cohort_id AS bigint),
            CASE WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
@@ -169,28 +165,28 @@ _FIND_ADDED = text(
 # Of whom nothing is known there is no session, and `greatest` goes by the floor alone.
 _FIND_REMOVED = text(
     """
-    INSERT INTO delta (cohort_id, kind, member_id)
+    INSERT INTO differences (cohort_id, kind, place, member_id)
     SELECT CAST(:cohort_id AS bigint),
            CASE WHEN m.member_id IS NULL THEN 'absent' ELSE 'out' END,
-           s.member_id"""
+           m.place, s.member_id"""
     + _PROBED
     + "WHERE greatest(m.session, :floor) < :session"
 )
 
 _FIND_REPLACED = text(
-    "INSERT INTO delta (cohort_id, kind, member_id, " + _PROFILE + ")"
+    "INSERT INTO differences (cohort_id, kind, place, member_id, " + _PROFILE + ")"
     """
     SELECT CAST(:cohort_id AS bigint),
            CASE WHEN m.member_id IS NULL THEN 'new'
                 WHEN s.member_id IS NULL AND m.entered_at IS NULL THEN 'stale'
                 WHEN s.member_id IS NULL THEN 'gone'
                 WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
-           coalesce(s.member_id, m.member_id),
+           m.place, coalesce(s.member_id, m.member_id),
            s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties
     FROM ("""
     + staging.LATEST
     + """) s
-    FULL JOIN (SELECT * FROM memberships WHERE cohort_id = :cohort_id) m
+    FULL JOIN (SELECT *, ctid AS place FROM memberships WHERE cohort_id = :cohort_id) m
         ON m.member_id = s.member_id
     WHERE m.member_id IS NULL
        OR (m.session <= :session
@@ -199,17 +195,17 @@ _FIND_REPLACED = text(
     + "))"
 )
 
-_COUNT = text("SELECT kind, count(*) AS members FROM delta GROUP BY kind")
+_COUNT = text("SELECT kind, count(*) AS members FROM differences GROUP BY kind")
 
 _INSERT_NEW = text(
     "INSERT INTO memberships (cohort_id, member_id, session, entered_at, " + _PROFILE + ")"
-    " SELECT cohort_id, member_id, :session, :at, " + _PROFILE + " FROM delta"
+    " SELECT cohort_id, member_id, :session, :at, " + _PROFILE + " FROM differences"
     " WHERE kind = 'new' ORDER BY member_id"
 )
 
 _REWRITE = text(
     "INSERT INTO memberships (cohort_id, member_id, session, entered_at, " + _PROFILE + ")"
-    " SELECT cohort_id, member_id, :session, :at, " + _PROFILE + " FROM delta"
+    " SELECT cohort_id, member_id, :session, :at, " + _PROFILE + " FROM differences"
     """
     WHERE kind IN ('back', 'kept') ORDER BY member_id
     ON CONFLICT (cohort_id, member_id) DO UPDATE
@@ -224,25 +220,18 @@ _REWRITE = text(
 _RENEW_TOMBSTONES = text("""
     UPDATE memberships SET session = :session
     WHERE cohort_id = :cohort_id
-      AND member_id = ANY(ARRAY(SELECT member_id FROM delta WHERE kind = 'out' ORDER BY member_id))
+      AND ctid = ANY(ARRAY(SELECT place FROM differences WHERE kind = 'out'))
 """)
 
 _INSERT_TOMBSTONES = text("""
     INSERT INTO memberships (cohort_id, member_id, session)
-    SELECT cohort_id, member_id, :session FROM delta WHERE kind = 'absent' ORDER BY member_id
+    SELECT cohort_id, member_id, :session FROM differences WHERE kind = 'absent' ORDER BY member_id
 """)
 
-_DELETE_FEW = text("""
+_DELETE = text("""
     DELETE FROM memberships
     WHERE cohort_id = :cohort_id
-      AND member_id = ANY(ARRAY(
-          SELECT member_id FROM delta WHERE kind IN ('gone', 'stale') ORDER BY member_id))
-""")
-
-_DELETE_MANY = text("""
-    DELETE FROM memberships m USING delta d
-    WHERE m.cohort_id = :cohort_id AND d.cohort_id = m.cohort_id AND d.member_id = m.member_id
-      AND d.kind IN ('gone', 'stale')
+      AND ctid = ANY(ARRAY(SELECT place FROM differences WHERE kind IN ('gone', 'stale')))
 """)
 
 _WRITE_CHANGES = text("""
@@ -250,10 +239,8 @@ _WRITE_CHANGES = text("""
     SELECT cohort_id, :base + min(n), :base + max(n), :change, :at, :session,
            array_agg(member_id ORDER BY n)
     FROM (SELECT cohort_id, member_id, row_number() OVER (ORDER BY member_id) AS n
-          FROM delta WHERE kind = ANY(:kinds)) numbered
+          FROM differences WHERE kind = ANY(:kinds)) numbered
     GROUP BY cohort_id, (n - 1) / :people_a_row
 """)
-
-_ANALYZE_DELTA = text("ANALYZE delta (cohort_id, kind, member_id)")
 
 _MORE_MEMORY = text("SET LOCAL work_mem = '128MB'")

@@ -6,18 +6,19 @@ that was empty and only appended to stores them in that order, and `ctid` tells 
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection
 
 # The driver's own pieces are of 8 KiB.
 _PIECE_BYTES = 256 * 1024
+# So many lines are joined before they are sent: one by one would cost more than they do.
+_LINES_AT_ONCE = 1000
 
 LATEST = "SELECT DISTINCT ON (member_id) * FROM staging ORDER BY member_id, ctid DESC"
 
@@ -34,14 +35,44 @@ def prepare(conn: Connection) -> None:
 def copy(conn: Connection, rosters: Iterable[bytes]) -> None:
     """Add rosters in the order given."""
     prepare(conn)
-    copy_in(conn, "COPY staging FROM STDIN", b"".join(rosters))
+    copy_in(conn, "COPY staging FROM STDIN", rosters)
 
 
-def copy_in(conn: Connection, copy_statement: str, rows: bytes) -> None:
-    """Run a COPY from here; `rows` are as it reads them."""
+def copy_in(conn: Connection, copy_statement: str, pieces: Iterable[bytes]) -> None:
+    """Run a COPY from here; `pieces` are as it reads them, cut anywhere, and taken one by one."""
     cursor = conn.connection.cursor()
-    cursor.copy_expert(copy_statement, io.BytesIO(rows), size=_PIECE_BYTES)
+    cursor.copy_expert(copy_statement, _Reader(pieces), size=_PIECE_BYTES)
     cursor.close()
+
+
+def lines(some: Sequence[bytes], *, start: bytes = b"") -> Iterator[bytes]:
+    """Write lines, each of them after `start`, as pieces of which none is much longer than one."""
+    between = b"\n" + start
+    for first in range(0, len(some), _LINES_AT_ONCE):
+        yield start
+        yield between.join(some[first : first + _LINES_AT_ONCE])
+        yield b"\n"
+
+
+class _Reader:
+    """A file that is made while it is read, so that what goes to Postgres is never here at once."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._rest = memoryview(b"")
+
+    def read(self, size: int) -> bytes:
+        found = []
+        while size > 0:
+            if not self._rest:
+                piece = next(self._pieces, None)
+                if piece is None:
+                    break
+                self._rest = memoryview(piece)
+            found.append(self._rest[:size])
+            size -= len(found[-1])
+            self._rest = self._rest[len(found[-1]) :]
+        return b"".join(found)
 
 
 def analyze(conn: Connection) -> None:
@@ -57,9 +88,10 @@ _TABLES = text("""
         properties jsonb
     ) ON COMMIT DELETE ROWS;
 
-    CREATE TEMPORARY TABLE IF NOT EXISTS delta (
+    CREATE TEMPORARY TABLE IF NOT EXISTS differences (
         cohort_id bigint NOT NULL,
         kind text NOT NULL,
+        place tid,
         member_id text COLLATE "C" NOT NULL,
         distinct_id text, email text, first_name text, last_name text, phone text,
         properties jsonb

@@ -23,8 +23,8 @@ def text_of(members: list[tuple[str, str]]) -> bytes:
 def test_merge__of_any_ids__keeps_the_last_line_of_each(pages: list[list[tuple[str, str]]]) -> None:
     expected = dict(member for page in pages for member in page)
     found = batch.merge(map(text_of, pages))
-    assert {one: line[-1] for one, line in found.items()} == expected
-    together = "".join(f"{line}\n" for line in found.values()).encode()
+    assert {one: chr(line[-1]) for one, line in found.items()} == expected
+    together = b"".join(line + b"\n" for line in found.values())
     assert batch.merge([together]) == found
 
 

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from gateway.store.engine import Pool
     from tests.model.desk import Desk
 
-MANY = delta.ARRAY_ROWS + 1
 
-
-@pytest.mark.parametrize("leaving", [1500, MANY])
+@pytest.mark.parametrize("leaving", [1500, 100_000])
 def test_replace__many_leave__are_all_gone_and_their_changes_are_cut(
     desk: Desk, pool: Pool, leaving: int
 ) -> None:
