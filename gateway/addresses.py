@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 WEBHOOKS: Final = "/webhooks/mixpanel/"
 
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_LONGEST_HOST: Final = 253
+_BLANK: Final = re.compile(r"[\s\x00-\x20]")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._~%-]+)*")
 
 
@@ -29,6 +31,14 @@ def is_public(url: str) -> bool:
         and _PATH.fullmatch(parts.path.rstrip("/")) is not None
         and "/webhooks/" not in f"{parts.path}/"
     )
+
+
+def is_resolvable(host: str) -> bool:
+    """Tell whether a resolver would look for this name: none does for empty or endless labels."""
+    try:
+        return not _BLANK.search(host) and len(host.encode("idna")) <= _LONGEST_HOST
+    except UnicodeError:
+        return False
 
 
 def local_host(bind: str) -> str:
@@ -51,4 +61,4 @@ def _is_host(text: str) -> bool:
     try:
         return bool(ipaddress.ip_address(text))
     except ValueError:
-        return HOST_NAME.fullmatch(text) is not None
+        return HOST_NAME.fullmatch(text) is not None and is_resolvable(text)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self, TypeVar
 
-from gateway import addresses, errors, values
+from gateway import addresses, errors, servers, values
 
 _T = TypeVar("_T")
 
@@ -140,9 +140,9 @@ class Settings:
             port=reader.plain("PORT", values.whole(1, 65_535), 8000),
             bind=reader.plain("GATEWAY_BIND", values.host, "127.0.0.1"),
             public_url=reader.plain("GATEWAY_PUBLIC_URL", values.public_url, None),
-            database_url=reader.secret("DATABASE_URL", values.database_url),
-            read_database_url=reader.secret("GATEWAY_READ_DATABASE_URL", values.database_url),
-            redis_url=reader.secret("REDIS_URL", values.redis_url),
+            database_url=reader.secret("DATABASE_URL", servers.postgres),
+            read_database_url=reader.secret("GATEWAY_READ_DATABASE_URL", servers.postgres),
+            redis_url=reader.secret("REDIS_URL", servers.redis),
             data_dir=reader.plain("GATEWAY_DATA_DIR", values.path, pathlib.Path(".data")),
             webhook_username=reader.secret("GATEWAY_WEBHOOK_USERNAME", values.username),
             webhook_password=reader.secret("GATEWAY_WEBHOOK_PASSWORD", values.password),
@@ -161,7 +161,7 @@ class Settings:
             trace_exporter=reader.plain(
                 "OTEL_TRACES_EXPORTER", values.one_of(TraceExporter), TraceExporter.NONE
             ),
-            warnings=_unknown_names(environ),
+            warnings=_warnings(environ),
         )
         reader.finish()
         return settings
@@ -234,14 +234,17 @@ class _Reader:
             )
 
 
-def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
+def unknown_names(environ: Mapping[str, str]) -> list[str]:
+    """Return the names that look like settings of ours and are none, in order."""
+    return sorted(name for name in environ if name.startswith(_PREFIX) and name not in NAMES)
+
+
+def _warnings(environ: Mapping[str, str]) -> tuple[str, ...]:
     # Compared without their common beginning, which would make all of them look alike.
     known = [name.removeprefix(_PREFIX) for name in NAMES if name.startswith(_PREFIX)]
     warnings = []
-    for name in sorted(environ):
-        rest = name.removeprefix(_PREFIX)
-        if name.startswith(_PREFIX) and rest not in known:
-            near = difflib.get_close_matches(rest, known, n=1)
-            hint = f"; did you mean {_PREFIX}{near[0]}?" if near else "; it has no effect"
-            warnings.append(f"unknown setting {ascii(name)[1:-1]}{hint}")
+    for name in unknown_names(environ):
+        near = difflib.get_close_matches(name.removeprefix(_PREFIX), known, n=1)
+        hint = f"; did you mean {_PREFIX}{near[0]}?" if near else "; it has no effect"
+        warnings.append(f"unknown setting {ascii(name)[1:-1]}{hint}")
     return tuple(warnings)

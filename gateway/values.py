@@ -6,15 +6,12 @@ import pathlib
 import re
 from collections.abc import Callable
 from typing import Final, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 from gateway import addresses
 
 _E = TypeVar("_E", bound=enum.StrEnum)
 
 _MEBIBYTE: Final = 1024 * 1024
-_POSTGRES_SCHEMES: Final = ("postgres", "postgresql", "postgresql+psycopg2")
-_REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 _FUNCTION: Final = re.compile(r"\w+(\.\w+)*:\w+", re.ASCII)
 
 
@@ -70,7 +67,7 @@ def host(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
     except ValueError:
-        if not addresses.HOST_NAME.fullmatch(text):
+        if not (addresses.HOST_NAME.fullmatch(text) and addresses.is_resolvable(text)):
             raise Unaccepted("an IP address or a host name, without a port") from None
     return text
 
@@ -88,34 +85,6 @@ def path(text: str) -> pathlib.Path:
         return pathlib.Path(text).expanduser()
     except RuntimeError:
         raise Unaccepted("a path; ~name only for a user there is") from None
-
-
-def _split(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
-    """Split a URL of one of the schemes; its text never gets into the problem."""
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in schemes and parts.port != 0
-    except ValueError:
-        raise Unaccepted(example) from None
-    if not good or " " in text:
-        raise Unaccepted(example)
-    return parts
-
-
-def database_url(text: str) -> str:
-    """Take the URL of a Postgres database; returns it with the name of the driver."""
-    example = "a URL like postgresql://user:password@host:5432/database (special characters as %XX)"
-    parts = _split(text, _POSTGRES_SCHEMES, example)
-    if not parts.path.strip("/") and "dbname=" not in parts.query:
-        raise Unaccepted(example)
-    # The driver is named because SQLAlchemy's default for PostgreSQL is another one since 2.1.
-    return f"postgresql+psycopg2{text[len(parts.scheme) :]}"
-
-
-def redis_url(text: str) -> str:
-    """Take the URL of a Redis or Valkey."""
-    _split(text, _REDIS_SCHEMES, "a URL like redis://user:password@host:6379/0 (or rediss, unix)")
-    return text
 
 
 def public_url(text: str) -> str | None:
