@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Iterator
 
@@ -15,6 +16,12 @@ from gateway.store.engine import Pool
 from tests import stack as stacks
 
 WHOLE = ("tests/e2e/", "tests/security/", "tests/flows/test_model.py", "tests/http/test_webhook")
+
+
+def pytest_configure() -> None:
+    """Forget the shell's variables of libpq, which are for another server than the tests' own."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,12 +44,16 @@ def database_url(where: Settings) -> str:
 
     Raises errors.CommandFailed when there is neither.
     """
-    found = where.database_url or running.postgres_url(where.data_dir)
+    if where.database_url:
+        return where.database_url
+    found = running.postgres_url(where.data_dir)
     if found is None:
         raise errors.CommandFailed(
             f"there is no database to work on: DATABASE_URL is not set, and no gateway runs on"
             f" {where.data_dir}. Start `make run` in another terminal, or set DATABASE_URL",
         )
+    for name in os.environ.keys() - running.without_libpq(os.environ).keys():
+        del os.environ[name]  # libpq reads them there
     return found
 
 

@@ -11,6 +11,7 @@ from gateway.embedded import server
 
 if TYPE_CHECKING:
     import pathlib
+    from collections.abc import Mapping
 
 # The lines of postmaster.pid that pg_ctl reads too:
 # https://github.com/postgres/postgres/blob/master/src/include/utils/pidfile.h
@@ -45,6 +46,11 @@ def postgres_url(data_dir: pathlib.Path) -> str | None:
         return None
     address = f"{server.LOOPBACK}:{fields[_PORT_LINE]}"
     return f"postgresql+psycopg2://{_NAME}:{password}@{address}/{_NAME}"
+
+
+def without_libpq(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without libpq's variables: they are for somebody's other server."""
+    return {name: value for name, value in environ.items() if not name.startswith("PG")}
 
 
 def _is_alive(pid: str) -> bool:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gateway import embedded, errors
-from gateway.embedded import children, folder
-from gateway.settings import SECRET_NAMES, Settings
+from gateway.embedded import children, folder, running
+from gateway.settings import SECRET_NAMES, Settings, unknown_names
 from gateway.supervisor import credentials, greeting, kept, port, terminal
 from gateway.supervisor.asked import StopRequests
 from gateway.supervisor.kept import Kept
@@ -218,12 +218,15 @@ def _environ(
     """Return the environment of the programs, but for the addresses of the servers.
 
     Secrets of the caller are left out: the two URLs come later, as plain text even if they came as
-    files, as does that of a replica, and the credentials are for the bootstrap alone.
+    files, as does that of a replica, and the credentials are for the bootstrap alone. What is
+    unknown was complained of here, once; what libpq reads is not for a server of ours.
     """
     replica = settings.read_database_url
+    known = environ if settings.database_url else running.without_libpq(environ)
     secret = {*SECRET_NAMES, *(f"{name}_FILE" for name in SECRET_NAMES)}
+    left_out = secret.union(unknown_names(environ))
     return {
-        **{name: value for name, value in environ.items() if name not in secret},
+        **{name: value for name, value in known.items() if name not in left_out},
         **({} if replica is None else {"GATEWAY_READ_DATABASE_URL": replica}),
         "PORT": str(settings.port),
         "GATEWAY_BIND": settings.bind,
