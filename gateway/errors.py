@@ -18,6 +18,7 @@ GatewayError
 │   └── InternalFault      503  Postgres is at odds with itself; this may pass or not
 ├── Poison             a page that Postgres refuses whenever it is asked
 └── Broken             a bug: neither the request nor the surroundings explain it
+    └── Denied         our role in Postgres lacks a right; granting it helps
 
 Every error answers two questions for whoever catches it: a stable `code`, and `retryable`, whether
 trying the same thing again can help. Nobody reads a message to decide anything.
@@ -175,3 +176,7 @@ class Broken(GatewayError):
     """A bug: neither the request nor the surroundings explain what happened."""
 
     code = "broken"
+
+
+class Denied(Broken):
+    """Our role in Postgres lacks a right."""

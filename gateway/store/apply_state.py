@@ -127,7 +127,8 @@ _LOCK = text("""
 _END_FROZEN = text("""
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user
-      AND application_name = 'gateway-apply' AND state = 'active' AND wait_event = 'ClientRead'
+      AND application_name IN ('gateway-apply', current_setting('application_name'))
+      AND state = 'active' AND wait_event = 'ClientRead'
       AND query_start < clock_timestamp() - make_interval(secs => :seconds)
 """)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -11,10 +12,10 @@ import psycopg2.extensions
 import sqlalchemy
 from sqlalchemy import event, exc
 
-from gateway import errors
+from gateway import errors, startup
 from gateway.core import deadline
-from gateway.store import statement, timeouts, watchdog
-from gateway.store.timeouts import Limits
+from gateway.store import statement, watchdog
+from gateway.store.session import Limits, Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +28,17 @@ if TYPE_CHECKING:
 # SQLSTATE classes and codes. No code at all: the connection broke, and nobody knows what happened.
 TRANSIENT_CLASSES = ("08", "53", "57", "58")
 TRANSIENT_CODES = ("40001", "40P01", "55P03", "25006", "25P03")
-INTERNAL_CODES = ("XX000",)
+# Postgres at odds with itself, or with our encoding: it has no such character.
+INTERNAL_CODES = ("XX000", "22P05")
+# No right to a thing, or to any schema in which things could be.
+DENIED_CODES = ("42501", "3F000")
 POISON_CLASSES = ("22", "23", "54")
 
 # Without a SQLSTATE these come from the driver itself and are our bug, not a lost connection.
 _DRIVER_BUGS = (psycopg2.ProgrammingError, psycopg2.NotSupportedError)
+
+# What Python calls the encoding that has every character.
+_ANY_TEXT = ("utf-8", "utf8")
 
 POOL_TIMEOUT_SECONDS = 2
 CONNECT_TIMEOUT_SECONDS = 2
@@ -42,6 +49,10 @@ IDLE_SECONDS = 10.0
 # take would outlast them too: Linux then goes by this alone. (The server's side has no such limit;
 # it would end exports whose reader pauses.)
 GONE_SECONDS = 20.0
+# A proxy that takes no start-up options says so within this time, and is not offered any for the
+# next while.
+REFUSAL_SECONDS = 1.0
+WITHOUT_OPTIONS_SECONDS = 600.0
 # Under this name a connection remembers that its limits have to be set in each transaction.
 POOLED = "pooled"
 # The server's own statement limit should fire first: it leaves the connection usable.
@@ -52,10 +63,14 @@ class Pool:
     """One purpose's connections to Postgres.
 
     Nothing is opened until the first use. `limit_seconds` bounds each statement on the server and,
-    for a server that does not answer at all, each transaction from this side.
+    for a server that does not answer at all, each transaction from this side. What the URL says of
+    its own goes before what is usual here.
     """
 
     def __init__(self, url: str, *, name: str, size: int, limit_seconds: float) -> None:
+        given = sqlalchemy.make_url(url).query
+        self._wishes = Wishes(_limits(limit_seconds), startup.parse(str(given.get("options", ""))))
+        usual = _usual(name, limit_seconds).items()
         self._engine = sqlalchemy.create_engine(
             url,
             pool_size=size,
@@ -63,12 +78,17 @@ class Pool:
             pool_timeout=POOL_TIMEOUT_SECONDS,
             pool_recycle=1800,
             hide_parameters=True,  # they are people's data, and errors would print them
-            connect_args=_connect_args(name, limit_seconds),
+            connect_args={
+                **{parameter: value for parameter, value in usual if parameter not in given},
+                "client_encoding": self._wishes.encoding,
+                "options": self._wishes.options,
+            },
         )
+        event.listen(self._engine, "do_connect", self._open)
         event.listen(self._engine, "connect", self._note_pooler)
         event.listen(self._engine, "checkout", _refuse_closed_connection)
         self._limit_seconds = limit_seconds
-        self._limits = _limits(limit_seconds)
+        self._without_options_until = 0.0
 
     @property
     def engine(self) -> sqlalchemy.Engine:
@@ -123,27 +143,49 @@ class Pool:
             statement.pipeline(conn) as trip,
         ):
             if is_pooled(conn):
-                timeouts.impose(trip.conn, self._limits)
+                self._wishes.impose(trip.conn)
             yield trip
 
     @contextlib.contextmanager
     def _transaction(self, conn: Connection) -> Iterator[None]:
         with conn.begin():
             if is_pooled(conn):
-                timeouts.impose(conn, self._limits)
+                self._wishes.impose(conn)
             yield
 
     def _note_pooler(
         self, connection: psycopg2.extensions.connection, record: ConnectionPoolEntry
     ) -> None:
-        """Remember whether the limits that were asked for while connecting are in force.
+        """Remember whether what was asked for while connecting is in force.
 
-        A pooler that lends its servers by the transaction has to drop them, and setting them for a
-        session of its would set them for strangers.
+        A pooler that lends its servers by the transaction has to drop it, and setting it for a
+        session of its would set it for strangers.
         """
         connection.autocommit = True
-        record.info[POOLED] = not timeouts.are_in_force(connection, self._limits)
+        if connection.encoding != self._wishes.encoding:  # or the driver would not send all texts
+            connection.set_client_encoding(self._wishes.encoding)
+        record.info[POOLED] = not self._wishes.come_true(connection)
         connection.autocommit = False
+
+    def _open(
+        self, _dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]
+    ) -> psycopg2.extensions.connection:
+        """Connect; without start-up options where a proxy refuses them, as RDS Proxy does.
+
+        Its refusal has no SQLSTATE here, so it is known by what helps. Empty options are not none:
+        with none, libpq would take those of PGOPTIONS.
+        """
+        began = time.monotonic()
+        if began >= self._without_options_until:
+            try:
+                return _connected(parameters)
+            except psycopg2.OperationalError:
+                if time.monotonic() - began > REFUSAL_SECONDS:
+                    raise
+        connection = _connected({**parameters, "options": ""})
+        if began >= self._without_options_until:
+            self._without_options_until = began + WITHOUT_OPTIONS_SECONDS
+        return connection
 
     def _connect(self) -> Connection:
         try:
@@ -179,9 +221,7 @@ def _limits(limit_seconds: float) -> Limits:
     )
 
 
-def _connect_args(name: str, limit_seconds: float) -> dict[str, Any]:
-    limits = _limits(limit_seconds)
-    gone_milliseconds = int(min(limit_seconds, GONE_SECONDS) * 1000)
+def _usual(name: str, limit_seconds: float) -> dict[str, str | int]:
     return {
         "application_name": f"gateway-{name}",
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -189,16 +229,16 @@ def _connect_args(name: str, limit_seconds: float) -> dict[str, Any]:
         "keepalives_idle": 10,
         "keepalives_interval": 3,
         "keepalives_count": 3,
-        "tcp_user_timeout": gone_milliseconds,
-        "options": (
-            f"-c statement_timeout={limits.statement_ms} -c lock_timeout={limits.lock_ms}"
-            f" -c idle_in_transaction_session_timeout={limits.idle_ms}"
-            " -c client_connection_check_interval=2000 -c client_min_messages=warning"
-            # The server's side of the same: a machine of ours that is gone holds no locks either.
-            " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
-            " -c timezone=UTC"
-        ),
+        "tcp_user_timeout": int(min(limit_seconds, GONE_SECONDS) * 1000),
+        # Where a shell's variables would lead to another server than the URL names.
+        "hostaddr": "",
+        "target_session_attrs": "any",
     }
+
+
+def _connected(parameters: dict[str, Any]) -> psycopg2.extensions.connection:
+    connection: psycopg2.extensions.connection = psycopg2.connect(**parameters)
+    return connection
 
 
 def _refuse_closed_connection(
@@ -240,6 +280,11 @@ def translated() -> Iterator[None]:
         raise classify(error) from error
     except psycopg2.Error as error:  # COPY goes around SQLAlchemy
         raise name_sqlstate(error.pgcode, driver_bug=isinstance(error, _DRIVER_BUGS)) from error
+    except UnicodeEncodeError as error:
+        if error.encoding in _ANY_TEXT:
+            raise  # half a character: the text is at fault
+        message = f"the connection to the database takes only {error.encoding}"
+        raise errors.Unavailable(message) from error
     except exc.TimeoutError as error:
         message = "every database connection is busy"
         raise errors.Unavailable(message, retry_after_seconds=2) from error
@@ -258,14 +303,20 @@ def name_sqlstate(sqlstate: str | None, *, driver_bug: bool) -> errors.GatewayEr
     https://www.postgresql.org/docs/current/errcodes-appendix.html
     """
     if sqlstate is None:
-        if driver_bug:
-            return errors.Broken("the database driver refused a statement")
-        return errors.Unavailable("the database did not answer")
+        return _without_sqlstate(driver_bug=driver_bug)
     if sqlstate in INTERNAL_CODES:
         return errors.InternalFault(f"the database had an internal error (SQLSTATE {sqlstate})")
+    if sqlstate in DENIED_CODES:
+        return errors.Denied(f"the database denies this to our role (SQLSTATE {sqlstate})")
     if sqlstate in TRANSIENT_CODES or sqlstate[:2] in TRANSIENT_CLASSES:
         return errors.Unavailable(f"the database cannot do this now (SQLSTATE {sqlstate})")
     if sqlstate[:2] in POISON_CLASSES:
         message = f"the database refuses this data (SQLSTATE {sqlstate})"
         return errors.Poison(message, sqlstate=sqlstate)
     return errors.Broken(f"the database reported SQLSTATE {sqlstate}")
+
+
+def _without_sqlstate(*, driver_bug: bool) -> errors.GatewayError:
+    if driver_bug:
+        return errors.Broken("the database driver refused a statement")
+    return errors.Unavailable("the database did not answer")

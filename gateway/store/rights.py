@@ -26,7 +26,7 @@ _FACTS = text("""
                '127.0.0.0/8', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10',
                '169.254.0.0/16', '::1/128', 'fc00::/7', 'fe80::/10'] AS inet[]))), false)
                AS address_is_public,
-           current_setting('default_transaction_isolation') AS isolation,
+           current_setting('transaction_isolation') AS isolation,
            (SELECT CAST(p.setting AS double precision) / 1000
             FROM pg_settings p WHERE p.name = 'transaction_timeout') AS transaction_timeout,
            ARRAY(SELECT CAST(c.relname AS text) FROM pg_class c

@@ -73,7 +73,8 @@ _FACTS = text("""
            (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS role_connections,
            d.datconnlimit AS database_connections,
            (SELECT CAST(count(*) AS integer) FROM pg_stat_activity
-            WHERE backend_type = 'client backend' AND application_name NOT LIKE 'gateway-%')
+            WHERE backend_type = 'client backend' AND application_name NOT LIKE 'gateway-%'
+              AND application_name <> current_setting('application_name'))
                AS other_connections,
            has_database_privilege(d.oid, 'TEMPORARY') AS may_make_temporary_tables,
            (SELECT CAST(setting AS bigint) FROM pg_settings WHERE name = 'temp_file_limit')

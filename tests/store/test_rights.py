@@ -24,12 +24,12 @@ def newer_than_16(pool: Pool) -> bool:
 
 def test_rights__of_a_role_without_some__name_the_tables(pool: Pool) -> None:
     with pool.begin() as conn:
+        conn.execute(text("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"))
         before = conn.begin_nested()
         conn.execute(text("CREATE ROLE guest"))
         conn.execute(text("GRANT ALL ON ALL TABLES IN SCHEMA public TO guest"))
         conn.execute(text("REVOKE DELETE ON sources FROM guest"))
         conn.execute(text("REVOKE INSERT ON changes FROM guest"))
-        conn.execute(text("SET LOCAL default_transaction_isolation = 'serializable'"))
         if newer_than_16(pool):
             conn.execute(text("SET LOCAL transaction_timeout = '90s'"))
         conn.execute(text("SET LOCAL ROLE guest"))
