@@ -23,6 +23,7 @@ from gateway.handlers import (
     ops,
     problems,
     rawpath,
+    sources,
     traced,
 )
 
@@ -35,6 +36,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     cohorts.blueprint,
     members.blueprint,
     deliveries.blueprint,
+    sources.blueprint,
     ops.blueprint,
     openapi.blueprint,
     docs.blueprint,

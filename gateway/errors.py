@@ -12,7 +12,8 @@ GatewayError
 │   ├── MethodNotAllowed   405  another method is
 │   ├── Conflict           409  the thing is in another state
 │   ├── Ahead              409  newer than anything that there is
-│   └── Gone               410  older than what is kept
+│   ├── Gone               410  older than what is kept
+│   └── Invalid            422  the right form, with values that cannot be accepted
 ├── Throttled          429  too much at once; later is fine
 ├── Unavailable        503  our trouble, or unknown; later is fine
 │   └── InternalFault      503  Postgres is at odds with itself; this may pass or not
@@ -26,7 +27,11 @@ trying the same thing again can help. Nobody reads a message to decide anything.
 
 from __future__ import annotations
 
-from typing import ClassVar
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class GatewayError(Exception):
@@ -127,6 +132,27 @@ class Gone(Refused):
     def __init__(self, message: str, *, oldest_seq: int) -> None:
         super().__init__(message)
         self.oldest_seq = oldest_seq
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with what was sent: where, and what to send instead."""
+
+    path: str
+    message: str
+
+
+class Invalid(Refused):
+    """What was sent has the right form and cannot be accepted; `faults` tells all that is wrong."""
+
+    code = "invalid"
+    status = 422
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        first, more = faults[0], len(faults) - 1
+        and_more = f" (and {more} more)" if more else ""
+        super().__init__(f"{first.path}: {first.message}{and_more}")
+        self.faults = tuple(faults)
 
 
 class Throttled(GatewayError):

@@ -53,6 +53,8 @@ class Same(enum.Enum):
 class Changes:
     """What to change of a source; `identity_property` None means Mixpanel's distinct id."""
 
+    name: str | Same = Same.SAME
+    paused: bool | Same = Same.SAME
     identity_property: str | Same | None = Same.SAME
     project_ids: tuple[str, ...] | Same = Same.SAME
 
@@ -123,10 +125,20 @@ def change(pool: Pool, slug: str, changes: Changes, *, now: datetime.datetime) -
     with pool.begin() as conn:
         if sources.lock(conn, slug) is None:
             raise _unknown(conn, slug, now=now)
-        if not isinstance(changes.identity_property, Same):
-            sources.identify(conn, slug, changes.identity_property)
-        if not isinstance(changes.project_ids, Same):
-            sources.pin(conn, slug, changes.project_ids)
+        _write(conn, slug, changes, now=now)
+
+
+def _write(conn: Connection, slug: str, changes: Changes, *, now: datetime.datetime) -> None:
+    if not isinstance(changes.name, Same):
+        sources.rename(conn, slug, changes.name)
+    if not isinstance(changes.identity_property, Same):
+        sources.identify(conn, slug, changes.identity_property)
+    if not isinstance(changes.project_ids, Same):
+        sources.pin(conn, slug, changes.project_ids)
+    if changes.paused is True:
+        sources.pause(conn, slug, now=now)
+    if changes.paused is False:
+        sources.resume(conn, slug)
 
 
 def rotate(

@@ -80,6 +80,7 @@ class _Kind:
 COHORTS: Final = _Kind("cohorts", (int,))
 MEMBERS: Final = _Kind("members", (str,))
 SYNCS: Final = _Kind("syncs", (int, str))
+SOURCES: Final = _Kind("sources", (str,))
 DELIVERIES: Final = _Kind("deliveries", (int, int))
 
 

@@ -23,6 +23,7 @@ from gateway.handlers import (
     operations,
     problems,
     schemas,
+    sources,
 )
 
 if TYPE_CHECKING:
@@ -36,11 +37,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *cohorts.OPERATIONS,
     *members.OPERATIONS,
     *deliveries.OPERATIONS,
+    *sources.OPERATIONS,
 )
 
 VARIABLES: Final[Mapping[str, str]] = {
     "cohort_id": "The `id` of a cohort.",
     "member_id": "The id of a person at the source, any text, percent-encoded.",
+    "slug": "The slug of a source.",
     "delivery_id": "The `id` of a delivery.",
 }
 
@@ -54,6 +57,7 @@ _PROBLEMS: Final[Mapping[int, str]] = {
     404: "There is no such thing, or no longer.",
     409: "The thing is in another state than this needs; of `ahead`, `last_seq` is the newest.",
     410: "What is asked for is not kept any more; `oldest_seq` is the oldest that is.",
+    422: "The body has the right form and cannot be accepted; `errors` tells all that is wrong.",
     429: "Too much at once; try again after `Retry-After` seconds.",
     500: "A bug in the gateway.",
     503: "The database cannot do this now; try again after `Retry-After` seconds.",

@@ -11,7 +11,7 @@ from flask import Blueprint, request
 from marshmallow import ValidationError
 
 from gateway import errors
-from gateway.handlers import auth, body, schemas
+from gateway.handlers import auth, body, forms, schemas
 from gateway.sources import document
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _endpoint(operation: Operation) -> Callable[..., Response]:
         if operation.query is not None:
             arguments["query"] = _asked(operation.query, sent)
         if operation.body is not None:
-            arguments["body"] = _load(operation.body, _body(operation.max_body_bytes))
+            arguments["body"] = _written(operation.body, _body(operation.max_body_bytes))
         return operation.view(**arguments)
 
     return endpoint
@@ -156,6 +156,10 @@ def _body(max_bytes: int) -> object:
     if parsed.problem is not None:
         raise parsed.problem
     return parsed.value
+
+
+def _written(schema: type[Schema], sent: object) -> Any:  # noqa: ANN401 - the schema's own value
+    return forms.load(schema, sent) if issubclass(schema, forms.Form) else _load(schema, sent)
 
 
 def _load(schema: type[Schema], sent: Any) -> Any:  # noqa: ANN401 - the schema's own value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -52,6 +53,8 @@ def _headers(error: errors.Refused) -> Mapping[str, str]:
 def _extra(error: errors.Refused) -> Mapping[str, object]:
     if isinstance(error, errors.Ahead):
         return {"last_seq": error.last_seq, "epoch": error.epoch}
+    if isinstance(error, errors.Invalid):
+        return {"errors": [dataclasses.asdict(fault) for fault in error.faults]}
     return {"oldest_seq": error.oldest_seq} if isinstance(error, errors.Gone) else {}
 
 

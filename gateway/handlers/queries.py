@@ -58,6 +58,13 @@ class DeliveriesAsked(Paging):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SourcesAsked(Paging):
+    """Which sources to list."""
+
+    kind: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Where:
     """In which source and project."""
 
@@ -146,6 +153,13 @@ class WhereQuery(_Asked):
     value: ClassVar[type[object]] = Where
     source = _filter("Only this source, by its slug.")
     project_id = _filter("Only this Mixpanel project.")
+
+
+class SourcesQuery(PagingQuery):
+    """Query parameters of the list of sources."""
+
+    value: ClassVar[type[object]] = SourcesAsked
+    kind = _filter("Only sources of this kind.")
 
 
 class CohortsQuery(PagingQuery, WhereQuery):

@@ -17,21 +17,22 @@ def of(schema: type[Schema]) -> Schema:
     return schema()
 
 
-def _says(description: str) -> dict[str, str]:
+def says(description: str) -> dict[str, str]:
+    """Describe a field."""
     return {"description": description}
 
 
 def _epoch() -> fields.String:
     return fields.String(
         required=True,
-        metadata=_says(
+        metadata=says(
             "Changes when the gateway's database was restored from a backup: `seq` of another epoch"
             " are of another history."
         ),
     )
 
 
-class _Shown(Schema):
+class Shown(Schema):
     """What an answer holds at least; later versions may add to it."""
 
     class Meta:
@@ -40,25 +41,25 @@ class _Shown(Schema):
         unknown = EXCLUDE
 
 
-class RefreshAnswer(_Shown):
+class RefreshAnswer(Shown):
     """A full refresh under way."""
 
     session_id = fields.String(required=True, allow_none=True)
     pages_received = fields.Integer(
-        required=True, metadata=_says("Distinct page numbers stored so far.")
+        required=True, metadata=says("Distinct page numbers stored so far.")
     )
-    total_pages = fields.Integer(required=True, metadata=_says("The largest total seen."))
+    total_pages = fields.Integer(required=True, metadata=says("The largest total seen."))
 
 
-class LabelAnswer(_Shown):
+class LabelAnswer(Shown):
     """What tells a cohort from others."""
 
-    id = fields.String(required=True, metadata=_says("Ours; use it in paths."))
+    id = fields.String(required=True, metadata=says("Ours; use it in paths."))
     source = fields.String(
-        required=True, metadata=_says("The slug of the connection that it comes from.")
+        required=True, metadata=says("The slug of the connection that it comes from.")
     )
     project_id = fields.String(required=True)
-    external_id = fields.String(required=True, metadata=_says("Its id at the source."))
+    external_id = fields.String(required=True, metadata=says("Its id at the source."))
     name = fields.String(required=True)
 
 
@@ -67,39 +68,39 @@ class CohortAnswer(LabelAnswer):
 
     description = fields.String(required=True, allow_none=True)
     member_count = fields.Integer(
-        required=True, metadata=_says("Always the number of listed members.")
+        required=True, metadata=says("Always the number of listed members.")
     )
     created_at = Time(required=True)
     updated_at = Time(required=True)
     last_synced_at = Time(
-        required=True, allow_none=True, metadata=_says("When the source was last heard of it.")
+        required=True, allow_none=True, metadata=says("When the source was last heard of it.")
     )
     stale = fields.Boolean(
-        required=True, metadata=_says("Nothing was heard for three intervals of 30 minutes.")
+        required=True, metadata=says("Nothing was heard for three intervals of 30 minutes.")
     )
     refresh = fields.Nested(
         RefreshAnswer,
         required=True,
         allow_none=True,
-        metadata=_says("The full refresh under way, if one is."),
+        metadata=says("The full refresh under way, if one is."),
     )
     last_seq = fields.Integer(
-        required=True, metadata=_says("The seq of its newest change, 0 before the first.")
+        required=True, metadata=says("The seq of its newest change, 0 before the first.")
     )
     epoch = _epoch()
 
 
-class CohortsAnswer(_Shown):
+class CohortsAnswer(Shown):
     """A part of the list of cohorts."""
 
     cohorts = fields.List(fields.Nested(CohortAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class MemberAnswer(_Shown):
+class MemberAnswer(Shown):
     """A member of a cohort."""
 
-    member_id = fields.String(required=True, metadata=_says("The id of the person at the source."))
+    member_id = fields.String(required=True, metadata=says("The id of the person at the source."))
     distinct_id = fields.String(required=True, allow_none=True)
     email = fields.String(required=True, allow_none=True)
     first_name = fields.String(required=True, allow_none=True)
@@ -107,45 +108,45 @@ class MemberAnswer(_Shown):
     phone = fields.String(required=True, allow_none=True)
     properties = fields.Dict(
         required=True,
-        metadata=_says("Every exported property that is not one of the fields above."),
+        metadata=says("Every exported property that is not one of the fields above."),
     )
     entered_at = Time(required=True)
 
 
-class MembersAnswer(_Shown):
+class MembersAnswer(Shown):
     """A part of the list of members."""
 
     members = fields.List(fields.Nested(MemberAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class ChangeAnswer(_Shown):
+class ChangeAnswer(Shown):
     """Somebody's step into a cohort or out of it."""
 
     seq = fields.Integer(
-        required=True, metadata=_says("Rises by one with each change of the cohort.")
+        required=True, metadata=says("Rises by one with each change of the cohort.")
     )
     change = fields.String(required=True, validate=validate.OneOf(["entered", "exited"]))
     member_id = fields.String(
-        required=True, allow_none=True, metadata=_says("Null once the person was erased.")
+        required=True, allow_none=True, metadata=says("Null once the person was erased.")
     )
     at = Time(required=True)
     session_id = fields.String(required=True, allow_none=True)
 
 
-class ChangesAnswer(_Shown):
+class ChangesAnswer(Shown):
     """A part of the list of changes."""
 
     changes = fields.List(fields.Nested(ChangeAnswer), required=True)
-    next_after = fields.Integer(required=True, metadata=_says("What to send as `after` to go on."))
+    next_after = fields.Integer(required=True, metadata=says("What to send as `after` to go on."))
     epoch = _epoch()
     deleted = fields.Boolean(
         required=True,
-        metadata=_says("The cohort was deleted; its last changes are the exits of its members."),
+        metadata=says("The cohort was deleted; its last changes are the exits of its members."),
     )
 
 
-class SyncAnswer(_Shown):
+class SyncAnswer(Shown):
     """What came of one session and action."""
 
     session_id = fields.String(required=True, allow_none=True)
@@ -154,10 +155,10 @@ class SyncAnswer(_Shown):
         required=True,
         validate=validate.OneOf(["receiving", "applied", "superseded", "blocked"]),
     )
-    pages_received = fields.Integer(required=True, metadata=_says("Distinct page numbers."))
+    pages_received = fields.Integer(required=True, metadata=says("Distinct page numbers."))
     total_pages = fields.Integer(required=True)
     members_received = fields.Integer(
-        required=True, metadata=_says("All entries, skipped ones included.")
+        required=True, metadata=says("All entries, skipped ones included.")
     )
     entered = fields.Integer(required=True)
     exited = fields.Integer(required=True)
@@ -165,14 +166,14 @@ class SyncAnswer(_Shown):
         keys=fields.String(),
         values=fields.Integer(),
         required=True,
-        metadata=_says("How many entries had no usable id, by reason."),
+        metadata=says("How many entries had no usable id, by reason."),
     )
-    duplicates = fields.Integer(required=True, metadata=_says("Pages that had been stored before."))
+    duplicates = fields.Integer(required=True, metadata=says("Pages that had been stored before."))
     started_at = Time(required=True)
     completed_at = Time(required=True, allow_none=True)
 
 
-class SyncsAnswer(_Shown):
+class SyncsAnswer(Shown):
     """A part of the list of syncs."""
 
     syncs = fields.List(fields.Nested(SyncAnswer), required=True)
@@ -185,25 +186,25 @@ class JoinedAnswer(LabelAnswer):
     entered_at = Time(required=True)
 
 
-class MemberCohortsAnswer(_Shown):
+class MemberCohortsAnswer(Shown):
     """The cohorts that somebody is in."""
 
     member_id = fields.String(required=True)
     cohorts = fields.List(fields.Nested(JoinedAnswer), required=True)
 
 
-class CheckAnswer(_Shown):
+class CheckAnswer(Shown):
     """Who of the people asked for is in which of the cohorts asked for."""
 
     memberships = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),
         required=True,
-        metadata=_says("By cohort id, those who are in it."),
+        metadata=says("By cohort id, those who are in it."),
     )
 
 
-class DeliveryAnswer(_Shown):
+class DeliveryAnswer(Shown):
     """A page that waits or is blocked; `code` and `reason` say why it failed last."""
 
     id = fields.Function(lambda one: ids.of_delivery(one.cohort_id, one.number), required=True)
@@ -211,7 +212,7 @@ class DeliveryAnswer(_Shown):
     session_id = fields.String(required=True, allow_none=True)
     action = fields.String(required=True, validate=validate.OneOf([*page.Action]))
     page = fields.Integer(
-        required=True, metadata=_says("The page number within its session and action.")
+        required=True, metadata=says("The page number within its session and action.")
     )
     total_pages = fields.Integer(required=True)
     members = fields.Integer(required=True)
@@ -222,40 +223,50 @@ class DeliveryAnswer(_Shown):
     reason = fields.String(required=True, allow_none=True)
 
 
-class DeliveriesAnswer(_Shown):
+class DeliveriesAnswer(Shown):
     """A part of the list of deliveries."""
 
     deliveries = fields.List(fields.Nested(DeliveryAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class StatusAnswer(_Shown):
+class StatusAnswer(Shown):
     """How the gateway is doing."""
 
     status = fields.String(required=True, validate=validate.OneOf(["ok", "degraded"]))
     version = fields.String(required=True)
     pending_deliveries = fields.Integer(
-        required=True, metadata=_says("Pages accepted and not yet applied.")
+        required=True, metadata=says("Pages accepted and not yet applied.")
     )
     oldest_pending_seconds = fields.Float(
-        required=True, allow_none=True, metadata=_says("How long the oldest of them has waited.")
+        required=True, allow_none=True, metadata=says("How long the oldest of them has waited.")
     )
     blocked_deliveries = fields.Integer(
-        required=True, metadata=_says("Pages that could not be applied and wait for an operator.")
+        required=True, metadata=says("Pages that could not be applied and wait for an operator.")
     )
     workers_alive = fields.Integer(required=True)
     scheduler_alive = fields.Boolean(required=True)
     redis = fields.String(required=True, validate=validate.OneOf(["up", "down"]))
 
 
-class ProblemAnswer(_Shown):
+class FaultAnswer(Shown):
+    """One thing that is wrong with a body."""
+
+    path = fields.String(required=True, metadata=says("The field, its parts joined by dots."))
+    message = fields.String(required=True)
+
+
+class ProblemAnswer(Shown):
     """A problem document (RFC 9457); `code` is stable, `detail` is for people."""
 
     type = fields.String(required=True)
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
-    code = fields.String(required=True, metadata=_says("Stable; decide by this or the status."))
-    oldest_seq = fields.Integer(metadata=_says("Only of a 410: the oldest change kept."))
-    last_seq = fields.Integer(metadata=_says("Only of a 409 `ahead`: the newest change."))
-    epoch = fields.String(metadata=_says("Only of a 409 `ahead`: the epoch that this is true of."))
+    code = fields.String(required=True, metadata=says("Stable; decide by this or the status."))
+    oldest_seq = fields.Integer(metadata=says("Only of a 410: the oldest change kept."))
+    last_seq = fields.Integer(metadata=says("Only of a 409 `ahead`: the newest change."))
+    epoch = fields.String(metadata=says("Only of a 409 `ahead`: the epoch that this is true of."))
+    errors = fields.List(
+        fields.Nested(FaultAnswer), metadata=says("Only of a 422: all that is wrong.")
+    )

@@ -42,6 +42,7 @@ class Listed:
     """A source as its operator sees it: who may use it until when, without any secret."""
 
     slug: str
+    name: str
     identity_property: str | None
     project_ids: tuple[str, ...]
     auth_required: bool
@@ -132,11 +133,23 @@ def drop_credentials(conn: Connection, source_id: int) -> None:
     conn.execute(_DROP_CREDENTIALS, {"source_id": source_id})
 
 
-def listing(conn: Connection, *, now: datetime.datetime) -> list[Listed]:
-    """List the sources by slug, with the credentials that are valid now and their cohorts."""
+def listing(
+    conn: Connection,
+    *,
+    now: datetime.datetime,
+    slug: str | None = None,
+    after: str = "",
+    limit: int | None = None,
+) -> list[Listed]:
+    """List the sources by slug, with the credentials that are valid now and their cohorts.
+
+    With `slug` only that one; else those whose slug comes after `after`, at most `limit`.
+    """
+    parameters = {"now": now, "slug": slug, "after": after, "limit": limit}
     return [
         Listed(
             slug=row.slug,
+            name=row.name,
             identity_property=row.identity_property,
             project_ids=tuple(row.project_ids),
             auth_required=row.auth_required,
@@ -146,8 +159,14 @@ def listing(conn: Connection, *, now: datetime.datetime) -> list[Listed]:
             usernames=tuple(row.usernames),
             credentials_end_at=tuple(row.credentials_end_at),
         )
-        for row in conn.execute(_LIST, {"now": now})
+        for row in conn.execute(_LIST, parameters)
     ]
+
+
+def last_pages(conn: Connection, slugs: Sequence[str]) -> dict[str, datetime.datetime]:
+    """Tell when the newest page of each of these sources was accepted, if one ever was."""
+    rows = conn.execute(_LAST_PAGES, {"slugs": list(slugs)})
+    return {row.slug: row.at for row in rows}
 
 
 def was_removed(conn: Connection, slug: str) -> bool:
@@ -173,6 +192,11 @@ def pause(conn: Connection, slug: str, *, now: datetime.datetime) -> bool:
 def resume(conn: Connection, slug: str) -> bool:
     """Resume a source that is paused; False if there is none or it is not."""
     return conn.execute(_RESUME, {"slug": slug}).rowcount == 1
+
+
+def rename(conn: Connection, slug: str, name: str) -> None:
+    """Give a source another name for people."""
+    conn.execute(_RENAME, {"slug": slug, "name": name})
 
 
 def identify(conn: Connection, slug: str, identity_property: str | None) -> None:
@@ -234,7 +258,8 @@ _EXPIRE = text("""
 _DROP_CREDENTIALS = text("DELETE FROM source_credentials WHERE source_id = :source_id")
 
 _LIST = text("""
-    SELECT s.slug, s.identity_property, s.project_ids, s.auth_required, s.created_at, s.paused_at,
+    SELECT s.slug, coalesce(s.name, s.slug) AS name, s.identity_property, s.project_ids,
+           s.auth_required, s.created_at, s.paused_at,
            (SELECT count(*) FROM cohorts c
             WHERE c.source_id = s.id AND c.deleted_at IS NULL) AS cohorts,
            coalesce(array_agg(k.username ORDER BY k.id) FILTER (WHERE k.id IS NOT NULL), '{}')
@@ -244,8 +269,18 @@ _LIST = text("""
     FROM sources s
     LEFT JOIN source_credentials k
         ON k.source_id = s.id AND (k.expires_at IS NULL OR k.expires_at > :now)
-    WHERE s.removed_at IS NULL
-    GROUP BY s.id ORDER BY s.slug
+    WHERE s.removed_at IS NULL AND s.slug > :after
+      AND (CAST(:slug AS text) IS NULL OR s.slug = :slug)
+    GROUP BY s.id ORDER BY s.slug LIMIT :limit
+""")
+
+_LAST_PAGES = text("""
+    SELECT s.slug, max(i.last_synced_at) AS at
+    FROM sources s
+    JOIN cohorts c ON c.source_id = s.id
+    JOIN intake_state i ON i.cohort_id = c.id
+    WHERE s.slug = ANY(:slugs) AND s.removed_at IS NULL AND i.last_synced_at IS NOT NULL
+    GROUP BY s.slug
 """)
 
 _WAS_REMOVED = text("""
@@ -268,6 +303,8 @@ _RESUME = text("""
     UPDATE sources SET paused_at = NULL
     WHERE slug = :slug AND removed_at IS NULL AND paused_at IS NOT NULL
 """)
+
+_RENAME = text("UPDATE sources SET name = :name WHERE slug = :slug AND removed_at IS NULL")
 
 _IDENTIFY = text("""
     UPDATE sources SET identity_property = :identity_property

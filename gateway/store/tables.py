@@ -55,6 +55,7 @@ sources = Table(
     Column("created_at", NOW_TYPE, nullable=False),
     Column("paused_at", NOW_TYPE),
     Column("removed_at", NOW_TYPE),
+    Column("name", Text),
     Index("sources_slug_key", "slug", unique=True, postgresql_where=text("removed_at IS NULL")),
 )
 

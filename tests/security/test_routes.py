@@ -26,6 +26,7 @@ OPEN: Final[Statuses] = (200, 200, 200, 200, 200)
 READ: Final[Statuses] = (401, 401, 200, 200, 200)
 READ_404: Final[Statuses] = (401, 401, 404, 404, 404)
 READ_400: Final[Statuses] = (401, 401, 400, 400, 400)
+ADMIN_400: Final[Statuses] = (401, 401, 403, 403, 400)
 ADMIN_404: Final[Statuses] = (401, 401, 403, 403, 404)
 ADMIN_204: Final[Statuses] = (401, 401, 403, 403, 204)
 # An API key is no password of a source; there the address is looked at before who asks.
@@ -57,6 +58,8 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/v1/members/<raw:member_id>": {"DELETE": ADMIN_204, "OPTIONS": OPEN},
     "/v1/members/<raw:member_id>/cohorts": LOOK,
     "/v1/membership/check": {"POST": READ_400, "OPTIONS": OPEN},
+    "/v1/sources": LOOK,
+    "/v1/sources/<raw:slug>": {**LOOK_404, "PATCH": ADMIN_400},
     "/v1/deliveries": LOOK,
     "/v1/deliveries/<raw:delivery_id>/retry": {"POST": ADMIN_404, "OPTIONS": OPEN},
 }
@@ -66,6 +69,7 @@ EXAMPLES: Final = {
     "rest:_rest": "a//b",
     "raw:cohort_id": "999999999999",
     "raw:member_id": "nobody-has-this-id",
+    "raw:slug": "no-such-source",
     "raw:delivery_id": "999999999999-1",
 }
 
