@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import Identity, text
 
+from gateway.flows import erase
 from gateway.store import revisions, tables
-from tests.store.test_tables import STATEMENTS
+from gateway.store.statement import Statement
+from tests import statements
+from tests.model.sender import ADD, MEMBERS, REMOVE
+from tests.store import spreading, sqltree
+from tests.store.refused import REFUSED
+from tests.store.test_tables import TEXTS
 
 if TYPE_CHECKING:
     from gateway.store.engine import Pool
+    from tests.model.desk import Desk
 
-LARGE = sorted(table.name for table in tables.LARGE)
-SPREAD = {*LARGE, "intake_state", "apply_state"}
+SPREAD = spreading.SPREAD
 HOT_READS = ("memberships", "changes", "reports", "versions", "exports")
+EVERY_NODE = Path(__file__).parent / "every_node.txt"
 GUIDE = Path(__file__).parents[2] / "docs" / "scaling.md"
 MIGRATIONS = sorted((revisions.FOLDER / "versions").glob("*.py"))
 
@@ -38,19 +45,6 @@ FOREIGN_KEYS = text("""
 """)
 
 TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-
-
-def flat(statement: str) -> str:
-    """Return a statement without what is in parentheses."""
-    shorter = re.sub(r"\([^()]*\)", " ", statement)
-    return shorter if shorter == statement else flat(shorter)
-
-
-def writing(verb: str) -> dict[str, str]:
-    """Return the statements that do this to a table that is spread."""
-    names = "|".join(sorted(SPREAD))
-    begins = re.compile(rf"\b{verb}\s+({names})\b")
-    return {place: sql for place, sql in STATEMENTS.items() if begins.search(sql)}
 
 
 def test_database__its_unique_indexes_on_spread_tables__lead_with_the_cohort(pool: Pool) -> None:
@@ -85,44 +79,54 @@ def test_guide__names_every_table_in_exactly_one_way(pool: Pool) -> None:
     assert set(distributed) == SPREAD
 
 
-def test_updates__of_spread_tables__join_nothing() -> None:
-    found = writing("UPDATE")
-    assert found
-    joined = [p for p, sql in found.items() if re.search(r"\bFROM\b", flat(sql))]
-    assert joined == []
+@pytest.mark.parametrize("place", TEXTS)
+def test_statement__on_a_spread_database__is_one_that_citus_takes(place: str) -> None:
+    one = TEXTS[place]
+    assert spreading.faults(one.text, pipelined=isinstance(one, Statement)) == []
 
 
-def test_inserts__into_spread_tables__have_no_select_among_values() -> None:
-    found = {place: sql for place, sql in writing("INSERT INTO").items() if "VALUES" in sql}
-    assert found
-    values = {p: sql.partition("VALUES")[2].partition("ON CONFLICT")[0] for p, sql in found.items()}
-    assert [place for place, part in values.items() if "SELECT" in part] == []
+def test_statements__that_touch_every_node__are_those_that_are_known() -> None:
+    """One that a page or a look-up in one cohort waits for does not belong there."""
+    found = {place: spreading.loose(one.text) for place, one in TEXTS.items()}
+    lines = [f"{place}: {', '.join(sorted(names))}" for place, names in found.items() if names]
+    assert "\n".join(sorted(lines)) + "\n" == EVERY_NODE.read_text()
 
 
-def test_statements__that_write__hold_no_second_write() -> None:
-    writes = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+(?!SET\b)\w")
-    for place, sql in STATEMENTS.items():
-        plain = re.sub(r"FOR (NO KEY )?UPDATE|DO UPDATE", "", sql)
-        if any(re.search(rf"\b{name}\b", plain) for name in SPREAD):
-            assert len(writes.findall(plain)) <= 1, place
+@pytest.mark.parametrize(("rule", "sql"), REFUSED)
+def test_rule__for_a_statement_that_citus_refused__refuses_it(rule: str, sql: str) -> None:
+    assert rule in spreading.faults(sql)
 
 
-def test_locks_that_skip__are_of_one_cohort() -> None:
-    skipping = {place: sql for place, sql in STATEMENTS.items() if "SKIP LOCKED" in sql}
-    assert skipping
-    for place, sql in skipping.items():
-        if any(re.search(rf"\bFROM {name}\b", sql) for name in SPREAD):
-            assert "cohort_id = :cohort_id" in sql, place
+def test_rules__every_one__has_a_statement_that_it_refuses() -> None:
+    assert {rule for rule, _ in REFUSED} == {*spreading.RULES, "utility statement in company"}
+
+
+def test_utility_statement__in_a_pipeline__travels_with_others_and_is_refused() -> None:
+    sql = "SET LOCAL lock_timeout = :milliseconds"
+    assert spreading.faults(sql) == []
+    assert spreading.faults(sql, pipelined=True) == ["utility statement in company"]
+
+
+def test_statements__as_they_are_sent__compare_nothing_with_null(desk: Desk) -> None:
+    """A parameter that may be null is a literal NULL by the time the planner sees it."""
+    sent: list[str] = []
+    with statements.noted(desk.pool.engine, sent.append):
+        for session in ("s", None):
+            for action in (MEMBERS, ADD, REMOVE):
+                receipt = desk.send(action, session, "ab")
+                desk.settle(receipt)
+        erase.erase(desk.pool, "a", erase.Where(), now=desk.clock())
+    asked = [one for one in sent if SPREAD & set(re.findall(r"\w+", one))]
+    assert len(asked) > 50
+    assert [one for one in asked if "comparison with NULL" in spreading.faults(one)] == []
 
 
 @pytest.mark.parametrize("module", HOT_READS)
 def test_hot_reads__join_no_table_that_is_not_spread(module: str) -> None:
-    found = [
-        sql for place, sql in STATEMENTS.items() if place.startswith(f"gateway.store.{module}.")
-    ]
+    found = [one.text for place, one in TEXTS.items() if place.startswith(f"{module}.")]
     small = {table.name for table in tables.metadata.tables.values()} - SPREAD
-    named = [name for sql in found for name in re.findall(r"\b(?:FROM|JOIN) (\w+)", sql)]
-    assert not small.intersection(named)
+    assert found
+    assert not small.intersection(*[sqltree.tables([*map(sqltree.parse, found)])])
 
 
 @pytest.mark.parametrize("path", MIGRATIONS, ids=lambda path: path.stem)
