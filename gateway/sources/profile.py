@@ -18,9 +18,10 @@ from gateway.core.page import Skip
 from gateway.sources import document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-# Which of several spellings fills a field: the first listed one that is a text (interface 1.2).
+# Which of several spellings fills a field: the first listed one that is a text or an integer. A
+# value of another type fills none and stays a property (interface 1.2).
 IDENTITY = ("mixpanel_distinct_id", "$distinct_id", "distinct_id")
 EMAIL = ("email", "$email")
 FIRST_NAME = ("first_name", "$first_name")
@@ -28,6 +29,7 @@ LAST_NAME = ("last_name", "$last_name")
 PHONE = ("phone_number", "phone", "$phone")
 _FIELDS = (EMAIL, FIRST_NAME, LAST_NAME, PHONE)
 _KNOWN = frozenset(name for names in (IDENTITY, *_FIELDS) for name in names)
+_FILLING = {str, int}  # not bool, which is an int to isinstance
 
 _Names: TypeAlias = tuple[str, ...]
 _Member: TypeAlias = dict[str, object]
@@ -48,18 +50,22 @@ class Written:
 
 @dataclasses.dataclass(frozen=True)
 class _Shape:
-    """Where the fields of members with the same names are; a page has few shapes, often one."""
+    """Where the fields of members with the same names are; a page has few shapes, often one.
+
+    `odd` names are those of fields whose values are of a type that fills none.
+    """
 
     distinct_id: _Names
     fields: tuple[_Names, ...]
     rest: _Names
 
     @classmethod
-    def of(cls, names: _Names) -> _Shape:
+    def of(cls, names: _Names, odd: _Names = ()) -> _Shape:
+        filling = tuple(name for name in names if name in _KNOWN and name not in odd)
         return cls(
-            distinct_id=_present(IDENTITY, names),
-            fields=tuple(_present(spellings, names) for spellings in _FIELDS),
-            rest=tuple(name for name in names if name not in _KNOWN),
+            distinct_id=_present(IDENTITY, filling),
+            fields=tuple(_present(spellings, filling) for spellings in _FIELDS),
+            rest=tuple(name for name in names if name not in filling),
         )
 
     def template(self, values: Sequence[str], *, clean: bool) -> str:
@@ -82,9 +88,9 @@ def write_roster(members: Sequence[object], *, identity: _Names, clean: bool) ->
     kept, skipped = _identified(members, identity)
     ids, people = list(kept), list(kept.values())
     lines = [""] * len(kept)
-    for names, places in _places(people).items():
+    for shape, places in _places(people):
         alike = [people[place] for place in places]
-        written = _lines(alike, [ids[place] for place in places], _Shape.of(names), clean=clean)
+        written = _lines(alike, [ids[place] for place in places], shape, clean=clean)
         for place, line in zip(places, written, strict=True):
             lines[place] = line
     return Written(text="\n".join([*lines, ""]), usable=len(kept), skipped=skipped)
@@ -167,23 +173,27 @@ def _member_id(member: object, identity: _Names) -> str | Skip:
 
 
 def _id_text(value: object) -> str | None:
-    if type(value) is str:
-        return value
-    if type(value) is int:  # not bool, which is an int to isinstance
-        return str(value)
-    return None
+    return str(value) if type(value) in _FILLING else None
 
 
-def _text(value: object) -> str | None:
-    return value if type(value) is str else None
-
-
-def _places(members: Sequence[_Member]) -> dict[_Names, list[int]]:
-    """Say for each set of names where the members are that have it."""
-    places: defaultdict[_Names, list[int]] = defaultdict(list)
+def _places(members: Sequence[_Member]) -> Iterator[tuple[_Shape, list[int]]]:
+    """Say for each shape where the members are that have it."""
+    by_names: defaultdict[_Names, list[int]] = defaultdict(list)
     for place, names in enumerate(map(tuple, members)):
-        places[names].append(place)
-    return places
+        by_names[names].append(place)
+    for names, places in by_names.items():
+        known = tuple(name for name in names if name in _KNOWN)
+        by_odd: defaultdict[_Names, list[int]] = defaultdict(list)
+        for place in places:
+            by_odd[_odd(members[place], known)].append(place)
+        for odd, alike in by_odd.items():
+            yield _Shape.of(names, odd), alike
+
+
+def _odd(member: _Member, known: _Names) -> _Names:
+    if set(map(type, map(member.__getitem__, known))) <= _FILLING:
+        return ()
+    return tuple(name for name in known if type(member[name]) not in _FILLING)
 
 
 def _present(spellings: _Names, names: _Names) -> _Names:
@@ -194,8 +204,8 @@ def _lines(
     alike: Sequence[_Member], ids: Sequence[str], shape: _Shape, *, clean: bool
 ) -> list[str]:
     columns = [_escaped(ids, clean=clean)]
-    reading = ((shape.distinct_id, _id_text), *((names, _text) for names in shape.fields))
-    columns += [_column(alike, names, read, clean=clean) for names, read in reading if names]
+    spellings = (shape.distinct_id, *shape.fields)
+    columns += [_column(alike, names[0], clean=clean) for names in spellings if names]
     values = []
     for name in shape.rest:
         value, column = _json_column([member[name] for member in alike], clean=clean)
@@ -206,25 +216,11 @@ def _lines(
     return text.split("\n")[:-1]  # splitlines would end lines where Postgres does not
 
 
-def _column(
-    alike: Sequence[_Member],
-    spellings: _Names,
-    read: Callable[[object], str | None],
-    *,
-    clean: bool,
-) -> Sequence[str]:
-    """Write one field of members: the first of its spellings that can be read."""
-    column = [member[spellings[0]] for member in alike]
-    if _are_texts(column):
-        return _escaped(column, clean=clean)
-    if len(spellings) == 1:
-        found = list(map(read, column))
-    else:
-        found = [
-            next((text for name in spellings if (text := read(member[name])) is not None), None)
-            for member in alike
-        ]
-    return [roster.NULL if text is None else text if clean else _escape(text) for text in found]
+def _column(alike: Sequence[_Member], name: str, *, clean: bool) -> Sequence[str]:
+    """Write one field of members, each of which has a text or an integer by that name."""
+    column = [member[name] for member in alike]
+    texts_only = column if _are_texts(column) else list(map(str, column))
+    return _escaped(texts_only, clean=clean)
 
 
 def _json_column(column: Sequence[object], *, clean: bool) -> tuple[str, Sequence[str]]:

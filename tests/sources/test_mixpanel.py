@@ -58,7 +58,7 @@ def test_reserved_property_names__fill_the_same_fields() -> None:
     assert found.description == ""
     assert found.roster.decode().splitlines() == [
         '1-a\t1-a\tada@example.com\tAda\tLovelace\t+44 20 7946 0000\t{"$city":"London"}',
-        "1-b\t1-b\tgrace@example.com\tGrace\tHopper\t+1 202 555 0123\t{}",
+        '1-b\t1-b\tgrace@example.com\tGrace\tHopper\t+1 202 555 0123\t{"first_name":null}',
     ]
 
 

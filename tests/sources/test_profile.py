@@ -59,12 +59,33 @@ def test_profile__each_alias__gives_way_to_those_before_it(
         assert rows(member)[0]["properties"] == {}
 
 
-@pytest.mark.parametrize("other", [None, 5, True, 1.5, [], ["a@example.com"], {"a": 1}])
-def test_profile__an_alias_that_is_no_text__gives_way(other: object) -> None:
+@pytest.mark.parametrize("other", [None, True, 1.0, [], ["a@example.com"], {"a": 1}])
+def test_profile__an_alias_of_another_type__gives_way_and_stays_a_property(other: object) -> None:
     (row,) = rows({"distinct_id": "a", "email": other, "$email": "b@example.com"})
-    assert (row["email"], row["properties"]) == ("b@example.com", {})
+    assert (row["email"], row["properties"]) == ("b@example.com", {"email": other})
     (row,) = rows({"distinct_id": "a", "email": other})
-    assert (row["email"], row["properties"]) == (None, {})
+    assert (row["email"], row["properties"]) == (None, {"email": other})
+    (row,) = rows({"distinct_id": "a", "$distinct_id": other})
+    assert (row["distinct_id"], row["properties"]) == ("a", {"$distinct_id": other})
+
+
+@pytest.mark.parametrize("name", ["phone_number", "phone", "$phone"])
+def test_profile__an_integer__is_its_decimal_text(name: str) -> None:
+    members = [{"distinct_id": "a", name: 15551234567}, {"distinct_id": "b", name: "1"}]
+    assert [row["phone"] for row in rows(*members)] == ["15551234567", "1"]
+    (row,) = rows({"distinct_id": "a", name: -(10**30), "first_name": 0})
+    assert (row["phone"], row["first_name"], row["properties"]) == (str(-(10**30)), "0", {})
+
+
+def test_profile__the_first_listed_of_an_integer_and_a_text__wins() -> None:
+    (row,) = rows({"distinct_id": "a", "$phone": "2", "phone": 1, "phone_number": True})
+    assert (row["phone"], row["properties"]) == ("1", {"phone_number": True})
+
+
+def test_profile__members_of_one_shape_but_for_types__are_each_told_apart() -> None:
+    people = [{"distinct_id": str(at), "email": at % 2 or [at]} for at in range(4)]
+    found = [(row["email"], row["properties"]) for row in rows(*people)]
+    assert found == [(None, {"email": [0]}), ("1", {}), (None, {"email": [2]}), ("1", {})]
 
 
 def test_profile__an_empty_text__is_a_text() -> None:
@@ -150,7 +171,7 @@ def test_identity_property__of_a_source__is_the_only_one_looked_at() -> None:
 
 def test_distinct_id__of_members_known_by_another_property__may_be_missing() -> None:
     (row,) = rows({"user_key": "u", "distinct_id": 1.5}, identity=("user_key",))
-    assert (row["distinct_id"], row["properties"]) == (None, {"user_key": "u"})
+    assert (row["distinct_id"], row["properties"]) == (None, {"user_key": "u", "distinct_id": 1.5})
 
 
 @pytest.mark.parametrize("clean", [True, False])
