@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import datetime
+import re
+from typing import Final
 
 import click
 
-from gateway.commands import place
+from gateway.commands import output, place
 from gateway.core.scopes import Scope
 from gateway.flows import bootstrap, keys
+
+_SPAN: Final = re.compile(r"([0-9]{1,5})([dh])")
+_UNITS: Final = {"d": "days", "h": "hours"}
 
 
 @click.group()
@@ -29,31 +34,76 @@ def key() -> None:
     required=True,
     help="What it may do; admin includes write, and write includes read. Repeatable.",
 )
-def create(name: str, scopes: tuple[str, ...]) -> None:
+@click.option("--replace", is_flag=True, help="Revoke the valid key of this name with it.")
+@click.option(
+    "--expires",
+    metavar="WHEN",
+    help="Until when it is valid: 90d, 12h, or a date (its beginning in UTC).",
+)
+@output.as_json
+def create(
+    *, name: str, scopes: tuple[str, ...], replace: bool, expires: str | None, as_json: bool
+) -> None:
     """Create a key and print it, once: the database holds only its hash.
 
     Only the key itself goes to stdout, so that it can be piped to where it is needed.
 
-    Example: python -m gateway key create crm --scope read
+    Example: python -m gateway key create crm --scope read --expires 90d
     """
-    wanted = [scope for scope in Scope if scope.value in scopes]
+    now = place.now()
+    wanted = keys.Wanted(
+        name=name,
+        scopes=[scope for scope in Scope if scope.value in scopes],
+        expires_at=None if expires is None else _moment(expires, now),
+        replace=replace,
+    )
     with place.database(place.settings()) as pool:
-        made = keys.create(pool, name, wanted, now=place.now())
-    click.echo(made)
-    click.echo(f"The key {name} ({', '.join(wanted)}) is valid and shown this once.", err=True)
+        made = keys.create(pool, wanted, now=now)
+    if as_json:
+        output.document(
+            {
+                "name": name,
+                "scopes": list(wanted.scopes),
+                "key": made.key,
+                "expires_at": place.moment(wanted.expires_at),
+                "replaced": [one.id for one in made.replaced],
+            }
+        )
+        return
+    click.echo(made.key)
+    until = "" if wanted.expires_at is None else f" until {wanted.expires_at:%Y-%m-%d %H:%M} UTC"
+    output.complain(
+        f"The key {name} ({', '.join(wanted.scopes)}) is valid{until} and shown this once."
+    )
+    for one in made.replaced:
+        output.complain(f"The older key {name} (id {one.id}) is revoked.")
+
+
+def _moment(text: str, now: datetime.datetime) -> datetime.datetime:
+    """Read the end of a key: days or hours from now, a date, or a moment with its time zone."""
+    try:
+        if span := _SPAN.fullmatch(text):
+            return now + datetime.timedelta(**{_UNITS[span[2]]: int(span[1])})
+        moment = datetime.datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise click.UsageError(
+            f"--expires {text!a} is no end: give days or hours like 90d or 12h, or a date like"
+            " 2027-03-01"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
 @key.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.as_json
 def list_keys(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     """List every key, revoked ones included; the keys themselves are never shown.
 
     Example: python -m gateway key list --json
     """
     with place.database(place.settings()) as pool:
-        found = keys.listing(pool)
+        found, now = keys.listing(pool), place.now()
     if as_json:
-        click.echo(json.dumps([_as_json(one) for one in found], indent=2))
+        output.document([_as_json(one, now) for one in found])
         return
     rows = [
         (
@@ -61,7 +111,7 @@ def list_keys(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command li
             one.name,
             ",".join(one.scopes),
             f"{one.created_at:%Y-%m-%d %H:%M}",
-            f"revoked {one.revoked_at:%Y-%m-%d %H:%M}" if one.revoked_at else "valid",
+            _state(one, now),
         )
         for one in found
     ]
@@ -70,29 +120,43 @@ def list_keys(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command li
 
 @key.command()
 @click.argument("which", metavar="ID|NAME")
-def revoke(which: str) -> None:
+@output.as_json
+def revoke(which: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     """End a key, by its id or its name; requests with it are refused within a second.
 
     Example: python -m gateway key revoke crm
     """
+    now = place.now()
     with place.database(place.settings()) as pool:
-        ended = keys.revoke(pool, which, now=place.now())
+        ended = keys.revoke(pool, which, now=now)
+    if as_json:
+        output.document({"revoked": [{"id": one.id, "name": one.name} for one in ended]})
     for one in ended:
-        click.echo(f"The key {one.name} (id {one.id}) is revoked.")
+        if not as_json:
+            click.echo(f"The key {one.name} (id {one.id}) is revoked.")
         if one.name == bootstrap.KEY_NAME:
-            click.echo(
-                "note: the gateway's next start makes it valid again, unless GATEWAY_API_KEY, or"
+            output.note(
+                "the gateway's next start makes it valid again, unless GATEWAY_API_KEY, or"
                 " the key in the data folder's credentials.json, is another one by then",
-                err=True,
             )
 
 
-def _as_json(one: keys.ApiKey) -> dict[str, object]:
+def _state(one: keys.ApiKey, now: datetime.datetime) -> str:
+    if one.revoked_at is not None:
+        return f"revoked {one.revoked_at:%Y-%m-%d %H:%M}"
+    if one.expires_at is None:
+        return "valid"
+    said = "valid until" if one.is_valid(now) else "expired"
+    return f"{said} {one.expires_at:%Y-%m-%d %H:%M}"
+
+
+def _as_json(one: keys.ApiKey, now: datetime.datetime) -> dict[str, object]:
     return {
         "id": one.id,
         "name": one.name,
         "scopes": list(one.scopes),
         "created_at": place.moment(one.created_at),
         "revoked_at": place.moment(one.revoked_at),
-        "valid": one.revoked_at is None,
+        "expires_at": place.moment(one.expires_at),
+        "valid": one.is_valid(now),
     }

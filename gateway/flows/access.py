@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hmac
 import threading
 import time
@@ -23,6 +24,17 @@ BELIEVED_SECONDS: Final = 1.0
 REMEMBERED: Final = 1000
 
 
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _believed_seconds(expires_at: datetime.datetime | None, now: datetime.datetime) -> float:
+    """Return for how long a key need not be looked up: never beyond its end."""
+    if expires_at is None:
+        return BELIEVED_SECONDS
+    return min(BELIEVED_SECONDS, (expires_at - now).total_seconds())
+
+
 class KeyRing:
     """Knows which keys are valid."""
 
@@ -31,10 +43,12 @@ class KeyRing:
         pool: Pool,
         *,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime.datetime] = _now,
         remembered: int = REMEMBERED,
     ) -> None:
         self._pool = pool
         self._clock = clock
+        self._now = now
         self._remembered = remembered
         self._lock = threading.Lock()
         self._known: dict[bytes, tuple[float, tuple[str, ...]]] = {}
@@ -52,15 +66,17 @@ class KeyRing:
 
     def _scopes(self, key_hash: bytes) -> tuple[str, ...]:
         until, held = self._known.get(key_hash, (0.0, ()))
-        now = self._clock()
-        if now < until:
+        if self._clock() < until:
             return held
         with self._pool.read() as conn:
             found = api_keys.find(conn, key_hash)
         if found is None or not hmac.compare_digest(found.hash, key_hash):
             raise errors.Unauthenticated("this key is not valid, or was revoked")
+        if not found.is_valid(now := self._now()):
+            raise errors.Unauthenticated("this key has expired; ask for a new one")
         with self._lock:
             if len(self._known) >= self._remembered:
                 self._known.clear()
-            self._known[key_hash] = (now + BELIEVED_SECONDS, found.scopes)
+            until = self._clock() + _believed_seconds(found.expires_at, now)
+            self._known[key_hash] = (until, found.scopes)
         return found.scopes

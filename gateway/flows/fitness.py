@@ -40,7 +40,7 @@ def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> l
             if (one := sources.find(conn, listed.slug, now=now)) is not None
         ]
         session = rights.facts(conn)
-        valid = [key for key in api_keys.listing(conn) if key.revoked_at is None]
+        valid = [key for key in api_keys.listing(conn) if key.is_valid(now)]
         pulses = _pulses(conn, now)
         waiting = _backlog(conn, settings, now)
     in_force = {key.hash for key in valid}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
@@ -21,22 +22,54 @@ ApiKey = api_keys.ApiKey
 MAX_NAME_CHARACTERS: Final = 64
 
 
-def create(pool: Pool, name: str, scopes: Sequence[Scope], *, now: datetime.datetime) -> str:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A key to be made; `replace` ends the valid ones of its name in the same moment."""
+
+    name: str
+    scopes: Sequence[Scope]
+    expires_at: datetime.datetime | None = None
+    replace: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Made:
+    """A key as it was made, and those that it takes the place of."""
+
+    key: str = dataclasses.field(repr=False)
+    replaced: Sequence[ApiKey]
+
+
+def create(pool: Pool, wanted: Wanted, *, now: datetime.datetime) -> Made:
     """Make a key and return it; only its hash is kept.
 
-    Raises errors.Malformed for a name that cannot be used, and errors.Conflict if a valid key has
-    it.
+    Raises errors.Malformed for a name that cannot be used or an end that is over, and
+    errors.Conflict if a valid key has the name and is not to be replaced.
     """
-    _require_name(name)
+    _require_name(wanted.name)
+    if wanted.expires_at is not None and wanted.expires_at <= now:
+        raise errors.Malformed("a key that expires needs an end in the future")
     key = secrets.new_key()
     with pool.begin() as conn:
-        if any(one.name == name for one in _valid(api_keys.listing(conn))):
+        # Of two that make a key of one name at once the later one finds the other's.
+        api_keys.lock(conn)
+        older = [one for one in _valid(api_keys.listing(conn), now) if one.name == wanted.name]
+        if older and not wanted.replace:
             raise errors.Conflict(
-                f"a valid key is called '{name}' already; choose another name, or revoke that one"
-                " first",
+                f"a valid key is called '{wanted.name}' already; choose another name, say"
+                " --replace, or revoke that one first",
             )
-        api_keys.create(conn, name=name, key_hash=secrets.hash_key(key), scopes=scopes, now=now)
-    return key
+        for one in older:
+            api_keys.revoke(conn, one.id, now=now)
+        api_keys.create(
+            conn,
+            name=wanted.name,
+            key_hash=secrets.hash_key(key),
+            scopes=wanted.scopes,
+            now=now,
+            expires_at=wanted.expires_at,
+        )
+    return Made(key=key, replaced=older)
 
 
 def listing(pool: Pool) -> list[ApiKey]:
@@ -46,7 +79,7 @@ def listing(pool: Pool) -> list[ApiKey]:
 
 
 def revoke(pool: Pool, which: str, *, now: datetime.datetime) -> list[ApiKey]:
-    """End the valid key with this id, or every valid key with this name; returns them.
+    """End the key with this id, or every key with this name; returns those that this ended.
 
     Raises errors.NotFound when there is none, and errors.Conflict when it was revoked before.
     """
@@ -54,14 +87,14 @@ def revoke(pool: Pool, which: str, *, now: datetime.datetime) -> list[ApiKey]:
         named = [key for key in api_keys.listing(conn) if which in (str(key.id), key.name)]
         if not named:
             raise errors.NotFound(f"there is no key {which!a}; `key list` shows those there are")
-        ended = [key for key in _valid(named) if api_keys.revoke(conn, key.id, now=now)]
+        ended = [key for key in named if api_keys.revoke(conn, key.id, now=now)]
         if not ended:
             raise errors.Conflict(f"the key {which!a} is revoked already")
     return ended
 
 
-def _valid(keys: Sequence[ApiKey]) -> list[ApiKey]:
-    return [key for key in keys if key.revoked_at is None]
+def _valid(keys: Sequence[ApiKey], now: datetime.datetime) -> list[ApiKey]:
+    return [key for key in keys if key.is_valid(now)]
 
 
 def _require_name(name: str) -> None:

@@ -26,10 +26,21 @@ class ApiKey:
     scopes: tuple[str, ...]
     created_at: datetime.datetime
     revoked_at: datetime.datetime | None
+    expires_at: datetime.datetime | None
+
+    def is_valid(self, now: datetime.datetime) -> bool:
+        """Tell whether it opens anything at a moment."""
+        ended = self.expires_at is not None and self.expires_at <= now
+        return self.revoked_at is None and not ended
+
+
+def lock(conn: Connection) -> None:
+    """Keep keys from being made or ended by others until the transaction ends; reads go on."""
+    conn.execute(_LOCK)
 
 
 def find(conn: Connection, key_hash: bytes) -> ApiKey | None:
-    """Find a key that has not been revoked."""
+    """Find a key that has not been revoked; it may have expired."""
     row = conn.execute(_FIND, {"hash": key_hash}).one_or_none()
     return None if row is None else _api_key(row)
 
@@ -46,9 +57,16 @@ def create(
     key_hash: bytes,
     scopes: Sequence[Scope],
     now: datetime.datetime,
+    expires_at: datetime.datetime | None = None,
 ) -> None:
     """Keep a key. One that is kept already is valid again, under this name, with these scopes."""
-    parameters = {"name": name, "hash": key_hash, "scopes": list(scopes), "now": now}
+    parameters = {
+        "name": name,
+        "hash": key_hash,
+        "scopes": list(scopes),
+        "now": now,
+        "expires_at": expires_at,
+    }
     conn.execute(_CREATE, parameters)
 
 
@@ -68,19 +86,24 @@ def _api_key(row: object) -> ApiKey:
     return ApiKey(**{**fields, "hash": bytes(fields["hash"]), "scopes": tuple(fields["scopes"])})
 
 
+# It lets readers, and nobody who writes, pass.
+_LOCK = text("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE")
+
 _FIND = text("""
-    SELECT id, name, hash, scopes, created_at, revoked_at
+    SELECT id, name, hash, scopes, created_at, revoked_at, expires_at
     FROM api_keys WHERE hash = :hash AND revoked_at IS NULL
 """)
 
 _LIST = text("""
-    SELECT id, name, hash, scopes, created_at, revoked_at FROM api_keys ORDER BY id
+    SELECT id, name, hash, scopes, created_at, revoked_at, expires_at FROM api_keys ORDER BY id
 """)
 
 _CREATE = text("""
-    INSERT INTO api_keys (name, hash, scopes, created_at) VALUES (:name, :hash, :scopes, :now)
+    INSERT INTO api_keys (name, hash, scopes, created_at, expires_at)
+    VALUES (:name, :hash, :scopes, :now, :expires_at)
     ON CONFLICT (hash) DO UPDATE
-    SET name = excluded.name, scopes = excluded.scopes, revoked_at = NULL
+    SET name = excluded.name, scopes = excluded.scopes, revoked_at = NULL,
+        expires_at = excluded.expires_at
 """)
 
 _REVOKE = text("UPDATE api_keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL")

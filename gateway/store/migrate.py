@@ -69,6 +69,7 @@ def _is_locked(conn: Connection, table: str) -> bool:
 _LIMIT = text("SET LOCAL lock_timeout = :milliseconds")
 
 _LOCKS = {
+    "api_keys": text("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE"),
     "apply_state": text("LOCK TABLE apply_state IN ACCESS EXCLUSIVE MODE"),
     "sources": text("LOCK TABLE sources IN ACCESS EXCLUSIVE MODE"),
     "deliveries": text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE"),

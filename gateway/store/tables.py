@@ -80,6 +80,7 @@ api_keys = Table(
     Column("scopes", ARRAY(Text), nullable=False),
     Column("created_at", NOW_TYPE, nullable=False),
     Column("revoked_at", NOW_TYPE),
+    Column("expires_at", NOW_TYPE),
 )
 
 # `key` is the digest of (project, external id): ids of any length stay unique and indexable.

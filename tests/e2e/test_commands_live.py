@@ -114,6 +114,27 @@ def test_key__created_and_revoked__opens_and_then_does_not(typed: Typed, stack: 
     until(lambda: stack.call("GET", "/v1/cohorts", headers=bearer).status == 401)
 
 
+def test_key__replaced_or_expired__opens_no_more(typed: Typed, stack: Stack) -> None:
+    def opened(key: str) -> int:
+        return stack.call("GET", "/v1/cohorts", headers={"Authorization": f"Bearer {key}"}).status
+
+    first = typed("key", "create", "shop", "--scope", "read").out.strip()
+    made = typed("key", "create", "shop", "--scope", "read", "--replace", "--expires", "90d")
+    until(lambda: opened(first) == 401)
+    assert opened(made.out.strip()) == 200
+    assert "is revoked" in made.err
+    state = [line for line in typed("key", "list").out.splitlines() if " shop " in line][-1]
+    assert "valid until" in state
+    with stack.pool() as pool, pool.begin() as conn:
+        conn.execute(sa.text("UPDATE api_keys SET expires_at = now() WHERE name = 'shop'"))
+    until(lambda: opened(made.out.strip()) == 401)
+    assert "expired" in typed("key", "list").out
+    for nonsense in ("90", "soon", "2020-01-01", "1e9d", "-1d"):
+        done = typed("key", "create", "late", "--scope", "read", "--expires", nonsense)
+        assert done.code in {1, 2}
+        assert done.err.startswith("error: ")
+
+
 def test_erase__somebody__leaves_nothing_to_read(typed: Typed, stack: Stack) -> None:
     assert add(stack, "default", PASSWORD, ["eve", "fay"], "e1") == 200
     until(lambda: sources_of(stack, "eve") == ["default"])

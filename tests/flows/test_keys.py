@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,7 +12,10 @@ from gateway import errors
 from gateway.core.scopes import Scope
 from gateway.flows import keys
 from gateway.flows.access import KeyRing
+from gateway.store import api_keys
 from gateway.store.engine import Pool
+from tests.model import traffic
+from tests.model.desk import Clock
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -23,8 +28,13 @@ def opens(pool: Pool, key: str, scope: Scope) -> bool:
     return True
 
 
+def make(pool: Pool, name: str, scopes: list[Scope], *, replace: bool = False) -> str:
+    wanted = keys.Wanted(name=name, scopes=scopes, replace=replace)
+    return keys.create(pool, wanted, now=NOW).key
+
+
 def test_create__a_key__opens_its_scope_and_no_other(pool: Pool) -> None:
-    key = keys.create(pool, "crm", [Scope.READ], now=NOW)
+    key = make(pool, "crm", [Scope.READ])
     assert opens(pool, key, Scope.READ)
     assert not opens(pool, key, Scope.WRITE)
     (found,) = keys.listing(pool)
@@ -33,25 +43,25 @@ def test_create__a_key__opens_its_scope_and_no_other(pool: Pool) -> None:
 
 
 def test_create__a_name_in_use__is_refused_until_it_is_revoked(pool: Pool) -> None:
-    first = keys.create(pool, "crm", [Scope.READ], now=NOW)
+    first = make(pool, "crm", [Scope.READ])
     with pytest.raises(errors.Conflict, match="'crm' already"):
-        keys.create(pool, "crm", [Scope.ADMIN], now=NOW)
+        make(pool, "crm", [Scope.ADMIN])
     keys.revoke(pool, "crm", now=NOW)
-    second = keys.create(pool, "crm", [Scope.ADMIN], now=NOW)
+    second = make(pool, "crm", [Scope.ADMIN])
     assert (opens(pool, first, Scope.READ), opens(pool, second, Scope.ADMIN)) == (False, True)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 65, "12", "environment", "\ud800"])
 def test_create__a_name_that_misleads__is_refused(pool: Pool, name: str) -> None:
     with pytest.raises(errors.Malformed, match="name"):
-        keys.create(pool, name, [Scope.READ], now=NOW)
+        make(pool, name, [Scope.READ])
     assert keys.listing(pool) == []
 
 
 @pytest.mark.parametrize("by", ["id", "name"])
 def test_revoke__by_id_or_name__ends_that_key_alone(pool: Pool, by: str) -> None:
-    key = keys.create(pool, "crm", [Scope.READ], now=NOW)
-    other = keys.create(pool, "web", [Scope.READ], now=NOW)
+    key = make(pool, "crm", [Scope.READ])
+    other = make(pool, "web", [Scope.READ])
     which = str(keys.listing(pool)[0].id) if by == "id" else "crm"
     assert [one.name for one in keys.revoke(pool, which, now=NOW)] == ["crm"]
     assert (opens(pool, key, Scope.READ), opens(pool, other, Scope.READ)) == (False, True)
@@ -62,3 +72,42 @@ def test_revoke__by_id_or_name__ends_that_key_alone(pool: Pool, by: str) -> None
 def test_revoke__nobodys_key__is_told_so(pool: Pool) -> None:
     with pytest.raises(errors.NotFound, match="'crm'"):
         keys.revoke(pool, "crm", now=NOW)
+
+
+def test_create__a_key_that_replaces__ends_the_older_one_of_its_name(pool: Pool) -> None:
+    old, other = make(pool, "crm", [Scope.READ]), make(pool, "web", [Scope.READ])
+    wanted = keys.Wanted(name="crm", scopes=[Scope.READ], replace=True)
+    made = keys.create(pool, wanted, now=NOW)
+    assert [one.name for one in made.replaced] == ["crm"]
+    assert [opens(pool, key, Scope.READ) for key in (old, made.key, other)] == [False, True, True]
+
+
+def test_create__by_two_at_once__leaves_one_valid_key(pool: Pool) -> None:
+    for replace, outcome in ((False, errors.Conflict), (True, None)):
+        with ThreadPoolExecutor(1) as crew:
+            with pool.begin() as conn:
+                api_keys.lock(conn)
+                api_keys.create(conn, name=f"{replace}", key_hash=bytes(32), scopes=[], now=NOW)
+                second = crew.submit(make, pool, f"{replace}", [Scope.READ], replace=replace)
+                traffic.await_waiting(pool)
+            assert isinstance(second.exception(), outcome) if outcome else second.result()
+        valid = [one for one in keys.listing(pool) if one.is_valid(NOW)]
+        assert [one.name for one in valid] == [f"{replace}"]
+
+
+def test_key__that_expires__opens_until_then_and_not_a_moment_longer(pool: Pool) -> None:
+    clock = Clock()
+    end = clock() + datetime.timedelta(seconds=10)
+    wanted = keys.Wanted(name="crm", scopes=[Scope.READ], expires_at=end)
+    key = keys.create(pool, wanted, now=clock()).key
+    ring = KeyRing(pool, clock=lambda: clock().timestamp(), now=clock)
+    for seconds in (0.0, 9.5, 0.4):
+        clock.tick(seconds)
+        ring.require(key, Scope.READ)
+    clock.tick(0.1)
+    with pytest.raises(errors.Unauthenticated, match="expired"):
+        ring.require(key, Scope.READ)
+    again = keys.create(pool, keys.Wanted(name="crm", scopes=[Scope.READ]), now=end)
+    assert again.replaced == []
+    with pytest.raises(errors.Malformed, match="future"):
+        keys.create(pool, dataclasses.replace(wanted, name="late"), now=end)

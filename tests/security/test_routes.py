@@ -80,9 +80,14 @@ def headers(stack: Stack) -> Iterator[dict[str, dict[str, str]]]:
     now, name = datetime.datetime.now(datetime.UTC), unique("routes")
     with stack.pool() as pool:
         made = {
-            scope.value: keys.create(pool, f"{name}-{scope}", [scope], now=now) for scope in Scope
+            named: keys.create(
+                pool, keys.Wanted(name=f"{name}-{named}", scopes=scopes), now=now
+            ).key
+            for named, scopes in {
+                **{scope.value: [scope] for scope in Scope},
+                "revoked": [*Scope],
+            }.items()
         }
-        made["revoked"] = keys.create(pool, f"{name}-revoked", list(Scope), now=now)
         keys.revoke(pool, f"{name}-revoked", now=now)
         sent = {caller: {"Authorization": f"Bearer {key}"} for caller, key in made.items()}
         yield {"nobody": {}, **sent}

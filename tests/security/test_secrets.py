@@ -35,7 +35,7 @@ def used(stack: Stack) -> Iterator[dict[str, str]]:
         sources.add(pool, wanted, now=NOW)
         overlap = datetime.timedelta(days=1)
         sources.rotate(pool, slug, password=NEW, username=None, overlap=overlap, now=NOW)
-        key = keys.create(pool, slug, [Scope.ADMIN], now=NOW)
+        key = keys.create(pool, keys.Wanted(name=slug, scopes=[Scope.ADMIN]), now=NOW).key
         at = f"/webhooks/mixpanel/{slug}"
         for password in (OLD, NEW):
             accepted(stack.post(body(unique(), PERSON), at, auth=("sender", password)))
