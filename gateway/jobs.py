@@ -12,7 +12,7 @@ import structlog
 from redis import backoff, retry
 from rq import serializers
 
-from gateway import errors
+from gateway import aside, errors
 
 APPLY_JOB: Final = "workers.apply.drain"
 
@@ -95,10 +95,11 @@ class Doorbell:
         try:
             if self._redis.set(rung_key(cohort_id), 1, nx=True, ex=RUNG_SECONDS):
                 self._enqueue(cohort_id)
-        except redis.RedisError as error:
+        except Exception as error:  # noqa: BLE001 - what is rung for is committed, whatever fails
             with self._lock:
                 self._broken_until = time.monotonic() + BREAK_SECONDS
-            _log.warning("doorbell.failed", error=type(error).__name__, cohort_id=cohort_id)
+            with aside.harmless("doorbell"):
+                _log.warning("doorbell.failed", error=type(error).__name__, cohort_id=cohort_id)
             return False
         return True
 
@@ -110,14 +111,14 @@ class Doorbell:
         """Tell whether Redis answers."""
         try:
             return bool(self._redis.ping())
-        except redis.RedisError:
+        except Exception:  # noqa: BLE001 - whatever it is, no job gets through
             return False
 
     def depth(self) -> int | None:
         """Count the jobs that wait; None if Redis does not answer."""
         try:
             return int(self._queue.count)
-        except redis.RedisError:
+        except Exception:  # noqa: BLE001 - as above
             return None
 
     def _enqueue(self, cohort_id: int) -> None:

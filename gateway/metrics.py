@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from gateway import counts
+from gateway import aside, counts
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -168,14 +168,16 @@ Reading = Mapping[str, Sequence[Point] | Durations]
 
 def rejected(status: int) -> None:
     """Count a webhook request that was answered with a failure."""
-    if made := _counts():
-        made.rejected.labels(str(status)).inc()
+    with aside.harmless("metrics"):
+        if made := _counts():
+            made.rejected.labels(str(status)).inc()
 
 
 def answered(*, route: str, status: int, seconds: float) -> None:
     """Count a request; `route` is the template, never the path."""
-    if made := _counts():
-        made.answered.labels(route, str(status)).observe(seconds)
+    with aside.harmless("metrics"):
+        if made := _counts():
+            made.answered.labels(route, str(status)).observe(seconds)
 
 
 @contextlib.contextmanager
@@ -183,8 +185,9 @@ def accepting() -> Iterator[None]:
     """Time the accepting of a page; one that is refused does not count."""
     began = time.monotonic()
     yield
-    if made := _counts():
-        made.accepted.observe(time.monotonic() - began)
+    with aside.harmless("metrics"):
+        if made := _counts():
+            made.accepted.observe(time.monotonic() - began)
 
 
 def page(reading: Reading) -> bytes:

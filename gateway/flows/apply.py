@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway import errors, tracing
+from gateway import aside, errors, tracing
 from gateway.flows import step as steps
 from gateway.flows import traced
 from gateway.flows.step import MERGED_PAGES, Outcome, Work
@@ -106,9 +106,13 @@ class Applier:
             parents = traced.parents(self._tracer, work)
         if outcome is Outcome.WORKED:
             seconds = time.monotonic() - began
-            self._observe(seconds)
-            _tell(work, seconds)
-            traced.tell(self._tracer, work, parents, seconds)
+            # It is committed: a failure of what follows is not the next page's.
+            with aside.harmless("metrics"):
+                self._observe(seconds)
+            with aside.harmless("log"):
+                _tell(work, seconds)
+            with aside.harmless("tracing"):
+                traced.tell(self._tracer, work, parents, seconds)
         return outcome, outcome is Outcome.WAITING or any(one.expects for one in work.done)
 
     def _rang_meanwhile(self, cohort_id: int, outcome: Outcome) -> bool:

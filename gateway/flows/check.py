@@ -148,8 +148,11 @@ def _unanswered(error: redis.RedisError) -> Finding:
     elif isinstance(error, redis.ConnectionError | redis.TimeoutError):
         text = "it cannot be reached: pages are still accepted, and the sweeper applies them slower"
         remedy = f"start it, or correct REDIS_URL ({error})"
-    else:
+    elif isinstance(error, redis.exceptions.NoPermissionError):
         text, remedy = f"it does not tell about itself ({error})", "allow our user INFO"
+    else:
+        text = f"it refuses what REDIS_URL asks for ({error})"
+        remedy = "correct the user or the number of the database there"
     return Finding(level=Level.ERROR, subject=REDIS, text=text, remedy=remedy)
 
 

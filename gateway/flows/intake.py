@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gateway import errors, tracing
+from gateway import aside, errors, tracing
 from gateway.core import page as pages
 from gateway.core import roster
 from gateway.core.page import Action, Arrival, Page
@@ -110,18 +110,44 @@ class Intake:
             if again:
                 self._page(posted, source)  # what is wrong with the members is said before
             raise
-        with self._tracer.delivery() as span:
-            arrival = Arrival(at=now, request_id=posted.request_id, traceparent=span.traceparent)
-            receipt = self._count_replay(source, page, known, now=now) if known and again else None
-            if receipt is None:
-                page = page if isinstance(page, Page) else self._page(posted, source)
-                receipt = self._commit(source, page, known, arrival)
-            span.tell(**_facts(receipt, source, page))
+        receipt, page = self._store(posted, addressee, page, again=again, now=now)
+        # From here on nothing changes the answer.
         self._remember(receipt)
         if receipt.outcome is Outcome.ACCEPTED:
-            self._doorbell.ring(receipt.cohort_id)
-        _tell(receipt, source, page)
+            with aside.harmless("doorbell"):
+                self._doorbell.ring(receipt.cohort_id)
+        with aside.harmless("log"):
+            _tell(receipt, source, page)
         return receipt
+
+    def _store(
+        self,
+        posted: Posted,
+        addressee: Addressee,
+        page: Heading,
+        *,
+        again: bool,
+        now: datetime.datetime,
+    ) -> tuple[Receipt, Heading]:
+        """Commit a page, or count it as a replay, and return it as far as it was read for that."""
+        source, known = addressee.source, addressee.cohort
+        receipt: Receipt | None = None
+        try:
+            with self._tracer.delivery() as span:
+                arrival = Arrival(
+                    at=now, request_id=posted.request_id, traceparent=span.traceparent
+                )
+                if known and again:
+                    receipt = self._count_replay(source, page, known, now=now)
+                if receipt is None:
+                    page = page if isinstance(page, Page) else self._page(posted, source)
+                    receipt = self._commit(source, page, known, arrival)
+                span.tell(**_facts(receipt, source, page))
+        except Exception as error:
+            if receipt is None:
+                raise
+            aside.note("tracing", error)
+        return receipt, page
 
     def _page(self, posted: Posted, source: Source) -> Page:
         return posted.body.page(

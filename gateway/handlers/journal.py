@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from flask import g, request
 
-from gateway import metrics
+from gateway import aside, metrics
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -52,12 +52,13 @@ def _end(response: Response) -> Response:
     route = rule.rule if rule else _UNKNOWN_ROUTE
     metrics.answered(route=route, status=response.status_code, seconds=seconds)
     probe = request.blueprint == _PROBES and response.status_code == HTTPStatus.OK
-    (_log.debug if probe else _log.info)(
-        "request.answered",
-        method=method if method in _METHODS else None,
-        route=route,
-        status=response.status_code,
-        milliseconds=round(seconds * 1000, 1),
-    )
+    with aside.harmless("log"):
+        (_log.debug if probe else _log.info)(
+            "request.answered",
+            method=method if method in _METHODS else None,
+            route=route,
+            status=response.status_code,
+            milliseconds=round(seconds * 1000, 1),
+        )
     response.headers[HEADER] = g.request_id
     return response

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from flask import g, request
 
+from gateway import aside
+
 if TYPE_CHECKING:
     from flask import Flask, Response
 
@@ -45,12 +47,14 @@ def install(app: Flask, tracer: Tracer) -> None:
 
 def _tell(response: Response) -> Response:
     if "span" in g:
-        g.span.tell(**{"http.response.status_code": response.status_code})
-        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            g.span.fail(str(response.status_code))
+        with aside.harmless("tracing"):
+            g.span.tell(**{"http.response.status_code": response.status_code})
+            if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                g.span.fail(str(response.status_code))
     return response
 
 
 def _end(_error: BaseException | None) -> None:
     if "traced" in g:
-        g.pop("traced").close()
+        with aside.harmless("tracing"):
+            g.pop("traced").close()

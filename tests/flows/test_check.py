@@ -179,6 +179,13 @@ def test_doorbell__that_may_not_be_asked__is_an_error_with_its_remedy(valkey: st
     assert (finding.level, finding.remedy) == (Level.ERROR, "allow our user INFO")
 
 
+def test_doorbell__without_the_database_asked_for__says_what_to_correct(valkey: str) -> None:
+    (finding,) = check.doorbell(f"{valkey.rpartition('/')[0]}/99999")
+    assert finding.level is Level.ERROR
+    assert finding.text.startswith("it refuses what REDIS_URL asks for (")
+    assert finding.remedy == "correct the user or the number of the database there"
+
+
 def test_disk__with_room__is_good_and_a_missing_folder_is_nobodys(tmp_path: pathlib.Path) -> None:
     (finding,) = check.disk(tmp_path)
     assert "GiB are free" in finding.text

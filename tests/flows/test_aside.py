@@ -1,0 +1,180 @@
+"""After a commit nothing changes the answer, and nothing is held against the next page."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+from sqlalchemy import text
+
+from gateway import aside
+from gateway.core.secrets import Verifier
+from gateway.flows.apply import Applier, Drained
+from gateway.flows.intake import Intake, Outcome, Posted
+from gateway.flows.limits import Limits
+from gateway.jobs import Doorbell
+from gateway.sources import mixpanel
+from tests.model import sender
+from tests.model.desk import people
+from tests.model.sender import ADD
+
+if TYPE_CHECKING:
+    from gateway.tracing import Step
+    from tests.model.desk import Desk
+
+# Host names that no resolver takes, parameters of other libraries, and what is no address at all.
+BROKEN_BELLS = (
+    f"redis://{'a' * 64}:6379/0",
+    "redis://a..b:6379/0",
+    "redis://127.0.0.1:1/0?keyPrefix=a",
+    "redis://127.0.0.1:1/0?ssl_cert_reqs=none",
+    "redis://127.0.0.1:1/0?protocol=9",
+    "redis://127.0.0.1:1/0?encoding=nothing",
+    "rediss://127.0.0.1:1/0?ssl_min_version=1",
+    "unix:///nowhere?socket_timeout=0",
+)
+
+
+@pytest.mark.parametrize("url", BROKEN_BELLS)
+def test_doorbell__that_cannot_work__only_says_so(url: str) -> None:
+    bell = Doorbell(url)
+    assert not bell.ring(1)
+    assert not bell.ring(1)  # nor while it is not tried again
+    assert not bell.is_up()
+    assert bell.depth() is None
+
+
+PAGE = sender.Page(
+    cohort="cohort-1", session="s1", action=ADD, number=1, total=1, members=people("a")
+)
+
+
+class Falling:
+    """A tracer that fails at a moment of its life."""
+
+    is_on = True
+
+    def __init__(self, moment: str) -> None:
+        self.moment = moment
+
+    def _at(self, moment: str) -> None:
+        if moment == self.moment:
+            raise RuntimeError(moment)
+
+    @property
+    def traceparent(self) -> str | None:
+        """Nothing to be linked to."""
+        return None
+
+    def tell(self, **_facts: object) -> None:
+        """Fail, if it is time."""
+        self._at("tell")
+
+    def fail(self, _reason: str) -> None:
+        """Nothing is told to it."""
+
+    @contextlib.contextmanager
+    def request(self, **_told: object) -> Iterator[Falling]:
+        """Do nothing."""
+        yield self
+
+    @contextlib.contextmanager
+    def delivery(self) -> Iterator[Falling]:
+        """Fail before or after, if it is time."""
+        self._at("begin")
+        yield self
+        self._at("end")
+
+    def applied(self, _step: Step) -> None:
+        """Fail, if it is time."""
+        self._at("applied")
+
+
+def make_intake(desk: Desk, *, tracer: Falling, bell: Doorbell) -> Intake:
+    limits = Limits(desk.pool, max_pending_pages=1000, rate_per_second=None)
+    return Intake(
+        pool=desk.pool,
+        verifier=Verifier(),
+        limits=limits,
+        doorbell=bell,
+        max_members=1000,
+        tracer=tracer,
+    )
+
+
+def posted(desk: Desk) -> tuple[Posted, dict[str, Any]]:
+    body = PAGE.body()
+    made = Posted(slug="desk", login=None, body=mixpanel.Body(body), request_id="r")
+    return made, {"now": desk.clock()}
+
+
+class Jarring(Doorbell):
+    """A doorbell that fails as no doorbell of ours does."""
+
+    def ring(self, _cohort_id: int) -> bool:
+        """Fail."""
+        raise TypeError
+
+
+@pytest.mark.parametrize("moment", ["tell", "end", "never"])
+def test_accept__whose_trace_bell_and_log_fail__is_a_page_stored(desk: Desk, moment: str) -> None:
+    intake = make_intake(desk, tracer=Falling(moment), bell=Jarring("redis://127.0.0.1:1/0"))
+    page, at = posted(desk)
+    with failing_log():
+        receipt = intake.accept(page, **at)
+    assert receipt.outcome is Outcome.ACCEPTED
+    again = intake.accept(posted(desk)[0], **at)
+    assert again.outcome is Outcome.DUPLICATE
+
+
+def test_accept__whose_trace_fails_before_the_commit__is_a_bug_and_nothing_stored(
+    desk: Desk,
+) -> None:
+    intake = make_intake(desk, tracer=Falling("begin"), bell=Jarring("redis://127.0.0.1:1/0"))
+    page, at = posted(desk)
+    with pytest.raises(RuntimeError):
+        intake.accept(page, **at)
+    with desk.pool.read() as conn:
+        assert conn.execute(text("SELECT count(*) FROM deliveries")).scalar_one() == 0
+
+
+def test_apply__whose_meters_trace_and_log_fail__is_held_against_no_page(desk: Desk) -> None:
+    first = desk.send(ADD, "s1", "a")
+    desk.send(ADD, "s2", "b")
+    applier = Applier(desk.pool, now=desk.clock, observe=fall, tracer=Falling("applied"))
+    with failing_log():
+        assert applier.drain(first.cohort_id) is Drained.DONE
+    assert desk.members(first) == "ab"
+    with desk.pool.read() as conn:
+        assert conn.execute(text("SELECT sum(attempts) FROM apply_state")).scalar_one() == 0
+
+
+@contextlib.contextmanager
+def failing_log() -> Iterator[None]:
+    """Have every event fail that is logged during the block."""
+
+    def fail(*_: object) -> Any:  # noqa: ANN401 - as structlog has it
+        raise OSError
+
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    structlog.configure(processors=[fail])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def fall(*_: object) -> None:
+    """Fail, whatever is told."""
+    raise OSError
+
+
+def test_harmless__whatever_fails__goes_no_further() -> None:
+    with aside.harmless("log"):
+        fall()
+    with failing_log(), aside.harmless("log"):
+        fall()
