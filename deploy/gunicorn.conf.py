@@ -94,9 +94,9 @@ limit_request_field_size = 8190
 http_protocols = "h1"
 http_parser = "python"
 
-# Only a proxy on this machine is believed about https, unless FORWARDED_ALLOW_IPS says otherwise,
-# and no header moves the application to another path.
-forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+# What proxies say of the way here decides nothing, and no header moves the application to another
+# path. gunicorn would refuse headers that contradict each other, with a code that pauses a sync.
+secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 
 # The application logs requests; gunicorn's access log would print member ids with the paths.

@@ -46,6 +46,7 @@ def answer(
         environ["gateway.body"] = str(body.state)
         environ["gateway.received_at_monotonic"] = connection.started_at
         environ["gateway.stopping"] = stopping
+        connection.begin_answer()
         _run(application, environ, response, must_close)
         connection.closing = response.should_close()
         connection.push()
@@ -98,4 +99,4 @@ def _refuse(connection: Connection, refusal: refusals.Refusal) -> None:
         return
     metrics.rejected(refusal.code.value)
     connection.closing = True
-    connection.out[:] = refusal.to_bytes(connection.request.method)
+    connection.out[:] = refusal.to_bytes(connection.line)

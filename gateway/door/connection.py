@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import enum
 import select
+import socket
+import struct
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from gunicorn.http import errors, message
@@ -16,8 +18,6 @@ from gateway.core import framing
 from gateway.door import refusals
 
 if TYPE_CHECKING:
-    import socket
-
     from gunicorn.config import Config
 
 # Of a peer or of ours: (host, port, …), or the path of a Unix socket.
@@ -26,6 +26,10 @@ Address = tuple[Any, ...] | str
 NO_BODY: Final = framing.SizedBody(0, max_bytes=0)  # of a connection without a request
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+# What closing does to what the client has not read yet: struct linger of socket(7).
+_RESET: Final = struct.pack("ii", 1, 0)
+_DELIVER: Final = struct.pack("ii", 0, 0)
 
 # A thread may leave this much of an answer for the main loop to send; beyond it the thread waits
 # for the client to read, so a stream of any length is made in constant memory.
@@ -93,6 +97,7 @@ class Connection:
         "expects_continue",
         "held_bytes",
         "limits",
+        "line",
         "out",
         "peer",
         "refusal",
@@ -127,6 +132,7 @@ class Connection:
         self.buffer = bytearray()
         self.searched = 0  # bytes of the buffer known to hold no end of a head
         self.held_bytes = 0  # received, and not yet answered
+        self.line = b""  # of the request, or what there is of it
         self.request: Any = None
         self.expects_continue = False
         self.body: framing.Body = NO_BODY
@@ -154,6 +160,7 @@ class Connection:
     def cut(self) -> None:
         """Decide the request with what is there: no more will be waited for."""
         if self.request is None:
+            self.line = _first_line(self.buffer)
             self.refusal = _parse_refusal(self) or refusals.UNFINISHED
         else:
             self.body.cut(self.buffer)
@@ -171,8 +178,18 @@ class Connection:
         with contextlib.suppress(OSError):
             self.sock.close()
 
+    def begin_answer(self) -> None:
+        """Have the connection end with an error until all of the answer is sent.
+
+        To a client of HTTP/1.0 a part looks whole otherwise, even if this process is killed.
+        """
+        if self.request.version < (1, 1):
+            self._linger(_RESET)
+
     def reset(self) -> None:
         """Forget the request that was answered; what followed it stays in the buffer."""
+        if self.request is not None and self.request.version < (1, 1):
+            self._linger(_DELIVER)
         self.request = self.refusal = None
         self.body = NO_BODY
         self.searched = 0
@@ -211,12 +228,17 @@ class Connection:
         self.sent = self.sent or count > 0
         del self.out[:count]
 
+    def _linger(self, how: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, how)
+
     def _collect_head(self) -> bool:
         found = self.buffer.find(framing.HEAD_END, max(0, self.searched - 3))
         if found < 0:
             self._look_at_part()
             return False
         end = found + len(framing.HEAD_END)
+        self.line = _first_line(self.buffer)
         head = bytes(self.buffer[:end])
         del self.buffer[:end]
         try:
@@ -241,9 +263,32 @@ class Connection:
             or len(self.buffer) > self.limits.max_head_bytes
             or framing.has_bare_line_feed(self.buffer, searched)
         ):
+            self.line = _first_line(self.buffer)
             self.refusal = _parse_refusal(self) or refusals.HEAD_TOO_LARGE
         elif self.eof:
             self.cut()
+
+
+class _Head(message.Request):  # type: ignore[misc]
+    """A head as gunicorn reads it; but a second Content-Type, which means nothing, is dropped."""
+
+    def _apply_header_policy(
+        self,
+        name: str,
+        value: str,
+        scheme_state: list[bool],
+        seen: set[str],
+        *rest: Any,  # noqa: ANN401 - passed on as they are
+        **named: Any,  # noqa: ANN401 - as above
+    ) -> Any:  # noqa: ANN401 - gunicorn is untyped
+        if name == "CONTENT-TYPE" and name in seen:
+            return None
+        return super()._apply_header_policy(name, value, scheme_state, seen, *rest, **named)
+
+
+def _first_line(head: bytearray) -> bytes:
+    end = head.find(framing.LINE_END, 2, framing.MAX_LINE_BYTES)
+    return bytes(head[: end if end >= 0 else framing.MAX_LINE_BYTES]).lstrip(framing.LINE_END)
 
 
 def _parse(head: bytes, peer: Address, limits: Limits) -> tuple[message.Request, framing.Body]:
@@ -257,7 +302,7 @@ def _parse(head: bytes, peer: Address, limits: Limits) -> tuple[message.Request,
         raise errors.LimitRequestHeaders("limit request headers fields")
     unreader = IterUnreader((head,))
     # Number 2, because only a first request is searched for a PROXY line, which is not our job.
-    request = message.Request(limits.cfg, unreader, peer, 2)
+    request = _Head(limits.cfg, unreader, peer, 2)
     if unreader.take_buffered():
         # gunicorn found an earlier end than we did: reading on would be request smuggling.
         raise errors.NoMoreData(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from http import HTTPStatus
 from typing import Final
 
@@ -11,10 +12,20 @@ from gunicorn.http import errors
 
 RETRY_AFTER_SECONDS: Final = 30
 
+# A target under /v1, with or without scheme and host (RFC 9112 section 3.2).
+_API: Final = re.compile(rb"(?:[a-zA-Z]+://[^/ ]*)?/v1(?![^/?# ])")
+
+_CODES: Final = {
+    HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "broken",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
-    """An answer in the shape of the webhook's own (its `action` is never known here).
+    """An answer in the shape of the webhook's own, or of the API's to a path of the API.
+
+    Of the webhook's `action` nothing is ever known here.
 
     `cause` names the reason for logs; like `message` it never holds a part of the request, which
     may name members. `code` is 400, 500 or 503.
@@ -24,20 +35,34 @@ class Refusal:
     cause: str
     message: str
 
-    def to_bytes(self, method: str = "") -> bytes:
-        """Build the whole HTTP answer to a request of that method; then the connection closes."""
-        error = {"message": self.message, "code": self.code.value}
-        body = json.dumps({"action": None, "status": "failure", "error": error}).encode()
+    def to_bytes(self, line: bytes = b"") -> bytes:
+        """Build the whole HTTP answer to a request with that line; then the connection closes."""
+        method, _, target = line.partition(b" ")
+        media_type, document = self._problem() if _API.match(target) else self._failure()
+        body = json.dumps(document).encode()
         head = [
             f"HTTP/1.1 {self.code.value} {self.code.phrase}",
-            "Content-Type: application/json",
+            f"Content-Type: {media_type}",
             f"Content-Length: {len(body)}",
             "X-Content-Type-Options: nosniff",
             "Connection: close",
         ]
         if self.code == HTTPStatus.SERVICE_UNAVAILABLE:
             head.append(f"Retry-After: {RETRY_AFTER_SECONDS}")
-        return "\r\n".join([*head, "", ""]).encode() + (b"" if method == "HEAD" else body)
+        return "\r\n".join([*head, "", ""]).encode() + (b"" if method == b"HEAD" else body)
+
+    def _failure(self) -> tuple[str, dict[str, object]]:
+        error = {"message": self.message, "code": self.code.value}
+        return "application/json", {"action": None, "status": "failure", "error": error}
+
+    def _problem(self) -> tuple[str, dict[str, object]]:
+        return "application/problem+json", {
+            "type": "about:blank",
+            "title": self.code.phrase,
+            "status": self.code.value,
+            "detail": self.message,
+            "code": _CODES.get(self.code, "malformed"),
+        }
 
 
 UNFINISHED: Final = Refusal(

@@ -284,7 +284,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
     def _refuse(self, connection: Connection, refusal: refusals.Refusal) -> None:
         self.log.info("request.refused status=%s cause=%s", refusal.code.value, refusal.cause)
         metrics.rejected(refusal.code.value)
-        connection.out += refusal.to_bytes()
+        connection.out += refusal.to_bytes(connection.line)
         connection.closing = connection.unread = True
         self._flush(connection)
 

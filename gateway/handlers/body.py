@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _GZIP = 16 + zlib.MAX_WBITS
 _PLAIN = ("", "identity")
+_GZIPPED = ("gzip", "x-gzip")  # one thing under two names (RFC 9110 section 8.4.1.3)
 # Each is inflated by itself and the rest copied: a body of empty ones would take minutes.
 _MOST_GZIP_MEMBERS = 300
 
@@ -36,7 +37,7 @@ def read(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding in _PLAIN or not raw:
         return bytes(raw)
-    if encoding != "gzip":
+    if encoding not in _GZIPPED:
         message = "Content-Encoding: only gzip is taken; send the body plain or gzipped"
         raise errors.Malformed(message)
     return _inflate(raw, max_bytes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from flask import request
+from werkzeug.datastructures import MIMEAccept
 
 from gateway.core.scopes import Scope
 from gateway.flows import erase, lookup
@@ -29,10 +30,15 @@ if TYPE_CHECKING:
 
 def list_members(cohort_id: str, query: queries.PagingOfCohort) -> Response:
     """List the members of a cohort in the form that the request accepts."""
-    form = request.accept_mimetypes.best_match(FORMS, default=answers.JSON)
-    answer = FORMS[form](ids.cohort(cohort_id), query)
+    answer = FORMS[_form()](ids.cohort(cohort_id), query)
     answer.vary.add("Accept")
     return answer
+
+
+def _form() -> str:
+    """Read which form is accepted; parameters of it, such as a charset, do not matter."""
+    bare = [(kind.partition(";")[0].strip(), quality) for kind, quality in request.accept_mimetypes]
+    return MIMEAccept(bare).best_match(FORMS, default=answers.JSON)
 
 
 def get_member(cohort_id: str, member_id: str, query: queries.Fresh) -> Response:
@@ -105,8 +111,9 @@ OPERATIONS: Final = (
         scope=Scope.READ,
         summary="List the members of a cohort, or stream all of them",
         description="JSON is paged, by the bytes of the member ids. NDJSON and CSV stream the"
-        " whole cohort as it is at one moment, whatever `limit` and `cursor` say; a stream that"
-        " breaks ends without its last chunk, so a client can tell. Only so many are made at once.",
+        " whole cohort as it is at one moment, whatever `limit` and `cursor` say. A stream that"
+        " breaks ends without its last chunk, to HTTP/1.0 with a reset of the connection. Only so"
+        " many are made at once.",
         query=queries.PagingOfCohortQuery,
         answer=Answer(
             status=200,

@@ -122,6 +122,12 @@ def test_stream__after_head__has_no_body_and_gives_its_connection_back(world: Wo
         ("application/json;q=0.5, text/csv", CSV),
         (f"{NDJSON};q=0.9, text/csv;q=0.1", NDJSON),
         ("text/*", CSV),
+        ("text/csv; charset=utf-8", CSV),
+        ("Text/CSV;header=present;q=0.4, application/json;q=0.3", CSV),
+        (f"{NDJSON}; charset=utf-8", NDJSON),
+        (f"text/csv;charset=utf-8;q=0, {NDJSON};q=0.1", NDJSON),
+        ('application/json; profile="a,b;c", text/csv;q=0.2', "application/json"),
+        (";;,=;q=x", "application/json"),
     ],
 )
 def test_accept__of_members__picks_the_form(world: World, accept: str, mimetype: str) -> None:

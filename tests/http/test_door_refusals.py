@@ -66,6 +66,43 @@ def test_head__that_gunicorn_refuses__is_a_400_in_our_shape(client: Client, shap
     assert client.rest() == b""
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /v1/members/" + "a" * 9000,
+        "GET /v1?" + "a" * 9000 + " HTTP/1.1\r\n\r\n",
+        "GET http://gateway/v1/cohorts HTTP/1.1\r\nA: " + "b" * 9000 + "\r\n\r\n",
+        "GET /v1/cohorts HTTP/1.1\r\n" + "A: b\r\n" * 200 + "\r\n",
+        "GET /v1/cohorts HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        "GET /v1/cohorts HTTP/2.0\r\n\r\n",
+    ],
+)
+def test_head__to_the_api__is_refused_as_a_problem(client: Client, head: str) -> None:
+    answer = client.send(head).answer()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": answer.status,
+        "detail": answer.json["detail"],
+        "code": "malformed",
+    }
+    assert answer.status == 400
+
+
+def test_head__to_the_api__cut_short__is_a_503_problem(client: Client) -> None:
+    answer = client.send("GET /v1/cohorts HTTP/1.1\r\n").half_close().answer()
+    assert (answer.status, answer.json["code"]) == (503, "unavailable")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("target", ["/v10", "/webhooks/v1/", "http://v1/", "/x//v1/"])
+def test_head__to_another_path__is_refused_in_the_webhooks_shape(
+    client: Client, target: str
+) -> None:
+    assert client.send(f"GET {target} HTTP/3.0\r\n\r\n").answer().is_refusal(400)
+
+
 def test_head__that_never_ends__is_a_400(client: Client) -> None:
     client.send(POST)
     for _ in range(20):

@@ -86,6 +86,12 @@ def test_gzip__of_a_page__is_accepted(stack: Stack, level: int) -> None:
     assert set(stack.members(cohort)) == {"a"}
 
 
+def test_gzip__by_its_older_name__is_accepted(stack: Stack) -> None:
+    sent = gzip.compress(raw(unique(), "a"))
+    for name in ("x-gzip", "X-GZip", " gzip "):
+        accepted(stack.post(sent, headers={"Content-Encoding": name}))
+
+
 def test_gzip__in_several_members__is_their_joined_text(stack: Stack) -> None:
     page = raw(unique(), "a")
     halves = gzip.compress(page[:50]) + gzip.compress(page[50:])
