@@ -18,6 +18,9 @@ APPLY_JOB: Final = "workers.apply.drain"
 
 QUEUE: Final = "gateway"
 
+# No cohort has this number: a ring for it changes nothing, but somewhere a worker must answer it.
+NO_COHORT: Final = 0
+
 TIMEOUT_SECONDS: Final = 0.25
 # After a failed ring nobody tries again for this long, so a dead Redis costs next to nothing.
 BREAK_SECONDS: Final = 1.0
@@ -102,6 +105,11 @@ class Doorbell:
                 _log.warning("doorbell.failed", error=type(error).__name__, cohort_id=cohort_id)
             return False
         return True
+
+    def probe(self) -> None:
+        """Ring for no cohort, to see a worker answer; jobs that wait already do as well."""
+        if self.depth() == 0:
+            self.ring(NO_COHORT)
 
     def answer(self, cohort_id: int) -> None:
         """Take the ring down, so that a later page rings anew; look at the inbox after this."""

@@ -75,6 +75,12 @@ SERIES: Final = (
     Series("gateway_queue_depth", _G, "Jobs that wait in Redis for a worker."),
     Series("gateway_workers_alive", _G, "Processes with a recent heartbeat.", ("kind",)),
     Series(
+        "gateway_workers_working",
+        _G,
+        "Processes with a recent heartbeat that can be given work, and do it.",
+        ("kind",),
+    ),
+    Series(
         "gateway_last_heartbeat_timestamp_seconds",
         _G,
         "When a process of this kind last gave a heartbeat.",

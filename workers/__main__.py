@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import signal
+import contextlib
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-import redis
 import rq
+import rq.job
 import structlog
 from rq import serializers
+from rq.exceptions import DequeueTimeout, StopRequested
+from rq.worker import WorkerStatus
 
 # Imported here and not by name in each job: a job finds them loaded.
 from gateway import errors, jobs, logs
@@ -19,10 +21,14 @@ from gateway.flows import meters
 from workers import apply, runtime, schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-# RQ's own wait for a job; Redis' time-out must be longer.
-WAIT_SECONDS = 20
+    from gateway.flows.duty import Duty
+
+# One wait for a job. A worker whose Redis does not answer notices it this much later at most, and
+# Redis' own time-out must be longer.
+WAIT_SECONDS = 5
+REDIS_SECONDS = WAIT_SECONDS + 5
 RECONNECT_SECONDS = 1.0
 
 JOBS = (apply.drain,)
@@ -31,43 +37,99 @@ _log = structlog.get_logger()
 
 
 class Worker(rq.SimpleWorker):
-    """A worker that runs jobs in its own process and comes back quickly when Redis does.
+    """A worker that runs jobs in its own process, and says how its queue does.
 
     Jobs are short drains under the database's own limits, so a fork per job would only cost: 346 ms
     from POST to visible against 18 ms were measured.
     """
 
-    max_connection_wait_time = RECONNECT_SECONDS
     stopping: threading.Event
+    duty: Duty
+    failure: Exception | None = None
 
     @property
     def dequeue_timeout(self) -> int:
         """How long one wait for a job takes, in seconds."""
         return WAIT_SECONDS
 
+    def subscribe(self) -> None:
+        """Take no commands from Redis: with them a client of it could end or stop workers."""
+
+    def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001 - as RQ has it
+        """Work on: a key in Redis is no reason to leave accepted pages alone."""
+
     def handle_warm_shutdown_request(self) -> None:
         """Remember that the end was asked for, and not brought about by Redis."""
         self.stopping.set()
+
+    def dequeue_job_and_maintain_ttl(
+        self,
+        timeout: int | None,
+        max_idle_time: int | None = None,  # noqa: ARG002 - as RQ has it
+    ) -> tuple[rq.job.Job, rq.Queue]:
+        """Wait for a job; each wait that Redis answers shows that this worker can be rung for.
+
+        RQ would try again by itself for ever, and nothing would show that it does.
+        """
+        with self._giving_up():
+            self.set_state(WorkerStatus.IDLE)
+            while True:
+                self.heartbeat()
+                if self.should_run_maintenance_tasks:
+                    self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+                with contextlib.suppress(DequeueTimeout):
+                    found = self.queue_class.dequeue_any(
+                        self.queues,
+                        timeout,
+                        connection=self.connection,
+                        job_class=self.job_class,
+                        serializer=self.serializer,
+                        death_penalty_class=self.death_penalty_class,
+                    )
+                    if found is not None:
+                        return found
+                self.duty.come_round()
+
+    def execute_job(self, job: rq.job.Job, queue: rq.Queue) -> None:
+        """Run a job."""
+        with self._giving_up():
+            super().execute_job(job, queue)
+
+    @contextlib.contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        """End this worker's loop quietly when Redis, or RQ with what is in it, fails."""
+        try:
+            yield
+        except StopRequested:
+            raise
+        except Exception as error:
+            self.failure = error
+            raise StopRequested from error
 
 
 def work() -> None:
     """Answer the doorbell until told to stop; while Redis is away, the sweeper does the work."""
     made = runtime.current()
     stopping = threading.Event()
+    runtime.stop_when_told(stopping)
+    runtime.await_schema(made, stopping)
     _log.info("worker.started", name=made.name)
     with runtime.beating(made, meters.WORKER):
         while not stopping.is_set():
-            _answer(made, stopping)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: stopping.set())
+            failure = _answer(made, stopping)
+            runtime.stop_when_told(stopping)
+            if failure is not None:
+                reason = f"{type(failure).__name__}: {failure}"
+                made.duty.hinder(f"it cannot use Redis: {reason}")
+                _log.warning("worker.disconnected", error=type(failure).__name__, reason=reason)
             stopping.wait(RECONNECT_SECONDS)
     _log.info("worker.stopped", name=made.name)
 
 
-def _answer(made: runtime.Runtime, stopping: threading.Event) -> None:
-    """Work as one RQ worker until told to stop, or until Redis goes away."""
-    connection = jobs.connect(made.settings.require_redis_url(), timeout_seconds=WAIT_SECONDS + 10)
+def _answer(made: runtime.Runtime, stopping: threading.Event) -> Exception | None:
+    """Work as one RQ worker until told to stop, or until it cannot; returns why."""
     try:
+        connection = jobs.connect(made.settings.require_redis_url(), timeout_seconds=REDIS_SECONDS)
         worker = Worker(
             [jobs.queue(connection)],
             name=f"{made.name}-{time.monotonic_ns()}",
@@ -75,10 +137,11 @@ def _answer(made: runtime.Runtime, stopping: threading.Event) -> None:
             serializer=serializers.JSONSerializer,
             job_class=jobs.Ring,
         )
-        worker.stopping = stopping
+        worker.stopping, worker.duty = stopping, made.duty
         worker.work(logging_level="WARNING")
-    except redis.RedisError as error:
-        _log.warning("worker.disconnected", error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - what RQ and its client raise for a bad Redis is no closed set
+        return error
+    return worker.failure
 
 
 PROGRAMS: Final[Mapping[str, Callable[[], None]]] = {"": work, "scheduler": schedule.run}

@@ -34,12 +34,13 @@ def apply(run: Runtime, cohort_id: int) -> None:
     The ring stays up for a while, so that pages which come soon need no job of their own. Who came
     just before it was taken down rang in vain, so the inbox is looked at once more.
     """
-    try:
-        drained = _listen(run, cohort_id)
-    finally:
-        run.doorbell.answer(cohort_id)
-    if drained is not Drained.OUT_OF_TIME:
-        drained = run.applier.drain(cohort_id)
+    with run.duty.at_work():
+        try:
+            drained = _listen(run, cohort_id)
+        finally:
+            run.doorbell.answer(cohort_id)
+        if drained is not Drained.OUT_OF_TIME:
+            drained = run.applier.drain(cohort_id)
     if drained is Drained.OUT_OF_TIME:
         run.doorbell.ring(cohort_id)
 

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import functools
 import os
+import signal
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -14,17 +15,22 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway import errors, logs, tracing
-from gateway.flows import meters
+from gateway.flows import meters, ready
 from gateway.flows.apply import Applier
+from gateway.flows.duty import Duty
 from gateway.jobs import Doorbell
 from gateway.settings import Settings
 from gateway.store.engine import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 APPLY_LIMIT_SECONDS = 900.0
 BEAT_LIMIT_SECONDS = 5.0
+# How often a process looks whether the database is there, and migrated, before it begins.
+LOOK_SECONDS = 1.0
+# What the scheduler does beside its sweeps, each on a connection of its own; see schedule.py.
+CHORES = 4
 # How long the end of a process waits for its last heartbeat.
 LEAVE_SECONDS = 7.0
 
@@ -39,6 +45,8 @@ class Runtime:
     name: str
     pool: Pool
     beating: Pool
+    chores: Pool
+    duty: Duty
     doorbell: Doorbell
     meters: meters.ApplyMeters
     applier: Applier
@@ -58,6 +66,8 @@ def make(environ: Mapping[str, str]) -> Runtime:
         name=f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}",
         pool=pool,
         beating=Pool(url, name="beat", size=1, limit_seconds=BEAT_LIMIT_SECONDS),
+        chores=Pool(url, name="chores", size=CHORES, limit_seconds=APPLY_LIMIT_SECONDS),
+        duty=Duty(),
         doorbell=Doorbell(settings.require_redis_url()),
         meters=counts,
         applier=Applier(
@@ -80,7 +90,9 @@ def now() -> datetime.datetime:
 @contextlib.contextmanager
 def beating(runtime: Runtime, kind: str) -> Iterator[None]:
     """Beat in the background during the block, and leave at its end."""
-    heart = meters.Heart(runtime.beating, name=runtime.name, kind=kind, meters=runtime.meters)
+    heart = meters.Heart(
+        runtime.beating, name=runtime.name, kind=kind, meters=runtime.meters, duty=runtime.duty
+    )
     ended = threading.Event()
     thread = threading.Thread(target=_beat, args=(heart, ended), name="heartbeat", daemon=True)
     thread.start()
@@ -92,18 +104,37 @@ def beating(runtime: Runtime, kind: str) -> Iterator[None]:
 
 
 def _beat(heart: meters.Heart, ended: threading.Event) -> None:
+    said = None
     while not ended.is_set():
-        with _logged():
-            heart.beat()
+        said = attempt(heart.beat, "heartbeat.failed", said)
         ended.wait(meters.INTERVAL_SECONDS)
-    with _logged():
-        heart.stop()
+    attempt(heart.stop, "heartbeat.failed")
 
 
-@contextlib.contextmanager
-def _logged() -> Iterator[None]:
-    """Go on beating when Postgres does not take it: it may the next time."""
+def attempt(what: Callable[[], object], event: str, said: str | None = None) -> str | None:
+    """Do what may fail now and not the next time; returns the reason if it did.
+
+    A reason that was said before is not said again: the same trouble comes back at every try.
+    """
     try:
-        yield
+        what()
     except errors.GatewayError as error:
-        _log.warning("heartbeat.failed", error=type(error).__name__, reason=str(error))
+        reason = str(error)
+        if reason != said:
+            _log.warning(event, error=type(error).__name__, reason=reason)
+        return reason
+    return None
+
+
+def await_schema(runtime: Runtime, stopping: threading.Event) -> None:
+    """Wait until the database answers and is migrated, and say once what is waited for."""
+    readiness = ready.Readiness(runtime.beating)
+    said = attempt(readiness.require_schema, "process.waits")
+    while said is not None and not stopping.wait(LOOK_SECONDS):
+        said = attempt(readiness.require_schema, "process.waits", said)
+
+
+def stop_when_told(stopping: threading.Event) -> None:
+    """Have this process end its loops when it is told to end."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())

@@ -1,40 +1,105 @@
-"""The scheduler process: a tick every second; what is due is decided in Postgres."""
+"""The scheduler process: it sweeps every second, and has chores done beside that."""
 
 from __future__ import annotations
 
-import signal
+import contextlib
+import dataclasses
 import threading
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway import errors
-from gateway.flows import meters, retention, scrub, sweep
+from gateway.flows import duty, meters, retention, scrub
+from gateway.flows.sweep import Sweeper
 from workers import runtime
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from workers.runtime import Runtime
+
 SWEEP_SECONDS = 1.0
+# How long the end of the process waits for chores; what they have begun is undone and done again.
+LEAVE_SECONDS = 2.0
 
 _log = structlog.get_logger()
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Chore:
+    """Work that is looked at so often; whether it is due, and whose it is, is decided in Postgres.
+
+    Each has a thread: one that hangs or fails delays no other, and least of all the sweep.
+    """
+
+    name: str
+    every_seconds: float
+    do: Callable[[Runtime], object]
+
+
+def _probe(made: Runtime) -> None:
+    duty.ask(made.chores, meters.WORKER, made.doorbell.probe)
+
+
+CHORES: Final = (
+    Chore(name="probe", every_seconds=duty.ASK_SECONDS, do=_probe),
+    Chore(name="heartbeats", every_seconds=10.0, do=lambda made: meters.retire(made.chores)),
+    Chore(name="scrub", every_seconds=1.0, do=lambda made: scrub.run(made.chores)),
+    Chore(name="retention", every_seconds=1.0, do=lambda made: retention.run(made.chores)),
+)
+
+
 def run() -> None:
-    """Tick until told to stop; two schedulers at once do no harm."""
+    """Sweep until told to stop; two schedulers at once do no harm."""
     made = runtime.current()
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    runtime.stop_when_told(stopping)
+    runtime.await_schema(made, stopping)
+    sweeper = Sweeper(made.pool, made.applier, made.doorbell)
     _log.info("scheduler.started", name=made.name)
-    with runtime.beating(made, meters.SCHEDULER):
+    said = None
+    with runtime.beating(made, meters.SCHEDULER), doing(made, CHORES):
         while not stopping.wait(SWEEP_SECONDS):
-            tick(made)
+            said = sweep(made, sweeper, said)
     _log.info("scheduler.stopped", name=made.name)
 
 
-def tick(made: runtime.Runtime) -> None:
-    """Do what is due; what fails is tried again when it is due next."""
+def sweep(made: Runtime, sweeper: Sweeper, said: str | None = None) -> str | None:
+    """Sweep once; what fails is tried again by the next sweep. Returns why it failed."""
+
+    def work() -> None:
+        with made.duty.at_work():
+            sweeper.sweep()
+
+    reason = runtime.attempt(work, "sweep.failed", said)
+    if reason is not None:
+        made.duty.hinder(f"its last sweep failed: {reason}")
+    return reason
+
+
+@contextlib.contextmanager
+def doing(made: Runtime, chores: Sequence[Chore]) -> Iterator[None]:
+    """Have chores done in the background during the block."""
+    ended = threading.Event()
+    threads = [
+        threading.Thread(target=_do, args=(made, one, ended), name=one.name, daemon=True)
+        for one in chores
+    ]
+    for thread in threads:
+        thread.start()
     try:
-        sweep.sweep(made.pool, made.applier, made.doorbell)
-        meters.retire(made.pool)
-        scrub.run(made.pool)
-        retention.run(made.pool)
-    except errors.GatewayError as error:
-        _log.warning("sweep.failed", error=type(error).__name__, reason=str(error))
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(LEAVE_SECONDS / len(threads))
+
+
+def _do(made: Runtime, chore: Chore, ended: threading.Event) -> None:
+    said = None
+    while not ended.is_set():
+        try:
+            said = runtime.attempt(lambda: chore.do(made), f"{chore.name}.failed", said)
+        except Exception as error:  # noqa: BLE001 - a bug in one round must not end all later ones
+            _log.error("chore.failed", chore=chore.name, exc_info=error)
+        ended.wait(chore.every_seconds)

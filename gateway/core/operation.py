@@ -39,10 +39,15 @@ class SourceFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PulseFacts:
-    """How many processes of a kind live; `silent_seconds` is None if none is remembered."""
+    """How many processes of a kind live, and how many of them work.
+
+    `silent_seconds` is None if none is remembered; `trouble` says why one of them does not work.
+    """
 
     alive: int
+    working: int
     silent_seconds: float | None
+    trouble: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -195,7 +200,7 @@ def environment(facts: EnvironmentFacts) -> Iterator[Finding]:
 
 
 def processes(pulses: Mapping[str, PulseFacts]) -> Iterator[Finding]:
-    """Judge the heartbeats of the workers and the scheduler."""
+    """Judge the heartbeats of the workers and the scheduler, and whether they are at work."""
     without = {
         "worker": ("pages are applied by the scheduler alone, slowly", "python -m workers"),
         "scheduler": (
@@ -205,17 +210,36 @@ def processes(pulses: Mapping[str, PulseFacts]) -> Iterator[Finding]:
     }
     for kind, (meaning, command) in without.items():
         pulse = pulses[kind]
-        if pulse.alive:
+        if not pulse.alive:
+            yield _silent(kind, pulse, meaning, command)
+        elif pulse.working < pulse.alive:
+            yield _hindered(kind, pulse, meaning)
+        else:
             yield _ok(PROCESSES, f"{pulse.alive} {kind}s live")
-            continue
-        last = "none has lived lately"
-        if pulse.silent_seconds is not None:
-            last = f"the last was heard {pulse.silent_seconds:.0f} s ago"
-        yield _warning(
-            PROCESSES,
-            f"no {kind} lives ({last}): {meaning}",
-            f"start `{command}`, and see in its log why it ended",
-        )
+
+
+def _silent(kind: str, pulse: PulseFacts, meaning: str, command: str) -> Finding:
+    last = "none has lived lately"
+    if pulse.silent_seconds is not None:
+        last = f"the last was heard {pulse.silent_seconds:.0f} s ago"
+    return _warning(
+        PROCESSES,
+        f"no {kind} lives ({last}): {meaning}",
+        f"start `{command}`, and see in its log why it ended",
+    )
+
+
+def _hindered(kind: str, pulse: PulseFacts, meaning: str) -> Finding:
+    """Judge a kind of which some do not work, which may be meant; that none does never is."""
+    idle = f"{pulse.alive - pulse.working} of {pulse.alive} {kind}s live and do not work"
+    why = f" ({pulse.trouble})" if pulse.trouble else ""
+    remedy = (
+        "give it the REDIS_URL of the web processes, and there every right; see its log, and"
+        " deploy/runbook.md#gatewayworkershindered"
+    )
+    if pulse.working:
+        return _warning(PROCESSES, f"{idle}{why}", remedy)
+    return _error(PROCESSES, f"{idle}{why}: {meaning}", remedy)
 
 
 def backlog(facts: BacklogFacts) -> Iterator[Finding]:

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from gateway.store.engine import Pool
 
 # Connections: each web thread may hold one for accepting and one for reading, each web process two
-# for monitors, each worker and the scheduler two for applying and one for their heartbeat, and
-# there is always a command.
+# for monitors, each worker and the scheduler two for applying and one for their heartbeat, the
+# scheduler one for each of its chores, and there is always a command.
 PER_THREAD: Final = 2
 PER_WORKER: Final = 3
+CHORES: Final = 4
 COMMAND: Final = 1
 
 REDIS_SECONDS: Final = 5.0
@@ -87,7 +88,7 @@ def connections_wanted(settings: Settings, fleet: Fleet) -> int:
     """Count the connections that the pools of a whole fleet with these settings may open."""
     process = settings.web_threads * PER_THREAD + watch.CONNECTIONS
     web = fleet.web_servers * settings.web_processes * process
-    return web + (fleet.workers + 1) * PER_WORKER + COMMAND
+    return web + (fleet.workers + 1) * PER_WORKER + CHORES + COMMAND
 
 
 def doorbell(url: str) -> list[Finding]:

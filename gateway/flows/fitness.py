@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.core import operation, secrets
 from gateway.core.operation import EnvironmentFacts, PulseFacts, SourceFacts
 from gateway.core.soundness import Finding, Level
+from gateway.flows import duty
 from gateway.flows.bootstrap import DEFAULT_SLUG
 from gateway.store import api_keys, backlog, heartbeats, rights, sources
 
@@ -106,6 +107,8 @@ def _pulses(conn: Connection, now: datetime.datetime) -> dict[str, PulseFacts]:
     return {
         pulse.kind: PulseFacts(
             alive=pulse.alive,
+            working=pulse.working,
+            trouble=duty.trouble(pulse),
             silent_seconds=None
             if pulse.last_beat is None
             else max(0.0, now.timestamp() - pulse.last_beat),

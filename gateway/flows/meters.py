@@ -11,6 +11,7 @@ from gateway.store import heartbeats
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.flows.duty import Duty
     from gateway.store.engine import Pool
 
 WORKER: Final = heartbeats.WORKER
@@ -67,24 +68,27 @@ class Heart:
     on from what it had stored, so nothing counts twice.
     """
 
-    def __init__(self, pool: Pool, *, name: str, kind: str, meters: ApplyMeters) -> None:
+    def __init__(
+        self, pool: Pool, *, name: str, kind: str, meters: ApplyMeters, duty: Duty
+    ) -> None:
         self._pool = pool
         self._base_name = name
         self._kind = kind
         self._meters = meters
+        self._duty = duty
         self._life = 0
         self._stored: Mapping[str, float] = {}
         self._before: Mapping[str, float] = {}
 
     def beat(self) -> None:
         """Beat once. Raises errors.GatewayError when Postgres does not take it."""
-        counted = self._meters.read()
+        counted, condition = self._meters.read(), self._duty.condition()
         with self._pool.begin() as conn:
-            if not heartbeats.beat(conn, self._name(), self._since_joined(counted)):
+            if not heartbeats.beat(conn, self._name(), self._since_joined(counted), condition):
                 self._life += 1
                 self._before = self._stored
                 heartbeats.join(conn, self._name(), self._kind)
-                heartbeats.beat(conn, self._name(), self._since_joined(counted))
+                heartbeats.beat(conn, self._name(), self._since_joined(counted), condition)
         self._stored = counted
 
     def stop(self) -> None:

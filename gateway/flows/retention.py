@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 CHORE: Final = "retention"
 EVERY_SECONDS: Final = 3600.0
+# What one claim takes. A slice whose process has died is taken again when its lease has run out.
+SLICE_SECONDS: Final = 5.0
+LEASE_SECONDS: Final = 120.0
+COHORTS_AT_ONCE: Final = 500
 
 # Interface 1.3 promises 7 days for page digests and 90 for what decides between sessions.
 INBOX_KEPT: Final = datetime.timedelta(days=8)
@@ -33,30 +38,56 @@ CHANGES_AT_ONCE: Final = 500
 _log = structlog.get_logger()
 
 
-def run(pool: Pool, *, every_seconds: float = EVERY_SECONDS) -> bool:
-    """Prune every cohort if that is due; False if it is not, or somebody else is at it.
+def run(
+    pool: Pool, *, every_seconds: float = EVERY_SECONDS, seconds: float = SLICE_SECONDS
+) -> bool:
+    """Prune the next cohorts if that is due, for some seconds; False if there is nothing to do now.
 
-    A cohort that cannot be pruned now has its turn next time. Raises errors.Unavailable if the next
-    one cannot either; what was pruned by then stays pruned.
+    A round that is due goes through every cohort, a slice at a time, by whichever process claims
+    the next one. A cohort that cannot be pruned now has its turn in the next round. Raises
+    errors.Unavailable if the one after it cannot either; what was pruned by then stays pruned.
     """
     with pool.begin() as conn:
-        now = retention.claim(conn, CHORE, every_seconds=every_seconds)
-    if now is None:
+        claimed = retention.claim(
+            conn, CHORE, every_seconds=every_seconds, lease_seconds=LEASE_SECONDS
+        )
+    if claimed is None:
         return False
-    with pool.read() as conn:
-        cohort_ids = retention.cohort_ids(conn)
-    failed = False
-    for cohort_id in cohort_ids:
-        try:
-            _prune(pool, cohort_id, now)
-        except errors.Unavailable as error:
-            if failed:
-                raise
-            _log.warning("retention.failed", cohort_id=cohort_id, reason=str(error))
-            failed = True
-        else:
-            failed = False
+    after, trouble = _slice(pool, claimed, time.monotonic() + seconds)
+    with pool.begin() as conn:
+        retention.give_back(conn, CHORE, after=after)
+    if trouble is not None:
+        raise trouble
     return True
+
+
+def _slice(
+    pool: Pool, claimed: retention.Round, end: float
+) -> tuple[int, errors.Unavailable | None]:
+    """Prune cohorts until time is up; returns the last, 0 after the very last, and what failed."""
+    after, trouble = claimed.after, None
+    while True:
+        with pool.read() as conn:
+            cohort_ids = retention.cohort_ids(conn, after=after, limit=COHORTS_AT_ONCE)
+        for cohort_id in cohort_ids:
+            after = cohort_id
+            failed = _try(pool, cohort_id, claimed.begun_at)
+            if trouble is not None and failed is not None:
+                return after, failed
+            trouble = failed
+            if time.monotonic() >= end:
+                return after, None
+        if len(cohort_ids) < COHORTS_AT_ONCE:
+            return 0, None
+
+
+def _try(pool: Pool, cohort_id: int, now: datetime.datetime) -> errors.Unavailable | None:
+    try:
+        _prune(pool, cohort_id, now)
+    except errors.Unavailable as error:
+        _log.warning("retention.failed", cohort_id=cohort_id, reason=str(error))
+        return error
+    return None
 
 
 def _prune(pool: Pool, cohort_id: int, now: datetime.datetime) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import gateway
+from gateway.flows import duty
 from gateway.flows.lookup import Slice
 from gateway.store import backlog, heartbeats
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from gateway.store.backlog import Delivery
     from gateway.store.engine import Pool
+
+
+# A page that waits for so long waits although the processes seem to work.
+OLD_SECONDS: Final = 300.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,25 +31,32 @@ class Status:
     oldest_pending_seconds: float | None
     blocked_deliveries: int
     workers_alive: int
+    workers_working: int
+    workers_trouble: str | None
     scheduler_alive: bool
+    scheduler_trouble: str | None
     redis: str
 
 
 def status(pool: Pool, *, redis_up: bool, now: datetime.datetime) -> Status:
-    """Say how the gateway is doing; it is degraded when nobody may be applying what it accepts."""
+    """Say how the gateway is doing: degraded when not all that applies what it accepts works."""
     with pool.read() as conn:
         totals = backlog.totals(conn, now=now)
-        workers_alive = heartbeats.alive(conn, heartbeats.WORKER)
-        scheduler_alive = heartbeats.alive(conn, heartbeats.SCHEDULER) > 0
-    well = redis_up and scheduler_alive and workers_alive > 0
+        pulses = heartbeats.pulses(conn)
+    workers, scheduler = pulses
+    late = (totals.oldest_seconds or 0) > OLD_SECONDS
+    well = redis_up and duty.all_work(pulses) and not late
     return Status(
         status="ok" if well else "degraded",
         version=gateway.__version__,
         pending_deliveries=totals.pending,
         oldest_pending_seconds=totals.oldest_seconds,
         blocked_deliveries=totals.blocked,
-        workers_alive=workers_alive,
-        scheduler_alive=scheduler_alive,
+        workers_alive=workers.alive,
+        workers_working=workers.working,
+        workers_trouble=duty.trouble(workers),
+        scheduler_alive=scheduler.alive > 0,
+        scheduler_trouble=duty.trouble(scheduler),
         redis="up" if redis_up else "down",
     )
 

@@ -13,7 +13,8 @@ import gateway
 from gateway import errors, metrics
 from gateway.core import freshness
 from gateway.core.page import Skip
-from gateway.flows import meters
+from gateway.flows import duty, meters
+from gateway.flows.duty import Standing
 from gateway.store import backlog, heartbeats, server
 from gateway.store import meters as totals
 
@@ -71,6 +72,20 @@ class Limits:
         return None if self.data_dir is None else shutil.disk_usage(self.data_dir).free
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ready:
+    """How Redis and each kind of process do, of a gateway that can work."""
+
+    redis_up: bool
+    processes: dict[str, Standing]
+
+    @property
+    def degraded(self) -> bool:
+        """Whether pages that are accepted may be applied more slowly than they should."""
+        works = all(standing is Standing.WORKING for standing in self.processes.values())
+        return not (self.redis_up and works)
+
+
 class Watch:
     """Asks Postgres and Redis on its own connections and threads, each with little patience."""
 
@@ -91,20 +106,22 @@ class Watch:
         counted = self._postgres.submit(self._count, now)
         return metrics.page(_reading(self._limits, _wait(counted, end), _wait(depth, end)))
 
-    def ready(self) -> bool:
-        """Return whether Redis answers, if the gateway can work; without it, it still can.
+    def ready(self) -> Ready:
+        """Say how those do without which the gateway works, only slower, if it can work at all.
 
         Raises errors.Unavailable if it cannot, or if that was not found out in time.
         """
         end = time.monotonic() + READY_SECONDS
         depth = self._redis.submit(self._doorbell.depth)
-        if not _wait(self._postgres.submit(self._is_ready), end):
+        standings = _wait(self._postgres.submit(self._require), end)
+        if standings is None:
             raise errors.Unavailable("the database did not answer in time")
-        return _wait(depth, end) is not None
+        return Ready(redis_up=_wait(depth, end) is not None, processes=standings)
 
-    def _is_ready(self) -> bool:
+    def _require(self) -> dict[str, Standing]:
         self._readiness.require()
-        return True
+        with self._pool.read() as conn:
+            return {pulse.kind: duty.standing(pulse) for pulse in heartbeats.pulses(conn)}
 
     def _count(self, now: datetime.datetime) -> Counted | None:
         try:
@@ -156,6 +173,7 @@ def _of_processes(known: Totals) -> dict[str, list[metrics.Point] | metrics.Dura
     counts, seconds = meters.histogram(known.workers)
     return {
         "gateway_workers_alive": [((pulse.kind,), pulse.alive) for pulse in known.pulses],
+        "gateway_workers_working": [((pulse.kind,), pulse.working) for pulse in known.pulses],
         "gateway_last_heartbeat_timestamp_seconds": [
             ((pulse.kind,), pulse.last_beat)
             for pulse in known.pulses

@@ -19,9 +19,12 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> Response:
     """Answer 200 while Postgres answers, is migrated, and has had a source, else 503."""
-    redis_up = deps.current().watch.ready()
-    state = "ok" if redis_up else "degraded"
-    return jsonify(status=state, redis="up" if redis_up else "down")
+    found = deps.current().watch.ready()
+    return jsonify(
+        status="degraded" if found.degraded else "ok",
+        redis="up" if found.redis_up else "down",
+        processes=found.processes,
+    )
 
 
 @blueprint.get("/metrics")

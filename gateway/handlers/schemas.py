@@ -245,7 +245,16 @@ class StatusAnswer(Shown):
         required=True, metadata=says("Pages that could not be applied and wait for an operator.")
     )
     workers_alive = fields.Integer(required=True)
+    workers_working = fields.Integer(
+        required=True, metadata=says("How many of them can be given work, and do it.")
+    )
+    workers_trouble = fields.String(
+        required=True, allow_none=True, metadata=says("What keeps one of them from its work.")
+    )
     scheduler_alive = fields.Boolean(required=True)
+    scheduler_trouble = fields.String(
+        required=True, allow_none=True, metadata=says("What keeps it from its work.")
+    )
     redis = fields.String(required=True, validate=validate.OneOf(["up", "down"]))
 
 

@@ -2,6 +2,10 @@
 
 A process that beats has a row in `workers`, and what it counted has rows in `worker_meters`. When
 it ends, or has long been silent, its rows go and its counts are added to those of `RETIRED`.
+
+To be alive is not to be at work. A process says in each beat what keeps it from its work; and the
+processes of a kind are asked now and then, by the way their work comes to them, to do a piece of
+work that changes nothing. If none of them has done any since, none of them works.
 """
 
 from __future__ import annotations
@@ -26,16 +30,44 @@ ALIVE_SECONDS: Final = 10.0
 # Who has not beaten for this long is forgotten. If it was only asleep, it joins again.
 FORGOTTEN_SECONDS: Final = 600.0
 
+# A process that was asked for longer than this, and has done nothing since, does not work.
+PATIENCE_SECONDS: Final = 15.0
+
+# The chore of asking a kind, whose beginning is the question that counts.
+_ASKING: Final = "ask "
+
 RETIRED: Final = "retired"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Condition:
+    """How a process finds itself.
+
+    `idle_seconds` have passed since it last did a piece of work, None if it never did; `trouble`
+    is a sentence about what keeps it from its work.
+    """
+
+    idle_seconds: float | None = None
+    trouble: str | None = None
+
+
+WELL: Final = Condition()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Pulse:
-    """The processes of one kind; `last_beat` in seconds since 1970, None if none is remembered."""
+    """The processes of one kind: how many are alive, and how many of them are at work.
+
+    `last_beat` is in seconds since 1970, None if none is remembered. `trouble` is what one of them
+    says, and `unanswered_seconds` how long all of them have left a probe unanswered.
+    """
 
     kind: str
     alive: int
+    working: int
     last_beat: float | None
+    trouble: str | None
+    unanswered_seconds: float | None
 
 
 def join(conn: Connection, name: str, kind: str) -> None:
@@ -43,12 +75,14 @@ def join(conn: Connection, name: str, kind: str) -> None:
     conn.execute(_JOIN, {"name": name, "kind": kind})
 
 
-def beat(conn: Connection, name: str, meters: Mapping[str, float]) -> bool:
-    """Say that a process is alive, with what it counted since it joined.
+def beat(
+    conn: Connection, name: str, meters: Mapping[str, float], condition: Condition = WELL
+) -> bool:
+    """Say that a process is alive, with what it counted since it joined and how it finds itself.
 
-    False, and nothing is kept, if nobody of that name is remembered.
+    False, and nothing is kept, if no process of that name is remembered.
     """
-    if conn.execute(_BEAT, {"name": name}).rowcount == 0:
+    if conn.execute(_BEAT, {"name": name, **dataclasses.asdict(condition)}).rowcount == 0:
         return False
     parameters = {"worker": name, "meters": list(meters), "values": list(meters.values())}
     conn.execute(_METER, parameters)
@@ -65,15 +99,35 @@ def retire(conn: Connection) -> None:
     conn.execute(_RETIRE, {"name": None, "seconds": FORGOTTEN_SECONDS, "retired": RETIRED})
 
 
+def ask(conn: Connection, kind: str) -> None:
+    """Note that processes of a kind are asked to show that they are at work.
+
+    While an earlier question stands without an answer, that is the one that counts.
+    """
+    parameters = {"kind": kind, "chore": f"{_ASKING}{kind}"}
+    if conn.execute(_ASK_AGAIN, parameters).rowcount == 0:
+        conn.execute(_ASK_FIRST, parameters)
+
+
 def alive(conn: Connection, kind: str) -> int:
     """Count the processes of a kind that have beaten lately."""
-    return next(pulse.alive for pulse in pulses(conn) if pulse.kind == kind)
+    return pulse(conn, kind).alive
+
+
+def pulse(conn: Connection, kind: str) -> Pulse:
+    """Tell of the processes of a kind."""
+    return {one.kind: one for one in pulses(conn)}[kind]
 
 
 def pulses(conn: Connection) -> list[Pulse]:
-    """Tell of every kind of process how many are alive and when the last of them beat."""
-    rows = conn.execute(_PULSES, {"kinds": list(KINDS), "seconds": ALIVE_SECONDS})
-    return [Pulse(**row._mapping) for row in rows]
+    """Tell of every kind of process how many are alive, and how many are at work."""
+    parameters = {
+        "kinds": list(KINDS),
+        "seconds": ALIVE_SECONDS,
+        "patience": PATIENCE_SECONDS,
+        "asking": _ASKING,
+    }
+    return [Pulse(**row._mapping) for row in conn.execute(_PULSES, parameters)]
 
 
 _JOIN = text("""
@@ -81,7 +135,23 @@ _JOIN = text("""
     ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at
 """)
 
-_BEAT = text("UPDATE workers SET beat_at = now() WHERE name = :name")
+_BEAT = text("""
+    UPDATE workers
+    SET beat_at = now(), trouble = CAST(:trouble AS text),
+        worked_at = coalesce(now() - make_interval(secs => CAST(:idle_seconds AS double precision)),
+                             worked_at)
+    WHERE name = :name
+""")
+
+_ASK_AGAIN = text("""
+    UPDATE chores SET begun_at = now()
+    WHERE name = :chore AND EXISTS (
+        SELECT FROM workers w WHERE w.kind = :kind AND w.worked_at >= chores.begun_at)
+""")
+
+_ASK_FIRST = text("""
+    INSERT INTO chores (name, begun_at) VALUES (:chore, now()) ON CONFLICT (name) DO NOTHING
+""")
 
 _METER = text("""
     INSERT INTO worker_meters (worker, meter, value)
@@ -105,11 +175,28 @@ _RETIRE = text("""
     ON CONFLICT (worker, meter) DO UPDATE SET value = worker_meters.value + excluded.value
 """)
 
+# A kind that was asked is at work if one of it has done anything since; those that were asked, or
+# have joined, just now have not had the time to.
 _PULSES = text("""
-    SELECT k.kind,
-           count(*) FILTER (WHERE w.beat_at > now() - make_interval(secs => :seconds)) AS alive,
-           CAST(extract(epoch FROM max(w.beat_at)) AS double precision) AS last_beat
+    SELECT k.kind, seen.alive,
+           CASE WHEN late.seconds IS NULL THEN seen.able ELSE 0 END AS working,
+           seen.last_beat, seen.trouble, late.seconds AS unanswered_seconds
     FROM unnest(CAST(:kinds AS text[])) WITH ORDINALITY AS k (kind, position)
-    LEFT JOIN workers w ON w.kind = k.kind
-    GROUP BY k.kind, k.position ORDER BY k.position
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE w.beats) AS alive,
+               count(*) FILTER (WHERE w.beats AND w.trouble IS NULL) AS able,
+               CAST(extract(epoch FROM max(w.beat_at)) AS double precision) AS last_beat,
+               min(w.trouble) FILTER (WHERE w.beats) AS trouble,
+               max(w.worked_at) AS worked_at,
+               min(w.started_at) FILTER (WHERE w.beats) AS started_at
+        FROM (SELECT *, beat_at > now() - make_interval(secs => :seconds) AS beats
+              FROM workers WHERE kind = k.kind) w) seen
+    LEFT JOIN LATERAL (
+        SELECT CAST(extract(epoch FROM now() - greatest(c.begun_at, seen.started_at))
+                    AS double precision) AS seconds
+        FROM chores c
+        WHERE c.name = CAST(:asking AS text) || k.kind
+          AND greatest(c.begun_at, seen.started_at) < now() - make_interval(secs => :patience)
+          AND coalesce(seen.worked_at < c.begun_at, seen.alive > 0)) late ON true
+    ORDER BY k.position
 """)

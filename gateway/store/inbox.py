@@ -69,9 +69,12 @@ def pending_pages(conn: Connection) -> int:
     return int(conn.execute(_PENDING).scalar_one())
 
 
-def waiting_cohorts(conn: Connection) -> list[int]:
-    """List the cohorts that have something to apply."""
-    return list(conn.execute(_WAITING).scalars())
+def waiting_cohorts(conn: Connection) -> dict[int, int]:
+    """List the cohorts that have something to apply, each with how far it has come.
+
+    The number says nothing by itself; while it stays the same, nothing was applied that waits.
+    """
+    return {row.cohort_id: row.through for row in conn.execute(_WAITING)}
 
 
 def is_waiting(line: Line, cohort_id: int) -> bool:
@@ -161,11 +164,14 @@ _PENDING = text("""
 """)
 
 _WAITING = text("""
-    SELECT i.cohort_id
-    FROM intake_state i JOIN apply_state a ON a.cohort_id = i.cohort_id
-    WHERE i.last_delivery > a.applied_through
-    UNION
-    SELECT cohort_id FROM blocked_deliveries WHERE retry_requested_at IS NOT NULL
+    SELECT cohort_id, min(through) AS through
+    FROM (SELECT i.cohort_id, a.applied_through AS through
+          FROM intake_state i JOIN apply_state a ON a.cohort_id = i.cohort_id
+          WHERE i.last_delivery > a.applied_through
+          UNION ALL
+          SELECT cohort_id, -number AS through
+          FROM blocked_deliveries WHERE retry_requested_at IS NOT NULL) waiting
+    GROUP BY cohort_id
 """)
 
 _IS_WAITING = Statement("""

@@ -6,6 +6,7 @@ or are blocked, and all that decides which session was newer.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -19,21 +20,39 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-def claim(conn: Connection, chore: str, *, every_seconds: float) -> datetime.datetime | None:
-    """Claim a chore that is due; None if it is not, or somebody else has it.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Round:
+    """A chore that was claimed: when this round of it began, and after which cohort to go on.
 
-    Returns the time, by the clock of the database: a clock that jumps elsewhere must not make
-    everything look old.
+    The time is by the clock of the database: a clock that jumps elsewhere must not make everything
+    look old.
     """
-    due = conn.execute(_CLAIM, {"chore": chore, "seconds": every_seconds}).scalar_one_or_none()
-    first = None if due else conn.execute(_CLAIM_FIRST, {"chore": chore}).scalar_one_or_none()
-    begun: datetime.datetime | None = due or first
-    return begun
+
+    begun_at: datetime.datetime
+    after: int
 
 
-def cohort_ids(conn: Connection) -> Sequence[int]:
-    """List every cohort, deleted ones too."""
-    return conn.execute(_COHORTS).scalars().all()
+def claim(
+    conn: Connection, chore: str, *, every_seconds: float, lease_seconds: float
+) -> Round | None:
+    """Claim a chore that is due or was left halfway; None if there is nothing to do now.
+
+    No other process has it until it is given back, or the lease has run out.
+    """
+    parameters = {"chore": chore, "every": every_seconds, "lease": lease_seconds}
+    row = conn.execute(_CLAIM, parameters).one_or_none()
+    row = row or conn.execute(_CLAIM_FIRST, parameters).one_or_none()
+    return None if row is None else Round(begun_at=row.begun_at, after=row.after)
+
+
+def give_back(conn: Connection, chore: str, *, after: int) -> None:
+    """Say after which cohort a round is to go on; 0 if it is through."""
+    conn.execute(_GIVE_BACK, {"chore": chore, "after": after})
+
+
+def cohort_ids(conn: Connection, *, after: int, limit: int) -> Sequence[int]:
+    """List the next cohorts, deleted ones too."""
+    return conn.execute(_COHORTS, {"after": after, "limit": limit}).scalars().all()
 
 
 def prune_deliveries(
@@ -88,17 +107,25 @@ def prune_syncs(
 
 # Looked at every second and due every hour, so a look must not write.
 _CLAIM = text("""
-    UPDATE chores SET begun_at = statement_timestamp()
-    WHERE name = :chore AND begun_at < statement_timestamp() - make_interval(secs => :seconds)
-    RETURNING begun_at
+    UPDATE chores
+    SET begun_at = CASE WHEN after = 0 THEN statement_timestamp() ELSE begun_at END,
+        leased_until = statement_timestamp() + make_interval(secs => :lease)
+    WHERE name = :chore
+      AND (after > 0 OR begun_at < statement_timestamp() - make_interval(secs => :every))
+      AND (leased_until IS NULL OR leased_until < statement_timestamp())
+    RETURNING begun_at, after
 """)
 
 _CLAIM_FIRST = text("""
-    INSERT INTO chores (name, begun_at) VALUES (:chore, statement_timestamp())
-    ON CONFLICT (name) DO NOTHING RETURNING begun_at
+    INSERT INTO chores (name, begun_at, leased_until)
+    VALUES (:chore, statement_timestamp(),
+            statement_timestamp() + make_interval(secs => :lease))
+    ON CONFLICT (name) DO NOTHING RETURNING begun_at, after
 """)
 
-_COHORTS = text("SELECT id FROM cohorts ORDER BY id")
+_GIVE_BACK = text("UPDATE chores SET after = :after, leased_until = NULL WHERE name = :chore")
+
+_COHORTS = text("SELECT id FROM cohorts WHERE id > :after ORDER BY id LIMIT :limit")
 
 _PRUNE_DELIVERIES = text("""
     DELETE FROM deliveries

@@ -307,6 +307,9 @@ workers = Table(
     Column("kind", Text, nullable=False),
     Column("started_at", NOW_TYPE, nullable=False),
     Column("beat_at", NOW_TYPE, nullable=False),
+    # When it last did, or was at, a piece of its kind's work; and what keeps it from its work.
+    Column("worked_at", NOW_TYPE),
+    Column("trouble", Text),
 )
 
 # Cumulative counts of one worker process; nobody else writes its rows.
@@ -318,12 +321,15 @@ worker_meters = Table(
     Column("value", Double, nullable=False),
 )
 
-# Work that one process does now and then for all of them: when it was last begun.
+# Work that one process does now and then for all of them: when it was last begun, how far it has
+# come in cohorts (0 when it is through), and until when a process has it.
 chores = Table(
     "chores",
     metadata,
     Column("name", Text, primary_key=True),
     Column("begun_at", NOW_TYPE, nullable=False),
+    Column("after", BigInteger, nullable=False, server_default=text("0")),
+    Column("leased_until", NOW_TYPE),
 )
 
 rate_windows = Table(

@@ -42,7 +42,9 @@ def only(found: list[Finding], level: Level, word: str) -> None:
 
 
 def test_everything__as_it_should_be__asks_for_nothing() -> None:
-    pulses = dict.fromkeys(("worker", "scheduler"), PulseFacts(alive=1, silent_seconds=1.0))
+    pulses = dict.fromkeys(
+        ("worker", "scheduler"), PulseFacts(alive=1, working=1, silent_seconds=1.0)
+    )
     found = [
         *operation.session(SESSION),
         *operation.session(dataclasses.replace(SESSION, transaction_timeout=None)),
@@ -127,13 +129,31 @@ def test_processes__that_are_silent__are_named_with_what_to_start(
     found = list(
         operation.processes(
             {
-                kind: PulseFacts(alive=0, silent_seconds=silent),
-                other: PulseFacts(alive=1, silent_seconds=0.0),
+                kind: PulseFacts(alive=0, working=0, silent_seconds=silent),
+                other: PulseFacts(alive=1, working=1, silent_seconds=0.0),
             }
         )
     )
     only(found, Level.WARNING, word)
     only(found, Level.WARNING, f"no {kind} lives")
+
+
+@pytest.mark.parametrize(("kind", "other"), [("worker", "scheduler"), ("scheduler", "worker")])
+@pytest.mark.parametrize(
+    ("working", "trouble", "level", "word"),
+    [
+        (0, "its Redis is away", Level.ERROR, "2 of 2 {kind}s live and do not work (its Redis is"),
+        (0, None, Level.ERROR, "2 of 2 {kind}s live and do not work:"),
+        (1, "its Redis is away", Level.WARNING, "1 of 2 {kind}s live and do not work (its Redis"),
+    ],
+)
+def test_processes__that_live_and_do_not_work__are_told_with_what_they_say(
+    kind: str, other: str, working: int, trouble: str | None, level: Level, word: str
+) -> None:
+    hindered = PulseFacts(alive=2, working=working, silent_seconds=0.0, trouble=trouble)
+    well = PulseFacts(alive=1, working=1, silent_seconds=0.0)
+    found = list(operation.processes({kind: hindered, other: well}))
+    only(found, level, word.format(kind=kind))
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,20 @@ def members_skipped(installation: Production) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def workers_elsewhere(installation: Production) -> Iterator[None]:
+    """Let the worker listen in another database of Redis than the one it is rung in."""
+    right = installation.settings["REDIS_URL"]
+    installation.configure(REDIS_URL=f"{right.removesuffix('/0')}/7")
+    installation.restart("worker")
+    installation.post(["a"], cohort="elsewhere")
+    try:
+        yield
+    finally:
+        installation.configure(REDIS_URL=right)
+        installation.restart("worker")
+
+
+@contextlib.contextmanager
 def disk_small(installation: Production) -> Iterator[None]:
     """Have a disk that the database has nearly filled."""
     installation.configure(GATEWAY_DISK_GIB="1")
@@ -144,6 +158,7 @@ ALL: dict[str, Trouble] = {
     "GatewaySourceSilent": long_silent,
     "GatewaySnapshotExpiring": long_failing,
     "GatewayWorkersSilent": down("worker"),
+    "GatewayWorkersHindered": workers_elsewhere,
     "GatewaySchedulerSilent": down("scheduler"),
     "GatewayPagesBlocked": page_blocked,
     "GatewayMembersSkipped": members_skipped,

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 import redis
@@ -15,7 +16,9 @@ from sqlalchemy import text
 from gateway import jobs
 from gateway.simulator.service import Service
 from gateway.simulator.wire import Wire
-from tests.faults.installation import SCHEDULER
+from gateway.store import heartbeats
+from tests.faults import judge
+from tests.faults.installation import SCHEDULER, Installation
 from tests.faults.parts import signal_all
 from tests.faults.points import STOP, WORDS, WORKER
 from tests.faults.report import Bound
@@ -114,6 +117,62 @@ def test_schedulers__two_at_once__do_no_harm(bench: Bench) -> None:
             trial.await_pages(150)
         finally:
             bench.installation.remove(second)
+
+
+@pytest.mark.parametrize("fault", ["another database", "a right that is missing"])
+def test_workers__whose_redis_is_no_use__beat_and_are_not_missed(bench: Bench, fault: str) -> None:
+    with bench.trial(f"workers live, and their Redis is no use: {fault}") as trial:
+        here = bench.installation
+        with unusable(here, fault):
+            trial.mended()
+            until(lambda: not _pulse(trial).working and _pulse(trial).alive == len(here.workers))
+            began = time.monotonic()
+            waiting = judge.pending(trial.pool)
+            for cohort_id, through in waiting.items():
+                until(lambda: judge.applied(trial.pool, cohort_id) >= through)  # noqa: B023
+            seconds = time.monotonic() - began
+            trial.note(
+                f"it is told that they do not work; what waits is applied in {seconds:.1f} s"
+            )
+        until(lambda: _pulse(trial).working == len(here.workers))
+
+
+@contextlib.contextmanager
+def unusable(here: Installation, fault: str) -> Iterator[None]:
+    """Start the workers anew with a Redis that answers and is no use to them."""
+    right = here.environ["REDIS_URL"]
+    client = redis.Redis.from_url(right)
+    host = right.rpartition("@")[2].rpartition("/")[0] or right.rpartition("@")[2]
+    client.acl_setuser(
+        "lame",
+        enabled=True,
+        passwords=["+pw"],
+        keys=["*"],
+        categories=["+@all"],
+        commands=["-blmove"],
+    )
+    wrong = f"{right.removesuffix('/0')}/7" if "database" in fault else f"redis://lame:pw@{host}/0"
+    try:
+        _restart(here, wrong)
+        yield
+        _restart(here, right)
+    finally:
+        here.environ["REDIS_URL"] = right
+        client.acl_deluser("lame")
+        client.close()
+
+
+def _restart(here: Installation, redis_url: str) -> None:
+    here.environ["REDIS_URL"] = redis_url
+    for part in here.workers:
+        starts = part.starts
+        part.send(signal.SIGTERM)
+        part.await_running(starts + 1)
+
+
+def _pulse(trial: Trial) -> heartbeats.Pulse:
+    with trial.pool.read() as conn:
+        return heartbeats.pulse(conn, heartbeats.WORKER)
 
 
 @pytest.mark.parametrize("days", [1, pytest.param(-1, marks=pytest.mark.long)])

@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from gateway import errors
 from gateway.flows import meters
+from gateway.flows.duty import Duty
 from gateway.store import heartbeats
 from gateway.store import meters as totals
 from gateway.store.engine import Pool
@@ -15,7 +16,7 @@ NOWHERE = "postgresql+psycopg2://u:p@127.0.0.1:1/d"
 
 
 def heart(pool: Pool, counts: meters.ApplyMeters, name: str = "a") -> meters.Heart:
-    return meters.Heart(pool, name=name, kind=meters.WORKER, meters=counts)
+    return meters.Heart(pool, name=name, kind=meters.WORKER, meters=counts, duty=Duty())
 
 
 def histogram(pool: Pool) -> tuple[dict[float, float], float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from gateway import errors
 from gateway.flows import retention
@@ -163,15 +163,29 @@ def test_chore__begun_within_the_hour__is_not_begun_again(pool: Pool) -> None:
 
 def test_chore__claimed_by_two_at_once__is_done_by_one(pool: Pool) -> None:
     with pool.begin() as first:
-        assert rows.claim(first, "chore", every_seconds=0) is not None
+        assert claim(first, lease_seconds=0) == 0
     with pool.begin() as first:
-        assert rows.claim(first, "chore", every_seconds=0) is not None
+        assert claim(first) == 0
         with pool.begin() as second:
             second.execute(text("SET LOCAL lock_timeout = '50ms'"))
             statement = text("SELECT name FROM chores FOR UPDATE SKIP LOCKED")
             assert second.execute(statement).all() == []
     with pool.begin() as second:
-        assert rows.claim(second, "chore", every_seconds=60) is None
+        assert claim(second) is None, "it is leased"
+        rows.give_back(second, "chore", after=7)
+    with pool.begin() as third:
+        assert claim(third, every_seconds=60, lease_seconds=0) == 7, "it was left halfway"
+    with pool.begin() as fourth:
+        assert claim(fourth, every_seconds=60) == 7, "whoever had it is gone"
+        rows.give_back(fourth, "chore", after=0)
+    with pool.begin() as fifth:
+        assert claim(fifth, every_seconds=60) is None, "it is through"
+
+
+def claim(conn: Connection, *, every_seconds: float = 0, lease_seconds: float = 60) -> int | None:
+    """Claim a chore; returns after which cohort it goes on."""
+    found = rows.claim(conn, "chore", every_seconds=every_seconds, lease_seconds=lease_seconds)
+    return None if found is None else found.after
 
 
 def test_cohort__being_applied__is_left_for_the_next_time(pool: Pool, cohort_id: int) -> None:
@@ -216,6 +230,25 @@ def test_database__that_prunes_nothing__is_asked_no_further(
     with pytest.raises(errors.Unavailable):
         retention.run(pool)
     assert seen == [1, 2, 3]
+    assert retention.run(pool)
+    assert seen == [1, 2, 3, 4], "the next slice goes on behind them"
+    assert not retention.run(pool)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 500])
+def test_round__in_slices__visits_every_cohort_once(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    seen = pruning(pool, monkeypatch, failing=set())
+    monkeypatch.setattr(retention, "COHORTS_AT_ONCE", at_once)
+    for slices in range(1, 5):
+        assert retention.run(pool, seconds=0)
+        assert seen == [1, 2, 3, 4][:slices]
+    assert retention.run(pool, seconds=0), "it finds that none comes after the last"
+    assert not retention.run(pool, seconds=0)
+    assert seen == [1, 2, 3, 4]
+    assert retention.run(pool, every_seconds=0), "with time enough, one slice is a round"
+    assert seen == [1, 2, 3, 4, 1, 2, 3, 4]
 
 
 def pruning(pool: Pool, monkeypatch: pytest.MonkeyPatch, *, failing: set[int]) -> list[int]:
@@ -229,5 +262,9 @@ def pruning(pool: Pool, monkeypatch: pytest.MonkeyPatch, *, failing: set[int]) -
             raise errors.Unavailable("the database cannot do this now (SQLSTATE 40P01)")
 
     monkeypatch.setattr(retention, "_prune", prune)
-    monkeypatch.setattr(rows, "cohort_ids", lambda _conn: [1, 2, 3, 4])
+    monkeypatch.setattr(
+        rows,
+        "cohort_ids",
+        lambda _conn, *, after, limit: [one for one in (1, 2, 3, 4) if one > after][:limit],
+    )
     return seen

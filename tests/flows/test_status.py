@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import text
 
 from gateway.flows import manage, status
@@ -33,6 +34,24 @@ def test_status__everything_alive__is_ok_and_anything_dead_degrades_it(desk: Des
         heartbeats.join(conn, "scheduler-1", heartbeats.SCHEDULER)
     assert look(desk).status == "ok"
     assert look(desk, redis_up=False).status == "degraded"
+    desk.send(ADD, "s", "a")
+    desk.clock.tick(status.OLD_SECONDS + 1)
+    assert look(desk).status == "degraded", "pages wait, whatever the processes say"
+
+
+@pytest.mark.parametrize("kind", heartbeats.KINDS)
+def test_status__process_that_cannot_work__is_degraded_and_says_why(desk: Desk, kind: str) -> None:
+    with desk.pool.begin() as conn:
+        for one in heartbeats.KINDS:
+            heartbeats.join(conn, one, one)
+        heartbeats.beat(conn, kind, {}, heartbeats.Condition(trouble="it cannot"))
+    found = look(desk)
+    assert (found.status, found.workers_alive, found.scheduler_alive) == ("degraded", 1, True)
+    assert found.workers_working == (0 if kind == heartbeats.WORKER else 1)
+    assert "it cannot" in (found.workers_trouble, found.scheduler_trouble)
+    with desk.pool.begin() as conn:
+        heartbeats.beat(conn, kind, {})
+    assert look(desk).status == "ok"
 
 
 def test_status__clock_behind_the_page__is_not_negative(desk: Desk) -> None:

@@ -53,7 +53,10 @@ def test_status__of_an_idle_gateway__counts_nothing(world: World) -> None:
         "oldest_pending_seconds": None,
         "blocked_deliveries": 0,
         "workers_alive": 0,
+        "workers_working": 0,
+        "workers_trouble": None,
         "scheduler_alive": False,
+        "scheduler_trouble": None,
         "redis": "down",
     }
 

@@ -18,6 +18,7 @@ from gateway import metrics
 from gateway.core import deadline
 from gateway.handlers import contract, deps
 from gateway.metrics import Kind
+from gateway.store import heartbeats
 from gateway.store.engine import Pool
 from tests.http import scrape
 from tests.http.scrape import Scrape
@@ -61,7 +62,24 @@ def test_healthz__with_everything_down__is_alive() -> None:
 
 def test_readyz__without_redis__is_degraded(world: World) -> None:
     answer = world.http.get("/readyz")
-    assert (answer.status_code, answer.get_json()) == (200, {"status": "degraded", "redis": "down"})
+    processes = {"worker": "silent", "scheduler": "silent"}
+    assert (answer.status_code, answer.get_json()) == (
+        200,
+        {"status": "degraded", "redis": "down", "processes": processes},
+    )
+
+
+def test_monitors__of_workers_that_beat_and_cannot_work__are_told(world: World) -> None:
+    with world.pool.begin() as conn:
+        for name, kind in (("w1", "worker"), ("w2", "worker"), ("s", "scheduler")):
+            heartbeats.join(conn, name, kind)
+        heartbeats.beat(conn, "w2", {}, heartbeats.Condition(trouble="its Redis is away"))
+    processes = {"worker": "hindered", "scheduler": "working"}
+    assert world.http.get("/readyz").get_json()["processes"] == processes
+    page = look(world.http)
+    assert page.value("gateway_workers_alive", kind="worker") == 2
+    assert page.value("gateway_workers_working", kind="worker") == 1
+    assert page.value("gateway_workers_working", kind="scheduler") == 1
 
 
 def test_readyz__migrations_pending__is_unready(empty_database_url: str) -> None:

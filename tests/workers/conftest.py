@@ -60,6 +60,7 @@ def made(environ: dict[str, str]) -> Iterator[Runtime]:
     yield run
     run.pool.close()
     run.beating.close()
+    run.chores.close()
 
 
 @pytest.fixture

@@ -66,6 +66,5 @@ def test_beating__database_away__says_so_and_goes_on(
     away = Pool("postgresql+psycopg2://u:p@127.0.0.1:1/d", name="away", size=1, limit_seconds=1)
     with runtime.beating(dataclasses.replace(made, beating=away), meters.WORKER):
         pass
-    assert len(caplog.records) >= 2  # one in the block and one at its end
-    assert caplog.text.count("heartbeat.failed") == len(caplog.records)
+    assert caplog.text.count("heartbeat.failed") == len(caplog.records) > 0
     assert "the database did not answer" in caplog.text

@@ -1,20 +1,23 @@
-"""The scheduler's tick: it sweeps, retires, and outlives an outage."""
+"""The scheduler: it sweeps and outlives an outage, and no chore delays another."""
 
 from __future__ import annotations
 
 import dataclasses
+import threading
 
 import pytest
 import redis
 from sqlalchemy import text
 
-from gateway import jobs
+from gateway import errors, jobs
 from gateway.core import roster
-from gateway.flows import erase, meters
+from gateway.flows import check, erase, meters
+from gateway.flows.sweep import Sweeper
 from gateway.store import backlog, heartbeats, inbox
 from gateway.store.engine import Pool
+from tests.model import book
 from tests.model.desk import Desk
-from workers import schedule
+from workers import apply, runtime, schedule
 from workers.runtime import Runtime
 
 
@@ -24,56 +27,123 @@ def join(pool: Pool, name: str) -> None:
         heartbeats.beat(conn, name, {"m": 1})
 
 
-def test_tick__with_a_worker_alive__rings_for_what_waits(
+def once(made: Runtime) -> str | None:
+    """Sweep as the scheduler does."""
+    return schedule.sweep(made, Sweeper(made.pool, made.applier, made.doorbell))
+
+
+def do(made: Runtime, name: str) -> None:
+    """Do a chore as the scheduler does."""
+    next(one for one in schedule.CHORES if one.name == name).do(made)
+
+
+def test_sweep__with_a_worker_alive__rings_for_what_waits(
     made: Runtime, desk: Desk, client: redis.Redis
 ) -> None:
     join(desk.pool, "w")
     cohort_id = desk.send("add_members", "s1", "abc").cohort_id
-    schedule.tick(made)
+    assert once(made) is None
     assert client.exists(jobs.rung_key(cohort_id))
-    schedule.tick(made)
+    once(made)
     assert jobs.queue(client).count == 1
 
 
-def test_tick__with_no_worker_alive__applies_itself(made: Runtime, desk: Desk) -> None:
+def test_sweep__with_no_worker_alive__applies_itself(made: Runtime, desk: Desk) -> None:
     desk.send("add_members", "s1", "abc")
-    schedule.tick(made)
+    once(made)
     with desk.pool.read() as conn:
         assert backlog.totals(conn, now=desk.clock()).pending == 0
     assert made.meters.read()["apply_seconds_sum"] > 0
+    assert made.duty.condition().trouble is None
 
 
-def test_tick__with_somebody_erased__takes_them_out_of_kept_pages(
+def test_sweep__database_away__says_so_once_and_is_in_trouble(
+    made: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = Pool("postgresql+psycopg2://u:p@127.0.0.1:1/d", name="away", size=1, limit_seconds=1)
+    gone = dataclasses.replace(made, pool=away)
+    sweeper = Sweeper(away, made.applier, made.doorbell)
+    said = schedule.sweep(gone, sweeper)
+    assert schedule.sweep(gone, sweeper, said) == said
+    assert caplog.text.count("sweep.failed") == 1
+    assert "the database did not answer" in caplog.text
+    assert "its last sweep failed" in (made.duty.condition().trouble or "")
+
+
+def test_scrub__with_somebody_erased__takes_them_out_of_kept_pages(
     made: Runtime, desk: Desk
 ) -> None:
-    schedule.tick(made)  # now retention, which would take the page of long ago, has had its turn
     desk.settle(desk.send("add_members", "s1", "abc"))
     everywhere = erase.Where()
     assert not erase.erase(desk.pool, "a", everywhere, now=desk.clock(), scrub_seconds=0)
-    schedule.tick(made)
+    do(made, "scrub")
     with desk.pool.read() as conn:
         (packed,) = conn.execute(text("SELECT roster FROM deliveries")).scalars()
         assert conn.execute(text("SELECT count(*) FROM scrubs")).scalar_one() == 0
     assert roster.member_ids(inbox.unpack(bytes(packed))) == ["b", "c"]
 
 
-def test_tick__after_a_long_silence__retires_the_dead(made: Runtime, pool: Pool) -> None:
+def test_heartbeats__after_a_long_silence__are_retired(made: Runtime, pool: Pool) -> None:
     join(pool, "w")
     with pool.begin() as conn:
         conn.execute(text("UPDATE workers SET beat_at = beat_at - interval '1 hour'"))
-    schedule.tick(made)
+    do(made, "heartbeats")
     with pool.read() as conn:
         names = list(conn.execute(text("SELECT worker FROM worker_meters")).scalars())
     assert names == [heartbeats.RETIRED]
 
 
-def test_tick__database_away__says_so_and_returns(
-    made: Runtime, caplog: pytest.LogCaptureFixture
+def test_probe__asked_again_and_again__rings_once_until_a_worker_answers(
+    made: Runtime, client: redis.Redis, pool: Pool
 ) -> None:
-    away = Pool("postgresql+psycopg2://u:p@127.0.0.1:1/d", name="away", size=1, limit_seconds=1)
-    schedule.tick(dataclasses.replace(made, pool=away))
-    assert "sweep.failed" in caplog.text
-    assert "the database did not answer" in caplog.text
+    for _ in range(2):
+        do(made, "probe")
+        client.delete(jobs.rung_key(jobs.NO_COHORT))
+    assert jobs.queue(client).count == 1
+    with pool.read() as conn:
+        assert conn.execute(text("SELECT name FROM chores")).scalar_one() == "ask worker"
+    apply.apply(made, jobs.NO_COHORT)
+    assert made.duty.condition().idle_seconds is not None
+
+
+def test_chores__one_of_which_hangs__delays_no_other_and_no_sweep(
+    made: Runtime, desk: Desk, pool: Pool
+) -> None:
+    done = {name: threading.Event() for name in ("fails", "breaks", "works")}
+
+    def fail(_: Runtime) -> None:
+        done["fails"].set()
+        raise errors.Unavailable("not now")
+
+    def crash(_: Runtime) -> None:
+        done["breaks"].set()
+        raise ValueError("a bug")
+
+    def wait_for_a_lock(run: Runtime) -> None:
+        with run.chores.begin() as conn:
+            conn.execute(text("LOCK TABLE scrubs"))
+
+    def write(run: Runtime) -> None:
+        with run.chores.begin() as conn:
+            conn.execute(text("SELECT 1"))
+        done["works"].set()
+
+    whats = {"hangs": wait_for_a_lock, "fails": fail, "breaks": crash, "works": write}
+    chores = [schedule.Chore(name=name, every_seconds=0.01, do=do) for name, do in whats.items()]
+    with pool.begin() as holder:
+        holder.execute(text("LOCK TABLE scrubs"))
+        with schedule.doing(made, chores):
+            for _ in range(3):
+                for event in done.values():
+                    assert event.wait(10)
+                    event.clear()
+            receipt = desk.send("add_members", "s1", "abc")
+            once(made)
+            assert book.standing(pool, receipt.cohort_id).through == 1
+
+
+def test_chores__each__has_a_connection_of_its_own() -> None:
+    assert len(schedule.CHORES) == runtime.CHORES == check.CHORES
 
 
 def test_kinds__of_processes__are_those_that_are_counted() -> None:

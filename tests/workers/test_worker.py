@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,17 @@ from typing import Any
 import pytest
 import redis
 import rq
-from rq import serializers
+from rq import command, serializers
+from rq.suspension import suspend
+from sqlalchemy import text
 
 from gateway import errors, jobs
+from gateway.flows import schema
 from gateway.jobs import Doorbell
 from gateway.store import backlog, heartbeats
 from gateway.store.engine import Pool
 from tests.model.desk import Desk
+from workers import runtime
 from workers.__main__ import main
 from workers.apply import drain
 
@@ -51,6 +56,12 @@ class Process:
                 return logged
         raise AssertionError(f"it ended without {event}")
 
+    def next_event(self) -> dict[str, Any]:
+        """Read the next line of its log."""
+        assert self.popen.stderr is not None
+        logged: dict[str, Any] = json.loads(self.popen.stderr.readline())
+        return logged
+
     def end(self) -> int:
         """Ask it to stop and return its exit code."""
         self.popen.terminate()
@@ -75,6 +86,29 @@ def start(environ: dict[str, str]) -> Iterator[Start]:
 def alive(pool: Pool, kind: str) -> int:
     with pool.read() as conn:
         return heartbeats.alive(conn, kind)
+
+
+def await_pulse(pool: Pool, *, working: int, trouble: str | None) -> None:
+    """Wait until the one worker is so; the test's own time limit ends a wait in vain."""
+    while True:
+        with pool.read() as conn:
+            pulse = heartbeats.pulse(conn, heartbeats.WORKER)
+        says = (
+            (pulse.trouble or "").startswith(trouble or "x") if pulse.trouble else trouble is None
+        )
+        if (pulse.alive, pulse.working) == (1, working) and says:
+            return
+
+
+@pytest.fixture
+def empty_url(pool: Pool, database_url: str) -> Iterator[str]:
+    """Lend a database without any tables."""
+    engine = pool.engine.execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        conn.execute(text("CREATE DATABASE bare"))
+    yield database_url.rpartition("/")[0] + "/bare"
+    with engine.connect() as conn:
+        conn.execute(text("DROP DATABASE bare WITH (FORCE)"))
 
 
 def await_applied(desk: Desk) -> None:
@@ -141,6 +175,62 @@ def test_worker__redis_away__stays_alive_and_ends_when_told(start: Start, pool: 
     worker.await_event("worker.disconnected")
     assert alive(pool, heartbeats.WORKER) == 1
     assert worker.end() == 0
+
+
+def test_worker__redis_that_refuses_what_rq_needs__says_so_in_its_heartbeat(
+    start: Start, desk: Desk, client: redis.Redis, valkey_url: str
+) -> None:
+    assert client.acl_setuser(
+        "lame",
+        enabled=True,
+        passwords=["+pw"],
+        keys=["*"],
+        categories=["+@all"],
+        commands=["-blmove"],
+    )
+    host = valkey_url.rpartition("@")[2]
+    worker = start(REDIS_URL=f"redis://lame:pw@{host}")
+    try:
+        assert worker.await_event("worker.disconnected")["error"] == "NoPermissionError"
+        await_pulse(desk.pool, working=0, trouble="it cannot use Redis: NoPermissionError")
+        client.acl_setuser(
+            "lame", enabled=True, passwords=["+pw"], keys=["*"], categories=["+@all"]
+        )
+        await_pulse(desk.pool, working=1, trouble=None)
+    finally:
+        client.acl_deluser("lame")
+
+
+def test_worker__told_by_redis_to_end_or_to_pause__works_on(
+    start: Start, desk: Desk, client: redis.Redis, valkey_url: str
+) -> None:
+    worker = start()
+    worker.await_event("worker.started")
+    while not rq.Worker.all_keys(connection=client):
+        pass
+    suspend(client)
+    for name in [key.rpartition(":")[2] for key in rq.Worker.all_keys(connection=client)]:
+        command.send_shutdown_command(client, name)
+        command.send_kill_horse_command(client, name)
+    receipt = desk.send("add_members", "s1", "abc")
+    assert Doorbell(valkey_url).ring(receipt.cohort_id)
+    worker.await_event("pages.applied")
+    assert worker.popen.poll() is None
+
+
+@pytest.mark.parametrize("program", [(), ("scheduler",)])
+def test_process__on_an_unmigrated_database__says_so_once_and_begins_when_it_is(
+    start: Start, empty_url: str, program: tuple[str, ...]
+) -> None:
+    process = start(*program, DATABASE_URL=empty_url)
+    waits = process.await_event("process.waits")
+    assert "python -m gateway migrate" in waits["reason"]
+    time.sleep(2 * runtime.LOOK_SECONDS)
+    bare = Pool(empty_url, name="test", size=2, limit_seconds=60)
+    schema.migrate(bare)
+    bare.close()
+    assert process.next_event()["event"] in {"worker.started", "scheduler.started"}
+    assert process.end() == 0
 
 
 def test_scheduler__alone__applies_beats_and_leaves(start: Start, desk: Desk) -> None:
