@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import redis
 
 from gateway import errors, jobs, reporter, tracing
-from gateway.core import soundness
+from gateway.core import cluster, soundness
 from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
 from gateway.flows import fitness, watch
 from gateway.settings import TraceExporter
-from gateway.store import engine, revisions, server
+from gateway.store import citus, engine, revisions, server
 
 if TYPE_CHECKING:
     import datetime
@@ -45,6 +45,12 @@ _TOO_NEW: Final = Finding(
     text="the newer schema has no more of what this version reads",
     remedy="run the version that migrated it, or restore the backup from before that",
 )
+_UNANSWERED_BY_NODES: Final = Finding(
+    level=Level.ERROR,
+    subject=cluster.CITUS,
+    text="what waits to be applied cannot be told: not every node answers",
+    remedy="see that all nodes run, and check again",
+)
 LEAST_FREE_BYTES: Final = 2 * _GIBIBYTE
 _LOCAL_HOSTS: Final = (None, "", "localhost", "127.0.0.1", "::1")
 
@@ -60,6 +66,7 @@ def postgres(
         facts = server.facts(conn)
         revision = revisions.current(conn)
         pooled = engine.is_pooled(conn)
+        is_spread = citus.is_installed(conn)
     wanted = connections_wanted(settings, fleet or Fleet(workers=settings.workers))
     found = [
         *soundness.postgres(facts, connections_wanted=wanted, now=now),
@@ -68,8 +75,14 @@ def postgres(
     ]
     if revision in revisions.outdated():
         return found
+    if is_spread:
+        found += _nodes(pool)
     try:
         return [*found, *fitness.installation(pool, settings, now=now)]
+    except errors.Unavailable:
+        if not is_spread:
+            raise
+        return [*found, _UNANSWERED_BY_NODES]
     except errors.Broken:
         if revision == revisions.head():
             raise
@@ -120,6 +133,23 @@ def disk(data_dir: pathlib.Path, *, least_free_bytes: int = LEAST_FREE_BYTES) ->
             remedy="make room, or move the folder and set GATEWAY_DATA_DIR",
         )
     ]
+
+
+def _nodes(pool: Pool) -> list[Finding]:
+    """Judge the servers that the database is spread over."""
+    try:
+        with pool.read() as conn:
+            facts = citus.facts(conn)
+    except errors.GatewayError as error:
+        return [
+            Finding(
+                level=Level.ERROR,
+                subject=cluster.CITUS,
+                text=f"its nodes cannot be asked: {error}",
+                remedy="see that all nodes run, and that our role may run_command_on_workers",
+            )
+        ]
+    return list(cluster.findings(facts, citus.wanted()))
 
 
 def _schema(revision: str | None) -> Finding:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from gateway.core.soundness import PostgresFacts
+from gateway.store import citus
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Room:
-    """What the database takes on disk, and how many more connections we would be given."""
+    """What the database takes on disk, its nodes included, and how many more connections we get."""
 
     database_bytes: int
     free_connections: int
@@ -23,7 +24,11 @@ class Room:
 
 def room(conn: Connection) -> Room:
     """Read how much is taken and left, as our role sees it; any role may."""
-    return Room(**conn.execute(_ROOM).one()._mapping)
+    row = conn.execute(_ROOM).one()
+    elsewhere = citus.spread_bytes(conn) if row.is_spread else 0
+    return Room(
+        database_bytes=row.database_bytes + elsewhere, free_connections=row.free_connections
+    )
 
 
 def facts(conn: Connection) -> PostgresFacts:
@@ -44,7 +49,8 @@ _ROOM = text("""
                CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit - b.numbackends END,
                CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit - (
                    SELECT count(*) FROM pg_stat_activity WHERE usename = current_user)
-               END)) AS integer) AS free_connections
+               END)) AS integer) AS free_connections,
+           EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS is_spread
     FROM pg_database d
     JOIN pg_stat_database b ON b.datid = d.oid
     JOIN pg_roles r ON r.rolname = current_user
