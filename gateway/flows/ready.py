@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway import errors
-from gateway.store import revisions, sources
+from gateway.store import citus, revisions, sources
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -25,6 +25,7 @@ class Readiness:
         self._pool = pool
         self._outdated = revisions.outdated()
         self._believed_until = 0.0
+        self._is_spread: bool | None = None
         self._lock = threading.Lock()
 
     def require(self) -> None:
@@ -41,6 +42,25 @@ class Readiness:
                 raise errors.Unavailable(_NO_SOURCE)
         with self._lock:
             self._believed_until = time.monotonic() + BELIEVED_SECONDS
+
+    def require_nodes(self) -> None:
+        """Raise errors.Unavailable if none of the servers that Citus spreads the data over answers.
+
+        With one of them the pages of its cohorts are accepted. One that neither answers nor
+        refuses holds up the answers of all, and then nothing is known.
+        """
+        if self._is_spread is None:
+            with self._pool.read() as conn:
+                self._is_spread = citus.is_installed(conn)
+        if self._is_spread and self._are_nodes_known_to_be_down():
+            raise errors.Unavailable("none of the database's nodes answers")
+
+    def _are_nodes_known_to_be_down(self) -> bool:
+        try:
+            with self._pool.read() as conn:
+                return not citus.any_answers(conn)
+        except errors.GatewayError:
+            return False
 
     def require_schema(self) -> None:
         """Raise errors.Unavailable unless Postgres answers and no migration is pending.

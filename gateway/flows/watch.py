@@ -120,6 +120,7 @@ class Watch:
 
     def _require(self) -> dict[str, Standing]:
         self._readiness.require()
+        self._readiness.require_nodes()
         with self._pool.read() as conn:
             return {pulse.kind: duty.standing(pulse) for pulse in heartbeats.pulses(conn)}
 

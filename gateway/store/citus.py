@@ -62,6 +62,12 @@ def facts(conn: Connection) -> Facts:
     )
 
 
+def any_answers(conn: Connection) -> bool:
+    """Tell whether a node answers, or none is known: then everything is here."""
+    answers = list(conn.execute(_ASK_NODES, {"question": "SELECT 1"}))
+    return not answers or any(row.success for row in answers)
+
+
 def spread_bytes(conn: Connection) -> int:
     """Sum what the distributed tables take on all nodes that answer."""
     return int(conn.execute(_SPREAD_BYTES).scalar_one())

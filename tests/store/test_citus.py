@@ -11,9 +11,11 @@ from sqlalchemy import text
 from gateway import errors
 from gateway.core.soundness import Level
 from gateway.flows import check
+from gateway.flows.ready import Readiness
 from gateway.settings import Settings
 from gateway.store import citus, server
 from gateway.store.engine import Pool
+from tests import statements
 
 if TYPE_CHECKING:
     import datetime
@@ -134,6 +136,31 @@ def test_check__while_a_node_does_not_answer__tells_what_it_can(desk: Desk, spre
     assert [one for one in found if "node-2" in one]
 
 
+def test_readiness__while_one_node_answers__goes_by_it_and_without_any_is_unavailable(
+    spread: Pool,
+) -> None:
+    Readiness(spread).require_nodes()
+    with spread.begin() as conn:
+        conn.execute(_NO_ANSWER)
+    with pytest.raises(errors.Unavailable, match="nodes"):
+        Readiness(spread).require_nodes()
+
+
+def test_readiness__while_nodes_cannot_be_asked__knows_nothing_against_it(spread: Pool) -> None:
+    with spread.begin() as conn:
+        conn.execute(text("DROP FUNCTION stand_in.run_command_on_workers"))
+    Readiness(spread).require_nodes()
+
+
+def test_readiness__of_a_plain_database__asks_for_nodes_only_once(pool: Pool) -> None:
+    readiness = Readiness(pool)
+    readiness.require_nodes()
+    asked: list[str] = []
+    with statements.noted(pool.engine, asked.append):
+        readiness.require_nodes()
+    assert asked == []
+
+
 def test_check__of_a_plain_database_that_does_not_answer__is_unavailable(
     desk: Desk, spread: Pool
 ) -> None:
@@ -150,6 +177,12 @@ def _without_answers(spread: Pool, now: datetime.datetime) -> list[str]:
         conn.execute(_UNREADABLE)
     return [one.text for one in check.postgres(spread, Settings(), now=now)]
 
+
+_NO_ANSWER = text("""
+    CREATE OR REPLACE FUNCTION stand_in.run_command_on_workers(command text)
+    RETURNS TABLE (nodename text, nodeport int, success bool, result text) LANGUAGE sql AS
+    $$ SELECT nodename, nodeport, false, 'failed to connect' FROM pg_dist_node WHERE groupid > 0 $$
+""")
 
 _FAILING = text("""
     CREATE FUNCTION stand_in.fail() RETURNS bigint LANGUAGE plpgsql AS
