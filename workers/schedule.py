@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway.flows import duty, meters, retention, scrub
+from gateway.flows import duty, meters, redact, retention, scrub
 from gateway.flows.sweep import Sweeper
 from workers import runtime
 
@@ -41,9 +41,14 @@ def _probe(made: Runtime) -> None:
     duty.ask(made.chores, meters.WORKER, made.doorbell.probe)
 
 
+def _redact(made: Runtime) -> None:
+    redact.run(made.chores, now=runtime.now())
+
+
 CHORES: Final = (
     Chore(name="probe", every_seconds=duty.ASK_SECONDS, do=_probe),
     Chore(name="heartbeats", every_seconds=10.0, do=lambda made: meters.retire(made.chores)),
+    Chore(name="redact", every_seconds=1.0, do=_redact),
     Chore(name="scrub", every_seconds=1.0, do=lambda made: scrub.run(made.chores)),
     Chore(name="retention", every_seconds=1.0, do=lambda made: retention.run(made.chores)),
 )

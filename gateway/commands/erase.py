@@ -35,12 +35,8 @@ def erase(
         raise errors.Malformed(
             "no member can have this id: it is blank, longer than 1,024 bytes, or not UTF-8 text",
         )
-    where = ", ".join(
-        [
-            f"in the source {source}" if source else "in every source",
-            f"in the project {project}" if project else "in every project",
-        ]
-    )
+    sources_named = f"in the source {source}" if source else "in every source"
+    where = f"{sources_named}, in {f'the project {project}' if project else 'every project'}"
     place.confirm(yes, f"Erase {member_id} {where}?")
     with place.database(place.settings()) as pool:
         if source is not None:
@@ -50,11 +46,13 @@ def erase(
             member_id,
             flow.Where(source=source, project_id=project),
             now=place.now(),
+            redact_seconds=math.inf,
             scrub_seconds=math.inf,
+            answer_seconds=math.inf,
         )
     if not through:
         raise errors.CommandFailed(
-            "nothing of this person is left to read, but received pages may still hold them; the"
-            " scheduler goes on taking them out, or run this again",
+            "nothing of this person is left to read, but the history or received pages may still"
+            " hold the id; the scheduler goes on taking it out, or run this again",
         )
     click.echo(f"Nothing is kept of this person {where}.")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from gateway.commands import place
 from gateway.flows import schema
+from gateway.settings import Settings
 
 
 @click.command()
@@ -14,7 +17,7 @@ def migrate() -> None:
 
     Example: DATABASE_URL=postgresql://… python -m gateway migrate
     """
-    pool = place.connect(place.settings())
+    pool = place.connect(Settings.from_environ(os.environ))
     with place.reachable(pool):
         revision = schema.migrate(pool)
     click.echo(f"the database is at revision {revision}")

@@ -12,7 +12,6 @@ import click
 
 from gateway import errors
 from gateway.commands import output
-from gateway.core import operation
 from gateway.embedded import running
 from gateway.flows.ready import Readiness
 from gateway.settings import Settings
@@ -30,15 +29,12 @@ def now() -> datetime.datetime:
 
 
 def settings() -> Settings:
-    """Read the settings, and warn on stderr of unknown names and weak secrets.
+    """Read the settings, and warn on stderr of names that are unknown.
 
     Raises errors.BadSettings.
     """
     read = Settings.from_environ(os.environ)
-    weak = operation.weak_secrets(
-        username=read.webhook_username, password=read.webhook_password, key=read.api_key
-    )
-    for warning in (*read.warnings, *(f"{text}; {remedy}" for text, remedy in weak)):
+    for warning in read.warnings:
         output.complain(f"warning: {warning}")
     return read
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, Generic, TypedDict, TypeVar
 
 import gateway
 from gateway import errors
-from gateway.core import freshness, tags, texts
+from gateway.core import freshness, tags
+from gateway.flows import redact
 from gateway.store import changes as change_rows
 from gateway.store import cohorts as cohort_rows
-from gateway.store import epochs, memberships, reports, versions
+from gateway.store import epochs, memberships, redactions, reports, versions
 
 if TYPE_CHECKING:
     import datetime
@@ -167,10 +168,11 @@ def changes(
     """
 
     def look(conn: Connection) -> Tagged[Changes]:
-        epoch = epochs.get(conn)
+        epoch, due = epochs.get(conn), redactions.of_cohort(conn, cohort_id)
 
         def tag(version: int | None) -> str:
-            return tag_of("changes", cohort_id, epoch, version, after, limit)
+            hidden = [one.order for one in due]
+            return tag_of("changes", cohort_id, epoch, version, after, limit, *hidden)
 
         if asker.held.tags:
             held = tag(versions.of_changes(conn, cohort_id))
@@ -179,9 +181,8 @@ def changes(
         found = _there(change_rows.listing(conn, cohort_id, after=after, limit=limit))
         _require_kept(after, found.oldest_seq)
         next_after = found.changes[-1].seq if found.changes else after
-        part = Changes(
-            changes=found.changes, next_after=next_after, epoch=epoch, deleted=found.deleted
-        )
+        shown = redact.hide(conn, cohort_id, found.changes, due)
+        part = Changes(changes=shown, next_after=next_after, epoch=epoch, deleted=found.deleted)
         return Tagged(tag=tag(found.version), answer=part)
 
     return readers.ask_about(cohort_id, look, min_seq=asker.min_seq, after=after)
@@ -241,7 +242,7 @@ def _joined(cohort: cohort_rows.Label, entered_at: datetime.datetime) -> Joined:
     return {
         "id": str(cohort_id),
         "source": source,
-        "project_id": texts.id_of_kept(project_id),
+        "project_id": project_id,
         "external_id": external_id,
         "name": name,
         "entered_at": entered_at,

@@ -16,7 +16,7 @@ import structlog
 
 from gateway import errors
 from gateway.core import roster
-from gateway.store import inbox, scrubs, timeouts
+from gateway.store import erasures, inbox, scrubs, timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +38,9 @@ LOCK_SECONDS: Final = 5.0
 SLICE_PAGES: Final = 100
 TOGETHER: Final = 100
 
+# Cohorts whose pages are looked at together, after their counters were waited for together.
+SLICE_COHORTS: Final = 100
+
 _log = structlog.get_logger()
 
 
@@ -54,10 +57,8 @@ def run(pool: Pool, *, seconds: float = TICK_SECONDS, slice_pages: int = SLICE_P
 def begin(pool: Pool, order: int, *, seconds: float) -> bool:
     """Scrub for one erasure at once, as far as the time goes; False if the rest is left to `run`.
 
-    The caller has seen to it that every page is visible that was accepted without knowing of it.
+    It was noted with the erasure, so `run` may be at it as well; what is cut twice is cut once.
     """
-    with pool.begin() as conn:
-        scrubs.put(conn, order)
     try:
         return _walk(pool, order, seconds)
     except errors.Unavailable as error:
@@ -69,8 +70,9 @@ def _walk(pool: Pool, order: int, seconds: float) -> bool:
     """Clean all pages in slices; False if time was up before the last."""
     end, after = time.monotonic() + seconds, scrubs.START
     while time.monotonic() < end:
+        cohort_ids = _await_accepting(pool, [order], after)
         with _slice(pool) as conn:
-            following = _clean(conn, [order], after, SLICE_PAGES)
+            following = _clean(conn, [order], after, cohort_ids, SLICE_PAGES)
         if following is None:
             # In a transaction of its own: whoever has the row may be waiting for a page.
             with pool.begin() as conn:
@@ -83,10 +85,15 @@ def _walk(pool: Pool, order: int, seconds: float) -> bool:
 def _run_slice(pool: Pool, slice_pages: int) -> bool:
     """Clean the next pages for whom it is due; False if nothing was."""
     with _slice(pool) as conn:
+        seen = scrubs.claim(conn, limit=TOGETHER)
+    if seen is None:
+        return False
+    cohort_ids = _await_accepting(pool, seen.orders, seen.after)
+    with _slice(pool) as conn:
         due = scrubs.claim(conn, limit=TOGETHER)
-        if due is None:
-            return False
-        after = _clean(conn, due.orders, due.after, slice_pages)
+        if due != seen:  # another scheduler is at it, or has been
+            return due is not None
+        after = _clean(conn, due.orders, due.after, cohort_ids, slice_pages)
         if after is None:
             scrubs.finish(conn, due.orders)
         else:
@@ -103,13 +110,43 @@ def _slice(pool: Pool) -> Iterator[Connection]:
         yield conn
 
 
-def _clean(conn: Connection, orders: Sequence[int], after: Place, limit: int) -> Place | None:
-    """Cut erased people out of the next pages; returns where to go on, None after the last."""
-    batch = scrubs.pages(conn, orders, after=after, limit=limit)
+def _await_accepting(pool: Pool, orders: Sequence[int], after: Place) -> list[int]:
+    """Wait until every page of the next cohorts is visible that was accepted unaware.
+
+    Returns these cohorts. The locks that are waited for are given back at once: senders wait for
+    them as well.
+    """
+    cohort, number = after
+    since = cohort + 1 if number == scrubs.LAST else cohort
+    if after == scrubs.START:
+        with _slice(pool) as conn:
+            erasures.await_new_cohorts(conn)
+    with _slice(pool) as conn:
+        cohort_ids = scrubs.cohorts(conn, orders, since=since, limit=SLICE_COHORTS)
+    with pool.pipeline() as trip:
+        for cohort_id in cohort_ids:
+            erasures.await_accepting(trip, cohort_id)
+    return cohort_ids
+
+
+def _clean(
+    conn: Connection,
+    orders: Sequence[int],
+    after: Place,
+    cohort_ids: Sequence[int],
+    limit: int,
+) -> Place | None:
+    """Cut erased people out of the next pages of some cohorts.
+
+    Returns where to go on, None after the last.
+    """
+    batch = scrubs.pages(conn, orders, cohort_ids, after=after, limit=limit)
     changed = list(_without_erased(batch))
     if changed:
         scrubs.rewrite(conn, changed)
-    return (batch[-1].cohort_id, batch[-1].number) if len(batch) == limit else None
+    if len(batch) == limit:
+        return batch[-1].cohort_id, batch[-1].number
+    return (cohort_ids[-1], scrubs.LAST) if len(cohort_ids) == SLICE_COHORTS else None
 
 
 def _without_erased(batch: Sequence[Page]) -> Iterator[Page]:

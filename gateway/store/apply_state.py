@@ -11,6 +11,7 @@ from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
@@ -89,7 +90,12 @@ def advance(
 
 def raise_version(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
     """Say that readers see something else of a cohort from this transaction on."""
-    conn.execute(_RAISE_VERSION, {"cohort_id": cohort_id, "now": now})
+    raise_versions(conn, [cohort_id], now=now)
+
+
+def raise_versions(conn: Connection, cohort_ids: Sequence[int], *, now: datetime.datetime) -> None:
+    """Say so of several cohorts."""
+    conn.execute(_RAISE_VERSION, {"cohort_ids": list(cohort_ids), "now": now})
 
 
 def raise_sync_version(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
@@ -149,7 +155,7 @@ _ADVANCE = Statement(
 )
 
 _RAISE_VERSION = text(
-    "UPDATE apply_state SET version = " + VERSION + "WHERE cohort_id = :cohort_id"
+    "UPDATE apply_state SET version = " + VERSION + "WHERE cohort_id = ANY(:cohort_ids)"
 )
 
 _RAISE_SYNC_VERSION = text(

@@ -22,6 +22,7 @@ _EVERYWHERE: Final = (
     tables.cohorts,
     tables.erasures,
     tables.epochs,
+    tables.redactions,
 )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import text
 
-from gateway.core import texts
 from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def create(
         _CREATE,
         {
             "source_id": source_id,
-            "project_id": texts.kept_id(project_id),
+            "project_id": project_id,
             "external_id": external_id,
             "key": key(project_id, external_id),
             "name": name,
@@ -135,7 +134,6 @@ def listing(
     """
     parameters = dataclasses.asdict(which) | {"key": None, "stale_before": stale_before}
     parameters |= {"after": after, "limit": limit}
-    parameters["project_id"] = _kept(which.project_id)
     if which.project_id is not None and which.external_id is not None:
         parameters["key"] = key(which.project_id, which.external_id)
     return [_cohort(row._mapping) for row in conn.execute(_READ, parameters)]
@@ -143,22 +141,18 @@ def listing(
 
 def present(conn: Connection, *, source: str | None, project_id: str | None) -> dict[int, Label]:
     """Name the cohorts of a source and project that are not deleted, by id."""
-    rows = _PRESENT.rows(conn, {"source": source, "project_id": _kept(project_id)})
+    rows = _PRESENT.rows(conn, {"source": source, "project_id": project_id})
     return {row.id: row for row in rows}
 
 
 def ever(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
     """List the ids of the cohorts of a source and project, deleted ones included."""
-    parameters = {"source": source, "project_id": _kept(project_id)}
+    parameters = {"source": source, "project_id": project_id}
     return list(conn.execute(_EVER, parameters).scalars())
 
 
-def _kept(project_id: str | None) -> str | None:
-    return None if project_id is None else texts.kept_id(project_id)
-
-
 def _cohort(fields: RowMapping) -> Cohort:
-    plain = {**fields, "project_id": texts.id_of_kept(fields["project_id"])}
+    plain = dict(fields)
     session_id, pages, total = (
         plain.pop(f"refresh_{part}") for part in ("session", "pages", "total")
     )
@@ -203,7 +197,7 @@ _READ = text("""
     JOIN sources s ON s.id = c.source_id
     JOIN intake_state i ON i.cohort_id = c.id
     JOIN apply_state a ON a.cohort_id = c.id
-    CROSS JOIN epochs e
+    CROSS JOIN (SELECT max(epoch) AS epoch FROM epochs) e
     LEFT JOIN syncs r
         ON r.cohort_id = i.cohort_id AND r.session = i.refresh_session AND r.action = 'members'
         AND r.session >= a.floor AND (

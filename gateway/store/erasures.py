@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from gateway.core import texts
 from gateway.store import apply_state
+from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
+
+    from gateway.store.statement import Line
 
 
 def put(
@@ -31,7 +34,7 @@ def put(
     order: int = conn.execute(_NEXT_ORDER).scalar_one()
     parameters = {
         "order": order,
-        "project_id": None if project_id is None else texts.kept_id(project_id),
+        "project_id": project_id,
         "digest": hashlib.sha256(member_id.encode()).digest(),
         "now": now,
     }
@@ -42,51 +45,56 @@ def put(
     return order
 
 
-def await_new_cohorts(conn: Connection, *, source: str | None) -> None:
+def await_new_cohorts(conn: Connection) -> None:
     """Wait for the transactions that are creating a cohort: they hold a key of their source."""
-    conn.execute(_AWAIT_NEW_COHORTS, {"source": source})
+    conn.execute(_AWAIT_NEW_COHORTS)
 
 
-def await_accepting(conn: Connection, cohort_id: int) -> None:
+def await_accepting(line: Line, cohort_id: int) -> None:
     """Wait for the transactions that are accepting a page for a cohort."""
-    conn.execute(_AWAIT_ACCEPTING, {"cohort_id": cohort_id})
+    _AWAIT_ACCEPTING.run(line, {"cohort_id": cohort_id})
 
 
-def forget(conn: Connection, cohort_id: int, member_id: str, *, floor: int, order: int) -> bool:
-    """Delete what sessions before `order` made of somebody; True if they were a member.
+def forget(
+    conn: Connection,
+    cohort_ids: Sequence[int],
+    member_id: str,
+    *,
+    order: int,
+    now: datetime.datetime,
+) -> None:
+    """Delete what sessions before `order` made of a person in some cohorts; members exit nameless.
 
-    Whom the completed refresh `floor` kept, it has touched, though nothing was written.
+    What a session after it has touched stays: also by a completed refresh, which writes nothing to
+    the memberships that it keeps. The caller holds the cohorts.
     """
-    parameters = {"cohort_id": cohort_id, "member_id": member_id, "floor": floor, "order": order}
-    return bool(conn.execute(_FORGET, parameters).scalar_one_or_none())
+    parameters = {"cohort_ids": list(cohort_ids), "member_id": member_id, "order": order}
+    deleted = conn.execute(_FORGET, parameters).all()
+    exited = [row.cohort_id for row in deleted if row.was_member]
+    if exited:
+        _exit_nameless(conn, exited, now=now)
+    for row in conn.execute(_KEPT, parameters).all():
+        here = parameters | {"cohort_id": row.cohort_id, "session": row.session, "now": now}
+        if not conn.execute(_WAS_MOVED, here).scalar_one():
+            _enter_again(conn, row.cohort_id, here, now=now)
 
 
-def exit_nameless(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
-    """Write the `exited` of somebody whose id is not kept."""
-    parameters = {"cohort_id": cohort_id, "now": now}
+def _exit_nameless(conn: Connection, cohort_ids: Sequence[int], *, now: datetime.datetime) -> None:
+    """Write the `exited` of a person whose id is not kept."""
+    parameters = {"cohort_ids": list(cohort_ids), "now": now}
     conn.execute(_WRITE_EXIT, parameters)
     conn.execute(_COUNT_EXIT, parameters)
 
 
-def enter_again(
-    conn: Connection,
-    cohort_id: int,
-    member_id: str,
-    *,
-    floor: int,
-    order: int,
-    now: datetime.datetime,
+def _enter_again(
+    conn: Connection, cohort_id: int, parameters: dict[str, object], *, now: datetime.datetime
 ) -> None:
-    """Let somebody exit namelessly and enter anew whom a session after `order` found a member.
+    """Let a person exit nameless and enter anew whom a session after the erasure found a member.
 
-    To that session they were one already; with what went before it erased, they came with it.
+    To that session the person was one already; with what went before it erased, the person came
+    with it.
     """
-    parameters = {"cohort_id": cohort_id, "member_id": member_id, "floor": floor, "order": order}
-    session = conn.execute(_FIND_KEPT, parameters).scalar_one_or_none()
-    if session is None:
-        return
-    exit_nameless(conn, cohort_id, now=now)
-    parameters = {"cohort_id": cohort_id, "member_id": member_id, "session": session, "now": now}
+    _exit_nameless(conn, [cohort_id], now=now)
     conn.execute(_WRITE_ENTRY, parameters)
     conn.execute(_COUNT_ENTRY, parameters)
     conn.execute(_REPORT_ENTRY, parameters)
@@ -94,21 +102,11 @@ def enter_again(
     conn.execute(_ENTER, parameters)
 
 
-def blank_changes(conn: Connection, cohort_id: int, member_id: str, *, order: int) -> bool:
-    """Take somebody's id out of what sessions before `order` changed; True if it was in any.
-
-    And out of the exit, by whatever session, from what those had made.
-    """
-    parameters = {"cohort_id": cohort_id, "member_id": member_id, "order": order}
-    return conn.execute(_BLANK_CHANGES, parameters).rowcount > 0
-
-
 def since(
     conn: Connection, started_order: int, source_id: int, project_id: str
 ) -> frozenset[bytes]:
     """Digests (SHA-256) of the people erased from a project after a session began."""
-    kept = texts.kept_id(project_id)
-    parameters = {"order": started_order, "source_id": source_id, "project_id": kept}
+    parameters = {"order": started_order, "source_id": source_id, "project_id": project_id}
     return frozenset(bytes(digest) for digest in conn.execute(_SINCE, parameters).scalars())
 
 
@@ -145,41 +143,48 @@ _PUT_FOR_SOURCE = text("""
 """)
 
 # Conflicts with the FOR KEY SHARE that the foreign key of a new cohort takes.
-_AWAIT_NEW_COHORTS = text("""
-    SELECT id FROM sources WHERE CAST(:source AS text) IS NULL OR slug = :source
-    ORDER BY id FOR UPDATE
-""")
+_AWAIT_NEW_COHORTS = text("SELECT id FROM sources ORDER BY id FOR UPDATE")
 
 # Citus locks rows of one cohort at a time.
-_AWAIT_ACCEPTING = text("SELECT FROM intake_state WHERE cohort_id = :cohort_id FOR SHARE")
+_AWAIT_ACCEPTING = Statement("SELECT FROM intake_state WHERE cohort_id = :cohort_id FOR SHARE")
 
 # Whatever is not known to be of a later session goes: sessions are not remembered for ever.
 _FORGET = text("""
     DELETE FROM memberships m
-    WHERE m.cohort_id = :cohort_id AND m.member_id = :member_id
-      AND NOT EXISTS (SELECT FROM sessions s
-                      WHERE s.cohort_id = m.cohort_id AND s.number = greatest(m.session, :floor)
-                        AND s.started_order > :order)
-    RETURNING m.entered_at IS NOT NULL
+    WHERE m.cohort_id = ANY(:cohort_ids) AND m.member_id = :member_id
+      AND NOT EXISTS (
+          SELECT FROM sessions s JOIN apply_state a ON a.cohort_id = s.cohort_id
+          WHERE s.cohort_id = m.cohort_id AND s.number IN (m.session, a.floor)
+            AND s.number >= m.session AND s.started_order > :order)
+    RETURNING m.cohort_id, m.entered_at IS NOT NULL AS was_member
 """)
 
-# Who is a member after `_FORGET` was touched by a later session. If none has let them enter or
-# exit, it found them there.
-_FIND_KEPT = text("""
-    SELECT greatest(m.session, :floor) FROM memberships m
-    WHERE m.cohort_id = :cohort_id AND m.member_id = :member_id AND m.entered_at IS NOT NULL
-      AND NOT EXISTS (
-          SELECT FROM changes c
-          WHERE c.cohort_id = m.cohort_id
-            AND c.session IN (SELECT s.number FROM sessions s
-                              WHERE s.cohort_id = :cohort_id AND s.started_order > :order)
-            AND :member_id = ANY(c.member_ids))
+# Who is a member after `_FORGET` was touched by a later session.
+_KEPT = text("""
+    SELECT m.cohort_id, max(s.number) AS session
+    FROM memberships m
+    JOIN apply_state a ON a.cohort_id = m.cohort_id
+    JOIN sessions s
+        ON s.cohort_id = m.cohort_id AND s.number IN (m.session, a.floor)
+        AND s.number >= m.session AND s.started_order > :order
+    WHERE m.cohort_id = ANY(:cohort_ids) AND m.member_id = :member_id AND m.entered_at IS NOT NULL
+    GROUP BY m.cohort_id
+""")
+
+# If no later session has let them enter or exit, it found them there.
+_WAS_MOVED = text("""
+    SELECT EXISTS (
+        SELECT FROM changes c
+        WHERE c.cohort_id = :cohort_id
+          AND c.session IN (SELECT s.number FROM sessions s
+                            WHERE s.cohort_id = :cohort_id AND s.started_order > :order)
+          AND :member_id = ANY(c.member_ids))
 """)
 
 _WRITE_EXIT = text("""
     INSERT INTO changes (cohort_id, first_seq, last_seq, kind, at, member_ids)
     SELECT cohort_id, last_change + 1, last_change + 1, 'exited', :now, ARRAY[NULL]::text[]
-    FROM apply_state WHERE cohort_id = :cohort_id
+    FROM apply_state WHERE cohort_id = ANY(:cohort_ids)
 """)
 
 _COUNT_EXIT = text(
@@ -188,7 +193,7 @@ _COUNT_EXIT = text(
     SET last_change = last_change + 1, exited = exited + 1, member_count = member_count - 1,
         updated_at = :now, version = """
     + apply_state.VERSION
-    + "WHERE cohort_id = :cohort_id"
+    + "WHERE cohort_id = ANY(:cohort_ids)"
 )
 
 _WRITE_ENTRY = text("""
@@ -216,20 +221,4 @@ _REPORT_ENTRY = text("""
 _ENTER = text("""
     UPDATE memberships SET session = :session, entered_at = :now
     WHERE cohort_id = :cohort_id AND member_id = :member_id
-""")
-
-_BLANK_CHANGES = text("""
-    WITH named AS (
-        SELECT c.first_seq, c.kind,
-               EXISTS (SELECT FROM sessions s
-                       WHERE s.cohort_id = c.cohort_id AND s.number = c.session
-                         AND s.started_order > :order) AS later
-        FROM changes c
-        WHERE c.cohort_id = :cohort_id AND :member_id = ANY(c.member_ids))
-    UPDATE changes SET member_ids = array_replace(member_ids, :member_id, NULL)
-    WHERE cohort_id = :cohort_id
-      AND first_seq IN (
-          SELECT first_seq FROM named
-          WHERE NOT later
-             OR kind = 'exited' AND first_seq = (SELECT min(first_seq) FROM named WHERE later))
 """)

@@ -7,7 +7,7 @@ that Postgres writes: Python never loops over profiles, and any JSON value comes
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.store import arrays, versions
 from gateway.store.statement import Statement
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
+
+# Of many more at once the planner would rather scan the table.
+PROBES: Final = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,16 @@ def get(conn: Connection, cohort_id: int, member_id: str) -> str | None:
     """Read the JSON object of one member, None if they are not a member now."""
     rows = _GET.rows(conn, {"cohort_id": cohort_id, "member_id": member_id})
     return rows[0].document if rows else None
+
+
+def known(conn: Connection, cohort_ids: Sequence[int], member_id: str) -> set[int]:
+    """Tell in which of these cohorts somebody is, or was taken out by a session: their rows."""
+    found = set[int]()
+    for start in range(0, len(cohort_ids), PROBES):
+        some = cohort_ids[start : start + PROBES]
+        parameters = {"cohort_ids": _array(some), "member_id": member_id}
+        found.update(_KNOWN.column(conn, parameters))
+    return found
 
 
 def held(
@@ -108,6 +121,11 @@ _HELD = Statement("""
     WHERE cohort_id = ANY(CAST((SELECT CAST(:cohort_ids AS bigint[])) AS bigint[]))
       AND member_id = :member_id AND entered_at IS NOT NULL
     ORDER BY cohort_id
+""")
+
+_KNOWN = Statement("""
+    SELECT cohort_id FROM memberships
+    WHERE cohort_id = ANY(CAST(:cohort_ids AS bigint[])) AND member_id = :member_id
 """)
 
 _PRESENT = Statement("""

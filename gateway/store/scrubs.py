@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # A page names its cohort and its number; this is before the first.
 Place = tuple[int, int]
 START: Place = (0, 0)
+# No page of a cohort is beyond this.
+LAST: Final = 2**63 - 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,10 +68,32 @@ def finish(conn: Connection, orders: Sequence[int]) -> None:
     conn.execute(_FINISH, {"orders": list(orders)})
 
 
-def pages(conn: Connection, orders: Sequence[int], *, after: Place, limit: int) -> list[Page]:
-    """List kept pages of sessions that began before one of some erasures, by cohort and number."""
+def cohorts(conn: Connection, orders: Sequence[int], *, since: int, limit: int) -> list[int]:
+    """List the cohorts that some erasures are about, from `since` on."""
+    parameters = {"orders": list(orders), "since": since, "limit": limit}
+    return list(conn.execute(_COHORTS, parameters).scalars())
+
+
+def pages(
+    conn: Connection,
+    orders: Sequence[int],
+    cohort_ids: Sequence[int],
+    *,
+    after: Place,
+    limit: int,
+) -> list[Page]:
+    """List kept pages of sessions that began before one of some erasures, by cohort and number.
+
+    Only those of some cohorts, which are all that the erasures are about up to the last of them.
+    """
     cohort, number = after
-    parameters = {"orders": list(orders), "cohort": cohort, "number": number, "limit": limit}
+    parameters = {
+        "orders": list(orders),
+        "cohort_ids": list(cohort_ids),
+        "cohort": cohort,
+        "number": number,
+        "limit": limit,
+    }
     return [
         Page(
             cohort_id=row.cohort_id,
@@ -108,6 +132,16 @@ _ADVANCE = text("""
 
 _FINISH = text("DELETE FROM scrubs WHERE erased_order = ANY(:orders)")
 
+_COHORTS = text("""
+    SELECT c.id FROM cohorts c
+    WHERE c.id >= :since AND EXISTS (
+        SELECT FROM erasures
+        WHERE erased_order = ANY(:orders)
+          AND (source_id IS NULL OR source_id = c.source_id)
+          AND (project_id IS NULL OR project_id = c.project_id))
+    ORDER BY c.id LIMIT :limit
+""")
+
 # Whatever is not known to be of a later session is looked at: sessions are not remembered for ever.
 _PAGES = text("""
     SELECT d.cohort_id, d.number, d.roster, e.digests
@@ -119,7 +153,8 @@ _PAGES = text("""
         WHERE erased_order = ANY(:orders) AND erased_order > coalesce(s.started_order, 0)
           AND (source_id IS NULL OR source_id = c.source_id)
           AND (project_id IS NULL OR project_id = c.project_id)) e
-    WHERE (d.cohort_id, d.number) > (:cohort, :number) AND e.digests IS NOT NULL
+    WHERE d.cohort_id = ANY(:cohort_ids) AND (d.cohort_id, d.number) > (:cohort, :number)
+      AND e.digests IS NOT NULL
     ORDER BY d.cohort_id, d.number LIMIT :limit
 """)
 

@@ -1,7 +1,6 @@
 """Every table, index and sequence of the gateway, as Alembic and the schema test see them.
 
-Large tables (`deliveries`, `memberships`, `changes`, `sessions`, `syncs`, `sync_results`) lead each
-unique key with `cohort_id`, so the schema can be distributed by cohort without change.
+Large tables lead each unique key with `cohort_id`, so the schema can be distributed by cohort.
 """
 
 from __future__ import annotations
@@ -38,7 +37,6 @@ metadata = MetaData(
 
 NOW_TYPE = DateTime(timezone=True)
 
-# One row; readers of changes know by it that a restore has taken numbers back.
 epochs = Table("epochs", metadata, Column("epoch", Text, primary_key=True))
 
 # Orders "first page of a session stored" against "person erased", across cohorts.
@@ -227,13 +225,7 @@ deliveries = Table(
     Column("request_id", Text),
     Column("traceparent", Text),
     Index(
-        "deliveries_identity_key",
-        "cohort_id",
-        "session",
-        "action",
-        "page",
-        "digest",
-        unique=True,
+        "deliveries_identity_key", "cohort_id", "session", "action", "page", "digest", unique=True
     ),
 )
 
@@ -298,6 +290,17 @@ scrubs = Table(
     Column("erased_order", BigInteger, primary_key=True, autoincrement=False),
     Column("after_cohort", BigInteger, nullable=False, server_default=text("0")),
     Column("after_number", BigInteger, nullable=False, server_default=text("0")),
+)
+
+# Erasures whose people the history still names: that of cohorts beyond `after_cohort`.
+redactions = Table(
+    "redactions",
+    metadata,
+    Column("erased_order", BigInteger, primary_key=True, autoincrement=False),
+    Column("member_id", Text, nullable=False),
+    Column("source_id", BigInteger),
+    Column("project_id", Text),
+    Column("after_cohort", BigInteger, nullable=False, server_default=text("0")),
 )
 
 workers = Table(

@@ -192,12 +192,12 @@ def before_forgetting(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, pages: list[tuple[str, str]]
 ) -> None:
     """Have pages of new sessions applied once an erasure is noted, before it reaches a cohort."""
-    await_accepting = erase._await_accepting  # noqa: SLF001 - the moment after it is the point
+    concerned = erase._concerned  # noqa: SLF001 - the moment after it is the point
 
-    def await_and_apply(*args: Any) -> list[int]:  # noqa: ANN401 - passed on
-        found = await_accepting(*args)
+    def find_and_apply(*args: Any) -> list[int]:  # noqa: ANN401 - passed on
+        found = concerned(*args)
         for number, (action, members) in enumerate(pages, 2):
             desk.settle(desk.send(action, f"s{number}", members))
         return found
 
-    monkeypatch.setattr(erase, "_await_accepting", await_and_apply)
+    monkeypatch.setattr(erase, "_concerned", find_and_apply)

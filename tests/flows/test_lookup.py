@@ -57,7 +57,6 @@ def test_deleted_cohort__holds_nobody__so_a_member_needs_one_statement(desk: Des
     for look in (
         lambda: lookup.member(Readers(desk.pool), receipt.cohort_id, "a"),
         lambda: lookup.members(Readers(desk.pool), receipt.cohort_id, after="", limit=1),
-        lambda: lookup.changes(Readers(desk.pool), receipt.cohort_id, after=0, limit=1),
         lambda: lookup.syncs(
             Readers(desk.pool), receipt.cohort_id, before=lookup.NEWEST_SYNC, limit=1
         ),

@@ -138,6 +138,34 @@ def test_scrubs__that_begin_during_another__wait_and_then_walk_together(desk: De
     assert kept(desk) == ["", "", ""]
 
 
+def test_scrub__cohort_by_cohort__looks_at_all_of_them(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        desk.settle(desk.send(ADD, f"s{number}", "ab", cohort=f"cohort-{number}"))
+    monkeypatch.setattr(scrub, "SLICE_COHORTS", 1)
+    erase_later(desk, "a")
+    scrub.run(desk.pool, seconds=0)
+    assert kept(desk) == ["b", "ab", "ab"]
+    scrub.run(desk.pool)
+    assert kept(desk) == ["b", "b", "b"]
+    assert open_scrubs(desk) == []
+
+
+def test_scrub__while_a_page_is_being_accepted__waits_and_looks_anew(desk: Desk) -> None:
+    send_pages(desk, "abc")
+    erase_later(desk, "a")
+    with ThreadPoolExecutor(1) as crew:
+        with desk.pool.begin() as conn:
+            conn.execute(_HOLD_INTAKE)
+            scrubbing = crew.submit(scrub.run, desk.pool)
+            traffic.await_waiting(desk.pool)
+            erase_later(desk, "b")
+        scrubbing.result()
+    assert kept(desk) == ["c"]
+    assert open_scrubs(desk) == []
+
+
 def test_scrub__by_two_at_once__is_done_by_one(desk: Desk) -> None:
     send_pages(desk, "ab", "ac")
     erase_later(desk, "a")
@@ -211,6 +239,8 @@ _SCRUBS = text("SELECT after_cohort, after_number FROM scrubs ORDER BY erased_or
 _DAMAGE = text("UPDATE deliveries SET roster = CAST('damaged' AS bytea) WHERE number = 1")
 
 _DROP_DAMAGED = text("DELETE FROM deliveries WHERE number = 1")
+
+_HOLD_INTAKE = text("SELECT 1 FROM intake_state FOR UPDATE")
 
 _HOLD_PAGES = text("SELECT 1 FROM deliveries FOR UPDATE")
 
