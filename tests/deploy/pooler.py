@@ -28,7 +28,7 @@ auth_file = {users}
 pool_mode = transaction
 default_pool_size = {servers}
 max_client_conn = 500
-ignore_startup_parameters = extra_float_digits,options
+ignore_startup_parameters = {ignored}
 """
 
 PROGRAM = "/usr/sbin/pgbouncer"
@@ -37,7 +37,9 @@ STOP: children.StopSteps = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 
 
 @contextlib.contextmanager
-def running(url: str, folder: Path, *, servers: int = 4) -> Iterator[str]:
+def running(
+    url: str, folder: Path, *, servers: int = 4, ignored: str = "extra_float_digits,options"
+) -> Iterator[str]:
     """Run it with so many connections to the server, and yield its address."""
     direct = sqlalchemy.make_url(url)
     listen, users = free_port(), folder / "users"
@@ -51,6 +53,7 @@ def running(url: str, folder: Path, *, servers: int = 4) -> Iterator[str]:
             listen=listen,
             users=users,
             servers=servers,
+            ignored=ignored,
         )
     )
     program = shutil.which(PROGRAM)

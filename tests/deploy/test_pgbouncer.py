@@ -165,3 +165,30 @@ def test_temporary_tables__through_a_pooler__are_empty_for_whoever_comes_next(
                 conn.execute(text("INSERT INTO t VALUES (1)"))
                 assert conn.execute(text("SELECT count(*) FROM t")).scalar_one() == 1
         pool.close()
+
+
+@pytest.mark.parametrize("ignored", ["extra_float_digits,options", "extra_float_digits"])
+def test_texts__of_a_role_with_other_settings__mean_the_same_through_a_pooler(
+    direct_url: str, tmp_path: Path, ignored: str
+) -> None:
+    admin = Pool(direct_url, name="admin", size=1, limit_seconds=5)
+    foreign = {"client_encoding": "'LATIN1'", "datestyle": "'German'", "bytea_output": "'escape'"}
+    for name, value in foreign.items():
+        with admin.read() as conn:
+            conn.execute(text(f"ALTER ROLE gateway SET {name} = {value}"))
+    with pooler.running(direct_url, tmp_path, servers=1, ignored=ignored) as url:
+        pool = Pool(url, name="texts", size=2, limit_seconds=5)
+        for lend in (pool.read, pool.begin, pool.read):
+            with lend() as conn:
+                found = conn.execute(TEXTS, {"word": "日本-😀"}).one()
+                assert tuple(found) == ("日本-😀", "2026-02-01", r"\x00", "UTF8")
+        pool.close()
+    with admin.read() as conn:
+        conn.execute(text("ALTER ROLE gateway RESET ALL"))
+    admin.close()
+
+
+TEXTS = text(r"""
+    SELECT CAST(:word AS text), CAST(CAST('2026-02-01' AS date) AS text),
+           CAST(CAST('\x00' AS bytea) AS text), current_setting('client_encoding')
+""")
