@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.store.engine import Pool
 
-# Connections: each web thread may hold one for accepting and one for reading, each web process two
-# for monitors, each worker and the scheduler two for applying and one for their heartbeat, the
-# scheduler one for each of its chores, and there is always a command.
+# Connections: each web thread may hold one for accepting and one for reading, each web process
+# three for monitors, each worker and the scheduler two for applying and one for their heartbeat,
+# the scheduler one for each of its chores, and there is always a command.
 PER_THREAD: Final = 2
 PER_WORKER: Final = 3
 CHORES: Final = 5

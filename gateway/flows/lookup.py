@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Filter = cohort_rows.Filter
 
 NO_COHORT: Final = "no such cohort, or it was deleted"
+# With more cohorts than this, only those a person is in are named: the names take longest.
+FEW_COHORTS: Final = 2000
 NEWEST_SYNC: Final = reports.NEWEST
 
 T = TypeVar("T")
@@ -218,8 +220,15 @@ def cohorts_of(
     """List the cohorts that somebody is in; none for a stranger."""
 
     def look(conn: Connection) -> list[Joined]:
-        labels = cohort_rows.present(conn, source=source, project_id=project_id)
-        held = memberships.held(conn, labels, member_id)
+        labels = cohort_rows.present(
+            conn, source=source, project_id=project_id, limit=FEW_COHORTS + 1
+        )
+        if len(labels) <= FEW_COHORTS:
+            held = memberships.held(conn, labels, member_id)
+        else:
+            ids = cohort_rows.present_ids(conn, source=source, project_id=project_id)
+            held = memberships.held(conn, ids, member_id)
+            labels = cohort_rows.labels(conn, [cohort_id for cohort_id, _ in held])
         return [_joined(labels[cohort_id], entered_at) for cohort_id, entered_at in held]
 
     return readers.ask(look)

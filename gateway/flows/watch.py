@@ -13,7 +13,7 @@ import gateway
 from gateway import errors, metrics
 from gateway.core import freshness
 from gateway.core.page import Skip
-from gateway.flows import duty, meters
+from gateway.flows import duty, expiry, meters
 from gateway.flows.duty import Standing
 from gateway.store import backlog, heartbeats, server
 from gateway.store import meters as totals
@@ -21,6 +21,7 @@ from gateway.store import meters as totals
 if TYPE_CHECKING:
     import datetime
     import pathlib
+    from collections.abc import Sequence
 
     from gateway.flows.ready import Readiness
     from gateway.jobs import Doorbell
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
 # happen in a thread that is not waited for any longer than this.
 SCRAPE_SECONDS: Final = 1.5
 READY_SECONDS: Final = 2.5
+SEARCH_WAIT_SECONDS: Final = 0.25
 # What the pool of whoever watches should allow a statement.
 LIMIT_SECONDS: Final = 1.0
-CONNECTIONS: Final = 2
+THREADS: Final = 2
+# Of each web process: for those threads, and for a search that takes its time.
+CONNECTIONS: Final = THREADS + 1
 
 T = TypeVar("T")
 
@@ -49,7 +53,6 @@ class Totals:
     """Everything that is counted in Postgres."""
 
     sources: list[totals.Totals]
-    successes: list[totals.Success]
     skipped: list[totals.Skipped]
     backlog: backlog.Totals
     pulses: list[heartbeats.Pulse]
@@ -96,15 +99,21 @@ class Watch:
         self._limits = limits
         self._doorbell = doorbell
         self._readiness = readiness
-        self._postgres = concurrent.futures.ThreadPoolExecutor(CONNECTIONS, "watch-postgres")
-        self._redis = concurrent.futures.ThreadPoolExecutor(CONNECTIONS, "watch-redis")
+        self._postgres = concurrent.futures.ThreadPoolExecutor(THREADS, "watch-postgres")
+        self._expiry = expiry.Search(pool)
+        self._redis = concurrent.futures.ThreadPoolExecutor(THREADS, "watch-redis")
 
     def page(self, *, now: datetime.datetime) -> bytes:
         """Write the metrics page; without Postgres or Redis, what can be known without them."""
         end = time.monotonic() + SCRAPE_SECONDS
         depth = self._redis.submit(self._doorbell.depth)
         counted = self._postgres.submit(self._count, now)
-        return metrics.page(_reading(self._limits, _wait(counted, end), _wait(depth, end)))
+        found = _wait(counted, end)
+        successes: Sequence[totals.Success] = ()
+        if found is not None and found.totals is not None:
+            successes = self._expiry.successes(now, wait_seconds=SEARCH_WAIT_SECONDS)
+        reading = _reading(self._limits, found, _wait(depth, end))
+        return metrics.page({**reading, **_of_expiry(successes)})
 
     def ready(self) -> Ready:
         """Say how those do without which the gateway works, only slower, if it can work at all.
@@ -130,9 +139,6 @@ class Watch:
                 return Counted(
                     totals=Totals(
                         sources=totals.by_source(conn, stale_before=freshness.stale_before(now)),
-                        successes=totals.oldest_successes(
-                            conn, since=freshness.snapshots_since(now)
-                        ),
                         skipped=totals.skipped(conn),
                         backlog=backlog.totals(conn, now=now),
                         pulses=heartbeats.pulses(conn),
@@ -199,11 +205,13 @@ def _of_sources(known: Totals) -> dict[str, list[metrics.Point]]:
         "gateway_last_sync_timestamp_seconds": [
             ((row.source,), row.last_synced) for row in rows if row.last_synced is not None
         ],
-        "gateway_snapshot_expiry_timestamp_seconds": [
-            ((one.source,), one.at + freshness.SNAPSHOT_KEPT.total_seconds())
-            for one in known.successes
-        ],
     }
+
+
+def _of_expiry(successes: Sequence[totals.Success]) -> dict[str, list[metrics.Point]]:
+    kept = freshness.SNAPSHOT_KEPT.total_seconds()
+    points: list[metrics.Point] = [((one.source,), one.at + kept) for one in successes]
+    return {"gateway_snapshot_expiry_timestamp_seconds": points}
 
 
 def _of_backlog(known: backlog.Totals) -> dict[str, list[metrics.Point]]:

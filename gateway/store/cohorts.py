@@ -12,6 +12,7 @@ from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection, RowMapping
 
@@ -139,10 +140,23 @@ def listing(
     return [_cohort(row._mapping) for row in conn.execute(_READ, parameters)]
 
 
-def present(conn: Connection, *, source: str | None, project_id: str | None) -> dict[int, Label]:
-    """Name the cohorts of a source and project that are not deleted, by id."""
-    rows = _PRESENT.rows(conn, {"source": source, "project_id": project_id})
-    return {row.id: row for row in rows}
+def present(
+    conn: Connection, *, source: str | None, project_id: str | None, limit: int
+) -> dict[int, Label]:
+    """Name cohorts of a source and project that are not deleted, by id; any, at most `limit`."""
+    parameters = {"source": source, "project_id": project_id, "limit": limit}
+    return {row.id: row for row in _PRESENT.rows(conn, parameters)}
+
+
+def present_ids(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
+    """List the ids of all of those, in one value: of many, each row would cost more than it."""
+    parameters = {"source": source, "project_id": project_id}
+    return list(conn.execute(_PRESENT_IDS, parameters).scalar_one() or ())
+
+
+def labels(conn: Connection, cohort_ids: Sequence[int]) -> dict[int, Label]:
+    """Name some cohorts, by id."""
+    return {row.id: row for row in conn.execute(_LABELS, {"cohort_ids": list(cohort_ids)})}
 
 
 def ever(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
@@ -220,6 +234,21 @@ _PRESENT = Statement("""
     WHERE c.deleted_at IS NULL
       AND (CAST(:source AS text) IS NULL OR s.slug = :source)
       AND (CAST(:project_id AS text) IS NULL OR c.project_id = :project_id)
+    LIMIT :limit
+""")
+
+_PRESENT_IDS = text("""
+    SELECT array_agg(c.id)
+    FROM cohorts c JOIN sources s ON s.id = c.source_id
+    WHERE c.deleted_at IS NULL
+      AND (CAST(:source AS text) IS NULL OR s.slug = :source)
+      AND (CAST(:project_id AS text) IS NULL OR c.project_id = :project_id)
+""")
+
+_LABELS = text("""
+    SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name
+    FROM cohorts c JOIN sources s ON s.id = c.source_id
+    WHERE c.id = ANY(:cohort_ids)
 """)
 
 _EVER = text("""

@@ -96,6 +96,21 @@ def test_cohorts_of__over_many_cohorts__probe_the_primary_key(pool: Pool, *, kno
     assert "Seq Scan" not in plan
 
 
+def test_cohorts_of__among_more_than_a_few__names_only_those_a_person_is_in(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        desk.settle(desk.send(ADD, "s", "a" if number % 2 else "b", cohort=f"cohort-{number}"))
+
+    def ask(member_id: str) -> list[lookup.Joined]:
+        return lookup.cohorts_of(Readers(desk.pool), member_id, source=None, project_id=None)
+
+    few = [ask(member_id) for member_id in ("a", "b", "stranger")]
+    monkeypatch.setattr(lookup, "FEW_COHORTS", 1)
+    assert [ask(member_id) for member_id in ("a", "b", "stranger")] == few
+    assert [len(found) for found in few] == [2, 3, 0]
+
+
 def test_check__of_many_in_many__probes_the_primary_key(pool: Pool) -> None:
     with pool.begin() as conn:
         conn.execute(_MANY_COHORTS)
