@@ -281,7 +281,25 @@ def test_gateway__asked_with_spoofed_headers__is_not_moved_by_them(whole: Front)
     assert (again.status, json.loads(again.body)) == (200, json.loads(listing.body))
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/%6Detrics", "/x/../metrics", "/metrics?x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/metrics",
+        "/%6Detrics",
+        "/x/../metrics",
+        "/metrics?x",
+        "//metrics",
+        "///metrics",
+        "//metrics/",
+        "/metrics//",
+        "/%2Fmetrics",
+        "/%2f%2fmetrics",
+        "/.//metrics",
+        "/x/..//metrics",
+        "/%2e/%2F%6detrics",
+        "//x/%2e%2e/metrics",
+    ],
+)
 def test_metrics__asked_for_from_outside__are_not_there(
     whole: Front, gateway_port: int, path: str
 ) -> None:
