@@ -52,7 +52,7 @@ def _unescape(member_id: str) -> str:
         raise errors.Poison(_DAMAGED, sqlstate="23502")
     try:
         return roster.unescape(member_id)
-    except KeyError as error:
+    except ValueError as error:
         raise errors.Poison(_DAMAGED, sqlstate="22P04") from error
 
 

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Callable, Container, Iterator
 
 COLUMNS = ("member_id", "distinct_id", "email", "first_name", "last_name", "phone", "properties")
 
@@ -19,9 +19,8 @@ NULL = "\\N"
 
 # https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS, "Text Format"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
+_UNESCAPES = (("\\t", "\t"), ("\\n", "\n"), ("\\r", "\r"))
 _SPECIAL = re.compile(r"[\\\t\n\r]")
-_ESCAPED = re.compile(r"\\(.)")
 
 
 def escape(value: str) -> str:
@@ -30,17 +29,15 @@ def escape(value: str) -> str:
 
 
 def unescape(value: str) -> str:
-    """Undo `escape`."""
-    return _ESCAPED.sub(lambda found: _UNESCAPES[found[1]], value)
-
-
-def without(text: bytes, member_id: str) -> bytes:
-    """Drop the lines of one member; the very same object comes back if there are none."""
-    start = escape(member_id).encode() + b"\t"
-    if not text.startswith(start) and b"\n" + start not in text:
-        return text
-    lines = text.split(b"\n")
-    return b"\n".join(line for line in lines if not line.startswith(start))
+    """Undo `escape`. Raises ValueError for what `escape` does not write."""
+    # No text that Postgres can store has a zero byte, so one can stand for a backslash meanwhile.
+    found = value.replace("\\\\", "\0")
+    for escaped, character in _UNESCAPES:
+        found = found.replace(escaped, character)
+    if "\\" in found:
+        message = "an escape that is not ours"
+        raise ValueError(message)
+    return found.replace("\0", "\\")
 
 
 def without_digests(text: bytes, digests: Container[bytes]) -> bytes:
@@ -48,26 +45,46 @@ def without_digests(text: bytes, digests: Container[bytes]) -> bytes:
 
     The very same object comes back if there are none.
     """
-    lines = text.split(b"\n")
-    kept = [
-        line
-        for line in lines
-        if not line or hashlib.sha256(_id(line.partition(b"\t")[0])).digest() not in digests
-    ]
-    return text if len(kept) == len(lines) else b"\n".join(kept)
+    return _without(text, lambda one: hashlib.sha256(_id(one)).digest() in digests)
 
 
-def _id(escaped: bytes) -> bytes:
-    return unescape(escaped.decode()).encode() if b"\\" in escaped else escaped
+def without_ids(text: bytes, escaped: Container[bytes]) -> bytes:
+    """Drop the lines of members whose ids, as they are written, are among these.
+
+    The very same object comes back if there are none.
+    """
+    return _without(text, escaped.__contains__)
 
 
-def without_any(text: bytes, member_ids: Iterable[str]) -> bytes:
-    """Drop the lines of several members."""
-    for member_id in member_ids:
-        text = without(text, member_id)
-    return text
+def escaped_ids(text: bytes) -> Iterator[bytes]:
+    """Read the ids as they are written, in order; equal ids are written alike."""
+    return (one for _, _, one in _lines(text))
 
 
 def member_ids(text: bytes) -> list[str]:
     """Read the member ids back, in order."""
-    return [unescape(line.split("\t", 1)[0]) for line in text.decode().split("\n") if line]
+    return [_id(one).decode() for one in escaped_ids(text)]
+
+
+def _without(text: bytes, goes: Callable[[bytes], bool]) -> bytes:
+    """Drop lines by their ids. Of a large roster nothing is copied but what stays."""
+    whole, kept, begin = memoryview(text), [], 0
+    for start, end, one in _lines(text):
+        if goes(one):
+            kept.append(whole[begin:start])
+            begin = end
+    return b"".join([*kept, whole[begin:]]) if kept else text
+
+
+def _lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Find where each line starts and ends, and the id as it is written."""
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n", start) + 1 or len(text)
+        tab = text.find(b"\t", start, end)
+        yield start, end, text[start : end if tab < 0 else tab]
+        start = end
+
+
+def _id(escaped: bytes) -> bytes:
+    return unescape(escaped.decode()).encode() if b"\\" in escaped else escaped

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import itertools
 from typing import TYPE_CHECKING, Final
 
 from gateway.core import batch, refresh, roster
@@ -38,6 +37,10 @@ if TYPE_CHECKING:
 # Adjacent pages of one session and action are applied by one set of statements.
 MERGED_PAGES: Final = 50
 MERGED_MEMBERS: Final = 50_000
+# A worker has what it merges in memory about twice, so this bounds it, unless one page is larger.
+MERGED_BYTES: Final = 16 << 20
+# What is staged is only passed on.
+STAGED_BYTES: Final = 4 << 20
 
 
 class Outcome(enum.Enum):
@@ -137,12 +140,13 @@ def _run(head: Sequence[Entry]) -> Iterator[Entry]:
     A page that asks for more pages than the first one begins a run of its own: without it the
     refresh may be complete.
     """
-    members = 0
+    members, size = 0, 0
     for entry in head:
-        members += entry.members
+        members, size = members + entry.members, size + entry.roster_bytes
+        fits = members <= MERGED_MEMBERS and size <= MERGED_BYTES
         same = (entry.session, entry.action) == (head[0].session, head[0].action)
         grows = entry.total_pages > head[0].total_pages
-        if not same or grows or (entry is not head[0] and members > MERGED_MEMBERS):
+        if not same or grows or not (fits or entry is head[0]):
             return
         yield entry
 
@@ -220,9 +224,13 @@ def _complete(work: Work, first: Entry, through: int) -> None:
 def _replace(work: Work, session: int, through: int) -> delta.Written:
     conn, cohort_id = work.conn, work.cohort_id
     newest = inbox.newest_pages(conn, cohort_id, session=session, through=through)
-    rosters = _rosters(work, session, [number for _, number in newest])
-    while some := list(itertools.islice(rosters, MERGED_PAGES)):
-        staging.copy(conn, some)
+    waiting: list[bytes] = []
+    for text in _rosters(work, session, [number for _, number in newest]):
+        waiting.append(text)
+        if sum(map(len, waiting)) >= STAGED_BYTES:
+            staging.copy(conn, waiting)
+            waiting.clear()
+    staging.copy(conn, waiting)
     return delta.replace(conn, work.touch(session), last_change=work.state.last_change)
 
 
@@ -313,7 +321,7 @@ def _not_named_later(work: Work, entry: Entry) -> bytes:
         conn, cohort_id, entry.session, after=entry.number, through=work.state.applied_through
     )
     (text,) = _rosters(work, entry.session, [entry.number])
-    mine = set(roster.member_ids(text))
+    mine, named = set(roster.escaped_ids(text)), set[bytes]()
     for _, other in inbox.rosters(conn, cohort_id, later):
-        text = roster.without_any(text, mine.intersection(roster.member_ids(inbox.unpack(other))))
-    return text
+        named |= mine.intersection(roster.escaped_ids(inbox.unpack(other)))
+    return roster.without_ids(text, named)

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 COMPRESSION_LEVEL = 1
 MAX_ROSTER_BYTES = 1 << 30
+# Of packed rosters, so much at a time is read from Postgres, or one.
+BATCH_BYTES = 4 << 20
 
 _COMPRESSORS = threading.local()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A delivery without its roster."""
+    """A delivery without its roster, of which only the unpacked size is known, `roster_bytes`."""
 
     number: int
     session: int
@@ -37,6 +39,7 @@ class Entry:
     page: int
     total_pages: int
     members: int
+    roster_bytes: int
     received_at: datetime.datetime
     request_id: str | None
 
@@ -138,18 +141,43 @@ def later_in_session(
 
 
 def rosters(
-    line: Line, cohort_id: int, numbers: Sequence[int], *, batch: int = 20
+    line: Line,
+    cohort_id: int,
+    numbers: Sequence[int],
+    *,
+    batch: int = 20,
+    batch_bytes: int = BATCH_BYTES,
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield (delivery number, packed roster) in the given order, `batch` at a time in memory."""
-    for start in range(0, len(numbers), batch):
-        some = list(numbers[start : start + batch])
-        rows = _ROSTERS.rows(line, {"cohort_id": cohort_id, "numbers": some})
-        found = {row.number: bytes(row.roster) for row in rows}
-        yield from ((number, found[number]) for number in some if number in found)
+    """Yield (delivery number, packed roster) in the given order.
+
+    In memory are `batch` of them at a time, and fewer if they have more than `batch_bytes`.
+    """
+    done = 0
+    while done < len(numbers):
+        some = list(numbers[done : done + batch])
+        parameters = {"cohort_id": cohort_id, "numbers": some, "bytes": batch_bytes}
+        found = {row.number: row.roster for row in _ROSTERS.rows(line, parameters)}
+        for number in some:
+            packed = found.pop(number, b"")
+            if packed is None:  # the next batch begins with it
+                break
+            done += 1
+            if packed:
+                yield number, bytes(packed)
 
 
 def _entry(row: Any) -> Entry:  # noqa: ANN401 - a row
-    return Entry(**{**row._asdict(), "action": Action(row.action)})
+    fields = row._asdict()
+    size = _unpacked_bytes(bytes(fields.pop("frame")))
+    return Entry(**{**fields, "action": Action(row.action), "roster_bytes": size})
+
+
+def _unpacked_bytes(frame: bytes) -> int:
+    """Read from the start of a packed roster how large it is; 0 of what is damaged."""
+    try:
+        return max(0, zstandard.frame_content_size(frame))
+    except zstandard.ZstdError:
+        return 0
 
 
 _RUN_FROM = Statement("SELECT run_from FROM intake_state WHERE cohort_id = :cohort_id")
@@ -207,8 +235,10 @@ _LATER_IN_SESSION = text("""
     ORDER BY d.number
 """)
 
+# A frame's header has at most 18 bytes: RFC 8878, section 3.1.1.
 _HEAD = Statement("""
-    SELECT number, session, action, page, total_pages, members, received_at, request_id
+    SELECT number, session, action, page, total_pages, members, received_at, request_id,
+           substring(roster FOR 18) AS frame
     FROM deliveries WHERE cohort_id = :cohort_id AND number > :after
     ORDER BY number LIMIT :limit
 """)
@@ -228,6 +258,15 @@ _NEWEST_PAGES = text("""
     GROUP BY page ORDER BY max(number)
 """)
 
+# The sizes of what is stored out of line are known without reading it. Each is probed for, as in
+# `delta`.
 _ROSTERS = Statement("""
-    SELECT number, roster FROM deliveries WHERE cohort_id = :cohort_id AND number = ANY(:numbers)
+    SELECT number, CASE WHEN bytes_before < :bytes THEN roster END AS roster
+    FROM (SELECT d.number, d.roster,
+                 sum(octet_length(d.roster)) OVER (ORDER BY asked.place) - octet_length(d.roster)
+                     AS bytes_before
+          FROM unnest(CAST(:numbers AS bigint[])) WITH ORDINALITY AS asked (number, place)
+          CROSS JOIN LATERAL (
+              SELECT number, roster FROM deliveries
+              WHERE cohort_id = :cohort_id AND number = asked.number LIMIT 1) d) found
 """)

@@ -51,12 +51,6 @@ def test_member_ids__of_a_roster__are_those_written_in_order(ids: list[str]) -> 
     assert roster.member_ids(written(*ids)) == ids
 
 
-@given(st.lists(TEXTS), TEXTS)
-def test_without__one_member__drops_just_their_lines(ids: list[str], gone: str) -> None:
-    kept = [each for each in ids if each != gone]
-    assert roster.without(written(*ids), gone) == written(*kept)
-
-
 @given(st.lists(TEXTS), st.lists(TEXTS, max_size=2))
 def test_without_digests__of_some__drops_just_their_lines(ids: list[str], gone: list[str]) -> None:
     digests = {hashlib.sha256(each.encode()).digest() for each in gone}
@@ -70,17 +64,22 @@ def test_without_digests__of_strangers__is_the_very_same_roster() -> None:
 
 
 @pytest.mark.parametrize("stranger", ["b", "a\tb", "aa", "", "{}", "\\N"])
-def test_without__a_stranger__is_the_very_same_roster(stranger: str) -> None:
+def test_without_ids__of_a_stranger__is_the_very_same_roster(stranger: str) -> None:
     text = written("a", "ab", "b\t")
-    assert roster.without(text, stranger) is text
-
-
-def test_without__whose_id_begins_as_anothers__keeps_the_other() -> None:
-    assert roster.without(written("a", "ab", "a\tb", "ba"), "a") == written("ab", "a\tb", "ba")
+    assert roster.without_ids(text, {roster.escape(stranger).encode()}) is text
 
 
 @given(st.lists(TEXTS), st.sets(TEXTS))
-def test_without_any__of_several__drops_each_of_them(ids: list[str], gone: set[str]) -> None:
+def test_without_ids__of_several__drops_each_of_them(ids: list[str], gone: set[str]) -> None:
     gone |= set(ids[::2])
     kept = [each for each in ids if each not in gone]
-    assert roster.without_any(written(*ids), sorted(gone)) == written(*kept)
+    escaped = {roster.escape(each).encode() for each in gone}
+    assert roster.without_ids(written(*ids), escaped) == written(*kept)
+    assert escaped.issuperset(
+        set(roster.escaped_ids(written(*ids))).difference(roster.escaped_ids(written(*kept)))
+    )
+
+
+@pytest.mark.parametrize("damaged", [b"no separator", b"a\tb\nno end of line"])
+def test_without_ids__of_a_damaged_roster__leaves_that_to_postgres(damaged: bytes) -> None:
+    assert roster.without_ids(damaged, {b"c"}) is damaged

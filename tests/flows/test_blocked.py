@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from gateway.core import roster
 from gateway.flows.apply import BROKEN_SECONDS, MAX_ATTEMPTS, Drained
 from gateway.flows.step import Outcome
 from gateway.store import backlog, inbox
@@ -238,12 +237,6 @@ def test_retry__while_pages_wait__comes_first(desk: Desk) -> None:
     assert counts(desk) == (2, 0)
     assert desk.members(bad) == ""
     assert [kind for kind, _, _ in book.moves(desk.pool, bad.cohort_id)] == ["entered", "exited"]
-
-
-def test_roster__of_a_member_with_separators_in_the_id__is_found_again() -> None:
-    lines = roster.escape("a\tb\\").encode() + b"\tx\nother\ty\n"
-    assert roster.member_ids(lines) == ["a\tb\\", "other"]
-    assert roster.without_any(lines, ["a\tb\\"]) == b"other\ty\n"
 
 
 _ROSTER = text("SELECT roster FROM deliveries WHERE cohort_id = :cohort_id AND number = :number")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from gateway import errors
 from gateway.core.page import Action
@@ -24,6 +25,20 @@ def test_pack__of_any_roster__comes_back_as_it_was(roster: bytes) -> None:
 def test_pack__of_lines_that_are_alike__is_smaller() -> None:
     roster = b"member\tsomebody@example.com\t\\N\n" * 1000
     assert len(inbox.pack(roster)) < len(roster) // 3
+
+
+def test_entry__of_any_page__knows_how_large_its_roster_is(desk: Desk, pool: Pool) -> None:
+    receipt = desk.send(ADD, "s", "abc")
+    rosters = [b"", b"x" * 5_000_000, None]
+    found = []
+    for roster in rosters:
+        packed = b"damaged" if roster is None else inbox.pack(roster)
+        with pool.begin() as conn:
+            conn.execute(text("UPDATE deliveries SET roster = :packed"), {"packed": packed})
+            entry = inbox.entry(conn, receipt.cohort_id, 1)
+        assert entry is not None
+        found.append(entry.roster_bytes)
+    assert found == [0, 5_000_000, 0]
 
 
 @pytest.mark.parametrize("packed", [b"", b"x", inbox.pack(b"a" * 1000)[:-3]])
@@ -100,9 +115,12 @@ def test_newest_pages__of_a_refresh__are_in_the_order_of_receipt(desk: Desk, poo
         ]
 
 
-def test_rosters__of_more_than_a_batch__come_in_the_order_asked_for(desk: Desk, pool: Pool) -> None:
+@pytest.mark.parametrize("limits", [{"batch": 2}, {"batch_bytes": 1}, {"batch_bytes": 100}])
+def test_rosters__of_more_than_a_batch__come_in_the_order_asked_for(
+    desk: Desk, pool: Pool, limits: dict[str, int]
+) -> None:
     receipt = [desk.send(ADD, letter, letter) for letter in "abcde"][-1]
     with pool.read() as conn:
-        found = list(inbox.rosters(conn, receipt.cohort_id, [5, 1, 99, 4, 2], batch=2))
+        found = list(inbox.rosters(conn, receipt.cohort_id, [5, 1, 99, 4, 2], **limits))
     assert [number for number, _ in found] == [5, 1, 4, 2]
     assert [inbox.unpack(packed)[:1] for _, packed in found] == [b"e", b"a", b"d", b"b"]
