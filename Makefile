@@ -55,9 +55,9 @@ matrix: ## Try it on every supported Python, PostgreSQL and Redis, or on CELLS=,
 	@$(install_all)
 	@$(python) -m tests.matrix $(or $(CELLS),--write)
 
-bench: ## Measure it beside what this machine allows; MEMBERS and RUNS say how much
+bench: ## Measure it beside what this machine allows; MEMBERS, RUNS say how much; SERVER=debian: on the oldest servers
 	@$(install_all)
-	@$(python) -m bench --members $(or $(MEMBERS),200000) --runs $(or $(RUNS),3)
+	@$(python) -m $(if $(filter debian,$(SERVER)),bench.oldest,bench) --members $(or $(MEMBERS),200000) --runs $(or $(RUNS),3)
 
 bench-scale: ## Refresh ten million members, and see what it costs whom
 	@$(install_all)

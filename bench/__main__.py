@@ -20,14 +20,18 @@ PLAIN_MEMBERS = 5_000
 @click.option("--read-members", default=1_000_000, show_default=True, help="Of the large cohort.")
 @click.option("--runs", default=3, show_default=True, help="How often; medians are shown.")
 @click.option("--write/--print-only", default=True, help="Renew docs/performance.md.")
-def main(members: int, read_members: int, runs: int, *, write: bool) -> None:
+@click.option("--ingest", "part", flag_value="bench-oldest", help="Ingest alone, in its own place.")
+@click.option("--all", "part", flag_value="bench", default=True, help="Ingest and reading.")
+def main(members: int, read_members: int, runs: int, part: str, *, write: bool) -> None:
     """Measure the gateway beside what the database and HTTP allow on this machine."""
     began = time.monotonic()
-    found = tables.Found()
+    found = tables.Found(tables.TARGETS if part == "bench" else tables.TARGETS_OLDEST)
     with tempfile.TemporaryDirectory() as folder, subject.running(Path(folder)) as one:
         machine = report.machine(one.pool)
         _ingest(one, found, members, runs)
-        _read(one, found, read_members, runs)
+        if part == "bench":
+            _rest(one, found, members, runs)
+            _read(one, found, read_members, runs)
     today = datetime.datetime.now(datetime.UTC).date()
     took = time.monotonic() - began
     how = f"{members:,} members a sync, medians of {runs} runs, {took:.0f} s in all"
@@ -39,7 +43,7 @@ def main(members: int, read_members: int, runs: int, *, write: bool) -> None:
     )
     click.echo(body)
     if write:
-        report.write("bench", body)
+        report.write(part, body)
 
 
 def _ingest(one: subject.Subject, found: tables.Found, members: int, runs: int) -> None:
@@ -50,6 +54,12 @@ def _ingest(one: subject.Subject, found: tables.Found, members: int, runs: int) 
             found.limits.append(limit)
             found.ingest[name].append(measured)
             _say(f"run {turn + 1}: {name}: {measured.whole:,.0f} members/s, COPY {limit:,.0f}")
+
+
+def _rest(one: subject.Subject, found: tables.Found, members: int, runs: int) -> None:
+    """Measure what is compared with nothing, or with another program."""
+    crowds = ingest.Crowds.of(members)
+    for turn in range(runs):
         found.settled_wal.append(ingest.settled_wal_bytes(one, crowds, turn))
         found.one_page.append(ingest.one_page_seconds(one, turn))
         found.plain.append(_plain_per_second())

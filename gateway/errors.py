@@ -18,6 +18,7 @@ GatewayError
 ├── Unavailable        503  our trouble, or unknown; later is fine
 │   └── InternalFault      503  Postgres is at odds with itself; this may pass or not
 ├── Poison             a page that Postgres refuses whenever it is asked
+│   └── Deadly             a page at which worker after worker was lost
 └── Broken             a bug: neither the request nor the surroundings explain it
     └── Denied         our role in Postgres lacks a right; granting it helps
 
@@ -196,6 +197,15 @@ class Poison(GatewayError):
     def __init__(self, message: str, *, sqlstate: str) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
+
+
+class Deadly(Poison):
+    """A page in whose application worker after worker was lost: no memory, or a crash."""
+
+    code = "worker_lost"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sqlstate="")
 
 
 class Broken(GatewayError):

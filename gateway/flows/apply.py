@@ -6,7 +6,10 @@ dies leaves nothing behind and is simply taken again.
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import functools
+import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -16,13 +19,14 @@ from gateway import aside, errors, tracing
 from gateway.flows import step as steps
 from gateway.flows import traced
 from gateway.flows.step import MERGED_PAGES, Outcome, Work
-from gateway.store import apply_state, blocked, inbox
+from gateway.store import apply_state, attempts, blocked, inbox
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gateway.store.apply_state import ApplyState
+    from gateway.store.attempts import Attempt
     from gateway.store.engine import Pool
     from gateway.store.inbox import Entry
     from gateway.store.statement import Pipeline
@@ -63,6 +67,8 @@ class Applier:
         self._now = now
         self._observe = observe
         self._tracer = tracer
+        self._name = secrets.token_hex(8)  # of this process, in the attempts it begins
+        self._unreleased: set[int] = set()  # cohorts
 
     def drain(self, cohort_id: int, *, budget_seconds: float = BUDGET_SECONDS) -> Drained:
         """Apply what waits for a cohort until nothing does, somebody else is at it, or time is up.
@@ -97,11 +103,19 @@ class Applier:
     def _step(self, cohort_id: int, *, limit: int, tried: list[int]) -> tuple[Outcome, bool]:
         """Take one step, and tell whether pages of its sync are still to come."""
         began = time.monotonic()
-        with self._pool.pipeline() as trip:
+        with self._releasing(cohort_id), self._pool.pipeline() as trip:
             state = apply_state.claim(trip, cohort_id)
             if state is None:
                 return Outcome.BUSY, False
-            work = Work(trip=trip, cohort_id=cohort_id, state=state, now=self._now(), tried=tried)
+            begin = functools.partial(self._begin, cohort_id)
+            work = Work(
+                trip=trip,
+                cohort_id=cohort_id,
+                state=state,
+                now=self._now(),
+                begin=begin,
+                tried=tried,
+            )
             outcome = steps.take(work, limit)
             parents = traced.parents(self._tracer, work)
         if outcome is Outcome.WORKED:
@@ -114,6 +128,30 @@ class Applier:
             with aside.harmless("tracing"):
                 traced.tell(self._tracer, work, parents, seconds)
         return outcome, outcome is Outcome.WAITING or any(one.expects for one in work.done)
+
+    def _begin(self, cohort_id: int, through: int) -> Attempt:
+        self._unreleased.add(cohort_id)
+        with self._pool.single() as conn:
+            return attempts.begin(conn, cohort_id, worker=self._name, through=through)
+
+    @contextlib.contextmanager
+    def _releasing(self, cohort_id: int) -> Iterator[None]:
+        """Take back an attempt that failed: this worker is not lost, whatever the page did."""
+        try:
+            yield
+            self._unreleased.discard(cohort_id)  # what was committed has ended it
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        """Take back what failed, also what could not be taken back before."""
+        try:
+            for cohort_id in sorted(self._unreleased):
+                with self._pool.single() as conn:
+                    attempts.release(conn, cohort_id, worker=self._name)
+                self._unreleased.discard(cohort_id)
+        except errors.Unavailable as error:
+            _log.warning("attempt.unreleased", error=type(error).__name__)
 
     def _rang_meanwhile(self, cohort_id: int, outcome: Outcome) -> bool:
         """Look once more, after the lock is gone, for a page whose own wake-up found us busy."""
@@ -156,7 +194,8 @@ class Applier:
             if not retried and _may_still_pass(error, attempts, (now - since).total_seconds()):
                 apply_state.note_failure(trip.conn, cohort_id, since=since)
                 return
-            work = Work(trip=trip, cohort_id=cohort_id, state=state, now=now)
+            begin = functools.partial(self._begin, cohort_id)
+            work = Work(trip=trip, cohort_id=cohort_id, state=state, now=now, begin=begin)
             steps.set_aside(work, entry, attempts=attempts, code=named.code, reason=str(named))
             _log.error(
                 "delivery.blocked", cohort_id=cohort_id, delivery=entry.number, code=named.code

@@ -9,6 +9,7 @@ import dataclasses
 import enum
 from typing import TYPE_CHECKING, Final
 
+from gateway import errors
 from gateway.core import batch, refresh, roster
 from gateway.core.page import Action
 from gateway.core.refresh import State, Step
@@ -26,11 +27,12 @@ from gateway.store import (
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection
 
     from gateway.store.apply_state import ApplyState
+    from gateway.store.attempts import Attempt
     from gateway.store.inbox import Entry
     from gateway.store.statement import Pipeline
 
@@ -41,6 +43,8 @@ MERGED_MEMBERS: Final = 50_000
 MERGED_BYTES: Final = 16 << 20
 # What is staged is only passed on.
 STAGED_BYTES: Final = 4 << 20
+# So many workers may be lost at a page before it is blocked.
+MAX_LOST: Final = 3
 
 
 class Outcome(enum.Enum):
@@ -82,12 +86,14 @@ class Work:
     """One step's transaction: its pipeline, cohort, locked state, time, and effect.
 
     `tried` gets the delivery that the step begins with, for whoever has to explain why it failed.
+    `begin` commits, elsewhere, that deliveries up to a number are about to be worked on.
     """
 
     trip: Pipeline
     cohort_id: int
     state: ApplyState
     now: datetime.datetime
+    begin: Callable[[int], Attempt]
     tried: list[int] = dataclasses.field(default_factory=list)
     done: list[Applied] = dataclasses.field(default_factory=list)
 
@@ -125,6 +131,7 @@ def take(work: Work, limit: int) -> Outcome:
         if entry is None:  # its page has expired: nothing is left to try
             blocked.clear(work.conn, work.cohort_id, retried)
         else:
+            _attempt(work, retried)
             _retry(work, entry)
         return Outcome.WORKED
     head = inbox.head(work.trip, work.cohort_id, after=work.state.applied_through, limit=limit)
@@ -156,17 +163,35 @@ def _apply_run(work: Work, run: list[Entry], limit: int) -> Outcome:
     if first.session < work.state.floor:
         _finish(work, run, through, delta.Written(entered=0, exited=0))
         return Outcome.WORKED
-    if first.action is Action.MEMBERS:
-        step, reach = _refresh_step(work, first, limit)
-        if step is Step.WAIT:
-            return Outcome.WAITING
-        if step is Step.COMPLETE:
-            _complete(work, first, reach)
-            return Outcome.WORKED
+    step, reach = _decide(work, first, limit)
+    if step is Step.WAIT:
+        return Outcome.WAITING
+    attempt = _attempt(work, max(reach, through))
+    if limit > 1 and attempt.alone_through >= first.number:
+        run, through = run[:1], first.number
+        step, reach = _decide(work, first, 1)
+    if step is Step.COMPLETE:
+        _complete(work, first, reach)
+        return Outcome.WORKED
     rosters = _rosters(work, first.session, [entry.number for entry in run])
     written = _write(work, first, rosters)
     _finish(work, run, through, written)
     return Outcome.WORKED
+
+
+def _decide(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
+    if first.action is Action.MEMBERS:
+        return _refresh_step(work, first, limit)
+    return Step.ADD, first.number
+
+
+def _attempt(work: Work, through: int) -> Attempt:
+    """Begin the work. Raises errors.Deadly if one worker more would be lost in it."""
+    attempt = work.begin(through)
+    if attempt.lost >= MAX_LOST:
+        message = f"{attempt.lost} workers in a row were lost while they applied this page"
+        raise errors.Deadly(message)
+    return attempt
 
 
 def _write(work: Work, entry: Entry, rosters: Iterable[bytes]) -> delta.Written:

@@ -73,7 +73,10 @@ def advance(
     now: datetime.datetime,
     kept: int = 0,
 ) -> None:
-    """Write back what a step did; `kept` is how many stayed members and were written anew."""
+    """Write back what a step did, and end its attempt.
+
+    `kept` is how many stayed members and were written anew.
+    """
     _ADVANCE.run(
         line,
         {
@@ -140,6 +143,8 @@ _END_FROZEN = text("""
 
 _ADVANCE = Statement(
     """
+    UPDATE attempts SET worker = NULL, lost = 0 WHERE cohort_id = :cohort_id;
+
     UPDATE apply_state
     SET applied_through = greatest(applied_through, :through), attempts = 0,
         member_count = member_count + :entered - :exited,

@@ -42,6 +42,7 @@ def close(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
     conn.execute(_CLOSE_INTAKE, parameters)
     conn.execute(_DELETE_DELIVERIES, parameters)
     conn.execute(_DELETE_BLOCKED, parameters)
+    conn.execute(_DELETE_ATTEMPTS, parameters)
     conn.execute(_DELETE_SYNCS, parameters)
     conn.execute(_DELETE_SYNC_RESULTS, parameters)
     conn.execute(_FORGET_SESSIONS, parameters)
@@ -97,6 +98,8 @@ _CLOSE_INTAKE = text("""
 _DELETE_DELIVERIES = text("DELETE FROM deliveries WHERE cohort_id = :cohort_id")
 
 _DELETE_BLOCKED = text("DELETE FROM blocked_deliveries WHERE cohort_id = :cohort_id")
+
+_DELETE_ATTEMPTS = text("DELETE FROM attempts WHERE cohort_id = :cohort_id")
 
 _DELETE_SYNCS = text("DELETE FROM syncs WHERE cohort_id = :cohort_id")
 

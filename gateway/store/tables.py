@@ -142,6 +142,18 @@ apply_state = Table(
     postgresql_with={"fillfactor": "50"},
 )
 
+# An attempt at applying, committed before the work; `worker` is null when none is under way.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("cohort_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("worker", Text),
+    Column("through", BigInteger, nullable=False),
+    Column("lost", Integer, nullable=False),
+    Column("alone_through", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": "50"},
+)
+
 skips = Table(
     "skips",
     metadata,

@@ -48,7 +48,7 @@ class PausingPool(Pool):
     """Calls something before each commit of a pipeline, while its locks are still held."""
 
     def __init__(self, url: str, call: Callable[[], None]) -> None:
-        super().__init__(url, name="test", size=1, limit_seconds=5)
+        super().__init__(url, name="test", size=2, limit_seconds=5)
         self._call = call
 
     @contextlib.contextmanager

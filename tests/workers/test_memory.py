@@ -66,10 +66,12 @@ def test_worker__applying_the_largest_pages__stays_small(
     members: Callable[[int], str],
     pages: int,
 ) -> None:
+    receipts = []
     for number in range(1, pages + 1):
         body = _body(action, members(number), number, pages)
         posted = Posted(slug=desk.slug, login=None, body=mixpanel.Body(body), request_id="-")
-        receipt = desk.intake.accept(posted, now=desk.clock())
+        receipts.append(desk.intake.accept(posted, now=desk.clock()))
+    receipt = receipts[-1]
     words = [sys.executable, "-m", "tests.workers.peak", str(receipt.cohort_id)]
     done = subprocess.run(words, env=environ, check=True, stdout=subprocess.PIPE, text=True)
     standing = book.standing(pool, receipt.cohort_id)
