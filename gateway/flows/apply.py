@@ -18,7 +18,8 @@ import structlog
 from gateway import aside, errors, tracing
 from gateway.flows import step as steps
 from gateway.flows import traced
-from gateway.flows.step import MERGED_PAGES, Outcome, Work
+from gateway.flows.step import MERGED_PAGES
+from gateway.flows.work import Outcome, Work
 from gateway.store import apply_state, attempts, blocked, inbox
 
 if TYPE_CHECKING:

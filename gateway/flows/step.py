@@ -5,14 +5,13 @@ Everything here happens inside the one transaction that `apply` opened.
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.core import batch, refresh, roster
 from gateway.core.page import Action
 from gateway.core.refresh import State, Step
+from gateway.flows.work import Outcome
 from gateway.store import (
     apply_state,
     blocked,
@@ -26,15 +25,11 @@ from gateway.store import (
 )
 
 if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from sqlalchemy import Connection
-
-    from gateway.store.apply_state import ApplyState
+    from gateway.flows.work import Work
     from gateway.store.attempts import Attempt
     from gateway.store.inbox import Entry
-    from gateway.store.statement import Pipeline
 
 # Adjacent pages of one session and action are applied by one set of statements.
 MERGED_PAGES: Final = 50
@@ -45,81 +40,6 @@ MERGED_BYTES: Final = 16 << 20
 STAGED_BYTES: Final = 4 << 20
 # So many workers may be lost at a page before it is blocked.
 MAX_LOST: Final = 3
-
-
-class Outcome(enum.Enum):
-    """How a step ended."""
-
-    WORKED = enum.auto()
-    NOTHING_TO_DO = enum.auto()
-    WAITING = enum.auto()
-    BUSY = enum.auto()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Applied:
-    """What a step did, once it is committed: from which delivery to which, and with what effect.
-
-    `expects` tells whether pages of the same sync are still to come.
-    """
-
-    first_delivery: int
-    last_delivery: int
-    pages: int
-    entered: int
-    exited: int
-    expects: bool
-
-    def facts(self) -> dict[str, int]:
-        """What is told of it, in the log and in traces."""
-        return {
-            "first_delivery": self.first_delivery,
-            "last_delivery": self.last_delivery,
-            "pages": self.pages,
-            "entered": self.entered,
-            "exited": self.exited,
-        }
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Work:
-    """One step's transaction: its pipeline, cohort, locked state, time, and effect.
-
-    `tried` gets the delivery that the step begins with, for whoever has to explain why it failed.
-    `begin` commits, elsewhere, that deliveries up to a number are about to be worked on.
-    """
-
-    trip: Pipeline
-    cohort_id: int
-    state: ApplyState
-    now: datetime.datetime
-    begin: Callable[[int], Attempt]
-    tried: list[int] = dataclasses.field(default_factory=list)
-    done: list[Applied] = dataclasses.field(default_factory=list)
-
-    @property
-    def conn(self) -> Connection:
-        """The connection, with everything done that was only left to be done."""
-        return self.trip.conn
-
-    def touch(self, session: int) -> delta.Touch:
-        """Say for the delta which session's pages these are."""
-        return delta.Touch(
-            cohort_id=self.cohort_id, session=session, floor=self.state.floor, at=self.now
-        )
-
-    def note(self, run: Sequence[Entry], written: delta.Written, *, expects: bool) -> None:
-        """Remember what was done, to be told once it is committed."""
-        self.done.append(
-            Applied(
-                first_delivery=run[0].number,
-                last_delivery=run[-1].number,
-                pages=len(run),
-                entered=written.entered,
-                exited=written.exited,
-                expects=expects,
-            )
-        )
 
 
 def take(work: Work, limit: int) -> Outcome:

@@ -10,7 +10,7 @@ from gateway.tracing import Step
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from gateway.flows.step import Work
+    from gateway.flows.work import Work
     from gateway.store.inbox import Entry
     from gateway.tracing import Tracer
 

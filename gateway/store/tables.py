@@ -142,16 +142,14 @@ apply_state = Table(
     postgresql_with={"fillfactor": "50"},
 )
 
-# An attempt at applying, committed before the work; `worker` is null when none is under way.
 attempts = Table(
     "attempts",
     metadata,
     Column("cohort_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("worker", Text),
+    Column("worker", Text),  # null when no attempt is under way
     Column("through", BigInteger, nullable=False),
     Column("lost", Integer, nullable=False),
     Column("alone_through", BigInteger, nullable=False),
-    postgresql_with={"fillfactor": "50"},
 )
 
 skips = Table(
@@ -359,4 +357,3 @@ rate_windows = Table(
 LARGE = frozenset(
     {deliveries, memberships, changes, sessions, syncs, sync_results, blocked_deliveries, skips}
 )
-"""The tables that grow with members or pages; the schema test holds them to the cohort rule."""

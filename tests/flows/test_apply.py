@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from gateway.core.refresh import QUIET_SECONDS
 from gateway.flows.apply import Drained
-from gateway.flows.step import Outcome
+from gateway.flows.work import Outcome
 from tests.model import book
 from tests.model.sender import ADD, MEMBERS, REMOVE
 

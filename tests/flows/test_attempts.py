@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from gateway import errors
 from gateway.flows.apply import Applier
-from gateway.flows.step import MAX_LOST, Outcome
+from gateway.flows.step import MAX_LOST
+from gateway.flows.work import Outcome
 from gateway.store import apply_state, attempts, backlog
 from gateway.store.engine import Pool
 from tests.flows.test_blocked import retry, spoil

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.flows.apply import BROKEN_SECONDS, MAX_ATTEMPTS, Drained
-from gateway.flows.step import Outcome
+from gateway.flows.work import Outcome
 from gateway.store import backlog, inbox
 from tests.model import book
 from tests.model.sender import ADD, MEMBERS, REMOVE

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from gateway import errors
 from gateway.flows.apply import MAX_ATTEMPTS, Applier, Drained
 from gateway.flows.intake import Outcome as Answer
-from gateway.flows.step import Outcome
+from gateway.flows.work import Outcome
 from gateway.store import apply_state, backlog, inbox
 from gateway.store.engine import Pool
 from tests.model import book

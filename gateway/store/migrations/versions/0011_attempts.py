@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -20,5 +20,5 @@ def upgrade() -> None:
             lost INTEGER NOT NULL,
             alone_through BIGINT NOT NULL,
             CONSTRAINT attempts_pkey PRIMARY KEY (cohort_id)
-        ) WITH (fillfactor = 50)
+        )
     """)
