@@ -10,14 +10,11 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
-    Double,
     ForeignKey,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Sequence,
     Table,
     Text,
@@ -25,17 +22,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, INT8MULTIRANGE, JSONB
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "fk": "%(table_name)s_%(column_0_name)s_fkey",
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-    }
-)
+from gateway.store import metadata as base
+from gateway.store import processes
 
-NOW_TYPE = DateTime(timezone=True)
+metadata, NOW_TYPE = base.metadata, base.NOW_TYPE
+OF_PROCESSES = processes.TABLES
 
 epochs = Table("epochs", metadata, Column("epoch", Text, primary_key=True))
 
@@ -311,47 +302,6 @@ redactions = Table(
     Column("source_id", BigInteger),
     Column("project_id", Text),
     Column("after_cohort", BigInteger, nullable=False, server_default=text("0")),
-)
-
-workers = Table(
-    "workers",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("started_at", NOW_TYPE, nullable=False),
-    Column("beat_at", NOW_TYPE, nullable=False),
-    # When it last did, or was at, a piece of its kind's work; and what keeps it from its work.
-    Column("worked_at", NOW_TYPE),
-    Column("trouble", Text),
-)
-
-# Cumulative counts of one worker process; nobody else writes its rows.
-worker_meters = Table(
-    "worker_meters",
-    metadata,
-    Column("worker", Text, primary_key=True),
-    Column("meter", Text, primary_key=True),
-    Column("value", Double, nullable=False),
-)
-
-# Work that one process does now and then for all of them: when it was last begun, how far it has
-# come in cohorts (0 when it is through), and until when a process has it.
-chores = Table(
-    "chores",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("begun_at", NOW_TYPE, nullable=False),
-    Column("after", BigInteger, nullable=False, server_default=text("0")),
-    Column("leased_until", NOW_TYPE),
-)
-
-rate_windows = Table(
-    "rate_windows",
-    metadata,
-    Column("source_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("second", BigInteger, nullable=False),
-    Column("requests", BigInteger, nullable=False),
-    postgresql_with={"fillfactor": "50"},
 )
 
 LARGE = frozenset(
