@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -51,7 +52,8 @@ class Commands(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ANN401 - as click has it
         """Run a command and exit; each failure is said on stderr behind the same word."""
         try:
-            code = super().main(*args, **{**kwargs, "standalone_mode": False})
+            with output.guarded():
+                code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             sys.exit(error.exit_code)
@@ -91,7 +93,8 @@ def up() -> None:
 
 
 def _say_error(sentence: str) -> None:
-    output.complain(f"error: {sentence}")
+    with contextlib.suppress(OSError):  # then the exit code alone says it
+        output.complain(f"error: {sentence}")
 
 
 def _hint(context: click.Context | None) -> str:

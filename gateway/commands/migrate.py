@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from gateway.commands import place
 from gateway.flows import schema
-from gateway.settings import Settings
 
 
 @click.command()
@@ -17,7 +14,7 @@ def migrate() -> None:
 
     Example: DATABASE_URL=postgresql://… python -m gateway migrate
     """
-    pool = place.connect(Settings.from_environ(os.environ))
+    pool = place.connect(place.settings())
     with place.reachable(pool):
         revision = schema.migrate(pool)
     click.echo(f"the database is at revision {revision}")

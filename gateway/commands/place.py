@@ -12,6 +12,7 @@ import click
 
 from gateway import errors
 from gateway.commands import output
+from gateway.core import operation
 from gateway.embedded import running
 from gateway.flows.ready import Readiness
 from gateway.settings import Settings
@@ -29,12 +30,15 @@ def now() -> datetime.datetime:
 
 
 def settings() -> Settings:
-    """Read the settings, and warn on stderr of names that are unknown.
+    """Read the settings, and warn on stderr of unknown names and weak secrets.
 
     Raises errors.BadSettings.
     """
     read = Settings.from_environ(os.environ)
-    for warning in read.warnings:
+    weak = operation.weak_secrets(
+        username=read.webhook_username, password=read.webhook_password, key=read.api_key
+    )
+    for warning in (*read.warnings, *(f"{text}; {remedy}" for text, remedy in weak)):
         output.complain(f"warning: {warning}")
     return read
 

@@ -18,7 +18,9 @@ SESSION: Final = "postgres"
 # Shorter than this, and chosen by a person, a secret is guessed sooner or later.
 LEAST_PASSWORD: Final = 12
 LEAST_KEY: Final = 24
+LEAST_DIFFERENT: Final = 4
 COMMON: Final = ("password", "secret", "changeme", "mixpanel", "gateway", "admin", "test", "123456")
+_REPLACEMENT: Final = "choose a random one, as from `openssl rand -hex 32`"
 
 OLD_SECONDS: Final = 300.0
 NEARLY_FULL: Final = 0.8
@@ -64,6 +66,7 @@ class BacklogFacts:
 class EnvironmentFacts:
     """The credentials of the environment; None where none are set there."""
 
+    username: str | None = None
     password: str | None
     password_is_in_force: bool
     key: str | None
@@ -79,6 +82,7 @@ class SessionFacts:
     isolation: str
     transaction_timeout: float | None
     tables_refused: tuple[str, ...]
+    grants: tuple[str, ...] = ()
 
 
 def session(facts: SessionFacts) -> Iterator[Finding]:
@@ -88,8 +92,8 @@ def session(facts: SessionFacts) -> Iterator[Finding]:
         yield _error(
             SESSION,
             f"our role may not read and change these tables: {names}",
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO our role, or migrate"
-            " and run as one role",
+            f"run as an administrator of this database: {' '.join(facts.grants)}; or migrate and"
+            " run as one role",
         )
     if facts.isolation != "read committed":
         yield _error(
@@ -170,33 +174,46 @@ def keys(usable: int) -> Finding:
 
 def environment(facts: EnvironmentFacts) -> Iterator[Finding]:
     """Judge the credentials that the environment sets."""
-    if facts.password is not None:
-        if len(facts.password) < LEAST_PASSWORD:
-            yield _warning(
-                ACCESS,
-                f"GATEWAY_WEBHOOK_PASSWORD has fewer than {LEAST_PASSWORD} characters",
-                "choose a random one, as from `openssl rand -hex 24`; `source rotate` changes it"
-                " without a pause",
-            )
-        if not facts.password_is_in_force:
-            yield _warning(
-                ACCESS,
-                "GATEWAY_WEBHOOK_PASSWORD is not a password of the source default",
-                "run `python -m gateway bootstrap` if it should be, or remove it",
-            )
-    if facts.key is not None:
-        if len(facts.key) < LEAST_KEY:
-            yield _warning(
-                ACCESS,
-                f"GATEWAY_API_KEY has fewer than {LEAST_KEY} characters",
-                "choose a random one, as from `openssl rand -hex 32`, and run `bootstrap`",
-            )
-        if not facts.key_is_in_force:
-            yield _warning(
-                ACCESS,
-                "GATEWAY_API_KEY is not a valid key",
-                "run `python -m gateway bootstrap` if it should be, or remove it",
-            )
+    weak = weak_secrets(username=facts.username, password=facts.password, key=facts.key)
+    yield from (_warning(ACCESS, text, remedy) for text, remedy in weak)
+    if facts.password is not None and not facts.password_is_in_force:
+        yield _warning(
+            ACCESS,
+            "GATEWAY_WEBHOOK_PASSWORD is not a password of the source default",
+            "run `python -m gateway bootstrap` if it should be, or remove it",
+        )
+    if facts.key is not None and not facts.key_is_in_force:
+        yield _warning(
+            ACCESS,
+            "GATEWAY_API_KEY is not a valid key",
+            "run `python -m gateway bootstrap` if it should be, or remove it",
+        )
+
+
+def weak_secrets(
+    *, username: str | None, password: str | None, key: str | None
+) -> Iterator[tuple[str, str]]:
+    """Yield what is weak about the secrets of the environment, and what to do about it."""
+    names = (username or "", "default")
+    if password is not None and (why := _weakness(password, names, least=LEAST_PASSWORD)):
+        yield (
+            f"GATEWAY_WEBHOOK_PASSWORD {why}",
+            f"{_REPLACEMENT}; `source rotate` changes it without a pause",
+        )
+    if key is not None and (why := _weakness(key, (*names, password or ""), least=LEAST_KEY)):
+        yield f"GATEWAY_API_KEY {why}", f"{_REPLACEMENT}, and run `bootstrap`"
+
+
+def _weakness(secret: str, names: tuple[str, ...], *, least: int) -> str | None:
+    """Say why a secret is soon guessed; None if it is not. Nothing of it gets into the text."""
+    if secret in names:
+        return "is the same as a name or the other secret"
+    word = secret.casefold().rstrip("0123456789!.-_")
+    if word in COMMON or secret.casefold() in COMMON or len(set(secret)) < LEAST_DIFFERENT:
+        return "is one that is tried first"
+    if len(secret) < least:
+        return f"has fewer than {least} characters"
+    return None
 
 
 def processes(pulses: Mapping[str, PulseFacts]) -> Iterator[Finding]:

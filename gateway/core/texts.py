@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_MEMBER_ID_BYTES = 1024
+# Ids of projects and sessions may be longer; a longer one is told by its digest.
+MAX_WHOLE_ID_BYTES = 255
+_ID_START_BYTES = 200
+_DIGEST_DIGITS = 64
+_ID_DIGITS = 16
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 # The characters with the Unicode property White_Space; str.isspace() counts four controls more.
@@ -37,6 +43,28 @@ def has_half_a_pair(value: str) -> bool:
 def storable(value: str) -> str:
     """Replace each NUL and lone surrogate, as the profile rule of the interface asks."""
     return value if is_storable(value) else _UNSTORABLE.sub(REPLACEMENT, value)
+
+
+def shown_id(value: str) -> str:
+    """Shorten a long id for people: its first 200 bytes, and 16 hex digits of its SHA-256."""
+    return id_of_kept(kept_id(value))
+
+
+def kept_id(value: str) -> str:
+    """Return what is kept of an id to compare it by: a long one's beginning, and its SHA-256.
+
+    The result is as long as only long ids are, so it never equals one that is kept whole.
+    """
+    if len(value) <= MAX_WHOLE_ID_BYTES // 4 or len(raw := value.encode()) <= MAX_WHOLE_ID_BYTES:
+        return value
+    start = raw[:_ID_START_BYTES].decode(errors="ignore")
+    return f"{start}\N{HORIZONTAL ELLIPSIS}{hashlib.sha256(raw).hexdigest()}"
+
+
+def id_of_kept(kept: str) -> str:
+    """Return what is shown of an id that was kept so."""
+    is_whole = len(kept.encode()) <= MAX_WHOLE_ID_BYTES
+    return kept if is_whole else kept[: _ID_DIGITS - _DIGEST_DIGITS]
 
 
 def cut(value: str, max_characters: int) -> str:

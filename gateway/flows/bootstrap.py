@@ -24,42 +24,54 @@ KEY_NAME: Final = "environment"
 def bootstrap(pool: Pool, settings: Settings, *, now: datetime.datetime) -> list[str]:
     """Make the source `default` exist, with the environment's credentials instead of kept ones.
 
-    The environment's API key replaces the one kept of it. Returns a line for each thing that was
-    done; without credentials nobody can post.
+    The environment's API key replaces the one kept of it. Returns a line for the source, for its
+    credentials and for the key: what was done, or why nothing was.
     """
-    done = []
     with pool.begin() as conn:
-        source_id = _default_source(conn, now=now)
-        if settings.webhook_password is not None:
-            username = settings.webhook_username or DEFAULT_USERNAME
-            _set_login(conn, source_id, username, settings.webhook_password, now=now)
-            done.append("source default: credentials set from the environment")
-        if settings.api_key is not None:
-            key_hash = secrets.hash_key(settings.api_key)
-            api_keys.create(conn, name=KEY_NAME, key_hash=key_hash, scopes=tuple(Scope), now=now)
-            api_keys.revoke_others(conn, name=KEY_NAME, key_hash=key_hash, now=now)
-            done.append("api key: set from the environment")
-    return done
+        made = _make_source(conn, now=now)
+        return [
+            f"source {DEFAULT_SLUG}: {'made' if made else 'there already'}",
+            f"credentials of {DEFAULT_SLUG}: {_set_login(conn, settings, now=now)}",
+            f"api key: {_set_key(conn, settings, now=now)}",
+        ]
 
 
-def _set_login(
-    conn: Connection, source_id: int, username: str, password: str, *, now: datetime.datetime
-) -> None:
+def _set_login(conn: Connection, settings: Settings, *, now: datetime.datetime) -> str:
     """Leave one login, unless it is the newest already: those before it may be in their overlap."""
     found = sources.find(conn, DEFAULT_SLUG, now=now)
-    for newest in found.credentials[-1:] if found is not None else ():
+    assert found is not None, "it was made in this transaction, or is there"  # noqa: S101
+    password, username = settings.webhook_password, settings.webhook_username or DEFAULT_USERNAME
+    if password is None:
+        kept = "the kept ones stay" if found.credentials else "there are none, and no page is taken"
+        return f"GATEWAY_WEBHOOK_PASSWORD is not set: {kept}"
+    for newest in found.credentials[-1:]:
         same = secrets.Verifier().verify(password.encode(), newest.password)
         if same and newest.username == username:
-            return
-    sources.drop_credentials(conn, source_id)
+            return "those of the environment are there already"
+    sources.drop_credentials(conn, found.id)
     hashed = secrets.hash_password(password)
-    sources.add_credential(conn, source_id, username=username, password=hashed, now=now)
+    sources.add_credential(conn, found.id, username=username, password=hashed, now=now)
+    return "set from the environment"
 
 
-def _default_source(conn: Connection, *, now: datetime.datetime) -> int:
-    source = sources.find(conn, DEFAULT_SLUG, now=now)
-    if source is not None:
-        return source.id
+def _set_key(conn: Connection, settings: Settings, *, now: datetime.datetime) -> str:
+    """Leave one key of the environment."""
+    valid = [one for one in api_keys.listing(conn) if one.revoked_at is None]
+    if settings.api_key is None:
+        kept = f"{len(valid)} kept ones stay" if valid else "there is none, so nothing can be asked"
+        return f"GATEWAY_API_KEY is not set: {kept}"
+    key_hash = secrets.hash_key(settings.api_key)
+    there = any((one.name, one.hash) == (KEY_NAME, key_hash) for one in valid)
+    api_keys.create(conn, name=KEY_NAME, key_hash=key_hash, scopes=tuple(Scope), now=now)
+    revoked = api_keys.revoke_others(conn, name=KEY_NAME, key_hash=key_hash, now=now)
+    if there and not revoked:
+        return "that of the environment is there already"
+    return "set from the environment"
+
+
+def _make_source(conn: Connection, *, now: datetime.datetime) -> bool:
+    if sources.find(conn, DEFAULT_SLUG, now=now) is not None:
+        return False
     created = sources.create(
         conn,
         DEFAULT_SLUG,
@@ -68,4 +80,4 @@ def _default_source(conn: Connection, *, now: datetime.datetime) -> int:
         auth_required=True,
         now=now,
     )
-    return created if created is not None else _default_source(conn, now=now)
+    return created is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from gateway.core import cluster, soundness
 from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
 from gateway.flows import fitness, watch
 from gateway.settings import TraceExporter
-from gateway.store import citus, engine, revisions, server
+from gateway.store import citus, engine, revisions, rights, server
 
 if TYPE_CHECKING:
     import datetime
@@ -62,11 +62,34 @@ def postgres(
 
     Raises errors.Unavailable when it cannot be asked.
     """
+    try:
+        return _postgres(pool, settings, now=now, fleet=fleet)
+    except errors.Denied:
+        with pool.read() as conn:
+            grants = rights.to_serve(conn)
+        if not grants:
+            raise
+        return [_lacking(grants)]
+
+
+def _lacking(grants: Sequence[str]) -> Finding:
+    return Finding(
+        level=Level.ERROR,
+        subject=POSTGRES,
+        text="our role lacks rights that it needs",
+        remedy=f"run as an administrator of this database: {' '.join(grants)}",
+    )
+
+
+def _postgres(
+    pool: Pool, settings: Settings, *, now: datetime.datetime, fleet: Fleet | None
+) -> list[Finding]:
     with pool.read() as conn:
         facts = server.facts(conn)
         revision = revisions.current(conn)
         pooled = engine.is_pooled(conn)
         is_spread = citus.is_installed(conn)
+        lacking = rights.to_migrate(conn) if revision in revisions.outdated() else ()
     wanted = connections_wanted(settings, fleet or Fleet(workers=settings.workers))
     found = [
         *soundness.postgres(facts, connections_wanted=wanted, now=now),
@@ -74,7 +97,7 @@ def postgres(
         *([_POOLED] if pooled else []),
     ]
     if revision in revisions.outdated():
-        return found
+        return [*found, *([_lacking(lacking)] if lacking else [])]
     if is_spread:
         found += _nodes(pool)
     try:

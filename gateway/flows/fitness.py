@@ -95,6 +95,7 @@ def _environment(settings: Settings, found: list[Source], in_force: set[bytes]) 
         one for source in found if source.slug == DEFAULT_SLUG for one in source.credentials
     )
     return EnvironmentFacts(
+        username=settings.webhook_username,
         password=password,
         password_is_in_force=password is not None
         and any(verifier.verify(password.encode(), one.password) for one in credentials),

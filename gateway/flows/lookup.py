@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypedDict, TypeVar
 
 import gateway
 from gateway import errors
-from gateway.core import freshness, tags
+from gateway.core import freshness, tags, texts
 from gateway.flows import redact
 from gateway.store import changes as change_rows
 from gateway.store import cohorts as cohort_rows
@@ -251,7 +251,7 @@ def _joined(cohort: cohort_rows.Label, entered_at: datetime.datetime) -> Joined:
     return {
         "id": str(cohort_id),
         "source": source,
-        "project_id": project_id,
+        "project_id": texts.id_of_kept(project_id),
         "external_id": external_id,
         "name": name,
         "entered_at": entered_at,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gateway import errors
 from gateway.store import migrate as migrations
-from gateway.store import revisions, timeouts
+from gateway.store import revisions, rights, timeouts
 
 if TYPE_CHECKING:
     from gateway.store.engine import Pool
@@ -17,8 +18,23 @@ LIMIT_SECONDS: Final = 3600.0
 def migrate(pool: Pool) -> str:
     """Bring the schema to its head; two at once take turns, and a second run does nothing.
 
-    Returns the revision that the database is at then, which may be a newer version's.
+    Returns the revision that the database is at then, which may be a newer version's. Raises
+    errors.Denied, with the statements that help, where our role lacks a right.
     """
+    try:
+        return _migrate(pool)
+    except errors.Denied as error:
+        with pool.read() as conn:
+            grants = rights.to_migrate(conn)
+        if not grants:
+            raise
+        raise errors.Denied(
+            f"our role lacks rights that migrating needs; as an administrator of this database,"
+            f" run: {' '.join(grants)}"
+        ) from error
+
+
+def _migrate(pool: Pool) -> str:
     with pool.begin(limit_seconds=LIMIT_SECONDS) as conn:
         timeouts.allow(conn, statement_seconds=LIMIT_SECONDS, lock_seconds=LIMIT_SECONDS)
         migrations.upgrade(conn)

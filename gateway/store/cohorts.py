@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import text
 
+from gateway.core import texts
 from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def create(
         _CREATE,
         {
             "source_id": source_id,
-            "project_id": project_id,
+            "project_id": texts.kept_id(project_id),
             "external_id": external_id,
             "key": key(project_id, external_id),
             "name": name,
@@ -135,6 +136,7 @@ def listing(
     """
     parameters = dataclasses.asdict(which) | {"key": None, "stale_before": stale_before}
     parameters |= {"after": after, "limit": limit}
+    parameters["project_id"] = _kept(which.project_id)
     if which.project_id is not None and which.external_id is not None:
         parameters["key"] = key(which.project_id, which.external_id)
     return [_cohort(row._mapping) for row in conn.execute(_READ, parameters)]
@@ -144,13 +146,13 @@ def present(
     conn: Connection, *, source: str | None, project_id: str | None, limit: int
 ) -> dict[int, Label]:
     """Name cohorts of a source and project that are not deleted, by id; any, at most `limit`."""
-    parameters = {"source": source, "project_id": project_id, "limit": limit}
+    parameters = {"source": source, "project_id": _kept(project_id), "limit": limit}
     return {row.id: row for row in _PRESENT.rows(conn, parameters)}
 
 
 def present_ids(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
     """List the ids of all of those, in one value: of many, each row would cost more than it."""
-    parameters = {"source": source, "project_id": project_id}
+    parameters = {"source": source, "project_id": _kept(project_id)}
     return list(conn.execute(_PRESENT_IDS, parameters).scalar_one() or ())
 
 
@@ -161,12 +163,16 @@ def labels(conn: Connection, cohort_ids: Sequence[int]) -> dict[int, Label]:
 
 def ever(conn: Connection, *, source: str | None, project_id: str | None) -> list[int]:
     """List the ids of the cohorts of a source and project, deleted ones included."""
-    parameters = {"source": source, "project_id": project_id}
+    parameters = {"source": source, "project_id": _kept(project_id)}
     return list(conn.execute(_EVER, parameters).scalars())
 
 
+def _kept(project_id: str | None) -> str | None:
+    return None if project_id is None else texts.kept_id(project_id)
+
+
 def _cohort(fields: RowMapping) -> Cohort:
-    plain = dict(fields)
+    plain = {**fields, "project_id": texts.id_of_kept(fields["project_id"])}
     session_id, pages, total = (
         plain.pop(f"refresh_{part}") for part in ("session", "pages", "total")
     )

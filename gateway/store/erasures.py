@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.core import texts
 from gateway.store import apply_state
 from gateway.store.statement import Statement
 
@@ -34,7 +35,7 @@ def put(
     order: int = conn.execute(_NEXT_ORDER).scalar_one()
     parameters = {
         "order": order,
-        "project_id": project_id,
+        "project_id": None if project_id is None else texts.kept_id(project_id),
         "digest": hashlib.sha256(member_id.encode()).digest(),
         "now": now,
     }
@@ -106,7 +107,8 @@ def since(
     conn: Connection, started_order: int, source_id: int, project_id: str
 ) -> frozenset[bytes]:
     """Digests (SHA-256) of the people erased from a project after a session began."""
-    parameters = {"order": started_order, "source_id": source_id, "project_id": project_id}
+    kept = texts.kept_id(project_id)
+    parameters = {"order": started_order, "source_id": source_id, "project_id": kept}
     return frozenset(bytes(digest) for digest in conn.execute(_SINCE, parameters).scalars())
 
 

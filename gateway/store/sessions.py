@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.core import texts
 from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def create(
         {
             "cohort_id": cohort_id,
             "number": number,
-            "session_id": session_id,
+            "session_id": None if session_id is None else texts.shown_id(session_id),
             "session_key": session_key,
             "started_order": order,
             "now": now,

@@ -173,3 +173,34 @@ def test_guesses__of_a_source__have_its_names_and_each_once() -> None:
     guesses = operation.guesses("mixpanel", ["mixpanel", "ada"])
     assert guesses[:2] == ("mixpanel", "ada")
     assert len(set(guesses)) == len(guesses)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "said"),
+    [
+        ({"password": "Password123!"}, "GATEWAY_WEBHOOK_PASSWORD is one that is tried first"),
+        ({"password": "a" * 40}, "GATEWAY_WEBHOOK_PASSWORD is one that is tried first"),
+        ({"password": "123456"}, "GATEWAY_WEBHOOK_PASSWORD is one that is tried first"),
+        (
+            {"password": "shop-europe-1", "username": "shop-europe-1"},
+            "GATEWAY_WEBHOOK_PASSWORD is the same as a name",
+        ),
+        ({"password": "default"}, "GATEWAY_WEBHOOK_PASSWORD is the same as a name"),
+        ({"password": "x7Kq-short"}, "GATEWAY_WEBHOOK_PASSWORD has fewer than 12 characters"),
+        ({"key": "x7Kq-longer-and-short"}, "GATEWAY_API_KEY has fewer than 24 characters"),
+        ({"key": "changeme2026"}, "GATEWAY_API_KEY is one that is tried first"),
+        (
+            {"key": "long-enough-and-the-same-as", "password": "long-enough-and-the-same-as"},
+            "GATEWAY_API_KEY is the same as a name or the other secret",
+        ),
+        ({"password": "x7Kq-and-long-enough", "key": "x7Kq-and-much-longer-than-that"}, None),
+        ({}, None),
+    ],
+)
+def test_secrets__that_are_soon_guessed__are_named_and_not_shown(
+    secrets: dict[str, str], said: str | None
+) -> None:
+    given = {"username": None, "password": None, "key": None, **secrets}
+    found = [text for text, _ in operation.weak_secrets(**given)]
+    assert [text.startswith(said or "-") for text in found] == ([] if said is None else [True])
+    assert not [text for text in found for one in secrets.values() if one in text]

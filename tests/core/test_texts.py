@@ -1,5 +1,6 @@
 """Texts: which of them may be a member's id, and how the others are made storable."""
 
+import hashlib
 import sys
 
 import pytest
@@ -77,3 +78,29 @@ def test_storable__with_nul_and_half_pairs__has_replacement_characters() -> None
 @given(ANY_TEXT, st.integers(0, 5))
 def test_cut__of_any_text__is_its_beginning_made_storable(value: str, length: int) -> None:
     assert texts.cut(value, length) == texts.storable(value)[:length]
+
+
+@pytest.mark.parametrize("value", ["", "a", "a" * 255, "\u20ac" * 85, "\n" * 255])
+def test_shown_id__of_at_most_255_bytes__is_whole(value: str) -> None:
+    assert texts.kept_id(value) == texts.shown_id(value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "start"),
+    [
+        ("a" * 256, "a" * 200),
+        ("\u20ac" * 86, "\u20ac" * 66),
+        ("a\U0001f600" * 52, "a\U0001f600" * 40),
+        ("\xe9" * 10**6, "\xe9" * 100),
+        ("a" * 200 + "\u2026" + "0" * 64, "a" * 200),
+    ],
+)
+def test_shown_id__of_more_bytes__is_its_start_and_a_part_of_its_digest(
+    value: str, start: str
+) -> None:
+    digest = hashlib.sha256(value.encode()).hexdigest()
+    assert texts.shown_id(value) == f"{start}\u2026{digest[:16]}"
+    kept = texts.kept_id(value)
+    assert texts.id_of_kept(kept) == texts.shown_id(value)
+    assert len(kept.encode()) > 255
+    assert texts.kept_id(value + "b") != kept

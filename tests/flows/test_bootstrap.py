@@ -45,17 +45,20 @@ def valid_keys(pool: Pool) -> list[bytes]:
 
 
 def test_bootstrap__nothing_given__makes_a_source_that_nobody_can_use(pool: Pool) -> None:
-    assert start(pool) == []
-    source = default_source(pool)
-    assert source.auth_required
-    assert source.credentials == ()
+    source, credentials, key = start(pool)
+    assert source == "source default: made"
+    assert credentials.endswith("PASSWORD is not set: there are none, and no page is taken")
+    assert key.endswith("GATEWAY_API_KEY is not set: there is none, so nothing can be asked")
+    made = default_source(pool)
+    assert made.auth_required
+    assert made.credentials == ()
     assert valid_keys(pool) == []
 
 
 def test_bootstrap__password_given__opens_the_source(pool: Pool) -> None:
     done = start(pool, GATEWAY_WEBHOOK_PASSWORD=PASSWORD)
-    assert len(done) == 1
-    assert PASSWORD not in done[0]
+    assert done[1] == "credentials of default: set from the environment"
+    assert PASSWORD not in "".join(done)
     assert opens(pool, "mixpanel", PASSWORD)
 
 
@@ -70,7 +73,11 @@ def test_bootstrap__other_credentials_at_the_next_start__replace_the_kept_ones(p
 
 def test_bootstrap__no_credentials_at_the_next_start__keeps_them(pool: Pool) -> None:
     start(pool, GATEWAY_WEBHOOK_PASSWORD=PASSWORD, GATEWAY_API_KEY=KEY)
-    assert start(pool) == []
+    assert start(pool) == [
+        "source default: there already",
+        "credentials of default: GATEWAY_WEBHOOK_PASSWORD is not set: the kept ones stay",
+        "api key: GATEWAY_API_KEY is not set: 1 kept ones stay",
+    ]
     assert opens(pool, "mixpanel", PASSWORD)
     assert valid_keys(pool) == [hash_key(KEY)]
 
@@ -79,10 +86,19 @@ def test_bootstrap__another_key__replaces_the_kept_one_but_no_others(pool: Pool)
     start(pool, GATEWAY_API_KEY=KEY)
     with pool.begin() as conn:
         api_keys.create(conn, name="mine", key_hash=hash_key("mine"), scopes=(), now=START)
-    assert start(pool, GATEWAY_API_KEY="other-" + KEY) == ["api key: set from the environment"]
+    assert start(pool, GATEWAY_API_KEY="other-" + KEY)[2] == "api key: set from the environment"
     assert set(valid_keys(pool)) == {hash_key("mine"), hash_key("other-" + KEY)}
-    start(pool, GATEWAY_API_KEY="other-" + KEY)
+    again = start(pool, GATEWAY_API_KEY="other-" + KEY)
+    assert again[2] == "api key: that of the environment is there already"
     assert len(valid_keys(pool)) == 2
+
+
+def test_bootstrap__the_same_credentials_again__says_that_they_are_there(pool: Pool) -> None:
+    start(pool, GATEWAY_WEBHOOK_PASSWORD=PASSWORD)
+    assert start(pool, GATEWAY_WEBHOOK_PASSWORD=PASSWORD)[:2] == [
+        "source default: there already",
+        "credentials of default: those of the environment are there already",
+    ]
 
 
 def test_bootstrap__two_starts_at_once__make_one_source(pool: Pool) -> None:
@@ -91,7 +107,7 @@ def test_bootstrap__two_starts_at_once__make_one_source(pool: Pool) -> None:
             crew.submit(start, pool, GATEWAY_WEBHOOK_PASSWORD=PASSWORD, GATEWAY_API_KEY=KEY)
             for _ in range(2)
         ]
-        assert [len(one.result()) for one in starts] == [2, 2]
+        assert [len(one.result()) for one in starts] == [3, 3]
     assert opens(pool, "mixpanel", PASSWORD)
     assert valid_keys(pool) == [hash_key(KEY)]
 

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from gateway import errors
+from gateway.core import texts
 from gateway.flows import schema
 from gateway.store import migrate, revisions, tables
 from gateway.store.engine import Pool
@@ -125,6 +126,21 @@ def test_migrate__with_sessions_that_began_in_several_cohorts__keeps_the_first_s
     pool.close()
 
 
+def test_migrate__with_long_ids__keeps_their_start_and_digest(bare_url: str) -> None:
+    pool = Pool(bare_url, name="test", size=1, limit_seconds=60)
+    upgrade(pool, "0001")
+    long = "\u20ac" * 300_000
+    with pool.begin() as conn:
+        for statement in _LONG:
+            conn.execute(statement, {"long": long, "short": "s" * 255})
+    schema.migrate(pool)
+    with pool.read() as conn:
+        assert conn.execute(_PROJECTS).scalars().all() == ["s" * 255, texts.kept_id(long)]
+        assert conn.execute(_ERASED).scalars().all() == [texts.kept_id(long)]
+        assert conn.execute(_SESSIONS).scalars().all() == ["s" * 255, texts.shown_id(long)]
+    pool.close()
+
+
 def test_migrate__behind_a_long_apply__holds_no_page_up_for_long(bare_url: str) -> None:
     pool = Pool(bare_url, name="test", size=3, limit_seconds=60)
     upgrade(pool, "0001")
@@ -198,3 +214,25 @@ _END_WAITING = text("""
 """)
 
 _TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+
+_LONG = (
+    text("INSERT INTO sources (slug, created_at) VALUES ('default', now())"),
+    text("""
+        INSERT INTO cohorts
+            (source_id, project_id, external_id, key, name, created_at, updated_at)
+        SELECT s.id, p, '1', sha256(convert_to(p, 'UTF8')), '', now(), now()
+        FROM sources s, unnest(ARRAY[:short, :long]) WITH ORDINALITY AS u (p, place)
+        ORDER BY u.place
+    """),
+    text("""
+        INSERT INTO erasures (erased_order, project_id, member_digest, erased_at)
+        VALUES (1, :long, '', now())
+    """),
+    text("""
+        INSERT INTO sessions (cohort_id, number, session_id, started_order, started_at)
+        VALUES (1, 1, :short, 1, now()), (1, 2, :long, 2, now())
+    """),
+)
+_PROJECTS = text("SELECT project_id FROM cohorts ORDER BY id")
+_ERASED = text("SELECT project_id FROM erasures")
+_SESSIONS = text("SELECT session_id FROM sessions ORDER BY number")

@@ -36,5 +36,8 @@ def test_rights__of_a_role_without_some__name_the_tables(pool: Pool) -> None:
         facts = rights.facts(conn)
         before.rollback()
     assert facts.tables_refused == ("changes", "sources")
+    assert facts.grants == (
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO guest;",
+    )
     assert facts.isolation == "serializable"
     assert facts.transaction_timeout == (90.0 if newer_than_16(pool) else None)
