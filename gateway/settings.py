@@ -35,6 +35,7 @@ PLAIN_NAMES: Final = (
     "GATEWAY_ERROR_HOOK",
     "GATEWAY_LOG_FORMAT",
     "GATEWAY_LOG_LEVEL",
+    "GATEWAY_MAX_COHORTS",
     "GATEWAY_MAX_PENDING_PAGES",
     "GATEWAY_PUBLIC_URL",
     "GATEWAY_RATE_LIMIT",
@@ -89,6 +90,7 @@ class Settings:
     web_threads: int = 8
     workers: int = 1
     max_pending_pages: int = 1_000_000
+    max_cohorts: int = 10_000
     rate_limit_per_second: int | None = None
     disk_bytes: int | None = None
     max_body_bytes: int = 16 * _MEBIBYTE
@@ -150,6 +152,7 @@ class Settings:
             web_processes=reader.plain("GATEWAY_WEB_PROCESSES", processes, max(cores, 2)),
             web_threads=reader.plain("GATEWAY_WEB_THREADS", values.whole(1, 256), 8),
             workers=reader.plain("GATEWAY_WORKERS", processes, cores),
+            max_cohorts=reader.plain("GATEWAY_MAX_COHORTS", values.whole(1, 10**9), 10_000),
             max_pending_pages=reader.plain(
                 "GATEWAY_MAX_PENDING_PAGES", values.whole(1, 10**12), 1_000_000
             ),

@@ -52,6 +52,7 @@ def make_deps(settings: Settings, tracer: tracing.Tracer = tracing.OFF) -> Deps:
     limits = Limits(
         accepting,
         max_pending_pages=settings.max_pending_pages,
+        max_cohorts=settings.max_cohorts,
         rate_per_second=settings.rate_limit_per_second,
     )
     intake = Intake(

@@ -106,6 +106,9 @@ class Intake:
         try:
             _admit(page, source, known)
             self._limits.require(source.id)
+            if known is None:
+                key = cohorts.key(page.project_id, page.external_id)
+                self._limits.require_room(source.id, key)
         except errors.GatewayError:
             if again:
                 self._page(posted, source)  # what is wrong with the members is said before

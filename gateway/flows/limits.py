@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway import errors
-from gateway.store import inbox, rates
+from gateway.store import cohorts, inbox, rates
 
 if TYPE_CHECKING:
     from gateway.store.engine import Pool
@@ -19,6 +19,10 @@ COUNT_BELIEVED_SECONDS = 1.0
 # With less room than this left, the backlog is counted for each page.
 CAREFUL_PAGES = 1000
 RETRY_BACKLOG_SECONDS = 10
+
+MAX_COHORTS = 10_000
+# An operator has to act; Mixpanel comes back at the next half-hour anyway.
+RETRY_COHORTS_SECONDS = 600
 # No page needs the backlog to be stored. Where it cannot be counted in this time, because one of
 # the machines that Postgres is spread over is down, the last count stands and is tried again later.
 COUNT_LIMIT_SECONDS = 1.0
@@ -43,8 +47,16 @@ class _Count:
 class Limits:
     """The backlog limit of the whole gateway and the rate limit of each source."""
 
-    def __init__(self, pool: Pool, *, max_pending_pages: int, rate_per_second: int | None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        max_pending_pages: int,
+        rate_per_second: int | None,
+        max_cohorts: int = MAX_COHORTS,
+    ) -> None:
         self._pool = pool
+        self._max_cohorts = max_cohorts
         self._max_pending_pages = max_pending_pages
         self._rate_per_second = rate_per_second
         self._count = _Count(0, float("-inf"), careful=True)
@@ -61,6 +73,23 @@ class Limits:
         if self._pending_pages() >= self._max_pending_pages:
             message = f"{self._max_pending_pages} pages are waiting to be applied; try again later"
             raise errors.Throttled(message, retry_after_seconds=RETRY_BACKLOG_SECONDS)
+
+    def require_room(self, source_id: int, cohort_key: bytes) -> None:
+        """Raise errors.Throttled if a source has as many cohorts as it may, and not this one.
+
+        It may have been created since the caller looked. Of several new ones at once a few too many
+        may pass: a lock would have every new cohort of a source wait for the one before.
+        """
+        with self._pool.read() as conn:
+            if cohorts.count(conn, source_id, most=self._max_cohorts) < self._max_cohorts:
+                return
+            known = cohorts.find(conn, source_id, cohort_key)
+        if known is None:
+            message = (
+                f"this source has {self._max_cohorts} cohorts already; delete some that are not"
+                " needed, or raise GATEWAY_MAX_COHORTS"
+            )
+            raise errors.Throttled(message, retry_after_seconds=RETRY_COHORTS_SECONDS)
 
     def _pending_pages(self) -> int:
         with self._lock:

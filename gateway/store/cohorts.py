@@ -112,6 +112,11 @@ def create(
         conn.execute(_CREATE_APPLY_STATE, {"cohort_id": row.id, "now": now})
 
 
+def count(conn: Connection, source_id: int, *, most: int) -> int:
+    """Count the cohorts of a source that are not deleted, no further than to `most`."""
+    return int(conn.execute(_SOME, {"source_id": source_id, "most": most}).scalar_one())
+
+
 def rename(
     conn: Connection, cohort_id: int, *, name: str, description: str | None, now: datetime.datetime
 ) -> None:
@@ -198,6 +203,11 @@ _CREATE_INTAKE_STATE = text("INSERT INTO intake_state (cohort_id) VALUES (:cohor
 
 _CREATE_APPLY_STATE = text("""
     INSERT INTO apply_state (cohort_id, updated_at) VALUES (:cohort_id, :now)
+""")
+
+_SOME = text("""
+    SELECT count(*)
+    FROM (SELECT FROM cohorts WHERE source_id = :source_id AND deleted_at IS NULL LIMIT :most) c
 """)
 
 _RENAME = text("""

@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import limits
+from gateway.flows import limits, manage
 from gateway.flows.limits import Limits
+from gateway.store import cohorts
 from tests import statements
 from tests.model import desk as desks
-from tests.model.sender import ADD
+from tests.model.sender import ADD, PROJECT
 
 if TYPE_CHECKING:
     from gateway.store.engine import Pool
@@ -31,6 +32,26 @@ def test_backlog__as_full_as_allowed__throttles_until_it_is_applied(desk: Desk, 
     assert caught.value.retry_after_seconds > 1
     desk.settle(receipt)
     assert desk.send(ADD, "three", "c").number == 2
+
+
+def test_cohorts__as_many_as_allowed__throttle_new_ones_alone(desk: Desk, pool: Pool) -> None:
+    desk.intake = desks.intake(pool, desk.bell, max_cohorts=2)
+    first = desk.send(ADD, "one", "a")
+    desk.send(ADD, "two", "a", cohort="cohort-2")
+    with pytest.raises(errors.Throttled) as caught:
+        desk.send(ADD, "three", "a", cohort="cohort-3")
+    assert caught.value.retry_after_seconds > 1
+    assert desk.send(ADD, "four", "a", cohort="cohort-2").number == 2
+    manage.delete_cohort(pool, first.cohort_id, now=desk.clock())
+    assert desk.send(ADD, "three", "a", cohort="cohort-3").number == 1
+
+
+def test_cohorts__one_that_was_created_meanwhile__has_its_room(desk: Desk, pool: Pool) -> None:
+    made = Limits(pool, max_pending_pages=10, rate_per_second=None, max_cohorts=1)
+    desk.send(ADD, "one", "a")
+    made.require_room(desk.source_id, cohorts.key(PROJECT, "cohort-1"))
+    with pytest.raises(errors.Throttled):
+        made.require_room(desk.source_id, cohorts.key(PROJECT, "cohort-2"))
 
 
 def test_backlog__far_from_full__is_counted_once_a_second(desk: Desk, pool: Pool) -> None:

@@ -136,13 +136,23 @@ def people(letters: str) -> tuple[Member, ...]:
 
 
 def intake(
-    pool: Pool, bell: Doorbell, *, max_pending_pages: int = 10**6, rate: int | None = None
+    pool: Pool,
+    bell: Doorbell,
+    *,
+    max_pending_pages: int = 10**6,
+    rate: int | None = None,
+    max_cohorts: int = 10_000,
 ) -> Intake:
     """Make the door in, with its limits."""
     return Intake(
         pool=pool,
         verifier=_VERIFIER,
-        limits=Limits(pool, max_pending_pages=max_pending_pages, rate_per_second=rate),
+        limits=Limits(
+            pool,
+            max_pending_pages=max_pending_pages,
+            rate_per_second=rate,
+            max_cohorts=max_cohorts,
+        ),
         doorbell=bell,
         max_members=MAX_MEMBERS,
     )
