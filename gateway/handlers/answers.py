@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Final
 
 import orjson
 from flask import Response
 
+from gateway.core import moments
 from gateway.handlers import schemas
 from gateway.handlers.operations import Answer
 
@@ -28,7 +30,14 @@ def plain(shown: object) -> Response:
 
     For long lists: of 1,000 changes a schema's dump takes 6 ms, this half of one.
     """
-    return Response(orjson.dumps(shown), content_type=JSON)
+    written = orjson.dumps(shown, _moment, orjson.OPT_PASSTHROUGH_DATETIME)
+    return Response(written, content_type=JSON)
+
+
+def _moment(value: object) -> str:
+    if isinstance(value, datetime.datetime):
+        return moments.write(value)
+    raise TypeError
 
 
 def document(ready: str) -> Response:

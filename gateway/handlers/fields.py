@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from marshmallow import ValidationError, fields, validate
 
-from gateway.core import texts
+from gateway.core import moments, texts
 
 MAX_BIGINT: Final = 2**63 - 1
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
@@ -66,7 +66,10 @@ def _text(place: int, value: object) -> str:
 
 
 class Time(fields.AwareDateTime):
-    """A moment, RFC 3339 in UTC."""
+    """A moment, RFC 3339 in UTC with six decimals."""
 
     def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - as above
         super().__init__(format="iso", **rest)
+
+    def _serialize(self, value: Any, *_rest: Any, **_named: Any) -> str | None:  # noqa: ANN401
+        return None if value is None else moments.write(value)

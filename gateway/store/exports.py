@@ -25,7 +25,8 @@ _NDJSON: Final = r"""
                    '{member_id,distinct_id,email,first_name,last_name,phone}',
                    ARRAY[member_id, distinct_id, email, first_name, last_name, phone]),
                coalesce(properties, '{}'),
-               to_json(entered_at)
+               to_json(to_char(
+                   entered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'))
         FROM memberships WHERE cohort_id = %s AND entered_at IS NOT NULL ORDER BY member_id
     ) TO STDOUT (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')
 """
@@ -33,7 +34,9 @@ _NDJSON: Final = r"""
 _CSV: Final = """
     COPY (
         SELECT member_id, distinct_id, email, first_name, last_name, phone,
-               coalesce(properties, '{}') AS properties, to_json(entered_at) #>> '{}' AS entered_at
+               coalesce(properties, '{}') AS properties,
+               to_char(entered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+                   AS entered_at
         FROM memberships WHERE cohort_id = %s AND entered_at IS NOT NULL ORDER BY member_id
     ) TO STDOUT (FORMAT csv, HEADER)
 """

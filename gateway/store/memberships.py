@@ -98,7 +98,9 @@ _LIST = Statement(
     + """
     LEFT JOIN LATERAL (
         SELECT member_id, distinct_id, email, first_name, last_name, phone,
-               coalesce(properties, '{}') AS properties, entered_at
+               coalesce(properties, '{}') AS properties,
+               to_char(entered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+                   AS entered_at
         FROM memberships
         WHERE cohort_id = :cohort_id AND member_id > :after AND entered_at IS NOT NULL
         ORDER BY member_id LIMIT :limit) m ON true
@@ -110,7 +112,9 @@ _LIST = Statement(
 _GET = Statement("""
     SELECT CAST(row_to_json(m) AS text) AS document
     FROM (SELECT member_id, distinct_id, email, first_name, last_name, phone,
-                 coalesce(properties, '{}') AS properties, entered_at
+                 coalesce(properties, '{}') AS properties,
+               to_char(entered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+                   AS entered_at
           FROM memberships
           WHERE cohort_id = :cohort_id AND member_id = :member_id AND entered_at IS NOT NULL) m
 """)
