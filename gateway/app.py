@@ -23,6 +23,7 @@ from gateway.handlers import (
     ops,
     problems,
     rawpath,
+    refusals,
     sources,
     traced,
 )
@@ -37,6 +38,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     members.blueprint,
     deliveries.blueprint,
     sources.blueprint,
+    refusals.blueprint,
     ops.blueprint,
     openapi.blueprint,
     docs.blueprint,

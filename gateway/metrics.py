@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import enum
 import functools
 import os
 import pathlib
@@ -19,7 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from gateway import aside, counts
+from gateway import aside, counts, series
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -38,123 +37,17 @@ REQUEST_BUCKETS_SECONDS: Final = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 10)
 # appears with its first event hides that event from rate().
 REJECTIONS: Final = (400, 401, 403, 404, 405, 429, 500, 503)
 
+# Of what is refused unread, for a source that is not there, or for one too many: what a process
+# counts must fit into the room that is reserved for it.
+UNKNOWN_SOURCE: Final = "unknown"
+MAX_SOURCES: Final = 150
+
 _log = structlog.get_logger()
 
 
-class Kind(enum.StrEnum):
-    """The kinds of series there are, in Prometheus' words."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@dataclasses.dataclass(frozen=True)
-class Series:
-    """A series as it is declared; labels take values from closed sets, never ids or data."""
-
-    name: str
-    kind: Kind
-    help: str
-    labels: tuple[str, ...] = ()
-
-    @property
-    def family(self) -> str:
-        """The name by which prometheus_client knows it."""
-        return self.name.removesuffix("_total")
-
-
-_C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
-
-# The last three are counted by web processes and begin anew with each start; the rest is read from
-# Postgres and Redis when somebody asks.
-SERIES: Final = (
-    Series("gateway_build_info", _G, "Always 1; what runs.", ("version", "python")),
-    Series("gateway_postgres_up", _G, "Whether Postgres answered this scrape in time."),
-    Series("gateway_redis_up", _G, "Whether Redis answered this scrape in time."),
-    Series("gateway_queue_depth", _G, "Jobs that wait in Redis for a worker."),
-    Series("gateway_workers_alive", _G, "Processes with a recent heartbeat.", ("kind",)),
-    Series(
-        "gateway_workers_working",
-        _G,
-        "Processes with a recent heartbeat that can be given work, and do it.",
-        ("kind",),
-    ),
-    Series(
-        "gateway_last_heartbeat_timestamp_seconds",
-        _G,
-        "When a process of this kind last gave a heartbeat.",
-        ("kind",),
-    ),
-    Series("gateway_accepted_pages_total", _C, "Pages stored.", ("source",)),
-    Series("gateway_accepted_members_total", _C, "Members in pages stored.", ("source",)),
-    Series("gateway_duplicate_pages_total", _C, "Replays of pages stored.", ("source",)),
-    Series(
-        "gateway_skipped_members_total",
-        _C,
-        "Members of pages stored that have no usable id.",
-        ("source", "reason"),
-    ),
-    Series("gateway_entered_members_total", _C, "Members who entered a cohort.", ("source",)),
-    Series("gateway_exited_members_total", _C, "Members who left a cohort.", ("source",)),
-    Series("gateway_pending_pages", _G, "Pages stored and not yet applied."),
-    Series("gateway_oldest_pending_seconds", _G, "Age of the oldest pending page; 0 without one."),
-    Series("gateway_blocked_pages", _G, "Pages set aside that wait for an operator."),
-    Series(
-        "gateway_last_sync_timestamp_seconds",
-        _G,
-        "When the newest page of any cohort of this source came, replays and empty ones too.",
-        ("source",),
-    ),
-    Series(
-        "gateway_stale_cohorts",
-        _G,
-        "Cohorts of which nothing was heard for three intervals of their sync.",
-        ("source",),
-    ),
-    Series(
-        "gateway_snapshot_expiry_timestamp_seconds",
-        _G,
-        "When the first of Mixpanel's snapshots for this source expires unless a sync succeeds;"
-        " of cohorts that were synced twice or more, and none that has expired.",
-        ("source",),
-    ),
-    Series("gateway_database_bytes", _G, "What the database takes on its disk."),
-    Series(
-        "gateway_database_free_bytes",
-        _G,
-        "What is left of GATEWAY_DISK_GIB, or on the disk of the embedded Postgres; else unknown.",
-    ),
-    Series(
-        "gateway_database_free_connections",
-        _G,
-        "Connections that Postgres would still give to the gateway.",
-    ),
-    Series("gateway_web_threads", _G, "Requests this web server works on at once, at most."),
-    Series(
-        "gateway_damaged_count_files",
-        _G,
-        "Files of counts of web processes that cannot be read; what they counted is missing.",
-    ),
-    Series("gateway_apply_duration_seconds", _H, "Time of one applying transaction."),
-    Series(
-        "gateway_accept_duration_seconds",
-        _H,
-        "Time from a complete body to its page's commit; for pages acknowledged.",
-    ),
-    Series(
-        "gateway_rejected_requests_total",
-        _C,
-        "Webhook requests answered with a failure, and requests refused unread.",
-        ("status",),
-    ),
-    Series(
-        "gateway_request_duration_seconds",
-        _H,
-        "Time of a request in the application; of a streamed answer, to its beginning.",
-        ("route", "status"),
-    ),
-)
+Kind = series.Kind
+Series = series.Series
+SERIES: Final = series.SERIES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -172,11 +65,18 @@ Point = tuple[tuple[str, ...], float]
 Reading = Mapping[str, Sequence[Point] | Durations]
 
 
-def rejected(status: int) -> None:
-    """Count a webhook request that was answered with a failure."""
+def expect(source: str) -> None:
+    """Show the failures of a source from now on; `source` is one that exists."""
     with aside.harmless("metrics"):
         if made := _counts():
-            made.rejected.labels(str(status)).inc()
+            made.expect(source)
+
+
+def rejected(status: int, *, source: str | None = None) -> None:
+    """Count a webhook request that was answered with a failure; `source` is as the URL says."""
+    with aside.harmless("metrics"):
+        if made := _counts():
+            made.rejected.labels(made.label(source), str(status)).inc()
 
 
 def answered(*, route: str, status: int, seconds: float) -> None:
@@ -266,9 +166,23 @@ class _Counts:
             registry=self._registry,
             buckets=REQUEST_BUCKETS_SECONDS,
         )
-        for status in REJECTIONS:
-            self.rejected.labels(str(status))
+        self._sources: set[str] = set()
+        self._expect(UNKNOWN_SOURCE)
         self._damaged: frozenset[str] = frozenset()
+
+    def expect(self, source: str) -> None:
+        """Count the failures of a source by themselves, if there are not too many of those."""
+        if source not in self._sources and len(self._sources) < MAX_SOURCES:
+            self._expect(source)
+            self._sources.add(source)
+
+    def label(self, source: str | None) -> str:
+        """Return a source's label, which comes from a closed set: strangers may name any."""
+        return source if source in self._sources and source is not None else UNKNOWN_SOURCE
+
+    def _expect(self, source: str) -> None:
+        for status in REJECTIONS:
+            self.rejected.labels(source, str(status))
 
     def families(self) -> tuple[list[Metric], int]:
         """Collect the counts of this process, or of all that share its folder.

@@ -11,7 +11,7 @@ from gateway import errors, logs, tracing
 from gateway.app import create_app
 from gateway.core.secrets import Verifier
 from gateway.embedded import running
-from gateway.flows import watch
+from gateway.flows import refusals, watch
 from gateway.flows.access import KeyRing
 from gateway.flows.export import Exporter
 from gateway.flows.intake import Intake
@@ -61,6 +61,7 @@ def make_deps(settings: Settings, tracer: tracing.Tracer = tracing.OFF) -> Deps:
         limits=limits,
         doorbell=doorbell,
         max_members=settings.max_members,
+        refusals=_recorder(url),
         tracer=tracer,
     )
     readers = Readers(reading, _replica(settings))
@@ -88,6 +89,14 @@ def _replica(settings: Settings) -> Pool | None:
         return None
     size = settings.web_threads
     return Pool(url, name="replica", size=size, limit_seconds=READ_LIMIT_SECONDS)
+
+
+def _recorder(url: str) -> refusals.Recorder:
+    """Wire what notes refusals, with a connection that holds nothing else up."""
+    limit = refusals.LIMIT_SECONDS
+    return refusals.Recorder(
+        Pool(url, name="refusals", size=refusals.CONNECTIONS, limit_seconds=limit)
+    )
 
 
 def _watch(url: str, doorbell: Doorbell, settings: Settings) -> Watch:

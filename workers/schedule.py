@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway.flows import duty, meters, redact, retention, scrub
+from gateway.flows import duty, meters, redact, refusals, retention, scrub
 from gateway.flows.sweep import Sweeper
 from workers import runtime
 
@@ -50,6 +50,7 @@ CHORES: Final = (
     Chore(name="heartbeats", every_seconds=10.0, do=lambda made: meters.retire(made.chores)),
     Chore(name="redact", every_seconds=1.0, do=_redact),
     Chore(name="scrub", every_seconds=1.0, do=lambda made: scrub.run(made.chores)),
+    Chore(name="refusals", every_seconds=10.0, do=lambda made: refusals.tend(made.chores)),
     Chore(name="retention", every_seconds=1.0, do=lambda made: retention.run(made.chores)),
 )
 

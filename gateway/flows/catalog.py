@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.flows.lookup import Slice
-from gateway.store import sources
+from gateway.store import refusals, sources
 
 if TYPE_CHECKING:
     import datetime
@@ -75,6 +75,7 @@ def entry(pool: Pool, slug: str, *, now: datetime.datetime) -> Entry:
 
 def _entries(conn: Connection, found: Sequence[Listed]) -> list[Entry]:
     pages = sources.last_pages(conn, [one.slug for one in found])
+    troubles = _troubles(conn)
     return [
         Entry(
             slug=one.slug,
@@ -85,7 +86,22 @@ def _entries(conn: Connection, found: Sequence[Listed]) -> list[Entry]:
             cohort_count=one.cohorts,
             created_at=one.created_at,
             last_ok_at=pages.get(one.slug),
-            last_error=None,
+            last_error=troubles.get(one.slug),
         )
         for one in found
     ]
+
+
+def _troubles(conn: Connection) -> dict[str, Trouble]:
+    """Find the newest refusal of each source that is not over."""
+    found = sorted(refusals.unresolved(conn), key=lambda one: one.last_at)
+    return {
+        one.source: Trouble(code=_CODES[one.status], message=one.message, at=one.last_at)
+        for one in found
+    }
+
+
+_CODES: Final = {
+    kind.status: kind.code
+    for kind in (errors.Malformed, errors.Unauthenticated, errors.Forbidden, errors.NotFound)
+}

@@ -13,7 +13,7 @@ import redis
 from gateway import errors, jobs, reporter, tracing
 from gateway.core import cluster, soundness
 from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
-from gateway.flows import fitness, watch
+from gateway.flows import fitness, refusals, watch
 from gateway.settings import TraceExporter
 from gateway.store import citus, engine, revisions, rights, server
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # the scheduler one for each of its chores, and there is always a command.
 PER_THREAD: Final = 2
 PER_WORKER: Final = 3
-CHORES: Final = 5
+CHORES: Final = 6
 COMMAND: Final = 1
 
 REDIS_SECONDS: Final = 5.0
@@ -122,7 +122,7 @@ class Fleet:
 
 def connections_wanted(settings: Settings, fleet: Fleet) -> int:
     """Count the connections that the pools of a whole fleet with these settings may open."""
-    process = settings.web_threads * PER_THREAD + watch.CONNECTIONS
+    process = settings.web_threads * PER_THREAD + watch.CONNECTIONS + refusals.CONNECTIONS
     web = fleet.web_servers * settings.web_processes * process
     return web + (fleet.workers + 1) * PER_WORKER + CHORES + COMMAND
 

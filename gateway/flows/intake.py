@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 from typing import TYPE_CHECKING
 
 import structlog
 
-from gateway import aside, errors, tracing
+from gateway import aside, errors, metrics, tracing
 from gateway.core import page as pages
 from gateway.core import roster
 from gateway.core.page import Action, Arrival, Page
+from gateway.flows import gate
 from gateway.store import arrivals, cohorts, erasures, inbox, sessions
 from gateway.store.arrivals import Addressee, Counters
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from gateway.core.page import Heading
     from gateway.core.secrets import Verifier
     from gateway.flows.limits import Limits
+    from gateway.flows.refusals import Recorder
     from gateway.jobs import Doorbell
     from gateway.sources import mixpanel
     from gateway.store.arrivals import Found
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from gateway.store.sources import Source
     from gateway.store.statement import Pipeline
 
-RETRY_PAUSED_SECONDS = 60
 # Of so many cohorts at once it is remembered that they are sent again.
 REMEMBERED = 1000
 
@@ -83,6 +85,7 @@ class Intake:
         limits: Limits,
         doorbell: Doorbell,
         max_members: int,
+        refusals: Recorder,
         tracer: tracing.Tracer = tracing.OFF,
     ) -> None:
         self._pool = pool
@@ -90,6 +93,7 @@ class Intake:
         self._limits = limits
         self._doorbell = doorbell
         self._max_members = max_members
+        self._refusals = refusals
         self._tracer = tracer
         self._sent_again: set[int] = set()  # the cohorts whose last page was a replay
 
@@ -99,12 +103,29 @@ class Intake:
         Raises errors.NotFound, Unauthenticated, Unavailable, Malformed, Forbidden or Throttled, the
         first that applies in the order of interface 1.1.
         """
-        addressee = self._open(posted, now=now)
+        cohort = posted.body.cohort
+        addressee = self._find(posted.slug, cohort, now=now)
+        try:
+            gate.let_in(addressee.source, posted.login, self._verifier)
+            return self._take(posted, addressee, now=now)
+        except errors.Refused as error:
+            signed = posted.login is not None
+            self._refusals.note(addressee, cohort, error, signed=signed, now=now)
+            raise
+
+    def note_unread(self, slug: str, error: errors.GatewayError, *, now: datetime.datetime) -> None:
+        """Note that a body was refused before anything of it was known but the source it is for."""
+        with contextlib.suppress(errors.GatewayError):
+            addressee = self._find(slug, None, now=now)
+            if isinstance(error, errors.Refused):
+                self._refusals.note(addressee, None, error, signed=False, now=now)
+
+    def _take(self, posted: Posted, addressee: Addressee, *, now: datetime.datetime) -> Receipt:
         source, known = addressee.source, addressee.cohort
         again = known is not None and known.id in self._sent_again
         page: Heading = posted.body.heading() if again else self._page(posted, source)
         try:
-            _admit(page, source, known)
+            gate.admit(page, source, known)
             self._limits.require(source.id)
             if known is None:
                 key = cohorts.key(page.project_id, page.external_id)
@@ -157,35 +178,20 @@ class Intake:
             identity_property=source.identity_property, max_members=self._max_members
         )
 
-    def _open(self, posted: Posted, *, now: datetime.datetime) -> Addressee:
-        """Let a sender in. Its cohort may be deleted after this; locking its counters will tell."""
-        key = cohorts.key(*posted.body.cohort) if posted.body.cohort else None
+    def _find(
+        self, slug: str, cohort: tuple[str, str] | None, *, now: datetime.datetime
+    ) -> Addressee:
+        """Find what is addressed. Its cohort may be deleted after this; its counters will tell."""
+        key = cohorts.key(*cohort) if cohort else None
         with self._pool.read() as conn:
-            addressee = arrivals.find(conn, posted.slug, key, now=now)
+            addressee = arrivals.find(conn, slug, key, now=now)
         if addressee is None:
             message = "no such source; check the last part of the webhook URL"
             raise errors.NotFound(message)
-        source = addressee.source
         # From here on it is a name of ours, and every event of this request says it.
-        structlog.contextvars.bind_contextvars(source=source.slug)
-        if source.auth_required and not self._knows(source, posted.login):
-            message = "wrong or missing user name or password; check the connection's settings"
-            raise errors.Unauthenticated(message)
-        if source.paused:
-            message = "this source is paused by its operator; nothing was stored"
-            raise errors.Unavailable(message, retry_after_seconds=RETRY_PAUSED_SECONDS)
+        structlog.contextvars.bind_contextvars(source=slug)
+        metrics.expect(slug)
         return addressee
-
-    def _knows(self, source: Source, login: Login | None) -> bool:
-        """Check every credential of that name: two are valid while one replaces the other.
-
-        Those of other names cost the same in vain, so that the time tells nobody which names exist.
-        """
-        if login is None:
-            return False
-        named = [one.password for one in source.credentials if one.username == login.username]
-        others = [None] * (max(1, len(source.credentials)) - len(named))
-        return any(self._verifier.verify(login.password, hashed) for hashed in (*named, *others))
 
     def _count_replay(
         self, source: Source, page: Heading, known: cohorts.Known, *, now: datetime.datetime
@@ -219,7 +225,7 @@ class Intake:
             cohort = known or _create(trip.conn, source, page, now=now)
             found = arrivals.lock(trip, cohort.id, page, key)
             if found is None:
-                raise errors.NotFound(_DELETED)
+                raise errors.NotFound(gate.DELETED)
             if found.duplicate and found.session is not None:
                 arrivals.note_duplicate(
                     trip, cohort.id, session=found.session.number, action=page.action, now=now
@@ -240,17 +246,6 @@ class Intake:
             _rename(trip, cohort.id, found, page, counters, now=now)
         number = counters.last_delivery
         return Receipt(outcome=Outcome.ACCEPTED, cohort_id=cohort.id, number=number)
-
-
-def _admit(page: Heading, source: Source, known: cohorts.Known | None) -> None:
-    if source.project_ids and page.project_id not in source.project_ids:
-        message = (
-            "parameters.mixpanel_project_id: this source is pinned to other projects;"
-            " use the URL made for this project, or let the source take it"
-        )
-        raise errors.Forbidden(message)
-    if known is not None and known.deleted:
-        raise errors.NotFound(_DELETED)
 
 
 def _tell(receipt: Receipt, source: Source, page: Heading) -> None:
@@ -336,6 +331,3 @@ def _rename(
     newest = counters.run_session == counters.last_session
     if newest and (name, description) != (found.name, found.description):
         cohorts.rename(trip.conn, cohort_id, name=name, description=description, now=now)
-
-
-_DELETED = "this cohort was deleted here by an operator; restore it, or end its sync in Mixpanel"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import dataclasses
 import platform
@@ -15,7 +16,7 @@ from gateway.core import freshness
 from gateway.core.page import Skip
 from gateway.flows import duty, expiry, meters
 from gateway.flows.duty import Standing
-from gateway.store import backlog, heartbeats, server
+from gateway.store import backlog, heartbeats, refusals, server
 from gateway.store import meters as totals
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ THREADS: Final = 2
 # Of each web process: for those threads, and for a search that takes its time.
 CONNECTIONS: Final = THREADS + 1
 
+# On these Mixpanel pauses a sync.
+PAUSING: Final = (400, 401, 403, 404)
+
 T = TypeVar("T")
 
 
@@ -54,6 +58,7 @@ class Totals:
 
     sources: list[totals.Totals]
     skipped: list[totals.Skipped]
+    refused: list[refusals.Open]
     backlog: backlog.Totals
     pulses: list[heartbeats.Pulse]
     workers: dict[str, float]
@@ -140,6 +145,7 @@ class Watch:
                     totals=Totals(
                         sources=totals.by_source(conn, stale_before=freshness.stale_before(now)),
                         skipped=totals.skipped(conn),
+                        refused=refusals.unresolved(conn),
                         backlog=backlog.totals(conn, now=now),
                         pulses=heartbeats.pulses(conn),
                         workers=totals.of_workers(conn),
@@ -172,6 +178,7 @@ def _reading(limits: Limits, counted: Counted | None, depth: int | None) -> metr
     }
     if counted is not None and counted.totals is not None:
         reading |= _of_processes(counted.totals) | _of_sources(counted.totals)
+        reading |= _of_refusals(counted.totals)
         reading |= _of_backlog(counted.totals.backlog) | _of_room(limits, counted.totals.room)
     return reading
 
@@ -212,6 +219,13 @@ def _of_expiry(successes: Sequence[totals.Success]) -> dict[str, list[metrics.Po
     kept = freshness.SNAPSHOT_KEPT.total_seconds()
     points: list[metrics.Point] = [((one.source,), one.at + kept) for one in successes]
     return {"gateway_snapshot_expiry_timestamp_seconds": points}
+
+
+def _of_refusals(known: Totals) -> dict[str, list[metrics.Point]]:
+    cohorts = {(one.source, str(one.status), one.cohort_id) for one in known.refused}
+    counts = collections.Counter((source, status) for source, status, _ in cohorts)
+    shown = [(one.source, str(status)) for one in known.sources for status in PAUSING]
+    return {"gateway_refused_cohorts": [(labels, counts[labels]) for labels in shown]}
 
 
 def _of_backlog(known: backlog.Totals) -> dict[str, list[metrics.Point]]:

@@ -1,4 +1,4 @@
-"""Cards: what answers say of sources."""
+"""Cards: what answers say of sources, and of what they were refused."""
 
 from __future__ import annotations
 
@@ -68,4 +68,35 @@ class SourcesAnswer(schemas.Shown):
     """A part of the list of sources."""
 
     sources = fields.List(fields.Nested(SourceAnswer), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class RefusalAnswer(schemas.Shown):
+    """Pages of one cohort that were refused for one reason."""
+
+    source = fields.String(required=True, metadata=schemas.says("The slug of the source."))
+    project_id = fields.String(
+        required=True, allow_none=True, metadata=schemas.says("Null where it is not known.")
+    )
+    external_id = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("The cohort's id at its source; null where it is not known."),
+    )
+    status = fields.Integer(required=True, validate=validate.OneOf([400, 401, 403, 404]))
+    message = fields.String(required=True, metadata=schemas.says("What Mixpanel was told."))
+    first_at = Time(required=True)
+    last_at = Time(required=True)
+    count = fields.Integer(required=True, metadata=schemas.says("How many pages, about."))
+    resolved_at = Time(
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("When a page of that cohort was accepted after the last of them."),
+    )
+
+
+class RefusalsAnswer(schemas.Shown):
+    """A part of the list of refusals."""
+
+    refusals = fields.List(fields.Nested(RefusalAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)

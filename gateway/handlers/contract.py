@@ -33,9 +33,16 @@ def success(action: str | None) -> Response:
 
 def failure(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     """Answer a failure; the action is the one read so far, or null."""
-    metrics.rejected(status)
+    metrics.rejected(status, source=g.get("slug"))
+    project_id, external_id = g.get("cohort") or (None, None)
     # For whoever is woken by it: the words that Mixpanel shows, which hold nobody's data.
-    _log.info("page.refused", status=status, reason=message)
+    _log.info(
+        "page.refused",
+        status=status,
+        reason=message,
+        project_id=project_id,
+        external_id=external_id,
+    )
     error = {"message": message[:MAX_MESSAGE_CHARACTERS], "code": status}
     body = {"action": g.get("action"), "status": "failure", "error": error}
     return _answer(status, body, headers)
@@ -91,5 +98,5 @@ def forget_action(app: Flask) -> None:
 
 
 def _begin() -> None:
-    g.action = None
+    g.action = g.slug = g.cohort = None
     deadline.start()

@@ -81,6 +81,7 @@ COHORTS: Final = _Kind("cohorts", (int,))
 MEMBERS: Final = _Kind("members", (str,))
 SYNCS: Final = _Kind("syncs", (int, str))
 SOURCES: Final = _Kind("sources", (str,))
+REFUSALS: Final = _Kind("refusals", (int,))
 DELIVERIES: Final = _Kind("deliveries", (int, int))
 
 

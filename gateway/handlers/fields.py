@@ -73,3 +73,12 @@ class Time(fields.AwareDateTime):
 
     def _serialize(self, value: Any, *_rest: Any, **_named: Any) -> str | None:  # noqa: ANN401
         return None if value is None else moments.write(value)
+
+
+class Moment(Time):
+    """A moment as a query names it: RFC 3339 with a time zone."""
+
+    default_error_messages = dict.fromkeys(
+        ("invalid", "invalid_awareness", "format"),
+        "must be a time as in RFC 3339, like 2026-01-31T09:30:00Z",
+    )

@@ -29,13 +29,15 @@ blueprint = Blueprint("mixpanel", __name__, url_prefix="/webhooks/mixpanel")
 def receive(source: str) -> Response:
     """Accept one page of a sync."""
     contract.refuse_other_methods()
-    given = deps.current()
+    given, g.slug = deps.current(), _slug(source)
     _set_deadline(given.settings.request_deadline_seconds)
     sent = _read(given.settings.max_body_bytes)
     _refuse_while_stopping()
     sent.refuse_if_cut()
     given.readiness.require()
-    page = Posted(slug=_slug(source), login=_login(), body=sent.complete(), request_id=g.request_id)
+    page = Posted(
+        slug=g.slug, login=_login(), body=sent.complete_for(g.slug), request_id=g.request_id
+    )
     with metrics.accepting():
         given.intake.accept(page, now=given.now())
     return contract.success(g.action)
@@ -63,6 +65,13 @@ class _Sent:
         if isinstance(self.problem, errors.Unavailable):
             raise self.problem
 
+    def complete_for(self, slug: str) -> mixpanel.Body:
+        """Return the body, or note that the source was sent one that is none, and raise why."""
+        if self.problem is not None:
+            given = deps.current()
+            given.intake.note_unread(slug, self.problem, now=given.now())
+        return self.complete()
+
     def complete(self) -> mixpanel.Body:
         """Return the body. Raises what reading it raised."""
         if self.body is None:
@@ -77,6 +86,7 @@ def _read(max_bytes: int) -> _Sent:
     except errors.GatewayError as error:
         return _Sent(problem=error)
     g.action = sent.action
+    g.cohort = sent.cohort and tuple(texts.shown_id(one) for one in sent.cohort)
     return _Sent(body=sent)
 
 

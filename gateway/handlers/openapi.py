@@ -22,6 +22,7 @@ from gateway.handlers import (
     members,
     operations,
     problems,
+    refusals,
     schemas,
     sources,
 )
@@ -38,6 +39,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *members.OPERATIONS,
     *deliveries.OPERATIONS,
     *sources.OPERATIONS,
+    *refusals.OPERATIONS,
 )
 
 VARIABLES: Final[Mapping[str, str]] = {

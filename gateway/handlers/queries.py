@@ -9,9 +9,10 @@ from marshmallow import EXCLUDE, Schema, fields, post_load, validate
 
 from gateway.core import texts
 from gateway.handlers import ids
-from gateway.handlers.fields import MAX_BIGINT, Exact, Number, Texts
+from gateway.handlers.fields import MAX_BIGINT, Exact, Moment, Number, Texts
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Mapping
 
 MAX_LIMIT: Final = 1000
@@ -62,6 +63,14 @@ class SourcesAsked(Paging):
     """Which sources to list."""
 
     kind: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RefusalsAsked(Paging):
+    """Which refusals to list."""
+
+    source: str | None = None
+    since: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,6 +169,14 @@ class SourcesQuery(PagingQuery):
 
     value: ClassVar[type[object]] = SourcesAsked
     kind = _filter("Only sources of this kind.")
+
+
+class RefusalsQuery(PagingQuery):
+    """Query parameters of the list of refusals."""
+
+    value: ClassVar[type[object]] = RefusalsAsked
+    source = _filter("Only this source, by its slug.")
+    since = Moment(metadata={"description": "Only such as happened at this moment or later."})
 
 
 class CohortsQuery(PagingQuery, WhereQuery):

@@ -23,6 +23,7 @@ _EVERYWHERE: Final = (
     tables.erasures,
     tables.epochs,
     tables.redactions,
+    tables.refusals,
 )
 
 

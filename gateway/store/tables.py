@@ -22,55 +22,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, INT8MULTIRANGE, JSONB
 
+from gateway.store import entrances, processes
 from gateway.store import metadata as base
-from gateway.store import processes
 
 metadata, NOW_TYPE = base.metadata, base.NOW_TYPE
 OF_PROCESSES = processes.TABLES
-
-epochs = Table("epochs", metadata, Column("epoch", Text, primary_key=True))
+sources = entrances.sources
+source_credentials = entrances.source_credentials
+api_keys = entrances.api_keys
+refusals = entrances.refusals
 
 # Orders "first page of a session stored" against "person erased", across cohorts.
 event_order = Sequence("event_order", metadata=metadata)
 
-sources = Table(
-    "sources",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("slug", Text, nullable=False),
-    Column("identity_property", Text),
-    Column("project_ids", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    Column("auth_required", Boolean, nullable=False, server_default=text("true")),
-    Column("created_at", NOW_TYPE, nullable=False),
-    Column("paused_at", NOW_TYPE),
-    Column("removed_at", NOW_TYPE),
-    Column("name", Text),
-    Index("sources_slug_key", "slug", unique=True, postgresql_where=text("removed_at IS NULL")),
-)
-
-source_credentials = Table(
-    "source_credentials",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("source_id", BigInteger, ForeignKey("sources.id"), nullable=False, index=True),
-    Column("username", Text, nullable=False),
-    Column("salt", LargeBinary, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
-    Column("created_at", NOW_TYPE, nullable=False),
-    Column("expires_at", NOW_TYPE),
-)
-
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("hash", LargeBinary, nullable=False, unique=True),
-    Column("scopes", ARRAY(Text), nullable=False),
-    Column("created_at", NOW_TYPE, nullable=False),
-    Column("revoked_at", NOW_TYPE),
-    Column("expires_at", NOW_TYPE),
-)
+# One row; readers of changes know by it that a restore has taken numbers back.
+epochs = Table("epochs", metadata, Column("epoch", Text, primary_key=True))
 
 # `key` is the digest of (project, external id): ids of any length stay unique and indexable.
 cohorts = Table(

@@ -57,8 +57,8 @@ def test_counts__of_several_processes__add_up_also_after_their_end(tmp_path: Pat
     for _ in range(2):
         run(COUNT, tmp_path / "counts")
     page = scrape.parse(run(SHOW, tmp_path / "counts"))
-    assert page.value("gateway_rejected_requests_total", status="401") == 9
-    assert page.value("gateway_rejected_requests_total", status="429") == 0
+    assert page.value("gateway_rejected_requests_total", source="unknown", status="401") == 9
+    assert page.value("gateway_rejected_requests_total", source="unknown", status="429") == 0
     assert page.value("gateway_accept_duration_seconds_count") == 3
     name, labels = "gateway_request_duration_seconds", {"route": "/a", "status": "200"}
     assert page.value(f"{name}_count", **labels) == 9
@@ -69,7 +69,7 @@ def test_counts__of_several_processes__add_up_also_after_their_end(tmp_path: Pat
 
 def test_counts__of_one_process_without_a_folder__are_shown() -> None:
     page = scrape.parse(run(SHOW, None))
-    assert page.value("gateway_rejected_requests_total", status="401") == 3
+    assert page.value("gateway_rejected_requests_total", source="unknown", status="401") == 3
     assert not [found for found in page.names() if found.endswith("_created")]
 
 
@@ -83,6 +83,6 @@ def test_files__of_a_process__have_their_room_on_disk_from_the_start(tmp_path: P
 
 def test_counting__disk_full__counts_nothing_and_harms_nobody(tmp_path: Path) -> None:
     page = scrape.parse(run(FULL + SHOW, tmp_path))
-    assert page.value("gateway_rejected_requests_total", status="401") is None
+    assert page.value("gateway_rejected_requests_total", source="unknown", status="401") is None
     assert "gateway_rejected_requests_total" in page.kinds
     assert list(tmp_path.iterdir()) == []

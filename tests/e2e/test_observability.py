@@ -160,9 +160,11 @@ def post_good_and_bad_pages(gateway: Stack) -> None:
             )
             == 200
         )
+    # The ids of project and cohort are told with a refusal, and are nobody's data.
     page = {
-        "mixpanel_project_id": PERSON,
-        "mixpanel_cohort_id": PERSON,
+        "mixpanel_project_id": "1",
+        "mixpanel_cohort_id": "planted",
+        "mixpanel_cohort_name": PERSON,
         "members": [SOMEBODY],
     }
     good = {"action": "add_members", "parameters": page}

@@ -15,6 +15,7 @@ from gateway.core.secrets import Verifier
 from gateway.flows.apply import Applier, Drained
 from gateway.flows.intake import Intake, Outcome, Posted
 from gateway.flows.limits import Limits
+from gateway.flows.refusals import Recorder
 from gateway.jobs import Doorbell
 from gateway.sources import mixpanel
 from tests.model import sender
@@ -101,6 +102,7 @@ def make_intake(desk: Desk, *, tracer: Falling, bell: Doorbell) -> Intake:
         limits=limits,
         doorbell=bell,
         max_members=1000,
+        refusals=Recorder(desk.pool, interval_seconds=0),
         tracer=tracer,
     )
 

@@ -132,11 +132,11 @@ def test_postgres__with_an_unlogged_table__is_refused(pool: Pool) -> None:
 def test_connections__of_many_processes__are_warned_of(pool: Pool) -> None:
     settings = Settings(web_processes=32, web_threads=8, workers=1)
     one = check.Fleet(workers=1)
-    assert check.connections_wanted(settings, one) == 32 * (8 * 2 + 3) + 2 * 3 + 5 + 1
+    assert check.connections_wanted(settings, one) == 32 * (8 * 2 + 4) + 2 * 3 + 6 + 1
     fleet = check.Fleet(web_servers=2, workers=3)
-    assert check.connections_wanted(settings, fleet) == 2 * 32 * (8 * 2 + 3) + 4 * 3 + 5 + 1
+    assert check.connections_wanted(settings, fleet) == 2 * 32 * (8 * 2 + 4) + 4 * 3 + 6 + 1
     found = check.postgres(pool, settings, now=now(), fleet=fleet)
-    assert "1234 connections" in texts(found, Level.WARNING)
+    assert "1299 connections" in texts(found, Level.WARNING)
 
 
 def test_doorbell__embedded__is_good(valkey: str) -> None:

@@ -71,7 +71,7 @@ def entry(key: bytes) -> bytes:
 def test_counts__of_other_processes__are_in_the_page(tmp_path: Path) -> None:
     assert run(tmp_path, "die").returncode == -9
     found, _ = page(tmp_path)
-    assert found.value("gateway_rejected_requests_total", status="400") == 2
+    assert found.value("gateway_rejected_requests_total", source="unknown", status="400") == 2
     assert found.value("gateway_request_duration_seconds_count", route="/", status="200") == 2
     assert found.value("gateway_damaged_count_files") == 0
 
@@ -95,7 +95,7 @@ def test_counts__damaged_file__is_left_out_and_reported(
 ) -> None:
     (tmp_path / f"{kind}_999999.db").write_bytes(content)
     found, said = page(tmp_path)
-    assert found.value("gateway_rejected_requests_total", status="400") == 1
+    assert found.value("gateway_rejected_requests_total", source="unknown", status="400") == 1
     assert found.value("gateway_damaged_count_files") == 1
     assert f"{kind}_999999.db" in said
 

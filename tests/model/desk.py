@@ -10,6 +10,7 @@ from gateway.core.secrets import Verifier
 from gateway.flows.apply import Applier
 from gateway.flows.intake import Intake, Posted
 from gateway.flows.limits import Limits
+from gateway.flows.refusals import Recorder
 from gateway.jobs import Doorbell
 from gateway.sources import mixpanel
 from gateway.store import reports, sources
@@ -155,4 +156,5 @@ def intake(
         ),
         doorbell=bell,
         max_members=MAX_MEMBERS,
+        refusals=Recorder(pool, interval_seconds=0),
     )

@@ -12,6 +12,7 @@ from gateway.core.secrets import Verifier
 from gateway.flows import sources
 from gateway.flows.intake import Intake, Login, Posted
 from gateway.flows.limits import Limits
+from gateway.flows.refusals import Recorder
 from gateway.jobs import Doorbell
 from gateway.sources import mixpanel
 from gateway.store import sources as rows
@@ -36,6 +37,7 @@ class Desk:
             limits=Limits(pool, max_pending_pages=1000, rate_per_second=None),
             doorbell=Doorbell(NO_REDIS),
             max_members=10,
+            refusals=Recorder(pool, interval_seconds=0),
         )
         login = sources.Login(username="mixpanel", password="first")
         wanted = sources.Wanted(slug="shop", login=login, identity_property=None, project_ids=())

@@ -60,6 +60,7 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/v1/membership/check": {"POST": READ_400, "OPTIONS": OPEN},
     "/v1/sources": LOOK,
     "/v1/sources/<raw:slug>": {**LOOK_404, "PATCH": ADMIN_400},
+    "/v1/refusals": LOOK,
     "/v1/deliveries": LOOK,
     "/v1/deliveries/<raw:delivery_id>/retry": {"POST": ADMIN_404, "OPTIONS": OPEN},
 }
