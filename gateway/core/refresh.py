@@ -41,6 +41,15 @@ def next_step(*, complete: bool, all_received: bool, interrupted: bool, age_seco
     return Step.WAIT
 
 
+def waits_for_more(*, again: bool, interrupted: bool, age_seconds: float) -> bool:
+    """Tell whether a page of a refresh that has completed before (`again`) waits for others.
+
+    Each of them may make it complete once more, and a cohort is compared once for all that come in
+    short order.
+    """
+    return again and not interrupted and abs(age_seconds) < QUIET_SECONDS
+
+
 def sync_state(*, blocked: bool, complete: bool, superseded: bool) -> State:
     """Name the state of a sync after some of its pages were applied."""
     if blocked:

@@ -141,19 +141,28 @@ def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
     """
     conn, cohort_id = work.conn, work.cohort_id
     reception = syncs.reception(work.trip, cohort_id, first.session, first.action)
+    age_seconds = (work.now - reception.last_received_at).total_seconds()
+    passed = inbox.run_from(work.trip, cohort_id) > first.number
+    again = first.session == work.state.floor
+    if refresh.waits_for_more(again=again, interrupted=passed, age_seconds=age_seconds):
+        return Step.WAIT, first.number
     total_pages = max(first.total_pages, reception.applied_total_pages)
     grows = reception.total_pages > total_pages
-    reach = first.number
-    if (reception.complete or grows) and limit > 1:
-        reach = inbox.run_end(conn, cohort_id, first, total_pages=total_pages)
-    complete = (reception.complete or grows) and syncs.is_whole(
-        conn, cohort_id, first.session, through=reach
-    )
+    complete, reach = False, first.number
+    if reception.complete or grows:
+        # A refresh that has spoken once may speak for all that has come since at once.
+        totals = {total_pages, reception.total_pages} if again else {total_pages}
+        for total in sorted(totals, reverse=True):
+            if limit > 1:
+                reach = inbox.run_end(conn, cohort_id, first, total_pages=total)
+            complete = syncs.is_whole(conn, cohort_id, first.session, through=reach)
+            if complete:
+                break
     step = refresh.next_step(
         complete=complete,
         all_received=reception.complete,
-        interrupted=grows or inbox.run_from(work.trip, cohort_id) > first.number,
-        age_seconds=(work.now - reception.last_received_at).total_seconds(),
+        interrupted=grows or passed,
+        age_seconds=age_seconds,
     )
     return step, reach
 

@@ -86,7 +86,7 @@ def is_waiting(line: Line, cohort_id: int) -> bool:
 
 
 def need_not_wait(line: Line, cohort_id: int) -> bool:
-    """Tell whether the head is a diff, its refresh is all in, or something else came after it."""
+    """Tell whether the head is a diff, its refresh is all in for the first time, or was passed."""
     return _NEED_NOT_WAIT.column(line, {"cohort_id": cohort_id}) == [True]
 
 
@@ -220,7 +220,8 @@ _NEED_NOT_WAIT = Statement("""
             ON y.cohort_id = d.cohort_id AND y.session = d.session AND y.action = d.action
         WHERE i.cohort_id = :cohort_id
           AND (i.run_from > d.number OR d.action <> 'members'
-               OR y.pages @> int8range(1, greatest(y.total_pages, 1), '[]')))
+               OR a.floor <> d.session
+                  AND y.pages @> int8range(1, greatest(y.total_pages, 1), '[]')))
     OR EXISTS (
         SELECT 1 FROM blocked_deliveries
         WHERE cohort_id = :cohort_id AND retry_requested_at IS NOT NULL)

@@ -65,3 +65,21 @@ def test_sync_state__of_each_case__is_what_the_report_shows(
 ) -> None:
     found = refresh.sync_state(blocked=blocked, complete=complete, superseded=superseded)
     assert found is state
+
+
+@pytest.mark.parametrize(
+    ("again", "interrupted", "age_seconds", "waits"),
+    [
+        (True, False, 0.0, True),
+        (False, False, 0.0, False),
+        (True, True, 0.0, False),
+        (True, False, refresh.QUIET_SECONDS, False),
+        (True, False, -refresh.QUIET_SECONDS, False),
+    ],
+)
+def test_waits_for_more__after_it_completed__until_it_is_quiet_or_passed(
+    *, again: bool, interrupted: bool, age_seconds: float, waits: bool
+) -> None:
+    assert waits is refresh.waits_for_more(
+        again=again, interrupted=interrupted, age_seconds=age_seconds
+    )

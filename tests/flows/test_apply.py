@@ -288,3 +288,21 @@ def test_run__more_members_than_one_step_takes__is_cut(desk: Desk, pool: Pool) -
     assert desk.applier.step(receipt.cohort_id) is Outcome.WORKED
     assert book.standing(pool, receipt.cohort_id).through == 1
     assert desk.members(receipt) == "abc"
+
+
+@pytest.mark.parametrize("grows", [True, False])
+def test_refresh__whole_again_with_each_page__is_compared_once_for_all(
+    desk: Desk, *, grows: bool
+) -> None:
+    desk.settle(desk.send(ADD, "old", "z"))
+    receipt = desk.send(MEMBERS, "s", "a")
+    assert desk.members(receipt) == "a"
+    for number, letter in enumerate("bcdef", start=2):
+        receipt = desk.send(MEMBERS, "s", letter, page=(number, number) if grows else (1, 1))
+        assert desk.applier.step(receipt.cohort_id) is Outcome.WAITING
+        assert desk.applier.drain(receipt.cohort_id) is Drained.EXPECTING
+    desk.clock.tick(QUIET_SECONDS)
+    assert desk.applier.step(receipt.cohort_id) is Outcome.WORKED
+    assert desk.applier.step(receipt.cohort_id) is Outcome.NOTHING_TO_DO
+    assert desk.members(receipt) == ("abcdef" if grows else "f")
+    assert desk.states(receipt)["s members"] == "applied"
