@@ -19,14 +19,18 @@ from gateway.settings import LogFormat, LogLevel, Settings
 NAMES: Final = (
     "bootstrap",
     "check",
+    "cohort",
     "credentials",
+    "database",
     "erase",
     "key",
+    "member",
     "migrate",
     "replay",
     "restored",
     "simulate",
     "source",
+    "status",
 )
 
 

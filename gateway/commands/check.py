@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import http.client
-import json
 import os
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
-_PROBE_SECONDS = 3.0
 
 
 @click.command()
@@ -107,7 +103,7 @@ def _postgres(settings: Settings, fleet: flow.Fleet) -> list[Finding]:
 def _redis(settings: Settings) -> list[Finding]:
     if settings.redis_url:
         return flow.doorbell(settings.redis_url)
-    said = _readiness(settings.local_url)
+    said = place.redis_of_running(settings)
     if said is None:
         text = "REDIS_URL is not set, and only `make run` brings a server of its own"
         return [
@@ -125,19 +121,6 @@ def _redis(settings: Settings) -> list[Finding]:
     return [
         _error(REDIS, text, "look into valkey.log in the data folder, or start `make run` anew")
     ]
-
-
-def _readiness(base_url: str) -> str | None:
-    """Ask a gateway on this machine how its Redis is; None if there is none."""
-    address = urlsplit(base_url).netloc
-    connection = http.client.HTTPConnection(address, timeout=_PROBE_SECONDS)
-    try:
-        connection.request("GET", "/readyz")
-        return str(json.loads(connection.getresponse().read())["redis"])
-    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
-        return None
-    finally:
-        connection.close()
 
 
 def _say(one: Finding) -> None:

@@ -7,7 +7,7 @@ import math
 import click
 
 from gateway import errors
-from gateway.commands import place
+from gateway.commands import output, place
 from gateway.core import texts
 from gateway.flows import erase as flow
 from gateway.flows import sources
@@ -18,11 +18,14 @@ from gateway.flows import sources
 @click.option("--source", metavar="SLUG", help="Only in this source; everywhere by default.")
 @click.option("--project", metavar="ID", help="Only in this project; in all by default.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@output.as_json
 def erase(
+    *,
     member_id: str,
     source: str | None,
     project: str | None,
-    yes: bool,  # noqa: FBT001 - a flag of the command line
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Erase a person: memberships, profiles, received pages, and the id in the history.
 
@@ -55,4 +58,9 @@ def erase(
             "nothing of this person is left to read, but the history or received pages may still"
             " hold the id; the scheduler goes on taking it out, or run this again",
         )
+    if as_json:
+        output.document(
+            {"member_id": member_id, "source": source, "project_id": project, "erased": True}
+        )
+        return
     click.echo(f"Nothing is kept of this person {where}.")

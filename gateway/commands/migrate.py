@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from gateway.commands import place
+from gateway.commands import output, place
 from gateway.flows import schema
 
 
 @click.command()
-def migrate() -> None:
+@output.as_json
+def migrate(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     """Bring the database's schema to this version; running it again does nothing.
 
     Example: DATABASE_URL=postgresql://… python -m gateway migrate
@@ -17,4 +18,7 @@ def migrate() -> None:
     pool = place.connect(place.settings())
     with place.reachable(pool):
         revision = schema.migrate(pool)
-    click.echo(f"the database is at revision {revision}")
+    if as_json:
+        output.document({"revision": revision})
+    else:
+        click.echo(f"the database is at revision {revision}")

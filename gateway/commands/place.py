@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import http.client
+import json
 import os
 import sys
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from gateway import errors
+from gateway import addresses, errors
 from gateway.commands import output
 from gateway.core import operation
 from gateway.embedded import running
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 LIMIT_SECONDS: Final = 30.0
+_PROBE_SECONDS: Final = 3.0
 
 
 def now() -> datetime.datetime:
@@ -104,6 +107,20 @@ def first_cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def redis_of_running(where: Settings) -> str | None:
+    """Ask a gateway on this machine how its Redis is; None if there is none."""
+    connection = http.client.HTTPConnection(
+        addresses.local_host(where.bind), where.port, timeout=_PROBE_SECONDS
+    )
+    try:
+        connection.request("GET", "/readyz")
+        return str(json.loads(connection.getresponse().read())["redis"])
+    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+        return None
+    finally:
+        connection.close()
 
 
 def confirm(yes: bool, question: str) -> None:  # noqa: FBT001 - the flag itself

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gateway import errors
-from gateway.commands import place
+from gateway.commands import output, place
 from gateway.flows import manage, status
 from gateway.handlers import ids
 from gateway.store.backlog import State
@@ -25,10 +25,13 @@ PART: Final = 1000
 @click.argument("delivery_id", required=False)
 @click.option("--blocked", is_flag=True, help="Every blocked page, instead of one.")
 @click.option("--cohort", "cohort_id", metavar="ID", help="With --blocked: only this cohort's.")
+@output.as_json
 def replay(
+    *,
     delivery_id: str | None,
-    blocked: bool,  # noqa: FBT001 - a flag of the command line
+    blocked: bool,
     cohort_id: str | None,
+    as_json: bool,
 ) -> None:
     """Have blocked pages tried again, once what blocked them is mended.
 
@@ -43,18 +46,26 @@ def replay(
         raise click.UsageError("Name one delivery, or say --blocked for all that are blocked.")
     if delivery_id is not None and cohort_id is not None:
         raise click.UsageError("--cohort goes with --blocked; a delivery's id names its cohort.")
+    only = None if cohort_id is None else ids.cohort(cohort_id)
     with place.database(place.settings()) as pool:
         if delivery_id is not None:
             cohort, number = ids.delivery(delivery_id)
-            _say(manage.retry_delivery(pool, cohort, number, now=place.now()))
-            return
-        only = None if cohort_id is None else ids.cohort(cohort_id)
-        count = sum(_retried(pool, one) for one in _blocked(pool, only))
-    where = "" if only is None else f" of cohort {only}"
-    if count:
-        click.echo(f"{count} blocked pages{where} wait to be tried again.")
+            again = [manage.retry_delivery(pool, cohort, number, now=place.now())]
+        else:
+            again = list(_retried(pool, _blocked(pool, only), say=not as_json))
+    if as_json:
+        output.document(
+            {"deliveries": [ids.of_delivery(one.cohort_id, one.number) for one in again]}
+        )
+    elif delivery_id is not None:
+        _say(again[0])
     else:
-        click.echo(f"No page{where} is blocked.")
+        where = "" if only is None else f" of cohort {only}"
+        click.echo(
+            f"{len(again)} blocked pages{where} wait to be tried again."
+            if again
+            else f"No page{where} is blocked."
+        )
 
 
 def _blocked(pool: Pool, only: int | None) -> Iterator[Delivery]:
@@ -68,18 +79,21 @@ def _blocked(pool: Pool, only: int | None) -> Iterator[Delivery]:
         after = found.end
 
 
-def _retried(pool: Pool, one: Delivery) -> bool:
-    """Have one tried again; False if somebody else just did, or it was applied or dropped."""
-    try:
-        _say(manage.retry_delivery(pool, one.cohort_id, one.number, now=place.now()))
-    except (errors.NotFound, errors.Conflict):
-        return False
-    return True
+def _retried(pool: Pool, found: Iterator[Delivery], *, say: bool) -> Iterator[Delivery]:
+    """Have each tried again, but for those that were retried, applied or dropped meanwhile."""
+    for one in found:
+        try:
+            again = manage.retry_delivery(pool, one.cohort_id, one.number, now=place.now())
+        except (errors.NotFound, errors.Conflict):
+            continue
+        if say:
+            _say(again)
+        yield again
 
 
 def _say(one: Delivery) -> None:
     delivery_id = ids.of_delivery(one.cohort_id, one.number)
-    click.echo(
+    output.say(
         f"{delivery_id}: {one.action} page {one.page} of {one.total_pages},"
         f" {one.members} members, waits to be tried again (it failed with {one.code})",
     )

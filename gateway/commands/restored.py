@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from gateway.commands import place
+from gateway.commands import output, place
 from gateway.flows import restored as flow
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.as_json
 def restored(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     """Begin a new epoch: run it once after the database was restored from a backup.
 
@@ -22,4 +20,7 @@ def restored(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command lin
     """
     with place.database(place.settings()) as pool:
         epoch = flow.begin_epoch(pool)
-    click.echo(json.dumps({"epoch": epoch}) if as_json else f"The epoch is {epoch} now.")
+    if as_json:
+        output.document({"epoch": epoch})
+    else:
+        click.echo(f"The epoch is {epoch} now.")

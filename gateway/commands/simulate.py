@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gateway import addresses, errors
-from gateway.commands import place
+from gateway.commands import output, place
 from gateway.commands import target as targets
 from gateway.simulator import mixpanel, play
 from gateway.simulator.mixpanel import Courier
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gateway.commands.target import Target
+    from gateway.simulator.mixpanel import Cohort
+    from gateway.simulator.service import Standing
 
 MAX_MEMBERS: Final = 10_000_000
 
@@ -51,6 +53,8 @@ MAX_MEMBERS: Final = 10_000_000
     show_default=True,
     help="Over how long the five retries of a page are spread.",
 )
+@click.option("--keep", is_flag=True, help="Leave the cohorts of the play when it is over.")
+@output.as_json
 def simulate(
     *,
     project: str,
@@ -58,13 +62,16 @@ def simulate(
     members: int,
     seed: int | None,
     retry_seconds: float,
+    keep: bool,
+    as_json: bool,
     **given: str | bool | None,
 ) -> None:
     """Play Mixpanel against a gateway over HTTP, and compare what comes of it.
 
     The documented example, a full refresh in pages of 1,000, diffs, syncs that break off and start
     from the top, and replays: at the end each member and each change must be exactly right, or the
-    exit code is 1. The cohorts of the play stay; DELETE /v1/cohorts/{id} removes them.
+    exit code is 1. However it ends, the cohorts that it made are deleted then, which takes an API
+    key with the scope admin; --keep leaves them.
 
     Credentials come from the options, the environment, or the data folder of `make run`, which has
     the right ones unless it was started with others: then set the same here.
@@ -80,13 +87,51 @@ def simulate(
         members=members,
         seed=secrets.randbelow(2**31) if seed is None else seed,
     )
-    click.echo(
-        f"Playing Mixpanel against {target.base_url}, source {plan.source}, seed {plan.seed}.",
-    )
-    _report(plan, *_play(plan, target, retry_seconds))
+    if not as_json:
+        output.say(
+            f"Playing Mixpanel against {target.base_url}, source {plan.source}, seed {plan.seed}.",
+        )
+    with contextlib.nullcontext() if keep else _cleaned_up(plan, target):
+        results, retries = _play(plan, target, retry_seconds, quiet=as_json)
+    if as_json:
+        output.document(_as_json(plan, results, retries))
+    else:
+        _report(results, retries)
+    _require_right(plan, results)
 
 
-def _play(plan: play.Plan, target: Target, retry_seconds: float) -> tuple[list[play.Result], int]:
+@contextlib.contextmanager
+def _cleaned_up(plan: play.Plan, target: Target) -> Iterator[None]:
+    """Delete at the end the cohorts of the play that were not there before."""
+    with _reachable():
+        ours = [one for one, found in _standings(plan, target) if found is None]
+    try:
+        yield
+    finally:
+        try:
+            _delete(ours, plan, target)
+        except errors.GatewayError as error:
+            output.complain(f"warning: the cohorts of the play stay: {error}")
+
+
+def _standings(plan: play.Plan, target: Target) -> list[tuple[Cohort, Standing | None]]:
+    with contextlib.closing(Wire(target.base_url)) as wire:
+        service = Service(wire, target.api_key, sleep=time.sleep)
+        return [(one, service.standing(plan.source, one)) for one in play.cohorts(plan)]
+
+
+def _delete(ours: list[Cohort], plan: play.Plan, target: Target) -> None:
+    # A wire of its own: whatever ended the play may have left the other one in an answer.
+    with contextlib.closing(Wire(target.base_url)) as wire:
+        service = Service(wire, target.api_key, sleep=time.sleep)
+        for one in ours:
+            if found := service.standing(plan.source, one):
+                service.delete(found.id)
+
+
+def _play(
+    plan: play.Plan, target: Target, retry_seconds: float, *, quiet: bool
+) -> tuple[list[play.Result], int]:
     """Play both cohorts; what became of them, and how often a page was sent again."""
     wire = Wire(target.base_url)
     courier = Courier(
@@ -97,7 +142,7 @@ def _play(plan: play.Plan, target: Target, retry_seconds: float) -> tuple[list[p
         retry_seconds=retry_seconds,
     )
     service = Service(wire, target.api_key, sleep=time.sleep)
-    with contextlib.closing(wire), _reachable(), _progress(plan) as (say, sent):
+    with contextlib.closing(wire), _reachable(), _progress(plan, quiet=quiet) as (say, sent):
         results = [
             play.play(plan, name, courier=courier, service=service, say=say, sent=sent)
             for name in play.CAST
@@ -116,8 +161,13 @@ def _reachable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _progress(plan: play.Plan) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
-    """Show a bar at a terminal and a line for each step elsewhere."""
+def _progress(
+    plan: play.Plan, *, quiet: bool
+) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
+    """Show a bar at a terminal and a line for each step elsewhere; nothing if it is to be quiet."""
+    if quiet:
+        yield lambda _text: None, lambda: None
+        return
     if not sys.stdout.isatty():
         yield lambda text: click.echo(f"  {text}"), lambda: None
         return
@@ -125,27 +175,51 @@ def _progress(plan: play.Plan) -> Iterator[tuple[Callable[[str], None], Callable
         yield lambda text: setattr(bar, "label", text), lambda: bar.update(1)
 
 
-def _report(plan: play.Plan, results: list[play.Result], retries: int) -> None:
+def _report(results: list[play.Result], retries: int) -> None:
     for one in results:
         seconds = max(one.sent_seconds, 1e-9)
-        click.echo(
+        output.say(
             f"{one.cohort_id}: {one.pages:,} pages with {one.members:,} members were acknowledged"
             f" in {seconds:.2f} s ({one.pages / seconds:,.0f} pages/s,"
             f" {one.members / seconds:,.0f} members/s), and applied {one.waited_seconds:.2f} s"
             " after the last of them.",
         )
         for difference in one.verdict.differences:
-            click.echo(f"  WRONG: {difference}")
+            output.say(f"  WRONG: {difference}")
         if not one.verdict.differences:
-            click.echo(
+            output.say(
                 f"  Right: its {one.verdict.members:,} members and {one.verdict.changes:,} changes"
                 " are exactly those of the play.",
             )
     if retries:
-        click.echo(f"{retries} times a page was sent again.")
+        output.say(f"{retries} times a page was sent again.")
+
+
+def _require_right(plan: play.Plan, results: list[play.Result]) -> None:
     wrong = sum(len(one.verdict.differences) for one in results)
     if wrong:
         raise errors.CommandFailed(
             f"the gateway differs from the play in {wrong} points, listed above;"
             f" --seed {plan.seed} --members {plan.members} plays it again",
         )
+
+
+def _as_json(plan: play.Plan, results: list[play.Result], retries: int) -> dict[str, object]:
+    return {
+        "source": plan.source,
+        "seed": plan.seed,
+        "retries": retries,
+        "cohorts": [
+            {
+                "external_id": one.cohort_id,
+                "pages": one.pages,
+                "members_sent": one.members,
+                "members": one.verdict.members,
+                "changes": one.verdict.changes,
+                "sent_seconds": round(one.sent_seconds, 3),
+                "waited_seconds": round(one.waited_seconds, 3),
+                "differences": list(one.verdict.differences),
+            }
+            for one in results
+        ],
+    }

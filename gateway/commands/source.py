@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from gateway import addresses
-from gateway.commands import kept, place
+from gateway.commands import kept, output, place
 from gateway.core import secrets
 from gateway.flows import bootstrap, sources
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
 
 MAX_OVERLAP_HOURS: Final = 24 * 30
 
@@ -38,13 +40,16 @@ def source() -> None:
 @click.option("--no-auth", is_flag=True, help="Take pages from anybody who knows the URL.")
 @click.option("--identity", metavar="PROPERTY", help="The property that holds the member id.")
 @click.option("--project", "projects", metavar="ID", multiple=True, help="Only this; repeatable.")
+@output.as_json
 def add(
+    *,
     slug: str,
     username: str,
     password_file: str | None,
-    no_auth: bool,  # noqa: FBT001 - a flag of the command line
+    no_auth: bool,
     identity: str | None,
     projects: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Add a source and print its webhook URL and credentials, once.
 
@@ -62,6 +67,9 @@ def add(
             slug=slug, login=login, identity_property=identity, project_ids=projects
         )
         sources.add(pool, wanted, now=place.now())
+    if as_json:
+        output.document(_made(settings, slug, login, given=password_file is not None))
+        return
     click.echo(f"The source {slug} takes pages from now on.\n")
     click.echo(f"  Webhook URL   {settings.webhook_url(slug)}")
     if settings.public_url is None:
@@ -71,7 +79,7 @@ def add(
 
 
 @source.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.as_json
 def list_sources(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     """List the sources with their state, credentials and cohorts; secrets are never shown.
 
@@ -80,7 +88,7 @@ def list_sources(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command
     with place.database(place.settings()) as pool:
         found = sources.listing(pool, now=place.now())
     if as_json:
-        click.echo(json.dumps([_as_json(one) for one in found], indent=2))
+        output.document([_as_json(one) for one in found])
         return
     rows = [
         (
@@ -102,12 +110,15 @@ def list_sources(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command
 @click.option("--default-identity", is_flag=True, help="Use Mixpanel's distinct id again.")
 @click.option("--project", "projects", metavar="ID", multiple=True, help="Only this; repeatable.")
 @click.option("--any-project", is_flag=True, help="Take pages of any project again.")
+@output.as_json
 def set_source(
+    *,
     slug: str,
     identity: str | None,
-    default_identity: bool,  # noqa: FBT001 - a flag of the command line
+    default_identity: bool,
     projects: tuple[str, ...],
-    any_project: bool,  # noqa: FBT001 - a flag of the command line
+    any_project: bool,
+    as_json: bool,
 ) -> None:
     """Change the identity property of a source, or the projects that may post to it.
 
@@ -127,12 +138,16 @@ def set_source(
     )
     with place.database(place.settings()) as pool:
         sources.change(pool, slug, changes, now=place.now())
+    if as_json:
+        output.document({"slug": slug, "changed": True})
+        return
     click.echo(f"The source {slug} is changed; members change at the next full sync of a cohort.")
 
 
 @source.command()
 @click.argument("slug")
-def pause(slug: str) -> None:
+@output.as_json
+def pause(slug: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     """Answer a source's pages with 503, so that Mixpanel keeps them and tries again.
 
     Mixpanel's snapshot lasts three days; after a longer pause it sends everything anew.
@@ -141,19 +156,26 @@ def pause(slug: str) -> None:
     """
     with place.database(place.settings()) as pool:
         sources.pause(pool, slug, now=place.now())
-    click.echo(f"The source {slug} is paused: its pages are answered 503 until it is resumed.")
+    if as_json:
+        output.document({"slug": slug, "paused": True})
+        return
+    output.say(f"The source {slug} is paused: its pages are answered 503 until it is resumed.")
 
 
 @source.command()
 @click.argument("slug")
-def resume(slug: str) -> None:
+@output.as_json
+def resume(slug: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     """Let a paused source take pages again.
 
     Example: python -m gateway source resume shop-eu
     """
     with place.database(place.settings()) as pool:
         sources.resume(pool, slug, now=place.now())
-    click.echo(f"The source {slug} takes pages again.")
+    if as_json:
+        output.document({"slug": slug, "paused": False})
+        return
+    output.say(f"The source {slug} takes pages again.")
 
 
 @source.command()
@@ -170,12 +192,15 @@ def resume(slug: str) -> None:
     help="How long the old credentials stay valid.",
 )
 @click.option("--now", "at_once", is_flag=True, help="End the old credentials at once.")
+@output.as_json
 def rotate(
+    *,
     slug: str,
     username: str | None,
     password_file: str | None,
     overlap_hours: float,
-    at_once: bool,  # noqa: FBT001 - a flag of the command line
+    at_once: bool,
+    as_json: bool,
 ) -> None:
     """Give a source a new password; the old one stays valid for a while.
 
@@ -190,23 +215,28 @@ def rotate(
         login = sources.rotate(
             pool, slug, password=password, username=username, overlap=overlap, now=now
         )
-    until = f"valid until {now + overlap:%Y-%m-%d %H:%M} UTC" if overlap else "no longer valid"
-    click.echo(f"The source {slug} has a new password; the old credentials are {until}.\n")
-    click.echo(f"  Webhook URL   {settings.webhook_url(slug)}")
-    _show(login, given=password_file is not None)
+    given = password_file is not None
+    if as_json:
+        end = place.moment(now + overlap)
+        output.document({**_made(settings, slug, login, given=given), "old_valid_until": end})
+    else:
+        until = f"valid until {now + overlap:%Y-%m-%d %H:%M} UTC" if overlap else "no longer valid"
+        output.say(f"The source {slug} has a new password; the old credentials are {until}.")
+        click.echo(f"\n  Webhook URL   {settings.webhook_url(slug)}")
+        _show(login, given=given)
     if slug == bootstrap.DEFAULT_SLUG:
         kept.keep(settings, login)
-        click.echo(
-            "note: if GATEWAY_WEBHOOK_PASSWORD is set where the gateway starts, set the new one"
+        output.note(
+            "if GATEWAY_WEBHOOK_PASSWORD is set where the gateway starts, set the new one"
             " there too, or the next start puts the old one back",
-            err=True,
         )
 
 
 @source.command()
 @click.argument("slug")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def remove(slug: str, yes: bool) -> None:  # noqa: FBT001 - a flag of the command line
+@output.as_json
+def remove(*, slug: str, yes: bool, as_json: bool) -> None:
     """End a source for good: its webhook answers 404 and its cohorts are deleted.
 
     Everybody in them gets an `exited` change. End its syncs in Mixpanel first, or they will be
@@ -217,6 +247,9 @@ def remove(slug: str, yes: bool) -> None:  # noqa: FBT001 - a flag of the comman
     place.confirm(yes, f"Remove the source {slug} and delete all of its cohorts?")
     with place.database(place.settings()) as pool:
         deleted = sources.remove(pool, slug, now=place.now())
+    if as_json:
+        output.document({"slug": slug, "removed": True, "cohorts_deleted": deleted})
+        return
     click.echo(f"The source {slug} is removed; {deleted} of its cohorts were deleted.")
 
 
@@ -224,6 +257,19 @@ def _password(password_file: str | None) -> str:
     if password_file is None:
         return secrets.new_password()
     return place.secret(password_file, "password")
+
+
+def _made(
+    settings: Settings, slug: str, login: sources.Login | None, *, given: bool
+) -> dict[str, object]:
+    """Describe a source that has new credentials; a password that was given is not repeated."""
+    return {
+        "slug": slug,
+        "webhook_url": settings.webhook_url(slug),
+        "auth_required": login is not None,
+        "username": None if login is None else login.username,
+        "password": None if login is None or given else login.password,
+    }
 
 
 def _show(login: sources.Login | None, *, given: bool) -> None:

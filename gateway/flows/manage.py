@@ -11,12 +11,16 @@ from gateway.store import apply_state, backlog, removals, timeouts
 if TYPE_CHECKING:
     import datetime
 
+    from gateway.flows.lookup import Filter
     from gateway.store.backlog import Delivery
     from gateway.store.engine import Pool
 
 # How long to wait for a running apply, and how long the deletion of a large cohort may take.
 LOCK_SECONDS: Final = 10.0
 REMOVE_SECONDS: Final = 300.0
+MOST_LISTED: Final = 1000
+
+Deleted = removals.Deleted
 
 
 def delete_cohort(
@@ -51,6 +55,12 @@ def restore_cohort(
             raise errors.NotFound("the source of this cohort was removed; nothing can come to it")
         if removals.is_deleted(conn, cohort_id):
             removals.reopen(conn, cohort_id, now=now)
+
+
+def deleted_cohorts(pool: Pool, which: Filter) -> list[Deleted]:
+    """List deleted cohorts, the newest deletion first; at most a thousand."""
+    with pool.read() as conn:
+        return removals.listing(conn, which, limit=MOST_LISTED)
 
 
 def retry_delivery(pool: Pool, cohort_id: int, number: int, *, now: datetime.datetime) -> Delivery:

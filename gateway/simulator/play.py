@@ -51,6 +51,11 @@ def count_pages(plan: Plan) -> int:
     return len(pages)
 
 
+def cohorts(plan: Plan) -> list[Cohort]:
+    """Return the cohorts of the play."""
+    return [_cohort(plan, name) for name in CAST]
+
+
 def play(
     plan: Plan,
     name: str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlencode
 
 from gateway import errors
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gateway.simulator.mixpanel import Cohort
-    from gateway.simulator.wire import Wire
+    from gateway.simulator.wire import Answer, Wire
 
 PART: Final = 1000
 _SUCCESS: Final = 200
+_GONE: Final = (204, 404)
 _NO_KEY: Final = (401, 403)
 _LATER: Final = (429, 503)
 _RETRY_DELAYS: Final = (0.5, 1.0, 2.0, 4.0)
@@ -97,19 +98,31 @@ class Service:
                 return
             after = document["next_after"]
 
+    def delete(self, cohort_id: str) -> None:
+        """Delete a cohort; one that is gone already is no failure."""
+        path = f"/v1/cohorts/{cohort_id}"
+        answer = self._ask("DELETE", path)
+        if answer.status not in _GONE:
+            self._refused(f"DELETE {path}", answer, "admin")
+
     def _get(self, path: str, **query: str | int) -> dict[str, Any]:
-        target = f"{path}?{urlencode(query)}"
-        answer = self._wire.request("GET", target, headers=self._headers)
+        answer = self._ask("GET", f"{path}?{urlencode(query)}")
+        if answer.status != _SUCCESS:
+            self._refused(f"GET {path}", answer, "read")
+        return answer.document()
+
+    def _ask(self, method: str, target: str) -> Answer:
+        answer = self._wire.request(method, target, headers=self._headers)
         for delay in _RETRY_DELAYS:
             if answer.status not in _LATER:
                 break
             self._sleep(delay)
-            answer = self._wire.request("GET", target, headers=self._headers)
-        document = answer.document()
-        if answer.status != _SUCCESS:
-            hint = "; use an API key with the scope read" if answer.status in _NO_KEY else ""
-            raise errors.CommandFailed(
-                f"GET {path} was answered {answer.status}:"
-                f" {document.get('detail') or 'without a reason'}{hint}",
-            )
-        return document
+            answer = self._wire.request(method, target, headers=self._headers)
+        return answer
+
+    def _refused(self, call: str, answer: Answer, scope: str) -> NoReturn:
+        hint = f"; use an API key with the scope {scope}" if answer.status in _NO_KEY else ""
+        raise errors.CommandFailed(
+            f"{call} was answered {answer.status}:"
+            f" {answer.document().get('detail') or 'without a reason'}{hint}",
+        )

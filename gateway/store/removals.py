@@ -6,6 +6,7 @@ be accepted until `close` takes the counters of accepting, which is why that com
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -17,10 +18,30 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from gateway.store.cohorts import Filter
+
 
 def is_deleted(conn: Connection, cohort_id: int) -> bool | None:
     """Tell whether a cohort is deleted; None if there never was one."""
     return conn.execute(_IS_DELETED, {"cohort_id": cohort_id}).scalar_one_or_none()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Deleted:
+    """A deleted cohort, which can be restored while its source is there."""
+
+    id: int
+    source: str
+    project_id: str
+    external_id: str
+    name: str
+    deleted_at: datetime.datetime
+
+
+def listing(conn: Connection, which: Filter, *, limit: int) -> list[Deleted]:
+    """List deleted cohorts of sources that were not removed, the newest deletion first."""
+    parameters = {**dataclasses.asdict(which), "limit": limit}
+    return [Deleted(**row) for row in conn.execute(_LIST, parameters).mappings()]
 
 
 def has_source(conn: Connection, cohort_id: int) -> bool:
@@ -59,6 +80,18 @@ def reopen(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
 
 
 _IS_DELETED = text("SELECT deleted_at IS NOT NULL FROM cohorts WHERE id = :cohort_id")
+
+_LIST = text("""
+    SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name, c.deleted_at
+    FROM cohorts c JOIN sources s ON s.id = c.source_id
+    WHERE c.deleted_at IS NOT NULL AND s.removed_at IS NULL
+      AND (CAST(:id AS bigint) IS NULL OR c.id = :id)
+      AND (CAST(:source AS text) IS NULL OR s.slug = :source)
+      AND (CAST(:project_id AS text) IS NULL OR c.project_id = :project_id)
+      AND (CAST(:external_id AS text) IS NULL OR c.external_id = :external_id)
+      AND (CAST(:name AS text) IS NULL OR c.name = :name)
+    ORDER BY c.deleted_at DESC, c.id LIMIT :limit
+""")
 
 _HAS_SOURCE = text("""
     SELECT FROM sources s

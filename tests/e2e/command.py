@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from gateway import __main__
 from gateway.settings import NAMES
+from tests.stack import PROJECT, USERNAME, Stack
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,3 +33,19 @@ def run(*arguments: str, stdin: str = "", **environ: str) -> Done:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Done(code=result.exit_code, out=result.stdout, err=result.stderr)
+
+
+def add(stack: Stack, slug: str, password: str | None, members: list[str], session: str) -> int:
+    """Post people for the cohort `live` of a source; the status."""
+    page = {
+        "action": "add_members",
+        "parameters": {
+            "mixpanel_project_id": PROJECT,
+            "mixpanel_cohort_id": "live",
+            "mixpanel_session_id": session,
+            "page_info": {"total_pages": 1, "page_count": 1},
+            "members": [{"mixpanel_distinct_id": one} for one in members],
+        },
+    }
+    auth = None if password is None else (USERNAME, password)
+    return stack.post(page, f"/webhooks/mixpanel/{slug}", auth=auth).status

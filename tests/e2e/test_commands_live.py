@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from gateway.simulator import play
 from gateway.simulator.mixpanel import Cohort, Courier, Page
 from gateway.simulator.service import Service
 from gateway.simulator.wire import Wire
-from tests.e2e.command import Done, run
+from tests.e2e.command import Done, add, run
 from tests.stack import API_KEY, PASSWORD, PROJECT, ROOT, USERNAME, Stack, until
 
 
@@ -48,22 +49,6 @@ def sender(beside: dict[str, str]) -> dict[str, str]:
 def typed(beside: dict[str, str]) -> Typed:
     """Run commands beside the gateway."""
     return lambda *arguments: run(*arguments, **beside)
-
-
-def add(stack: Stack, slug: str, password: str | None, members: list[str], session: str) -> int:
-    """Post people for the cohort `live` of a source; the status."""
-    page = {
-        "action": "add_members",
-        "parameters": {
-            "mixpanel_project_id": PROJECT,
-            "mixpanel_cohort_id": "live",
-            "mixpanel_session_id": session,
-            "page_info": {"total_pages": 1, "page_count": 1},
-            "members": [{"mixpanel_distinct_id": one} for one in members],
-        },
-    }
-    auth = None if password is None else (USERNAME, password)
-    return stack.post(page, f"/webhooks/mixpanel/{slug}", auth=auth).status
 
 
 def sources_of(stack: Stack, member_id: str) -> list[str]:
@@ -208,7 +193,7 @@ def test_simulate__beside_a_gateway__finds_every_member_and_change_right(
 
 def test_simulate__again_on_the_same_cohort__is_right_again(sender: dict[str, str]) -> None:
     for _ in range(2):
-        done = run("simulate", "--members", "40", "--cohort", "mine", **sender)
+        done = run("simulate", "--members", "40", "--cohort", "mine", "--keep", **sender)
         assert (done.code, done.err) == (0, "")
 
 
@@ -259,7 +244,55 @@ def test_simulate__through_another_source__posts_to_its_url(
         **{**sender, "GATEWAY_WEBHOOK_PASSWORD": password},
     )
     assert (done.code, done.err) == (0, "")
-    assert len(stack.api("/v1/cohorts", source="sim").json["cohorts"]) == 2
+    assert stack.api("/v1/cohorts", source="sim").json["cohorts"] == []
+    assert (
+        len(typed("cohort", "list", "--source", "sim", "--deleted", "--json").document()["cohorts"])
+        == 2
+    )
+
+
+def test_simulate__however_it_ends__leaves_no_cohort_of_its_own(
+    typed: Typed, stack: Stack, sender: dict[str, str]
+) -> None:
+    def left(beginning: str) -> int:
+        found = stack.api("/v1/cohorts", source="default", project_id="clean").json["cohorts"]
+        return sum(one["external_id"].startswith(beginning) for one in found)
+
+    here = ("--project", "clean", "--members", "10")
+    done = run("simulate", *here, "--cohort", "ended", "--json", **sender)
+    assert (done.code, done.err, left("ended")) == (0, "", 0)
+    assert [one["differences"] for one in done.document()["cohorts"]] == [[], []]
+    assert run("simulate", *here, "--cohort", "stays", "--keep", **sender).code == 0
+    assert run("simulate", *here, "--cohort", "stays", **sender).code == 0
+    assert left("stays") == 2
+    reading = typed("key", "create", "reading", "--scope", "read").out.strip()
+    kept = run("simulate", *here, "--cohort", "unable", **{**sender, "GATEWAY_API_KEY": reading})
+    assert (kept.code, left("unable")) == (0, 2)
+    assert "scope admin" in kept.err
+
+
+def test_simulate__stopped_by_its_operator__leaves_no_cohort_of_its_own(
+    stack: Stack, sender: dict[str, str]
+) -> None:
+    arguments = ["simulate", "--members", "200000", "--project", "stopped"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **sender},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+    def crowd() -> list[str]:
+        found = stack.api("/v1/cohorts", project_id="stopped").json["cohorts"]
+        return [one["id"] for one in found if one["external_id"].endswith("-crowd")]
+
+    until(lambda: crowd() != [])
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert (process.returncode, said.decode()) == (1, "\nerror: stopped by the operator\n")
+    assert stack.api("/v1/cohorts", project_id="stopped").json["cohorts"] == []
 
 
 def test_simulate__with_the_wrong_key__says_which_one_it_needs(sender: dict[str, str]) -> None:

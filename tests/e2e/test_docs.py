@@ -118,6 +118,17 @@ def test_readme__commands_table__has_all_commands() -> None:
     assert table == set(all_commands())
 
 
+def test_commands__that_print_something__print_json_too() -> None:
+    context = click.Context(cli)
+    for name in set(all_commands()) - {"up"}:
+        command: click.Command | None = cli
+        for part in name.split():
+            assert isinstance(command, click.Group)
+            command = command.get_command(context, part)
+        assert command is not None
+        assert "as_json" in [one.name for one in command.params], name
+
+
 def test_contributing__table_of_targets__has_all_that_make_lists() -> None:
     listed = {line.split("\t")[0] for line in documents.make("help").splitlines()} - {"help"}
     table = set(re.findall(r"^\| `make ([a-z-]+)` ", documents.read(CONTRIBUTING), re.MULTILINE))

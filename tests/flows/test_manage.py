@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import manage, sources
+from gateway.flows import lookup, manage, sources
 from gateway.store import removals
 from tests.model import book, sender, traffic
 from tests.model.sender import ADD, MEMBERS
@@ -161,3 +161,15 @@ def blocked(desk: Desk) -> Receipt:
         conn.execute(text("UPDATE deliveries SET roster = 'damaged'"))
     desk.settle(receipt)
     return receipt
+
+
+def test_deleted_cohorts__of_some_sources__are_listed_by_their_deletion(desk: Desk) -> None:
+    first, second = filled(desk), desk.send(ADD, "s1", "a", cohort="cohort-2").cohort_id
+    assert manage.deleted_cohorts(desk.pool, lookup.Filter()) == []
+    for cohort_id in (first, second):
+        desk.clock.tick(1)
+        manage.delete_cohort(desk.pool, cohort_id, now=desk.clock())
+    found = manage.deleted_cohorts(desk.pool, lookup.Filter())
+    assert [(one.id, one.source) for one in found] == [(second, "desk"), (first, "desk")]
+    assert [one.id for one in manage.deleted_cohorts(desk.pool, lookup.Filter(id=first))] == [first]
+    assert manage.deleted_cohorts(desk.pool, lookup.Filter(source="other")) == []
