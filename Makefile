@@ -7,7 +7,7 @@ unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONS
 
 python := .venv/bin/python
 install_all := bin/install requirements.txt requirements-run.txt requirements-dev.txt requirements-otel.txt
-typed := gateway workers bench tests deploy/gunicorn.conf.py
+typed := gateway workers bench tests examples deploy/gunicorn.conf.py
 floors := gateway/core:100 gateway/sources:100 gateway/flows:100 gateway/store:100
 
 help: ## List the targets
