@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from gateway import errors
 from gateway.flows import activity
+from gateway.store import activity as rows
 from gateway.store.engine import Pool
 
 
@@ -14,7 +15,7 @@ def test_look__at_a_server_where_one_session_waits__shows_for_which(pool: Pool) 
     with pool.engine.connect() as holder, pool.begin() as conn:
         holder.execute(sa.text("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE"))
         pid = holder.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
-        found = activity.activity.transactions(conn)
+        found = rows.transactions(conn)
         assert [(one.pid, one.state) for one in found if one.pid == pid] == [
             (pid, "idle in transaction")
         ]
