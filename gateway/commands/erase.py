@@ -8,7 +8,6 @@ import click
 
 from gateway import errors
 from gateway.commands import output, place
-from gateway.core import texts
 from gateway.flows import erase as flow
 from gateway.flows import sources
 
@@ -34,10 +33,7 @@ def erase(
 
     Example: python -m gateway erase user-42 --yes
     """
-    if texts.why_unusable(member_id) is not None:
-        raise errors.Malformed(
-            "no member can have this id: it is blank, longer than 1,024 bytes, or not UTF-8 text",
-        )
+    place.require_member_id(member_id)
     sources_named = f"in the source {source}" if source else "in every source"
     where = f"{sources_named}, in {f'the project {project}' if project else 'every project'}"
     place.confirm(yes, f"Erase {member_id} {where}?")
@@ -59,8 +55,6 @@ def erase(
             " hold the id; the scheduler goes on taking it out, or run this again",
         )
     if as_json:
-        output.document(
-            {"member_id": member_id, "source": source, "project_id": project, "erased": True}
-        )
-        return
-    click.echo(f"Nothing is kept of this person {where}.")
+        output.document({"member_id": member_id, "source": source, "project_id": project})
+    else:
+        click.echo(f"Nothing is kept of this person {where}.")

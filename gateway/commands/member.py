@@ -8,7 +8,6 @@ import click
 
 from gateway import errors
 from gateway.commands import output, place
-from gateway.core import texts
 from gateway.flows import lookup
 from gateway.flows.readers import Readers
 
@@ -36,10 +35,7 @@ def show(
 
     Example: python -m gateway member show user-42 --profile
     """
-    if texts.why_unusable(member_id) is not None:
-        raise errors.Malformed(
-            "no member can have this id: it is blank, longer than 1,024 bytes, or not UTF-8 text",
-        )
+    place.require_member_id(member_id)
     with place.database(place.settings()) as pool:
         readers = Readers(pool)
         found = lookup.cohorts_of(readers, member_id, source=source, project_id=project)

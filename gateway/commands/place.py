@@ -14,7 +14,7 @@ import click
 
 from gateway import addresses, errors
 from gateway.commands import output
-from gateway.core import operation
+from gateway.core import operation, texts
 from gateway.embedded import running
 from gateway.flows.ready import Readiness
 from gateway.settings import Settings
@@ -121,6 +121,14 @@ def redis_of_running(where: Settings) -> str | None:
         return None
     finally:
         connection.close()
+
+
+def require_member_id(text: str) -> None:
+    """Raise errors.Malformed for what can be no member's id."""
+    if texts.why_unusable(text) is not None:
+        raise errors.Malformed(
+            "no member can have this id: it is blank, longer than 1,024 bytes, or not UTF-8 text",
+        )
 
 
 def confirm(yes: bool, question: str) -> None:  # noqa: FBT001 - the flag itself

@@ -93,11 +93,7 @@ def simulate(
         )
     with contextlib.nullcontext() if keep else _cleaned_up(plan, target):
         results, retries = _play(plan, target, retry_seconds, quiet=as_json)
-    if as_json:
-        output.document(_as_json(plan, results, retries))
-    else:
-        _report(results, retries)
-    _require_right(plan, results)
+    _report(plan, results, retries, as_json=as_json)
 
 
 @contextlib.contextmanager
@@ -175,7 +171,15 @@ def _progress(
         yield lambda text: setattr(bar, "label", text), lambda: bar.update(1)
 
 
-def _report(results: list[play.Result], retries: int) -> None:
+def _report(plan: play.Plan, results: list[play.Result], retries: int, *, as_json: bool) -> None:
+    if as_json:
+        output.document(_as_json(plan, results, retries))
+    else:
+        _say(results, retries)
+    _require_right(plan, results)
+
+
+def _say(results: list[play.Result], retries: int) -> None:
     for one in results:
         seconds = max(one.sent_seconds, 1e-9)
         output.say(
