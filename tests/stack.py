@@ -24,7 +24,11 @@ from gateway.store.engine import Pool
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "2195193"
-USERNAME, PASSWORD, API_KEY = "mixpanel", "s3cret:pass", "stack-api-key-0123456789abcdef"
+USERNAME, PASSWORD, API_KEY = (
+    "mixpanel",
+    "s3cret:pass-of-the-stack",
+    "stack-api-key-0123456789abcdef",
+)
 # Only a test that hangs meets it; nothing is measured.
 PATIENCE_SECONDS = 60.0
 STOP_SECONDS = 2.0
