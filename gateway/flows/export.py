@@ -65,7 +65,9 @@ class Exporter:
                     return Tagged(tag=tag, answer=None)
                 send = functools.partial(copy, conn, cohort_id)
                 opening.push(begun.pop_all())
-                return Tagged(tag=tag, answer=Export(send, opening.pop_all()))
+                last_seq = versions.last_change(conn, cohort_id) or 0
+                export = Export(send, opening.pop_all(), last_seq=last_seq)
+                return Tagged(tag=tag, answer=export)
 
         with contextlib.ExitStack() as opening:
             opening.callback(self._free.release)
@@ -76,10 +78,16 @@ class Export:
     """An open view of a cohort; it is a context manager, and closed when that ends."""
 
     def __init__(
-        self, send: Callable[[Callable[[bytes], object]], None], opened: contextlib.ExitStack
+        self,
+        send: Callable[[Callable[[bytes], object]], None],
+        opened: contextlib.ExitStack,
+        *,
+        last_seq: int,
     ) -> None:
         self._send = send
         self._opened = opened
+        self.last_seq = last_seq
+        """The newest change that it shows: whoever follows changes goes on after this one."""
 
     def __enter__(self) -> Self:
         """Return itself; it is open already."""

@@ -88,12 +88,18 @@ def _page(cohort_id: int, query: queries.PagingOfCohort) -> Response:
 
 def _ndjson(cohort_id: int, query: queries.PagingOfCohort) -> Response:
     found = deps.current().exporter.ndjson(cohort_id, conditions.asker(query))
-    return conditions.by_version(found, lambda export: streams.Stream(export, streams.NDJSON))
+    name = f"cohort-{cohort_id}.ndjson"
+    return conditions.by_version(
+        found, lambda export: streams.Stream(export, streams.NDJSON, filename=name)
+    )
 
 
 def _csv(cohort_id: int, query: queries.PagingOfCohort) -> Response:
     found = deps.current().exporter.csv(cohort_id, conditions.asker(query))
-    return conditions.by_version(found, lambda export: streams.Stream(export, streams.CSV))
+    name = f"cohort-{cohort_id}.csv"
+    return conditions.by_version(
+        found, lambda export: streams.Stream(export, streams.CSV, filename=name)
+    )
 
 
 FORMS: Final[Mapping[str, Callable[[int, queries.PagingOfCohort], Response]]] = {
@@ -111,9 +117,10 @@ OPERATIONS: Final = (
         scope=Scope.READ,
         summary="List the members of a cohort, or stream all of them",
         description="JSON is paged, by the bytes of the member ids. NDJSON and CSV stream the"
-        " whole cohort as it is at one moment, whatever `limit` and `cursor` say. A stream that"
-        " breaks ends without its last chunk, to HTTP/1.0 with a reset of the connection. Only so"
-        " many are made at once.",
+        " whole cohort as it is at one moment, whatever `limit` and `cursor` say;"
+        " `Content-Disposition` names a file, and `X-Last-Seq` tells the newest change that it"
+        " shows, after which to follow the changes. A stream that breaks ends without its last"
+        " chunk, to HTTP/1.0 with a reset of the connection. Only so many are made at once.",
         query=queries.PagingOfCohortQuery,
         answer=Answer(
             status=200,

@@ -26,8 +26,10 @@ class Stream(Response):
     # Its length is known when it has been written.
     automatically_set_content_length = False
 
-    def __init__(self, export: Export, content_type: str) -> None:
+    def __init__(self, export: Export, content_type: str, *, filename: str) -> None:
         super().__init__(mimetype=content_type)
+        self.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+        self.headers["X-Last-Seq"] = str(export.last_seq)
         self._export = export
         self.call_on_close(export.close)
 

@@ -98,6 +98,22 @@ def test_stream__of_nobody__is_empty_or_a_header(world: World) -> None:
     assert stream(world, cohort_id, CSV).data.decode() == ",".join(FIELDS) + "\n"
 
 
+@pytest.mark.parametrize(("accept", "ending"), [(NDJSON, "ndjson"), (CSV, "csv")])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_stream__of_any_form__names_a_file_and_its_moment(
+    world: World, accept: str, ending: str, method: str
+) -> None:
+    world.post("add_members", [])
+    cohort_id = world.cohort_id()
+    for people, last_seq in (([], "0"), (["a", "b"], "2"), (["b"], "3")):
+        world.post("members", people, session=f"of {len(people)}: {last_seq}")
+        world.apply()
+        head = stream(world, cohort_id, accept, method).headers
+        assert head["X-Last-Seq"] == last_seq
+        assert head["Content-Disposition"] == f'attachment; filename="cohort-{cohort_id}.{ending}"'
+    assert "X-Last-Seq" not in stream(world, cohort_id, "application/json").headers
+
+
 def test_stream__of_no_cohort__is_a_404_problem(world: World) -> None:
     for accept in (NDJSON, CSV):
         answer = stream(world, "999", accept)
@@ -144,6 +160,7 @@ def test_export__while_members_change__is_of_one_moment(world: World) -> None:
         world.post("members", ["someone-else"], session="s2")
         world.apply()
         opened.send(chunks.append)
+        assert opened.last_seq == len(people)
     seen = [json.loads(line)["member_id"] for line in b"".join(chunks).splitlines()]
     assert sorted(seen) == sorted(people)
     assert world.members(cohort_id) == ["someone-else"]
@@ -185,6 +202,14 @@ def test_export__database_ends_it__is_unavailable_and_the_pool_goes_on(
     with pool.read() as conn:
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
     pool.close()
+
+
+def test_stream__asked_for_with_any_tag__keeps_no_connection(world: World) -> None:
+    cohort_id = world.fill(["a"])
+    for _ in range(20):  # more than the pool has connections
+        headers = {"Accept": CSV, "If-None-Match": "*"}
+        answer = world.call("GET", f"/v1/cohorts/{cohort_id}/members", headers=headers)
+        assert (answer.status_code, answer.data) == (304, b"")
 
 
 def test_export__never_entered__gives_its_connection_back(world: World, database_url: str) -> None:
