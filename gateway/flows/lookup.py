@@ -237,12 +237,15 @@ def cohorts_of(
 def check(
     readers: Readers, cohort_ids: Iterable[int | None], member_ids: Sequence[str]
 ) -> dict[int | None, list[str]]:
-    """Tell which of these people are in which of these cohorts; an unknown cohort has nobody."""
-    known = [cohort_id for cohort_id in cohort_ids if cohort_id is not None]
-    pairs = readers.ask(lambda conn: memberships.present(conn, known, member_ids))
-    inside: dict[int | None, list[str]] = {cohort_id: [] for cohort_id in known}
-    for cohort_id, member_id in pairs:
-        inside[cohort_id].append(member_id)
+    """Tell which of these people are in which of these cohorts, by the cohorts that are there."""
+    possible = [cohort_id for cohort_id in cohort_ids if cohort_id is not None]
+    inside = dict[int | None, list[str]]()
+    for cohort_id, member_id in readers.ask(
+        lambda conn: memberships.present(conn, possible, member_ids)
+    ):
+        people = inside.setdefault(cohort_id, [])
+        if member_id is not None:
+            people.append(member_id)
     return inside
 
 

@@ -61,7 +61,8 @@ def check_membership(body: queries.CheckAsked) -> Response:
     numbers = ids.cohorts(body.cohort_ids)
     inside = lookup.check(deps.current().readers, numbers.values(), body.member_ids)
     found = {text: inside.get(number, []) for text, number in numbers.items()}
-    return answers.plain({"memberships": found})
+    unknown = [text for text, number in numbers.items() if number not in inside]
+    return answers.plain({"memberships": found, "unknown_cohorts": unknown})
 
 
 def erase_member(member_id: str, query: queries.Where) -> Response:
@@ -163,7 +164,8 @@ OPERATIONS: Final = (
         view=check_membership,
         scope=Scope.READ,
         summary="Check many people in many cohorts at once",
-        description="A cohort that does not exist has nobody in it.",
+        description="A cohort that does not exist, or was deleted, has nobody in it and stands in"
+        " `unknown_cohorts`.",
         body=queries.CheckBody,
         max_body_bytes=queries.MAX_CHECK_BYTES,
         answer=answers.of(schemas.CheckAnswer, "By cohort, who of them is in it."),

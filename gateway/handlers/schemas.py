@@ -202,6 +202,11 @@ class CheckAnswer(Shown):
         required=True,
         metadata=says("By cohort id, those who are in it."),
     )
+    unknown_cohorts = fields.List(
+        fields.String(),
+        required=True,
+        metadata=says("The cohort ids, as they were asked for, of which there is no cohort now."),
+    )
 
 
 class DeliveryAnswer(Shown):

@@ -80,8 +80,11 @@ def held(
 
 def present(
     conn: Connection, cohort_ids: Iterable[int], member_ids: Sequence[str]
-) -> list[tuple[int, str]]:
-    """List the (cohort, member) pairs of these that are memberships, in that order."""
+) -> list[tuple[int, str | None]]:
+    """List the (cohort, member) pairs of these that are memberships, in that order.
+
+    Each of the cohorts that is there, not deleted, comes first as a pair without a member.
+    """
     parameters = {"cohort_ids": _array(cohort_ids), "member_ids": arrays.of_texts(member_ids)}
     return _PRESENT.rows(conn, parameters)
 
@@ -133,9 +136,12 @@ _KNOWN = Statement("""
 """)
 
 _PRESENT = Statement("""
+    SELECT cohort_id, CAST(NULL AS text) AS member_id FROM intake_state
+    WHERE cohort_id = ANY(CAST(:cohort_ids AS bigint[])) AND NOT closed
+    UNION ALL
     SELECT cohort_id, member_id FROM memberships
     WHERE cohort_id = ANY(CAST(:cohort_ids AS bigint[]))
       AND member_id = ANY(CAST(:member_ids AS text[]))
       AND entered_at IS NOT NULL
-    ORDER BY cohort_id, member_id
+    ORDER BY cohort_id, member_id NULLS FIRST
 """)

@@ -95,7 +95,7 @@ def test_member__with_an_odd_id__can_be_asked_for(world: World, member_id: str) 
     assert [one["id"] for one in found["cohorts"]] == [cohort_id]
     check = {"cohort_ids": [cohort_id], "member_ids": [member_id]}
     answer = world.call("POST", "/v1/membership/check", json=check)
-    assert answer.get_json() == {"memberships": {cohort_id: [member_id]}}
+    assert answer.get_json() == {"memberships": {cohort_id: [member_id]}, "unknown_cohorts": []}
     assert member_id in world.members(cohort_id)
 
 
@@ -189,8 +189,26 @@ def test_check__many_in_many__tells_who_is_where(world: World) -> None:
             "999": [],
             "x": [],
             f"0{first}": [],
-        }
+        },
+        "unknown_cohorts": ["999", "x", f"0{first}"],
     }
+
+
+def test_check__cohort_without_members_or_deleted__is_unknown_only_if_deleted(
+    world: World,
+) -> None:
+    empty = world.fill([], cohort="1")
+    others = world.fill(["b"], cohort="2")
+    gone = world.fill(["a"], cohort="3")
+    assert world.call("DELETE", f"/v1/cohorts/{gone}").status_code == 204
+    body = {"cohort_ids": [int(gone), empty, others, gone], "member_ids": ["a"]}
+    answer = world.call("POST", "/v1/membership/check", json=body)
+    assert answer.get_json() == {
+        "memberships": {gone: [], empty: [], others: []},
+        "unknown_cohorts": [gone],
+    }
+    nobody = world.call("POST", "/v1/membership/check", json={**body, "member_ids": []})
+    assert nobody.get_json() == answer.get_json()
 
 
 @pytest.mark.parametrize(
