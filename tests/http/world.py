@@ -149,9 +149,10 @@ class World:
         return [(one["seq"], one["change"], one["member_id"]) for one in listed]
 
 
-def make_app(database_url: str, clock: Clock) -> Flask:
+def make_app(database_url: str, clock: Clock, **environ: str) -> Flask:
     """Build the application as gunicorn does, but with a clock of ours."""
-    settings = Settings.from_environ({"DATABASE_URL": database_url, "REDIS_URL": NO_REDIS})
+    servers = {"DATABASE_URL": database_url, "REDIS_URL": NO_REDIS}
+    settings = Settings.from_environ(servers | environ)
     return app.create_app(dataclasses.replace(wsgi.make_deps(settings), now=clock))
 
 
