@@ -11,6 +11,10 @@ WEBHOOKS: Final = "/webhooks/mixpanel/"
 
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _LONGEST_HOST: Final = 253
+# What a Host header may say; an underscore stands in the names of containers.
+_HOST: Final = re.compile(
+    r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252})(:[1-9][0-9]{0,4})?"
+)
 _BLANK: Final = re.compile(r"[\s\x00-\x20]")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._~%-]+)*")
 
@@ -55,6 +59,11 @@ def local_url(bind: str, port: int) -> str:
     """Return the URL by which this machine reaches the gateway."""
     host = local_host(bind)
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def requested_url(scheme: str, host: str) -> str | None:
+    """Return the URL of a scheme and Host header; None if the header names no host."""
+    return f"{scheme}://{host}" if _HOST.fullmatch(host) else None
 
 
 def _is_host(text: str) -> bool:

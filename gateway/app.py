@@ -26,11 +26,14 @@ from gateway.handlers import (
     refusals,
     sources,
     traced,
+    webhook,
 )
 
 if TYPE_CHECKING:
     from flask import Blueprint
     from werkzeug.exceptions import HTTPException
+
+    from gateway.handlers.operations import Foreign, Operation
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     mixpanel.blueprint,
@@ -44,6 +47,16 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     docs.blueprint,
 )
 
+# The same calls as the blueprints serve, for the description.
+OPERATIONS: tuple[Operation, ...] = (
+    *cohorts.OPERATIONS,
+    *members.OPERATIONS,
+    *deliveries.OPERATIONS,
+    *sources.OPERATIONS,
+    *refusals.OPERATIONS,
+)
+FOREIGN: tuple[Foreign, ...] = (*webhook.CALLS, *ops.CALLS)
+
 _log = structlog.get_logger()
 
 
@@ -51,6 +64,7 @@ def create_app(given: deps.Deps) -> Flask:
     """Build the WSGI application around its dependencies; nothing is opened."""
     app = Flask("gateway", static_folder=None)
     app.extensions[deps.EXTENSION] = given
+    app.extensions[openapi.EXTENSION] = openapi.Description(OPERATIONS, FOREIGN)
     rawpath.install(app)
     journal.install(app)
     traced.install(app, given.tracer)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.core.scopes import Scope
 from gateway.flows import lookup, manage
-from gateway.handlers import answers, conditions, cursors, deps, ids, operations, queries, schemas
+from gateway.handlers import (
+    answers,
+    conditions,
+    cursors,
+    deps,
+    ids,
+    operations,
+    queries,
+    schemas,
+    topics,
+)
 from gateway.handlers.operations import Operation
 
 if TYPE_CHECKING:
@@ -83,6 +93,7 @@ OPERATIONS: Final = (
         rule="/v1/cohorts",
         view=list_cohorts,
         scope=Scope.READ,
+        topic=topics.COHORTS,
         summary="List cohorts",
         description="In the order of their creation. Filters are exact and must all match.",
         query=queries.CohortsQuery,
@@ -94,6 +105,7 @@ OPERATIONS: Final = (
         rule="/v1/cohorts/<raw:cohort_id>",
         view=get_cohort,
         scope=Scope.READ,
+        topic=topics.COHORTS,
         summary="Read a cohort",
         query=queries.FreshQuery,
         answer=answers.of(schemas.CohortAnswer, "The cohort."),
@@ -106,6 +118,7 @@ OPERATIONS: Final = (
         rule="/v1/cohorts/<raw:cohort_id>/changes",
         view=list_changes,
         scope=Scope.READ,
+        topic=topics.CHANGES,
         summary="Follow who enters and leaves a cohort",
         description="`seq` rises by one with each change. Ask again with `next_after` to go on;"
         " a `member_id` is null once the person was erased. The changes of a deleted cohort stay"
@@ -122,6 +135,7 @@ OPERATIONS: Final = (
         rule="/v1/cohorts/<raw:cohort_id>/syncs",
         view=list_syncs,
         scope=Scope.READ,
+        topic=topics.COHORTS,
         summary="List what was received of a cohort, and what came of it",
         description="One row for each session and action, newest session first.",
         query=queries.PagingOfCohortQuery,
@@ -135,6 +149,7 @@ OPERATIONS: Final = (
         rule="/v1/cohorts/<raw:cohort_id>",
         view=delete_cohort,
         scope=Scope.ADMIN,
+        topic=topics.COHORTS,
         summary="Delete a cohort",
         description="Writes `exited` for every member, drops its pending pages and forgets its"
         " sessions. Its webhook pages are answered 404 until it is restored.",
@@ -147,6 +162,7 @@ OPERATIONS: Final = (
         rule="/v1/cohorts/<raw:cohort_id>/restore",
         view=restore_cohort,
         scope=Scope.ADMIN,
+        topic=topics.COHORTS,
         summary="Restore a deleted cohort",
         description="It comes back empty and waits for its next sync; `seq` goes on. Restoring a"
         " cohort that is not deleted changes nothing.",

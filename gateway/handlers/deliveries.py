@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.core.scopes import Scope
 from gateway.flows import manage, status
-from gateway.handlers import answers, cursors, deps, ids, operations, queries, schemas
+from gateway.handlers import answers, cursors, deps, ids, operations, queries, schemas, topics
 from gateway.handlers.operations import Operation
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ OPERATIONS: Final = (
         rule="/v1/status",
         view=get_status,
         scope=Scope.READ,
+        topic=topics.STATUS,
         summary="See how the gateway is doing",
         description="`degraded` means that pages are still accepted but nobody may be applying"
         " them: no worker or scheduler is alive, or Redis is down.",
@@ -59,6 +60,7 @@ OPERATIONS: Final = (
         rule="/v1/deliveries",
         view=list_deliveries,
         scope=Scope.READ,
+        topic=topics.DELIVERIES,
         summary="List the pages that wait to be applied or are blocked",
         query=queries.DeliveriesQuery,
         answer=answers.of(schemas.DeliveriesAnswer, "A part of the list."),
@@ -69,6 +71,7 @@ OPERATIONS: Final = (
         rule="/v1/deliveries/<raw:delivery_id>/retry",
         view=retry_delivery,
         scope=Scope.ADMIN,
+        topic=topics.DELIVERIES,
         summary="Have a blocked page tried again",
         answer=answers.of(schemas.DeliveryAnswer, "The page waits again.", status=202),
         refusals=(404, 409),

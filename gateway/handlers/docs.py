@@ -9,7 +9,7 @@ from typing import Final
 from flask import Blueprint, Response, render_template
 from markupsafe import Markup
 
-from gateway.handlers import openapi
+from gateway.handlers import openapi, shell
 
 _STYLE: Final = "docs.css"
 
@@ -27,7 +27,15 @@ blueprint = Blueprint("docs", __name__, template_folder="templates")
 def docs() -> Response:
     """Answer the page."""
     style = render_template(_STYLE)
-    page = render_template("docs.html", document=openapi.document(), style=Markup(style))  # noqa: S704 - ours
+    page = render_template(
+        "docs.html",
+        document=openapi.current().document,
+        url=openapi.address(),
+        always=openapi.ALWAYS,
+        curl=shell.curl,
+        written=shell.written,
+        style=Markup(style),  # noqa: S704 - ours
+    )
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = {"Content-Security-Policy": _POLICY.format(digest=digest)}
     return Response(page, headers=policy, content_type="text/html; charset=utf-8")

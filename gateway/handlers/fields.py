@@ -10,6 +10,8 @@ from marshmallow import ValidationError, fields, validate
 from gateway.core import moments, texts
 
 MAX_BIGINT: Final = 2**63 - 1
+# As JSON Schema calls them.
+JSON_TYPES: Final = ("string", "number", "boolean", "object", "array", "null")
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
 
 
@@ -44,7 +46,8 @@ class Texts(fields.List[str]):
     """
 
     def __init__(self, *, most: int, **rest: Any) -> None:  # noqa: ANN401 - marshmallow's
-        super().__init__(fields.String(), validate=validate.Length(max=most), **rest)
+        item = fields.String(metadata={"type": ["string", "integer"]})
+        super().__init__(item, validate=validate.Length(max=most), **rest)
         self._most = most
 
     def _deserialize(self, value: Any, *_rest: Any, **_named: Any) -> list[str | None]:  # noqa: ANN401
@@ -63,6 +66,13 @@ def _text(place: int, value: object) -> str:
     if texts.has_half_a_pair(value):  # no answer could repeat it
         raise ValidationError({place: ["has half a surrogate pair; send text without it"]})
     return value
+
+
+class Json(fields.Raw):
+    """Any value that JSON has."""
+
+    def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - as above
+        super().__init__(**rest, metadata={"type": [*JSON_TYPES]})
 
 
 class Time(fields.AwareDateTime):

@@ -99,19 +99,19 @@ class MixpanelConfigForm(Form):
 
     identity_property = Line(
         allow_none=True,
-        metadata={
-            "description": "The property that holds the member id; null for Mixpanel's distinct id."
-        },
+        metadata=schemas.says(
+            "The property that holds the member id; null for Mixpanel's distinct id.", None
+        ),
     )
     project_ids = Projects(
-        metadata={"description": "The only projects that may post; empty for any."}
+        metadata=schemas.says("The only projects that may post; empty for any.", ["2195193"])
     )
 
 
 class SourceForm(Form):
     """What to change of a source; what is left out stays."""
 
-    name = Line(metadata={"description": "What people call it."})
+    name = Line(metadata=schemas.says("What people call it.", "Mixpanel, production"))
     paused = Flag(metadata={"description": "Whether its webhook answers 503 for now."})
     config = fields.Nested(MixpanelConfigForm, error_messages={"null": "must be an object"})
 

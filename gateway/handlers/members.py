@@ -19,8 +19,9 @@ from gateway.handlers import (
     queries,
     schemas,
     streams,
+    topics,
 )
-from gateway.handlers.operations import Answer, Operation
+from gateway.handlers.operations import Answer, Operation, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,6 +110,20 @@ FORMS: Final[Mapping[str, Callable[[int, queries.PagingOfCohort], Response]]] = 
     streams.CSV: _csv,
 }
 
+_LINES: Final = Text(
+    description="One member a line.",
+    example='{"member_id":"u-1842","distinct_id":"u-1842","email":"ada@example.com",'
+    '"first_name":"Ada","last_name":"Lovelace","phone":null,"properties":{"plan":"pro"},'
+    '"entered_at":"2026-01-31T09:30:00.000000Z"}\n',
+    line=schemas.MemberAnswer,
+)
+_TABLE: Final = Text(
+    description="A header row, then one member a row; `properties` is JSON.",
+    example="member_id,distinct_id,email,first_name,last_name,phone,properties,entered_at\n"
+    'u-1842,u-1842,ada@example.com,Ada,Lovelace,,"{""plan"":""pro""}",'
+    "2026-01-31T09:30:00.000000Z\n",
+)
+
 OPERATIONS: Final = (
     Operation(
         name="list_members",
@@ -116,6 +131,7 @@ OPERATIONS: Final = (
         rule="/v1/cohorts/<raw:cohort_id>/members",
         view=list_members,
         scope=Scope.READ,
+        topic=topics.MEMBERS,
         summary="List the members of a cohort, or stream all of them",
         description="JSON is paged, by the bytes of the member ids. NDJSON and CSV stream the"
         " whole cohort as it is at one moment, whatever `limit` and `cursor` say;"
@@ -128,8 +144,8 @@ OPERATIONS: Final = (
             description="A part of the list, or with another Accept all of it.",
             content={
                 answers.JSON: schemas.MembersAnswer,
-                streams.NDJSON: schemas.MemberAnswer,
-                streams.CSV: None,
+                streams.NDJSON: _LINES,
+                streams.CSV: _TABLE,
             },
         ),
         refusals=(404, 429),
@@ -141,6 +157,7 @@ OPERATIONS: Final = (
         rule="/v1/cohorts/<raw:cohort_id>/members/<raw:member_id>",
         view=get_member,
         scope=Scope.READ,
+        topic=topics.MEMBERS,
         summary="Read a member of a cohort",
         query=queries.FreshQuery,
         answer=answers.of(schemas.MemberAnswer, "The member."),
@@ -153,6 +170,7 @@ OPERATIONS: Final = (
         rule="/v1/members/<raw:member_id>/cohorts",
         view=list_cohorts_of,
         scope=Scope.READ,
+        topic=topics.MEMBERS,
         summary="List the cohorts that somebody is in",
         query=queries.WhereQuery,
         answer=answers.of(schemas.MemberCohortsAnswer, "The cohorts; none for a stranger."),
@@ -163,6 +181,7 @@ OPERATIONS: Final = (
         rule="/v1/membership/check",
         view=check_membership,
         scope=Scope.READ,
+        topic=topics.MEMBERS,
         summary="Check many people in many cohorts at once",
         description="A cohort that does not exist, or was deleted, has nobody in it and stands in"
         " `unknown_cohorts`.",
@@ -176,6 +195,7 @@ OPERATIONS: Final = (
         rule="/v1/members/<raw:member_id>",
         view=erase_member,
         scope=Scope.ADMIN,
+        topic=topics.MEMBERS,
         summary="Erase a person",
         description="From every cohort, from the history and from stored pages; without filters"
         " in all sources. Pages of sessions that had begun by then never bring them back.",

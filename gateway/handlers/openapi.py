@@ -1,80 +1,56 @@
-"""The description of the query API (OpenAPI 3.1), made from what serves it."""
+"""The description of every call (OpenAPI 3.1), made from what serves them."""
 
 from __future__ import annotations
 
 import functools
 import re
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app, request
 
 import gateway
+from gateway import addresses
 from gateway.handlers import (
     answers,
-    cohorts,
     conditions,
-    deliveries,
+    deps,
+    examples,
     ids,
-    members,
     operations,
     problems,
-    refusals,
-    schemas,
-    sources,
+    webhook,
 )
+from gateway.handlers.operations import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from marshmallow import Schema
 
-    from gateway.handlers.operations import Answer, Operation
+    from gateway.handlers.operations import Answer, Foreign, Operation
+    from gateway.handlers.topics import Topic
 
-OPERATIONS: Final[tuple[Operation, ...]] = (
-    *cohorts.OPERATIONS,
-    *members.OPERATIONS,
-    *deliveries.OPERATIONS,
-    *sources.OPERATIONS,
-    *refusals.OPERATIONS,
-)
+EXTENSION: Final = "gateway.description"
 
-VARIABLES: Final[Mapping[str, str]] = {
-    "cohort_id": "The `id` of a cohort.",
-    "member_id": "The id of a person at the source, any text, percent-encoded.",
-    "slug": "The slug of a source.",
-    "delivery_id": "The `id` of a delivery.",
+# Each variable of a path: what it is, and an example.
+VARIABLES: Final[Mapping[str, tuple[str, str]]] = {
+    "cohort_id": ("The `id` of a cohort.", "17"),
+    "member_id": ("The id of a person at the source, any text, percent-encoded.", "u-1842"),
+    "slug": ("The slug of a source.", "default"),
+    "delivery_id": ("The `id` of a delivery.", "17-4"),
 }
 
 # Every operation may answer these, whatever else it says.
 ALWAYS: Final = (400, 401, 403, 500, 503)
 
-_PROBLEMS: Final[Mapping[int, str]] = {
-    400: "A parameter or the body is not as described; `detail` names it.",
-    401: "No valid key was sent.",
-    403: "The key lacks the scope.",
-    404: "There is no such thing, or no longer.",
-    409: "The thing is in another state than this needs; of `ahead`, `last_seq` is the newest.",
-    410: "What is asked for is not kept any more; `oldest_seq` is the oldest that is.",
-    422: "The body has the right form and cannot be accepted; `errors` tells all that is wrong.",
-    429: "Too much at once; try again after `Retry-After` seconds.",
-    500: "A bug in the gateway.",
-    503: "The database cannot do this now; try again after `Retry-After` seconds.",
-}
-
-_HEADERS: Final[Mapping[int, str]] = {
-    401: "WWW-Authenticate",
-    429: "Retry-After",
-    503: "Retry-After",
-}
-
 _TAG: Final[Mapping[str, Any]] = {
     "ETag": {
         "description": "The tag of this answer; equal only for equal answers.",
         "schema": {"type": "string"},
+        "example": '"5f3a90c1"',
     }
 }
 
@@ -83,6 +59,7 @@ _HELD: Final[Mapping[str, Any]] = {
     "in": "header",
     "description": "Tags of answers that you hold, or `*`.",
     "schema": {"type": "string"},
+    "example": '"5f3a90c1"',
 }
 
 _ROUTED: Final[Mapping[str, Any]] = {
@@ -91,20 +68,15 @@ _ROUTED: Final[Mapping[str, Any]] = {
     "description": "Where several gateways share an address, the one that has this source is asked;"
     " this call itself takes no notice of it.",
     "schema": {"type": "string"},
+    "example": "default",
 }
 
-_PLAIN: Final[Mapping[str, Mapping[str, Any]]] = {
-    "/healthz": {"summary": "See whether the process is alive", "responses": {"200": "It is."}},
-    "/readyz": {
-        "summary": "See whether it can work",
-        "responses": {
-            "200": "Postgres answers, no migration is pending, and a source was set up.",
-            "503": "Postgres does not answer, a migration is pending, or no source was set up.",
-        },
-    },
-    "/metrics": {
-        "summary": "Read the metrics",
-        "responses": {"200": "Series named `gateway_…`, in Prometheus' text format."},
+_LOGINS: Final[Mapping[str, Mapping[str, str]]] = {
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    webhook.LOGIN: {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The user name and password of a source.",
     },
 }
 
@@ -114,36 +86,67 @@ blueprint = Blueprint("openapi", __name__)
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """Answer the description."""
-    return Response(orjson.dumps(document()), content_type=answers.JSON)
+    return Response(orjson.dumps(current().at(address())), content_type=answers.JSON)
 
 
-@functools.cache
-def document() -> dict[str, Any]:
-    """Describe every call; the value is shared, so it must not be changed."""
-    spec = APISpec(
-        title="Cohort Gateway",
-        version=gateway.__version__,
-        openapi_version="3.1.0",
-        info={"description": "Which people are in which Mixpanel cohorts."},
-        plugins=[MarshmallowPlugin(schema_name_resolver=_name)],
-        security=[{"key": []}],
-    )
-    scheme = {"type": "http", "scheme": "bearer", "description": "An API key."}
-    spec.components.security_scheme("key", scheme)
-    not_modified = {
-        "description": "You hold this answer: its tag is one you sent.",
-        "headers": _TAG,
-    }
-    spec.components.response("304", not_modified)
-    for status in _PROBLEMS:
-        spec.components.response(str(status), _problem(status))
-    for operation in OPERATIONS:
-        described = {operation.method.lower(): _operation(operation)}
-        spec.path(path=re.sub(r"<raw:(\w+)>", r"{\1}", operation.rule), operations=described)
-    for path, plain in _PLAIN.items():
-        spec.path(path=path, operations={"get": _plain(path, plain)})
-    described_all: dict[str, Any] = spec.to_dict()
-    return described_all
+def current() -> Description:
+    """Return the description of the application's calls."""
+    return cast("Description", current_app.extensions[EXTENSION])
+
+
+def address() -> str:
+    """Return the URL to call: the one that is set, or else the one by which this request came."""
+    settings = deps.current().settings
+    host = request.environ.get("HTTP_HOST", "")
+    asked = addresses.requested_url(request.scheme, host)
+    return settings.public_url or asked or settings.local_url
+
+
+class Description:
+    """What is told of some calls: those of the query API, and foreign ones beside them."""
+
+    def __init__(self, served: Sequence[Operation], foreign: Sequence[Foreign]) -> None:
+        self._served = served
+        self._foreign = foreign
+
+    def at(self, url: str) -> dict[str, Any]:
+        """Return the document for an address."""
+        return {**self.document, "servers": [{"url": url}]}
+
+    @functools.cached_property
+    def document(self) -> dict[str, Any]:
+        """The document without an address, made at first use; it must not be changed."""
+        spec = APISpec(
+            title="Cohort Gateway",
+            version=gateway.__version__,
+            openapi_version="3.1.0",
+            info={"description": "Which people are in which Mixpanel cohorts."},
+            plugins=[MarshmallowPlugin(schema_name_resolver=_name)],
+            security=[{"key": []}],
+            tags=self._tags(),
+        )
+        for name, login in _LOGINS.items():
+            spec.components.security_scheme(name, dict(login))
+        not_modified = {
+            "description": "You hold this answer: its tag is one you sent.",
+            "headers": _TAG,
+        }
+        spec.components.response("304", not_modified)
+        for status in problems.DESCRIBED:
+            spec.components.response(str(status), problems.described(status))
+        for operation in self._served:
+            described = {operation.method.lower(): _operation(operation)}
+            spec.path(path=re.sub(r"<raw:(\w+)>", r"{\1}", operation.rule), operations=described)
+        for call in self._foreign:
+            for name, schema in call.schemas.items():
+                spec.components.schema(name, dict(schema))
+            spec.path(path=call.path, operations={call.method: _foreign(call)})
+        return examples.filled(spec.to_dict())
+
+    def _tags(self) -> list[dict[str, str]]:
+        topics: dict[str, Topic] = {one.topic.name: one.topic for one in self._served}
+        topics |= {one.topic.name: one.topic for one in self._foreign}
+        return [{"name": one.name, "description": one.description} for one in topics.values()]
 
 
 def _name(schema: type[Schema] | Schema) -> str:
@@ -151,22 +154,18 @@ def _name(schema: type[Schema] | Schema) -> str:
     return kind.__name__.removesuffix("Answer")
 
 
+def _foreign(call: Foreign) -> dict[str, Any]:
+    return {"tags": [call.topic.name], **call.described}
+
+
 def _operation(operation: Operation) -> dict[str, Any]:
     refusals = {str(status): str(status) for status in sorted({*ALWAYS, *operation.refusals})}
     described: dict[str, Any] = {
         "operationId": operation.name,
+        "tags": [operation.topic.name],
         "summary": operation.summary,
         "description": f"{operation.description} Needs the scope `{operation.scope}`.".strip(),
-        "parameters": [
-            {
-                "name": name,
-                "in": "path",
-                "required": True,
-                "schema": {"type": "string", "minLength": 1, "pattern": ids.WITHOUT_NUL},
-                "description": VARIABLES[name],
-            }
-            for name in re.findall(r"<raw:(\w+)>", operation.rule)
-        ],
+        "parameters": [_variable(name) for name in re.findall(r"<raw:(\w+)>", operation.rule)],
         "responses": {str(operation.answer.status): _answer(operation.answer), **refusals},
     }
     if operation.tagged:
@@ -183,33 +182,34 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return described
 
 
+def _variable(name: str) -> dict[str, Any]:
+    description, example = VARIABLES[name]
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1, "pattern": ids.WITHOUT_NUL},
+        "description": description,
+        "example": example,
+    }
+
+
 def _answer(answer: Answer) -> dict[str, Any]:
     described: dict[str, Any] = {"description": answer.description}
     if answer.content:
         described["content"] = {
-            media_type: {"schema": {"type": "string"} if schema is None else schema}
-            for media_type, schema in answer.content.items()
+            media_type: _text(media_type, held) if isinstance(held, Text) else {"schema": held}
+            for media_type, held in answer.content.items()
         }
     return described
 
 
-def _problem(status: int) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "description": f"{HTTPStatus(status).phrase}. {_PROBLEMS[status]}",
-        "content": {problems.MEDIA_TYPE: {"schema": schemas.ProblemAnswer}},
+def _text(media_type: str, text: Text) -> dict[str, Any]:
+    schema: dict[str, Any] = {
+        "type": "string",
+        "description": text.description,
+        "contentMediaType": media_type,
     }
-    if status in _HEADERS:
-        described["headers"] = {_HEADERS[status]: {"schema": {"type": "string"}}}
-    return described
-
-
-def _plain(path: str, plain: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "operationId": path.strip("/"),
-        "summary": plain["summary"],
-        "security": [],
-        "responses": {
-            status: {"description": description}
-            for status, description in plain["responses"].items()
-        },
-    }
+    if text.line is not None:
+        schema["contentSchema"] = {"$ref": f"#/components/schemas/{_name(text.line)}"}
+    return {"schema": schema, "example": text.example}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from marshmallow import Schema
 
     from gateway.core.scopes import Scope
+    from gateway.handlers.topics import Topic
 
 # Of a body whose operation does not say that it needs more.
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -33,12 +34,21 @@ _MAX_NAME_CHARACTERS: Final = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Text:
+    """An answer that is not JSON: what it looks like, and what each of its lines is, if JSON."""
+
+    description: str
+    example: str
+    line: type[Schema] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A good answer: its status, and by media type its schema (None: text)."""
+    """A good answer: its status, and by media type what it holds."""
 
     status: int
     description: str
-    content: Mapping[str, type[Schema] | None]
+    content: Mapping[str, type[Schema] | Text]
 
 
 NOTHING: Final = Answer(status=204, description="It is done.", content={})
@@ -59,6 +69,7 @@ class Operation:
     rule: str
     view: Callable[..., Response]
     scope: Scope
+    topic: Topic
     summary: str
     answer: Answer
     description: str = ""
@@ -67,6 +78,17 @@ class Operation:
     max_body_bytes: int = MAX_BODY_BYTES
     refusals: tuple[int, ...] = ()
     tagged: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Foreign:
+    """A call outside the query API, in OpenAPI's words, with the schemas that these name."""
+
+    path: str
+    method: str
+    topic: Topic
+    described: Mapping[str, Any]
+    schemas: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 def blueprint(name: str, operations: Iterable[Operation]) -> Blueprint:

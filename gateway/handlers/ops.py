@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from flask import Blueprint, Response, jsonify
 
 from gateway import metrics
-from gateway.handlers import deps
+from gateway.flows.duty import Standing
+from gateway.handlers import answers, deps, topics
+from gateway.handlers.operations import Foreign
 
 blueprint = Blueprint("ops", __name__)
 
@@ -32,3 +36,88 @@ def numbers() -> Response:
     """Answer the metrics page, also while Postgres or Redis is down."""
     given = deps.current()
     return Response(given.watch.page(now=given.now()), content_type=metrics.CONTENT_TYPE)
+
+
+_STATES: Final = {"type": "string", "enum": ["ok", "degraded"]}
+
+CALLS: Final = (
+    Foreign(
+        path="/healthz",
+        method="get",
+        topic=topics.HEALTH,
+        schemas={
+            "Health": {
+                "type": "object",
+                "required": ["status"],
+                "properties": {"status": {"type": "string", "enum": ["ok"]}},
+            }
+        },
+        described={
+            "operationId": "healthz",
+            "summary": "See whether the process is alive",
+            "security": [],
+            "responses": {
+                "200": {
+                    "description": "It is.",
+                    "content": {answers.JSON: {"schema": {"$ref": "#/components/schemas/Health"}}},
+                }
+            },
+        },
+    ),
+    Foreign(
+        path="/readyz",
+        method="get",
+        topic=topics.HEALTH,
+        schemas={
+            "Ready": {
+                "type": "object",
+                "required": ["status", "redis", "processes"],
+                "properties": {
+                    "status": _STATES,
+                    "redis": {"type": "string", "enum": ["up", "down"]},
+                    "processes": {
+                        "type": "object",
+                        "description": "How the processes of each kind do.",
+                        "additionalProperties": {"type": "string", "enum": [*Standing]},
+                        "examples": [{"worker": "working", "scheduler": "working"}],
+                    },
+                },
+            }
+        },
+        described={
+            "operationId": "readyz",
+            "summary": "See whether it can work",
+            "security": [],
+            "responses": {
+                "200": {
+                    "description": "Postgres answers, no migration is pending, and a source was"
+                    " set up.",
+                    "content": {answers.JSON: {"schema": {"$ref": "#/components/schemas/Ready"}}},
+                },
+                "503": {"$ref": "#/components/responses/503"},
+            },
+        },
+    ),
+    Foreign(
+        path="/metrics",
+        method="get",
+        topic=topics.HEALTH,
+        described={
+            "operationId": "metrics",
+            "summary": "Read the metrics",
+            "security": [],
+            "responses": {
+                "200": {
+                    "description": "Series named `gateway_…`, in Prometheus' text format.",
+                    "content": {
+                        "text/plain": {
+                            "schema": {"type": "string"},
+                            "example": "# TYPE gateway_pending_pages gauge\n"
+                            "gateway_pending_pages 0.0\n",
+                        }
+                    },
+                }
+            },
+        },
+    ),
+)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from marshmallow import EXCLUDE, Schema, fields, post_load, validate
 
 from gateway.core import texts
-from gateway.handlers import ids
+from gateway.handlers import ids, schemas
 from gateway.handlers.fields import MAX_BIGINT, Exact, Moment, Number, Texts
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ class _Asked(Schema):
         return self.value(**loaded)
 
 
-def _filter(description: str) -> Exact:
-    return Exact(metadata={"description": description, "pattern": ids.WITHOUT_NUL})
+def _filter(description: str, example: str) -> Exact:
+    return Exact(metadata={"pattern": ids.WITHOUT_NUL, **schemas.says(description, example)})
 
 
 def _limit() -> Number:
@@ -146,7 +146,7 @@ class PagingQuery(_Asked):
     value: ClassVar[type[object]] = Paging
     limit = _limit()
     cursor = fields.String(
-        metadata={"description": "The `next_cursor` of the last answer; empty or none to begin."}
+        metadata=schemas.says("The `next_cursor` of the last answer; empty or none to begin.", "")
     )
 
 
@@ -160,22 +160,22 @@ class WhereQuery(_Asked):
     """Query parameters that narrow to a source and project."""
 
     value: ClassVar[type[object]] = Where
-    source = _filter("Only this source, by its slug.")
-    project_id = _filter("Only this Mixpanel project.")
+    source = _filter("Only this source, by its slug.", "default")
+    project_id = _filter("Only this Mixpanel project.", "2195193")
 
 
 class SourcesQuery(PagingQuery):
     """Query parameters of the list of sources."""
 
     value: ClassVar[type[object]] = SourcesAsked
-    kind = _filter("Only sources of this kind.")
+    kind = _filter("Only sources of this kind.", "mixpanel")
 
 
 class RefusalsQuery(PagingQuery):
     """Query parameters of the list of refusals."""
 
     value: ClassVar[type[object]] = RefusalsAsked
-    source = _filter("Only this source, by its slug.")
+    source = _filter("Only this source, by its slug.", "default")
     since = Moment(metadata={"description": "Only such as happened at this moment or later."})
 
 
@@ -183,8 +183,8 @@ class CohortsQuery(PagingQuery, WhereQuery):
     """Query parameters of the list of cohorts."""
 
     value: ClassVar[type[object]] = CohortsAsked
-    external_id = _filter("Only the cohort with this id at its source.")
-    name = _filter("Only cohorts with exactly this name.")
+    external_id = _filter("Only the cohort with this id at its source.", "1478097")
+    name = _filter("Only cohorts with exactly this name.", "Trial users")
 
 
 class ChangesQuery(FreshQuery):
@@ -214,8 +214,16 @@ class CheckBody(_Asked):
     """The body of a membership check."""
 
     value: ClassVar[type[object]] = CheckAsked
-    cohort_ids = Texts(most=MAX_CHECKED_COHORTS, required=True)
-    member_ids = Texts(most=MAX_CHECKED_MEMBERS, required=True)
+    cohort_ids = Texts(
+        most=MAX_CHECKED_COHORTS,
+        required=True,
+        metadata=schemas.says("The `id` of each cohort.", ["17", "18"]),
+    )
+    member_ids = Texts(
+        most=MAX_CHECKED_MEMBERS,
+        required=True,
+        metadata=schemas.says("The ids of people at the source.", ["u-1842", "u-77"]),
+    )
 
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> CheckAsked:

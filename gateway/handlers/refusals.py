@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.core.scopes import Scope
 from gateway.flows import refusals
-from gateway.handlers import answers, cards, cursors, deps, operations, queries
+from gateway.handlers import answers, cards, cursors, deps, operations, queries, topics
 from gateway.handlers.operations import Operation
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ OPERATIONS: Final = (
         rule="/v1/refusals",
         view=list_refusals,
         scope=Scope.READ,
+        topic=topics.SOURCES,
         summary="List the pages that were refused",
         description="Pages of sources that exist which were answered 400, 401, 403 or 404, on which"
         " Mixpanel pauses a sync: one row for each source, cohort and message, the newest kinds"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+import gateway
 from gateway.core import page
 from gateway.handlers import ids
-from gateway.handlers.fields import Time
+from gateway.handlers.fields import Json, Time
 
 
 @functools.cache
@@ -17,9 +19,25 @@ def of(schema: type[Schema]) -> Schema:
     return schema()
 
 
-def says(description: str) -> dict[str, str]:
-    """Describe a field."""
-    return {"description": description}
+def says(description: str, *examples: object) -> dict[str, Any]:
+    """Describe a field; examples of it show what a type cannot."""
+    return {"description": description, **(like(*examples) if examples else {})}
+
+
+def like(*examples: object) -> dict[str, Any]:
+    """Describe a field whose name says it all by examples."""
+    return {"examples": list(examples)}
+
+
+def next_cursor() -> fields.String:
+    """Declare where the next part of a list begins."""
+    description = "What to send as `cursor` for the next part; null at the end."
+    return fields.String(required=True, allow_none=True, metadata=says(description, None))
+
+
+def _session() -> fields.String:
+    described = says("The session of the sync; null where it named none.", "2026-01-31T09:30:00")
+    return fields.String(required=True, allow_none=True, metadata=described)
 
 
 def _epoch() -> fields.String:
@@ -27,7 +45,8 @@ def _epoch() -> fields.String:
         required=True,
         metadata=says(
             "Changes when the gateway's database was restored from a backup: `seq` of another epoch"
-            " are of another history."
+            " are of another history.",
+            "6f1c9d2e",
         ),
     )
 
@@ -44,7 +63,7 @@ class Shown(Schema):
 class RefreshAnswer(Shown):
     """A full refresh under way."""
 
-    session_id = fields.String(required=True, allow_none=True)
+    session_id = _session()
     pages_received = fields.Integer(
         required=True, metadata=says("Distinct page numbers stored so far.")
     )
@@ -54,19 +73,21 @@ class RefreshAnswer(Shown):
 class LabelAnswer(Shown):
     """What tells a cohort from others."""
 
-    id = fields.String(required=True, metadata=says("Ours; use it in paths."))
+    id = fields.String(required=True, metadata=says("Ours; use it in paths.", "17"))
     source = fields.String(
-        required=True, metadata=says("The slug of the connection that it comes from.")
+        required=True, metadata=says("The slug of the connection that it comes from.", "default")
     )
-    project_id = fields.String(required=True)
-    external_id = fields.String(required=True, metadata=says("Its id at the source."))
-    name = fields.String(required=True)
+    project_id = fields.String(required=True, metadata=like("2195193"))
+    external_id = fields.String(required=True, metadata=says("Its id at the source.", "1478097"))
+    name = fields.String(required=True, metadata=like("Trial users"))
 
 
 class CohortAnswer(LabelAnswer):
     """A cohort."""
 
-    description = fields.String(required=True, allow_none=True)
+    description = fields.String(
+        required=True, allow_none=True, metadata=like("On trial, active this week")
+    )
     member_count = fields.Integer(
         required=True, metadata=says("Always the number of listed members.")
     )
@@ -82,10 +103,10 @@ class CohortAnswer(LabelAnswer):
         RefreshAnswer,
         required=True,
         allow_none=True,
-        metadata=says("The full refresh under way, if one is."),
+        metadata=says("The full refresh under way, if one is.", None),
     )
     last_seq = fields.Integer(
-        required=True, metadata=says("The seq of its newest change, 0 before the first.")
+        required=True, metadata=says("The seq of its newest change, 0 before the first.", 42)
     )
     epoch = _epoch()
 
@@ -94,21 +115,27 @@ class CohortsAnswer(Shown):
     """A part of the list of cohorts."""
 
     cohorts = fields.List(fields.Nested(CohortAnswer), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+    next_cursor = next_cursor()
 
 
 class MemberAnswer(Shown):
     """A member of a cohort."""
 
-    member_id = fields.String(required=True, metadata=says("The id of the person at the source."))
-    distinct_id = fields.String(required=True, allow_none=True)
-    email = fields.String(required=True, allow_none=True)
-    first_name = fields.String(required=True, allow_none=True)
-    last_name = fields.String(required=True, allow_none=True)
-    phone = fields.String(required=True, allow_none=True)
+    member_id = fields.String(
+        required=True, metadata=says("The id of the person at the source.", "u-1842")
+    )
+    distinct_id = fields.String(required=True, allow_none=True, metadata=like("u-1842"))
+    email = fields.String(required=True, allow_none=True, metadata=like("ada@example.com"))
+    first_name = fields.String(required=True, allow_none=True, metadata=like("Ada"))
+    last_name = fields.String(required=True, allow_none=True, metadata=like("Lovelace"))
+    phone = fields.String(required=True, allow_none=True, metadata=like(None))
     properties = fields.Dict(
+        keys=fields.String(),
+        values=Json(),
         required=True,
-        metadata=says("Every exported property that is not one of the fields above."),
+        metadata=says(
+            "Every exported property that is not one of the fields above.", {"plan": "pro"}
+        ),
     )
     entered_at = Time(required=True)
 
@@ -117,28 +144,30 @@ class MembersAnswer(Shown):
     """A part of the list of members."""
 
     members = fields.List(fields.Nested(MemberAnswer), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+    next_cursor = next_cursor()
 
 
 class ChangeAnswer(Shown):
     """Somebody's step into a cohort or out of it."""
 
     seq = fields.Integer(
-        required=True, metadata=says("Rises by one with each change of the cohort.")
+        required=True, metadata=says("Rises by one with each change of the cohort.", 42)
     )
     change = fields.String(required=True, validate=validate.OneOf(["entered", "exited"]))
     member_id = fields.String(
-        required=True, allow_none=True, metadata=says("Null once the person was erased.")
+        required=True, allow_none=True, metadata=says("Null once the person was erased.", "u-1842")
     )
     at = Time(required=True)
-    session_id = fields.String(required=True, allow_none=True)
+    session_id = _session()
 
 
 class ChangesAnswer(Shown):
     """A part of the list of changes."""
 
     changes = fields.List(fields.Nested(ChangeAnswer), required=True)
-    next_after = fields.Integer(required=True, metadata=says("What to send as `after` to go on."))
+    next_after = fields.Integer(
+        required=True, metadata=says("What to send as `after` to go on.", 42)
+    )
     epoch = _epoch()
     deleted = fields.Boolean(
         required=True,
@@ -149,26 +178,29 @@ class ChangesAnswer(Shown):
 class SyncAnswer(Shown):
     """What came of one session and action."""
 
-    session_id = fields.String(required=True, allow_none=True)
+    session_id = _session()
     action = fields.String(required=True, validate=validate.OneOf([*page.Action]))
     state = fields.String(
         required=True,
         validate=validate.OneOf(["receiving", "applied", "superseded", "blocked"]),
+        metadata=like("applied"),
     )
     pages_received = fields.Integer(required=True, metadata=says("Distinct page numbers."))
     total_pages = fields.Integer(required=True)
     members_received = fields.Integer(
-        required=True, metadata=says("All entries, skipped ones included.")
+        required=True, metadata=says("All entries, skipped ones included.", 2)
     )
     entered = fields.Integer(required=True)
-    exited = fields.Integer(required=True)
+    exited = fields.Integer(required=True, metadata=like(0))
     skipped = fields.Dict(
         keys=fields.String(),
         values=fields.Integer(),
         required=True,
-        metadata=says("How many entries had no usable id, by reason."),
+        metadata=says("How many entries had no usable id, by reason.", {"missing_id": 1}),
     )
-    duplicates = fields.Integer(required=True, metadata=says("Pages that had been stored before."))
+    duplicates = fields.Integer(
+        required=True, metadata=says("Pages that had been stored before.", 0)
+    )
     started_at = Time(required=True)
     completed_at = Time(required=True, allow_none=True)
 
@@ -177,7 +209,7 @@ class SyncsAnswer(Shown):
     """A part of the list of syncs."""
 
     syncs = fields.List(fields.Nested(SyncAnswer), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+    next_cursor = next_cursor()
 
 
 class JoinedAnswer(LabelAnswer):
@@ -189,7 +221,7 @@ class JoinedAnswer(LabelAnswer):
 class MemberCohortsAnswer(Shown):
     """The cohorts that somebody is in."""
 
-    member_id = fields.String(required=True)
+    member_id = fields.String(required=True, metadata=like("u-1842"))
     cohorts = fields.List(fields.Nested(JoinedAnswer), required=True)
 
 
@@ -200,21 +232,27 @@ class CheckAnswer(Shown):
         keys=fields.String(),
         values=fields.List(fields.String()),
         required=True,
-        metadata=says("By cohort id, those who are in it."),
+        metadata=says("By cohort id, those who are in it.", {"17": ["u-1842"], "18": []}),
     )
     unknown_cohorts = fields.List(
         fields.String(),
         required=True,
-        metadata=says("The cohort ids, as they were asked for, of which there is no cohort now."),
+        metadata=says(
+            "The cohort ids, as they were asked for, of which there is no cohort now.", ["18"]
+        ),
     )
 
 
 class DeliveryAnswer(Shown):
     """A page that waits or is blocked; `code` and `reason` say why it failed last."""
 
-    id = fields.Function(lambda one: ids.of_delivery(one.cohort_id, one.number), required=True)
-    cohort_id = fields.String(required=True)
-    session_id = fields.String(required=True, allow_none=True)
+    id = fields.Function(
+        lambda one: ids.of_delivery(one.cohort_id, one.number),
+        required=True,
+        metadata={"type": "string", **says("Ours; use it in paths.", "17-4")},
+    )
+    cohort_id = fields.String(required=True, metadata=like("17"))
+    session_id = _session()
     action = fields.String(required=True, validate=validate.OneOf([*page.Action]))
     page = fields.Integer(
         required=True, metadata=says("The page number within its session and action.")
@@ -224,22 +262,24 @@ class DeliveryAnswer(Shown):
     state = fields.String(required=True, validate=validate.OneOf(["pending", "blocked"]))
     received_at = Time(required=True)
     attempts = fields.Integer(required=True)
-    code = fields.String(required=True, allow_none=True)
-    reason = fields.String(required=True, allow_none=True)
+    code = fields.String(required=True, allow_none=True, metadata=like("unavailable"))
+    reason = fields.String(
+        required=True, allow_none=True, metadata=like("the database does not answer")
+    )
 
 
 class DeliveriesAnswer(Shown):
     """A part of the list of deliveries."""
 
     deliveries = fields.List(fields.Nested(DeliveryAnswer), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+    next_cursor = next_cursor()
 
 
 class StatusAnswer(Shown):
     """How the gateway is doing."""
 
     status = fields.String(required=True, validate=validate.OneOf(["ok", "degraded"]))
-    version = fields.String(required=True)
+    version = fields.String(required=True, metadata=like(gateway.__version__))
     pending_deliveries = fields.Integer(
         required=True, metadata=says("Pages accepted and not yet applied.")
     )
@@ -247,18 +287,18 @@ class StatusAnswer(Shown):
         required=True, allow_none=True, metadata=says("How long the oldest of them has waited.")
     )
     blocked_deliveries = fields.Integer(
-        required=True, metadata=says("Pages that could not be applied and wait for an operator.")
+        required=True, metadata=says("Pages that could not be applied and wait for an operator.", 0)
     )
     workers_alive = fields.Integer(required=True)
     workers_working = fields.Integer(
         required=True, metadata=says("How many of them can be given work, and do it.")
     )
     workers_trouble = fields.String(
-        required=True, allow_none=True, metadata=says("What keeps one of them from its work.")
+        required=True, allow_none=True, metadata=says("What keeps one of them from its work.", None)
     )
-    scheduler_alive = fields.Boolean(required=True)
+    scheduler_alive = fields.Boolean(required=True, metadata={"examples": [True]})
     scheduler_trouble = fields.String(
-        required=True, allow_none=True, metadata=says("What keeps it from its work.")
+        required=True, allow_none=True, metadata=says("What keeps it from its work.", None)
     )
     redis = fields.String(required=True, validate=validate.OneOf(["up", "down"]))
 

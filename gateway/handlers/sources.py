@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.core.scopes import Scope
 from gateway.flows import catalog
 from gateway.flows import sources as flow
-from gateway.handlers import answers, cards, cursors, deps, forms, operations, queries
+from gateway.handlers import answers, cards, cursors, deps, forms, operations, queries, topics
 from gateway.handlers.operations import Operation
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ OPERATIONS: Final = (
         rule="/v1/sources",
         view=list_sources,
         scope=Scope.READ,
+        topic=topics.SOURCES,
         summary="List sources",
         description="In the order of their slugs.",
         query=queries.SourcesQuery,
@@ -56,6 +57,7 @@ OPERATIONS: Final = (
         rule="/v1/sources/<raw:slug>",
         view=get_source,
         scope=Scope.READ,
+        topic=topics.SOURCES,
         summary="Read a source",
         answer=answers.of(cards.SourceAnswer, "The source."),
         refusals=(404,),
@@ -66,6 +68,7 @@ OPERATIONS: Final = (
         rule="/v1/sources/<raw:slug>",
         view=change_source,
         scope=Scope.ADMIN,
+        topic=topics.SOURCES,
         summary="Rename, pause, resume or set up a source anew",
         description="What is left out stays. Cohorts and their history are kept; with another"
         " identity property members change at the next full sync of a cohort.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -59,6 +60,7 @@ def _filled(running: Running) -> dict[str, str]:
             return {
                 "PORT": str(running.port),
                 "GATEWAY_API_KEY": KEY,
+                "WEBHOOK_LOGIN": base64.b64encode(LOGIN.encode()).decode(),
                 "COHORT_ID": ids["kept"],
                 "DOOMED_ID": ids["doomed"],
             }

@@ -9,9 +9,10 @@ import urllib.parse
 
 import pytest
 
+from gateway.app import OPERATIONS
 from gateway.core.scopes import Scope
 from gateway.flows.access import KeyRing
-from gateway.handlers import deps, openapi
+from gateway.handlers import deps
 from gateway.handlers.operations import Operation
 from gateway.store import api_keys
 from gateway.store.engine import Pool
@@ -19,7 +20,7 @@ from tests.http.world import KEYS, START, World, make_app
 
 CALLS = [
     (operation.method, operation.rule.replace("<raw:", "").replace(">", ""), operation.scope)
-    for operation in openapi.OPERATIONS
+    for operation in OPERATIONS
 ]
 
 
@@ -186,7 +187,7 @@ def test_parameter__that_is_repeated_or_empty__is_taken_once_or_not_at_all(world
     assert world.call("GET", "/v1/deliveries?cursor=").status_code == 200
 
 
-@pytest.mark.parametrize("operation", openapi.OPERATIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
 @pytest.mark.parametrize("query", ["limt=1", "%FF=%FF", "=", "Limit=1", "x" * 5000])
 def test_parameter__that_is_unknown__is_400_and_named_by_every_call(
     world: World, operation: Operation, query: str
@@ -200,7 +201,7 @@ def test_parameter__that_is_unknown__is_400_and_named_by_every_call(
     assert len(detail) < 500
 
 
-@pytest.mark.parametrize("operation", openapi.OPERATIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
 def test_source__in_the_query_of_any_call__is_no_unknown_parameter(
     world: World, operation: Operation
 ) -> None:

@@ -10,8 +10,8 @@ from contextlib import closing
 
 import pytest
 
+from gateway.app import OPERATIONS
 from gateway.core.scopes import Scope
-from gateway.handlers import openapi
 from gateway.handlers.operations import Operation
 from tests.http import serving
 from tests.http.serving import PATIENCE_SECONDS, Web
@@ -86,7 +86,7 @@ def test_bodies__of_the_largest_size__are_refused_in_little_memory(
     assert small.peak_megabytes() - before < MOST_MEGABYTES
 
 
-@pytest.mark.parametrize("operation", openapi.OPERATIONS, ids=lambda operation: operation.name)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_bodies__of_the_largest_size_to_any_call__are_no_trouble(
     world: World, small: Web, operation: Operation
 ) -> None:

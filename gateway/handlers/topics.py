@@ -1,0 +1,24 @@
+"""Topics: what calls are about; the description and its page group them by these."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+
+@dataclasses.dataclass(frozen=True)
+class Topic:
+    """What some calls are about: a tag of OpenAPI."""
+
+    name: str
+    description: str
+
+
+WEBHOOK: Final = Topic("Webhook", "Where Mixpanel posts the pages of a cohort's syncs.")
+COHORTS: Final = Topic("Cohorts", "Cohorts, and what was received of each.")
+MEMBERS: Final = Topic("Members", "The members of a cohort, and the cohorts of a member.")
+CHANGES: Final = Topic("Changes", "Each entry into a cohort and each exit from it, in order.")
+SOURCES: Final = Topic("Sources", "Where cohorts come from, and what was refused of them.")
+DELIVERIES: Final = Topic("Deliveries", "Accepted pages that wait to be applied or are blocked.")
+STATUS: Final = Topic("Status", "How the gateway is doing.")
+HEALTH: Final = Topic("Health", "Probes and metrics, which need no key.")
