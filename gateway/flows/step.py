@@ -203,7 +203,7 @@ def _finish(
         cohort_id,
         first.session,
         first.action,
-        pages=sorted({entry.page for entry in run}),
+        pages={entry.number: entry.page for entry in run},
         total_pages=max(entry.total_pages for entry in run),
         entered=written.entered,
         exited=written.exited,

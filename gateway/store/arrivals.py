@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from gateway.store import sources
+from gateway.store import sources, syncs
 from gateway.store.cohorts import Known
 from gateway.store.sessions import ERASED_SINCE, Session
 from gateway.store.statement import Statement
@@ -133,22 +133,23 @@ def store(
     arrival: Arrival,
 ) -> None:
     """Store a page as delivery `last_delivery` of `run_session`, with what is counted of it."""
-    _STORE.run(
-        trip,
-        {
-            **dataclasses.asdict(counters),
-            "cohort_id": cohort_id,
-            "page": page.number,
-            "total_pages": page.total,
-            "digest": page.digest,
-            "members": page.usable,
-            "received": page.received,
-            "roster": packed,
-            "at": arrival.at,
-            "request_id": arrival.request_id,
-            "traceparent": arrival.traceparent,
-        },
-    )
+    stored = {
+        **dataclasses.asdict(counters),
+        "cohort_id": cohort_id,
+        "page": page.number,
+        "pages": syncs.listed([page.number]),
+        "total_pages": page.total,
+        "digest": page.digest,
+        "members": page.usable,
+        "received": page.received,
+        "roster": packed,
+        "at": arrival.at,
+        "request_id": arrival.request_id,
+        "traceparent": arrival.traceparent,
+    }
+    _STORE.run(trip, stored)
+    if not syncs.is_listed(page.number):
+        _COUNT_PAGE.run(trip, stored)
     for reason, members in page.skipped.items():
         parameters = {
             "cohort_id": cohort_id,
@@ -210,8 +211,8 @@ _STORE = Statement("""
         (cohort_id, session, action, total_pages, pages, members_received, started_at,
          last_received_at)
     VALUES
-        (:cohort_id, :run_session, :run_action, :total_pages,
-         int8multirange(int8range(:page, :page, '[]')), :received, :at, :at)
+        (:cohort_id, :run_session, :run_action, :total_pages, CAST(:pages AS int8multirange),
+         :received, :at, :at)
     ON CONFLICT (cohort_id, session, action) DO UPDATE
     SET total_pages = greatest(syncs.total_pages, excluded.total_pages),
         pages = syncs.pages + excluded.pages,
@@ -224,6 +225,16 @@ _STORE = Statement("""
         last_synced_at = :at, accepted_pages = accepted_pages + 1,
         accepted_members = accepted_members + :received
     WHERE cohort_id = :cohort_id
+""")
+
+# The page itself is stored by now.
+_COUNT_PAGE = Statement("""
+    UPDATE syncs SET more_pages = more_pages + 1
+    WHERE cohort_id = :cohort_id AND session = :run_session AND action = :run_action
+      AND NOT EXISTS (
+          SELECT FROM deliveries
+          WHERE cohort_id = :cohort_id AND session = :run_session AND action = :run_action
+            AND page = :page AND number < :last_delivery)
 """)
 
 _SKIP = Statement("""

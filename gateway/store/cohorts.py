@@ -178,10 +178,10 @@ def _kept(project_id: str | None) -> str | None:
 
 def _cohort(fields: RowMapping) -> Cohort:
     plain = {**fields, "project_id": texts.id_of_kept(fields["project_id"])}
-    session_id, pages, total = (
-        plain.pop(f"refresh_{part}") for part in ("session", "pages", "total")
+    session_id, newer, pages, total = (
+        plain.pop(f"refresh_{part}") for part in ("session", "newer", "pages", "total")
     )
-    if total is None:
+    if total is None or not (newer or pages < total):
         return Cohort(**plain, refresh=None)
     refresh = Refresh(session_id=session_id, pages_received=pages, total_pages=total)
     return Cohort(**plain, refresh=refresh)
@@ -222,7 +222,10 @@ _READ = text("""
            i.last_synced_at, coalesce(i.last_synced_at < :stale_before, true) AS stale,
            a.last_change AS last_seq, e.epoch,
            n.session_id AS refresh_session, r.total_pages AS refresh_total,
-           (SELECT CAST(sum(upper(p) - lower(p)) AS bigint) FROM unnest(r.pages) p) AS refresh_pages
+           r.session > a.floor AS refresh_newer,
+           r.more_pages + (
+               SELECT coalesce(CAST(sum(upper(p) - lower(p)) AS bigint), 0)
+               FROM unnest(r.pages) p) AS refresh_pages
     FROM cohorts c
     JOIN sources s ON s.id = c.source_id
     JOIN intake_state i ON i.cohort_id = c.id
@@ -230,9 +233,7 @@ _READ = text("""
     CROSS JOIN (SELECT max(epoch) AS epoch FROM epochs) e
     LEFT JOIN syncs r
         ON r.cohort_id = i.cohort_id AND r.session = i.refresh_session AND r.action = 'members'
-        AND r.session >= a.floor AND (
-            r.session > a.floor
-            OR NOT r.pages @> int8range(1, greatest(r.total_pages, 1), '[]'))
+        AND r.session >= a.floor
     LEFT JOIN sessions n ON n.cohort_id = r.cohort_id AND n.number = r.session
     WHERE c.deleted_at IS NULL AND c.id > :after
       AND (CAST(:id AS bigint) IS NULL OR c.id = :id)

@@ -220,8 +220,9 @@ _NEED_NOT_WAIT = Statement("""
             ON y.cohort_id = d.cohort_id AND y.session = d.session AND y.action = d.action
         WHERE i.cohort_id = :cohort_id
           AND (i.run_from > d.number OR d.action <> 'members'
-               OR a.floor <> d.session
-                  AND y.pages @> int8range(1, greatest(y.total_pages, 1), '[]')))
+               OR a.floor <> d.session AND y.more_pages + (
+                      SELECT coalesce(sum(upper(p) - lower(p)), 0) FROM unnest(y.pages) p)
+                  >= y.total_pages))
     OR EXISTS (
         SELECT 1 FROM blocked_deliveries
         WHERE cohort_id = :cohort_id AND retry_requested_at IS NOT NULL)

@@ -108,8 +108,9 @@ _SUCCESSES = text("""
         SELECT max(at) AS newest, count(*) AS syncs
         FROM (SELECT max(y.last_received_at) AS at
               FROM (SELECT z.session, z.last_received_at,
-                           z.total_pages <= (SELECT coalesce(sum(upper(r) - lower(r)), 0)
-                                             FROM unnest(z.pages) r) AS whole
+                           z.total_pages - z.more_pages <= (
+                               SELECT coalesce(sum(upper(r) - lower(r)), 0)
+                               FROM unnest(z.pages) r) AS whole
                     FROM syncs z
                     WHERE z.cohort_id = i.cohort_id AND z.session > i.last_session - 300) y
               GROUP BY y.session HAVING bool_and(y.whole)

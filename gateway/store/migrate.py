@@ -74,4 +74,6 @@ _LOCKS = {
     "sources": text("LOCK TABLE sources IN ACCESS EXCLUSIVE MODE"),
     "deliveries": text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE"),
     "sessions": text("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE"),
+    "syncs": text("LOCK TABLE syncs IN ACCESS EXCLUSIVE MODE"),
+    "sync_results": text("LOCK TABLE sync_results IN ACCESS EXCLUSIVE MODE"),
 }

@@ -71,8 +71,9 @@ _LIST = text(
     + """
     LEFT JOIN LATERAL (
         SELECT y.session, n.session_id, y.action, coalesce(r.state, 'receiving') AS state,
-               (SELECT CAST(sum(upper(p) - lower(p)) AS bigint) FROM unnest(y.pages) p)
-                   AS pages_received,
+               y.more_pages + (
+                   SELECT coalesce(CAST(sum(upper(p) - lower(p)) AS bigint), 0)
+                   FROM unnest(y.pages) p) AS pages_received,
                y.total_pages, y.members_received, coalesce(r.entered, 0) AS entered,
                coalesce(r.exited, 0) AS exited, y.skipped, y.duplicates, y.started_at,
                r.completed_at

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from gateway.core.page import Action
 from gateway.core.refresh import State
 from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Connection
 
-    from gateway.core.page import Action
     from gateway.store.statement import Line
+
+
+# Pages with numbers up to this are kept as ranges, however the numbers are scattered. One beyond
+# is counted unless a delivery that is kept has its number: a row that gained a range with each page
+# would be written anew, ever longer, as often.
+LISTED_PAGES: Final = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,6 +52,16 @@ class Reception:
     last_received_at: datetime.datetime
 
 
+def is_listed(page: int) -> bool:
+    """Tell whether a page is kept by its number; a diff may have negative ones."""
+    return abs(page) <= LISTED_PAGES
+
+
+def listed(pages: Iterable[int]) -> str:
+    """Write those of some pages that are kept by their number as a multirange."""
+    return "{" + ",".join(f"[{page},{page}]" for page in pages if is_listed(page)) + "}"
+
+
 def reception(line: Line, cohort_id: int, session: int, action: Action) -> Reception:
     """Read how much of a sync has been stored, and when its newest page came."""
     parameters = {"cohort_id": cohort_id, "session": session, "action": action}
@@ -69,16 +85,23 @@ def advance(
     session: int,
     action: Action,
     *,
-    pages: Sequence[int],
+    pages: Mapping[int, int],
     total_pages: int,
     entered: int,
     exited: int,
 ) -> Progress:
-    """Note applied pages of a sync and read how far it has come."""
+    """Note applied pages of a sync and read how far it has come.
+
+    `pages` are their numbers by delivery, of adjacent deliveries. That a refresh is complete is
+    known by its deliveries, so its pages that are not listed are not counted.
+    """
     key = {"cohort_id": cohort_id, "session": session, "action": action}
-    ranges = "{" + ",".join(f"[{page},{page}]" for page in pages) + "}"
-    parameters = {"pages": ranges, "total_pages": total_pages, "entered": entered, "exited": exited}
-    (row,) = _ADVANCE.rows(line, key | parameters)
+    counts = {"total_pages": total_pages, "entered": entered, "exited": exited}
+    _ADVANCE.run(line, key | counts | {"pages": listed(set(pages.values()))})
+    if action is not Action.MEMBERS and not all(map(is_listed, pages.values())):
+        run = {"first": min(pages), "last": max(pages), "listed": LISTED_PAGES}
+        _COUNT_PAGES.run(line, key | run)
+    (row,) = _PROGRESS.rows(line, key)
     return Progress(
         pages=row.pages,
         total_pages=row.total_pages,
@@ -115,7 +138,9 @@ def supersede_older(conn: Connection, cohort_id: int, session: int) -> None:
 
 
 _RECEPTION = Statement("""
-    SELECT y.pages @> int8range(1, y.total_pages, '[]') AS complete, y.total_pages,
+    SELECT y.more_pages + (SELECT coalesce(sum(upper(p) - lower(p)), 0) FROM unnest(y.pages) p)
+               >= y.total_pages AS complete,
+           y.total_pages,
            coalesce(r.total_pages, 0) AS applied_total_pages, y.last_received_at
     FROM syncs y
     LEFT JOIN sync_results r
@@ -148,10 +173,34 @@ _ADVANCE = Statement("""
     SET total_pages = greatest(sync_results.total_pages, excluded.total_pages),
         pages = sync_results.pages + excluded.pages,
         entered = sync_results.entered + excluded.entered,
-        exited = sync_results.exited + excluded.exited;
+        exited = sync_results.exited + excluded.exited
+""")
 
+# A page counts once, with the first delivery of it that is applied. Each is probed for, as in
+# `delta`.
+_COUNT_PAGES = Statement("""
+    UPDATE sync_results
+    SET more_pages = more_pages + (
+        SELECT count(DISTINCT d.page)
+        FROM deliveries d
+        LEFT JOIN LATERAL (
+            SELECT o.number
+            FROM deliveries o
+            JOIN apply_state a ON a.cohort_id = o.cohort_id
+            LEFT JOIN blocked_deliveries b ON b.cohort_id = o.cohort_id AND b.number = o.number
+            WHERE o.cohort_id = d.cohort_id AND o.session = d.session AND o.action = d.action
+              AND o.page = d.page AND o.number <= a.applied_through
+              AND o.number NOT BETWEEN :first AND :last AND b.number IS NULL
+            LIMIT 1) before ON true
+        WHERE d.cohort_id = :cohort_id AND d.number BETWEEN :first AND :last
+          AND abs(d.page) > :listed AND before.number IS NULL)
+    WHERE cohort_id = :cohort_id AND session = :session AND action = :action
+""")
+
+_PROGRESS = Statement("""
     SELECT r.total_pages, r.state,
-           (SELECT coalesce(CAST(sum(upper(p) - lower(p)) AS bigint), 0) FROM unnest(r.pages) p)
+           r.more_pages + (
+               SELECT coalesce(CAST(sum(upper(p) - lower(p)) AS bigint), 0) FROM unnest(r.pages) p)
                AS pages,
            EXISTS (
                SELECT 1 FROM blocked_deliveries b

@@ -145,7 +145,8 @@ session_starts = Table(
     Column("started_order", BigInteger, nullable=False),
 )
 
-# What was received of a session and action; written only by accepting.
+# What was received of a session and action; written only by accepting. Page numbers up to
+# `syncs.LISTED_PAGES` are in `pages`, and `more_pages` counts those beyond.
 syncs = Table(
     "syncs",
     metadata,
@@ -159,6 +160,7 @@ syncs = Table(
     Column("duplicates", BigInteger, nullable=False, server_default=text("0")),
     Column("started_at", NOW_TYPE, nullable=False),
     Column("last_received_at", NOW_TYPE, nullable=False),
+    Column("more_pages", BigInteger, nullable=False, server_default=text("0")),
 )
 
 # What came of it; written only by applying.
@@ -174,6 +176,7 @@ sync_results = Table(
     Column("exited", BigInteger, nullable=False, server_default=text("0")),
     Column("state", Text, nullable=False),
     Column("completed_at", NOW_TYPE),
+    Column("more_pages", BigInteger, nullable=False, server_default=text("0")),
 )
 
 deliveries = Table(

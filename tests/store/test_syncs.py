@@ -28,6 +28,21 @@ def test_reception__of_a_refresh__is_complete_when_every_page_is_in(desk: Desk, 
     assert [one.total_pages for one in found] == [3, 3, 3, 3]
 
 
+def test_reception__of_a_refresh_of_many_pages__counts_those_beyond_the_listed_ones(
+    desk: Desk, pool: Pool
+) -> None:
+    most = syncs.LISTED_PAGES
+    desk.send(MEMBERS, "s", "a", page=(most + 2, most + 2))
+    desk.send(MEMBERS, "s", "b", page=(most + 2, most + 2))
+    receipt = desk.send(MEMBERS, "s", "c", page=(most + 1, most + 2))
+    found = []
+    with pool.begin() as conn:
+        for listed in (most - 1, most):
+            conn.execute(_RECEIVE, {"pages": f"{{[1,{listed}]}}"})
+            found.append(syncs.reception(conn, receipt.cohort_id, 1, Action.MEMBERS).complete)
+    assert found == [False, True]
+
+
 def test_is_whole__up_to_a_delivery__counts_what_is_kept(desk: Desk, pool: Pool) -> None:
     pages = [desk.send(MEMBERS, "s", "a", page=(number, 3)) for number in (1, 2, 3)]
     cohort_id = pages[-1].cohort_id
@@ -44,12 +59,29 @@ def test_advance__page_by_page__counts_distinct_pages_and_sums(desk: Desk, pool:
     with pool.begin() as conn:
         *_, progress = [
             syncs.advance(conn, *key, pages=pages, total_pages=total, entered=2, exited=1)
-            for pages, total in (([1, 2], 5), ([2, 9], 4), ([-3], 1))
+            for pages, total in (({1: 1, 2: 2}, 5), ({3: 2, 4: 9}, 4), ({5: -3}, 1))
         ]
         row = conn.execute(text("SELECT entered, exited FROM sync_results")).one()
     expected = syncs.Progress(pages=4, total_pages=5, state=State.RECEIVING, blocked=False)
     assert progress == expected
     assert tuple(row) == (6, 3)
+
+
+def test_advance__of_pages_beyond_the_listed_ones__counts_each_once(desk: Desk, pool: Pool) -> None:
+    pages = [(2001, "a"), (2003, "b"), (2001, "c"), (-2001, "d"), (1000, "e"), (2003, "f")]
+    for number, members in pages:
+        desk.send(ADD, "s", members, page=(number, 9))
+    cohort_id = desk.send(ADD, "t", "a", page=(2005, 9)).cohort_id
+    desk.send(REMOVE, "s", "a", page=(2005, 9))
+    key = (cohort_id, 1, Action.ADD_MEMBERS)
+    found = []
+    with pool.begin() as conn:
+        for first, last in ((1, 3), (4, 5), (6, 6)):
+            run = {number: pages[number - 1][0] for number in range(first, last + 1)}
+            progress = syncs.advance(conn, *key, pages=run, total_pages=9, entered=0, exited=0)
+            conn.execute(text("UPDATE apply_state SET applied_through = :last"), {"last": last})
+            found.append(progress.pages)
+    assert found == [2, 4, 4]
 
 
 def test_advance__of_a_sync_with_a_blocked_page__tells_so_of_that_sync_only(
@@ -63,8 +95,9 @@ def test_advance__of_a_sync_with_a_blocked_page__tells_so_of_that_sync_only(
         blocked.put(conn, cohort_id, 3, attempts=3, code="poison", reason="bad", now=START)
         for session in (1, 2):
             for action in (Action.ADD_MEMBERS, Action.REMOVE_MEMBERS):
+                key = (cohort_id, session, action)
                 found[session, action] = syncs.advance(
-                    conn, cohort_id, session, action, pages=[1], total_pages=1, entered=0, exited=0
+                    conn, *key, pages={3: 1}, total_pages=1, entered=0, exited=0
                 )
     assert [key for key, progress in found.items() if progress.blocked] == [(2, Action.ADD_MEMBERS)]
 
@@ -80,3 +113,6 @@ def test_supersede__older_syncs__only_those_still_receiving(desk: Desk, pool: Po
         syncs.supersede_older(conn, cohort_id, 4)
         found = conn.execute(text("SELECT state FROM sync_results ORDER BY session")).scalars()
         assert list(found) == ["superseded", "applied", "blocked", "receiving"]
+
+
+_RECEIVE = text("UPDATE syncs SET pages = CAST(:pages AS int8multirange)")
