@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 COLUMNS = ("member_id", "distinct_id", "email", "first_name", "last_name", "phone", "properties")
 
 NULL = "\\N"
+# What follows the id in the line of a member of whom nothing else is known.
+_NOTHING_ELSE = ("\t" + NULL).encode() * (len(COLUMNS) - 1) + b"\n"
 
 # https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS, "Text Format"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -40,12 +42,21 @@ def unescape(value: str) -> str:
     return found.replace("\0", "\\")
 
 
-def without_digests(text: bytes, digests: Container[bytes]) -> bytes:
+def without_digests(
+    text: bytes, digests: Container[bytes], *, bare: Container[bytes] = ()
+) -> bytes:
     """Drop the lines of everybody whose id has one of these digests (SHA-256).
 
-    The very same object comes back if there are none.
+    Of those in `bare` the id stays. The very same object comes back if that changes nothing.
     """
-    return _without(text, lambda one: hashlib.sha256(_id(one)).digest() in digests)
+
+    def rest(line: bytes, one: bytes) -> bytes:
+        digest = _digest(one)
+        if digest not in digests:
+            return line
+        return one + _NOTHING_ELSE if digest in bare else b""
+
+    return _changed(text, rest)
 
 
 def without_ids(text: bytes, escaped: Container[bytes]) -> bytes:
@@ -53,7 +64,12 @@ def without_ids(text: bytes, escaped: Container[bytes]) -> bytes:
 
     The very same object comes back if there are none.
     """
-    return _without(text, escaped.__contains__)
+    return _changed(text, lambda line, one: b"" if one in escaped else line)
+
+
+def named(text: bytes, digests: Container[bytes]) -> list[str]:
+    """Read the member ids that have one of these digests (SHA-256), in order."""
+    return [_id(one).decode() for one in escaped_ids(text) if _digest(one) in digests]
 
 
 def escaped_ids(text: bytes) -> Iterator[bytes]:
@@ -66,14 +82,20 @@ def member_ids(text: bytes) -> list[str]:
     return [_id(one).decode() for one in escaped_ids(text)]
 
 
-def _without(text: bytes, goes: Callable[[bytes], bool]) -> bytes:
-    """Drop lines by their ids. Of a large roster nothing is copied but what stays."""
-    whole, kept, begin = memoryview(text), [], 0
+def _changed(text: bytes, rest: Callable[[bytes, bytes], bytes]) -> bytes:
+    """Put what `rest` leaves of a line and its id in the line's place."""
+    whole, kept, begin = memoryview(text), list[bytes | memoryview](), 0
     for start, end, one in _lines(text):
-        if goes(one):
-            kept.append(whole[begin:start])
+        line = text[start:end]
+        left = rest(line, one)
+        if left != line:
+            kept += (whole[begin:start], left)
             begin = end
     return b"".join([*kept, whole[begin:]]) if kept else text
+
+
+def _digest(escaped: bytes) -> bytes:
+    return hashlib.sha256(_id(escaped)).digest()
 
 
 def _lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:

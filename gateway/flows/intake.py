@@ -11,9 +11,8 @@ import structlog
 
 from gateway import aside, errors, metrics, tracing
 from gateway.core import page as pages
-from gateway.core import roster
 from gateway.core.page import Action, Arrival, Page
-from gateway.flows import gate
+from gateway.flows import erased, gate
 from gateway.store import arrivals, cohorts, erasures, inbox, sessions
 from gateway.store.arrivals import Addressee, Counters
 
@@ -240,7 +239,7 @@ class Intake:
                 now=now,
             )
             if session.erased_since:
-                packed = inbox.pack(_without_erased(trip.conn, source, page, session))
+                packed = inbox.pack(_kept(trip.conn, source, cohort.id, page, session))
             counters = _advanced(found.counters, session, page)
             arrivals.store(trip, cohort.id, counters, page=page, packed=packed, arrival=arrival)
             _rename(trip, cohort.id, found, page, counters, now=now)
@@ -292,10 +291,11 @@ def _session_key(source: Source, page: Heading) -> bytes | None:
     return pages.session_key(source.id, page.project_id, page.session_id)
 
 
-def _without_erased(conn: Connection, source: Source, page: Page, session: Session) -> bytes:
+def _kept(conn: Connection, source: Source, cohort_id: int, page: Page, session: Session) -> bytes:
     """Drop those who were erased after this session began: their data is not even stored."""
-    erased = erasures.since(conn, session.started_order, source.id, page.project_id)
-    return roster.without_digests(page.roster, erased)
+    gone = erasures.since(conn, session.started_order, source.id, page.project_id)
+    place = erased.Place(cohort_id=cohort_id, session=session.number, action=page.action)
+    return erased.keep(conn, place, page.roster, gone)
 
 
 def _advanced(counters: Counters, session: Session, page: Page) -> Counters:

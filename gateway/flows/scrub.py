@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from gateway import errors
-from gateway.core import roster
+from gateway.flows import erased
 from gateway.store import erasures, inbox, scrubs, timeouts
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _clean(
     Returns where to go on, None after the last.
     """
     batch = scrubs.pages(conn, orders, cohort_ids, after=after, limit=limit)
-    changed = list(_without_erased(batch))
+    changed = list(_without_erased(conn, batch))
     if changed:
         scrubs.rewrite(conn, changed)
     if len(batch) == limit:
@@ -149,13 +149,14 @@ def _clean(
     return (cohort_ids[-1], scrubs.LAST) if len(cohort_ids) == SLICE_COHORTS else None
 
 
-def _without_erased(batch: Sequence[Page]) -> Iterator[Page]:
+def _without_erased(conn: Connection, batch: Sequence[Page]) -> Iterator[Page]:
     """Yield the pages that name somebody who was erased, without them."""
     for page in batch:
         try:
             text = inbox.unpack(page.roster)
         except errors.Poison:  # damaged: nobody can be read from it, and it must not stop the rest
             continue
-        rest = roster.without_digests(text, page.digests)
+        place = erased.Place(cohort_id=page.cohort_id, session=page.session, action=page.action)
+        rest = erased.keep(conn, place, text, page.erased)
         if rest is not text:
             yield dataclasses.replace(page, roster=inbox.pack(rest))

@@ -11,6 +11,7 @@ from gateway import errors
 from gateway.core import batch, refresh, roster
 from gateway.core.page import Action
 from gateway.core.refresh import State, Step
+from gateway.flows import erased
 from gateway.flows.work import Outcome
 from gateway.store import (
     apply_state,
@@ -25,7 +26,7 @@ from gateway.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gateway.flows.work import Work
     from gateway.store.attempts import Attempt
@@ -93,7 +94,7 @@ def _apply_run(work: Work, run: list[Entry], limit: int) -> Outcome:
     if step is Step.COMPLETE:
         _complete(work, first, reach)
         return Outcome.WORKED
-    rosters = _rosters(work, first.session, [entry.number for entry in run])
+    rosters = _rosters(work, first, [entry.number for entry in run])
     written = _write(work, first, rosters)
     _finish(work, run, through, written)
     return Outcome.WORKED
@@ -122,15 +123,25 @@ def _write(work: Work, entry: Entry, rosters: Iterable[bytes]) -> delta.Written:
     return change(work.conn, touch, people, last_change=work.state.last_change)
 
 
-def _rosters(work: Work, session_number: int, numbers: Sequence[int]) -> Iterator[bytes]:
-    """Read some deliveries of a session, without the people who were erased after it began."""
-    trip, cohort_id = work.trip, work.cohort_id
-    session, erased = sessions.get(trip, cohort_id, session_number), frozenset[bytes]()
-    if session.erased_since:
-        erased = erasures.of_cohort(work.conn, cohort_id, session.started_order)
-    for _, packed in inbox.rosters(trip, cohort_id, numbers):
-        text = inbox.unpack(packed)
-        yield roster.without_digests(text, erased) if erased else text
+def _rosters(work: Work, entry: Entry, numbers: Sequence[int]) -> Iterator[bytes]:
+    """Read deliveries of one session and action, as far as they can bring in or take out."""
+    gone, heard = _erased(work, entry.session)
+    bare = heard if entry.action is Action.REMOVE_MEMBERS else frozenset[bytes]()
+    for text in _texts(work, numbers):
+        yield roster.without_digests(text, gone, bare=bare) if gone else text
+
+
+def _texts(work: Work, numbers: Sequence[int]) -> Iterator[bytes]:
+    return (inbox.unpack(packed) for _, packed in inbox.rosters(work.trip, work.cohort_id, numbers))
+
+
+def _erased(work: Work, number: int) -> tuple[Mapping[bytes, int], frozenset[bytes]]:
+    """Find who was erased after a session began, and of whom it is heard all the same."""
+    session = sessions.get(work.trip, work.cohort_id, number)
+    if not session.erased_since:
+        return {}, frozenset()
+    gone = erasures.of_cohort(work.conn, work.cohort_id, session.started_order)
+    return gone, erased.heard(work.conn, work.cohort_id, number, gone)
 
 
 def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
@@ -178,14 +189,17 @@ def _complete(work: Work, first: Entry, through: int) -> None:
 def _replace(work: Work, session: int, through: int) -> delta.Written:
     conn, cohort_id = work.conn, work.cohort_id
     newest = inbox.newest_pages(conn, cohort_id, session=session, through=through)
-    waiting: list[bytes] = []
-    for text in _rosters(work, session, [number for _, number in newest]):
-        waiting.append(text)
+    gone, heard = _erased(work, session)
+    waiting, spared = list[bytes](), list[str]()
+    for text in _texts(work, [number for _, number in newest]):
+        spared += roster.named(text, heard) if heard else ()
+        waiting.append(roster.without_digests(text, gone) if gone else text)
         if sum(map(len, waiting)) >= STAGED_BYTES:
             staging.copy(conn, waiting)
             waiting.clear()
     staging.copy(conn, waiting)
-    return delta.replace(conn, work.touch(session), last_change=work.state.last_change)
+    touch, last_change = work.touch(session), work.state.last_change
+    return delta.replace(conn, touch, last_change=last_change, spared=spared)
 
 
 def _finish(
@@ -274,7 +288,7 @@ def _not_named_later(work: Work, entry: Entry) -> bytes:
     later = inbox.later_in_session(
         conn, cohort_id, entry.session, after=entry.number, through=work.state.applied_through
     )
-    (text,) = _rosters(work, entry.session, [entry.number])
+    (text,) = _rosters(work, entry, [entry.number])
     mine, named = set(roster.escaped_ids(text)), set[bytes]()
     for _, other in inbox.rosters(conn, cohort_id, later):
         named |= mine.intersection(roster.escaped_ids(inbox.unpack(other)))

@@ -68,11 +68,18 @@ def remove(conn: Connection, touch: Touch) -> None:
         conn.execute(_INSERT_TOMBSTONES, {"session": touch.session})
 
 
-def replace(conn: Connection, touch: Touch, *, last_change: int) -> Written:
-    """Make the cohort exactly the staged people, but for whom newer sessions have touched."""
+def replace(
+    conn: Connection, touch: Touch, *, last_change: int, spared: Sequence[str] = ()
+) -> Written:
+    """Make the cohort exactly the staged people, but for whom newer sessions have touched.
+
+    Those who are `spared` stay what they are.
+    """
     staging.analyze(conn)
     conn.execute(_MORE_MEMORY)
     conn.execute(_FIND_REPLACED, _finding(touch))
+    if spared:
+        conn.execute(_SPARE, {"member_ids": list(spared)})
     counts = _counts(conn)
     if counts.get("gone", 0) + counts.get("stale", 0):
         plans.run_by_place(conn, _DELETE, {"cohort_id": touch.cohort_id})
@@ -194,6 +201,8 @@ _FIND_REPLACED = text(
     + _DIFFERS
     + "))"
 )
+
+_SPARE = text("DELETE FROM differences WHERE member_id = ANY(:member_ids)")
 
 _COUNT = text("SELECT kind, count(*) AS members FROM differences GROUP BY kind")
 

@@ -13,7 +13,7 @@ from gateway.store.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -105,31 +105,37 @@ def _enter_again(
 
 def since(
     conn: Connection, started_order: int, source_id: int, project_id: str
-) -> frozenset[bytes]:
-    """Digests (SHA-256) of the people erased from a project after a session began."""
+) -> Mapping[bytes, int]:
+    """Find who was erased from a project after a session began.
+
+    By digest (SHA-256), each with the order of the newest erasure.
+    """
     kept = texts.kept_id(project_id)
     parameters = {"order": started_order, "source_id": source_id, "project_id": kept}
-    return frozenset(bytes(digest) for digest in conn.execute(_SINCE, parameters).scalars())
+    return {bytes(row.digest): row.newest for row in conn.execute(_SINCE, parameters)}
 
 
-def of_cohort(conn: Connection, cohort_id: int, started_order: int) -> frozenset[bytes]:
-    """Digests of the people erased from a cohort's project after a session began."""
+def of_cohort(conn: Connection, cohort_id: int, started_order: int) -> Mapping[bytes, int]:
+    """Find who was erased from a cohort's project after a session began, as `since` does."""
     parameters = {"cohort_id": cohort_id, "order": started_order}
-    return frozenset(bytes(digest) for digest in conn.execute(_OF_COHORT, parameters).scalars())
+    return {bytes(row.digest): row.newest for row in conn.execute(_OF_COHORT, parameters)}
 
 
 _SINCE = text("""
-    SELECT member_digest FROM erasures
+    SELECT member_digest AS digest, max(erased_order) AS newest FROM erasures
     WHERE erased_order > :order
       AND (source_id IS NULL OR source_id = :source_id)
       AND (project_id IS NULL OR project_id = :project_id)
+    GROUP BY member_digest
 """)
 
 _OF_COHORT = text("""
-    SELECT e.member_digest FROM erasures e JOIN cohorts c ON c.id = :cohort_id
+    SELECT e.member_digest AS digest, max(e.erased_order) AS newest
+    FROM erasures e JOIN cohorts c ON c.id = :cohort_id
     WHERE e.erased_order > :order
       AND (e.source_id IS NULL OR e.source_id = c.source_id)
       AND (e.project_id IS NULL OR e.project_id = c.project_id)
+    GROUP BY e.member_digest
 """)
 
 _NEXT_ORDER = text("SELECT nextval('event_order')")
@@ -150,7 +156,8 @@ _AWAIT_NEW_COHORTS = text("SELECT id FROM sources ORDER BY id FOR UPDATE")
 # Citus locks rows of one cohort at a time.
 _AWAIT_ACCEPTING = Statement("SELECT FROM intake_state WHERE cohort_id = :cohort_id FOR SHARE")
 
-# Whatever is not known to be of a later session goes: sessions are not remembered for ever.
+# Whatever is not known to be of a later session goes: sessions are not remembered for ever. But a
+# tombstone stays that keeps a later session from bringing the person back, see `flows.erased`.
 _FORGET = text("""
     DELETE FROM memberships m
     WHERE m.cohort_id = ANY(:cohort_ids) AND m.member_id = :member_id
@@ -158,6 +165,10 @@ _FORGET = text("""
           SELECT FROM sessions s JOIN apply_state a ON a.cohort_id = s.cohort_id
           WHERE s.cohort_id = m.cohort_id AND s.number IN (m.session, a.floor)
             AND s.number >= m.session AND s.started_order > :order)
+      AND (m.entered_at IS NOT NULL OR NOT EXISTS (
+          SELECT FROM sessions o
+          WHERE o.cohort_id = m.cohort_id AND o.number < m.session AND NOT o.forgotten
+            AND o.started_order > :order))
     RETURNING m.cohort_id, m.entered_at IS NOT NULL AS was_member
 """)
 

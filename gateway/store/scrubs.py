@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from gateway.core.page import Action
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -31,13 +33,16 @@ class Due:
 class Page:
     """A kept page that is to be looked at; its roster is packed.
 
-    `digests` (SHA-256) are of the people who were erased after its session began.
+    `erased` are the people who were erased after its session began: by digest (SHA-256), each with
+    the order of the newest of the erasures.
     """
 
     cohort_id: int
     number: int
+    session: int
+    action: Action
     roster: bytes
-    digests: frozenset[bytes]
+    erased: Mapping[bytes, int]
 
 
 def put(conn: Connection, order: int) -> None:
@@ -98,8 +103,10 @@ def pages(
         Page(
             cohort_id=row.cohort_id,
             number=row.number,
+            session=row.session,
+            action=Action(row.action),
             roster=bytes(row.roster),
-            digests=frozenset(bytes(digest) for digest in row.digests),
+            erased=dict(zip(map(bytes, row.digests), row.orders, strict=True)),
         )
         for row in conn.execute(_PAGES, parameters)
     ]
@@ -144,12 +151,14 @@ _COHORTS = text("""
 
 # Whatever is not known to be of a later session is looked at: sessions are not remembered for ever.
 _PAGES = text("""
-    SELECT d.cohort_id, d.number, d.roster, e.digests
+    SELECT d.cohort_id, d.number, d.session, d.action, d.roster, e.digests, e.orders
     FROM deliveries d
     JOIN cohorts c ON c.id = d.cohort_id
     LEFT JOIN sessions s ON s.cohort_id = d.cohort_id AND s.number = d.session
     CROSS JOIN LATERAL (
-        SELECT array_agg(member_digest) AS digests FROM erasures
+        SELECT array_agg(member_digest ORDER BY erased_order) AS digests,
+               array_agg(erased_order ORDER BY erased_order) AS orders
+        FROM erasures
         WHERE erased_order = ANY(:orders) AND erased_order > coalesce(s.started_order, 0)
           AND (source_id IS NULL OR source_id = c.source_id)
           AND (project_id IS NULL OR project_id = c.project_id)) e

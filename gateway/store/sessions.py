@@ -65,6 +65,16 @@ def create(
     return Session(**row._mapping)
 
 
+def latest_start(conn: Connection, cohort_id: int, *, before: int) -> int:
+    """Return the highest `started_order` among a cohort's sessions before one, 0 if there are none.
+
+    It is above that session's own if that had been heard of in another cohort, or before a deletion
+    of this one.
+    """
+    parameters = {"cohort_id": cohort_id, "number": before}
+    return int(conn.execute(_LATEST_START, parameters).scalar_one())
+
+
 ERASED_SINCE = """
     EXISTS (SELECT 1 FROM erasures e WHERE e.erased_order > s.started_order) AS erased_since
 """
@@ -85,6 +95,11 @@ _START = Statement("""
     ON CONFLICT (session_key) DO NOTHING;
 
     SELECT started_order FROM session_starts WHERE session_key = :session_key
+""")
+
+_LATEST_START = text("""
+    SELECT coalesce(max(started_order), 0) FROM sessions
+    WHERE cohort_id = :cohort_id AND number < :number AND NOT forgotten
 """)
 
 _NEXT_ORDER = text("SELECT nextval('event_order')")

@@ -63,6 +63,28 @@ def test_without_digests__of_strangers__is_the_very_same_roster() -> None:
     assert roster.without_digests(text, {hashlib.sha256(b"c").digest()}) is text
 
 
+@given(st.lists(TEXTS), st.lists(TEXTS, max_size=3))
+def test_without_digests__of_some_bare__leaves_nothing_but_their_ids(
+    ids: list[str], gone: list[str]
+) -> None:
+    digests = [hashlib.sha256(each.encode()).digest() for each in gone]
+    bare = {*gone[:2]}
+    text = b"".join(line(each, profile="known") for each in ids)
+    left = roster.without_digests(text, digests, bare=digests[:2])
+    assert left == b"".join(
+        line(each, profile=roster.NULL if each in bare else "known")
+        for each in ids
+        if each in bare or each not in gone
+    )
+    assert roster.without_digests(left, digests[:2], bare=digests[:2]) is left
+    assert roster.named(text, digests[:2]) == [each for each in ids if each in bare]
+
+
+def line(member_id: str, *, profile: str) -> bytes:
+    columns = [roster.escape(member_id), *[profile] * (len(roster.COLUMNS) - 1)]
+    return "\t".join(columns).encode() + b"\n"
+
+
 @pytest.mark.parametrize("stranger", ["b", "a\tb", "aa", "", "{}", "\\N"])
 def test_without_ids__of_a_stranger__is_the_very_same_roster(stranger: str) -> None:
     text = written("a", "ab", "b\t")

@@ -11,8 +11,8 @@ from tests.model import sender
 COHORTS: Final = ("cohort-1", "cohort-2", "cohort-3")
 
 IDS: Final = st.sampled_from(["a", "b", "c", "d", "e"])
-_EMAILS: Final = st.sampled_from(["old@example.com", "new@example.com"])
-MEMBERS: Final = st.lists(st.tuples(IDS, _EMAILS), max_size=4).map(tuple)
+EMAILS: Final = st.sampled_from(["old@example.com", "new@example.com"])
+MEMBERS: Final = st.lists(st.tuples(IDS, EMAILS), max_size=4).map(tuple)
 # The one without an id is skipped.
 SPOILT: Final = st.tuples(MEMBERS.filter(bool), st.booleans()).map(
     lambda drawn: (*drawn[0], ("", "nobody@example.com")) if drawn[1] else drawn[0]

@@ -240,6 +240,19 @@ class Machine(RuleBasedStateMachine):
         for cohort, cohort_id in self.ids.items():
             judge.standing(self.pool, cohort_id, self.project[cohort])
 
+    @precondition(lambda self: bool(self.history))
+    @rule(choice=draws.CHOICE, member=st.tuples(draws.IDS, draws.EMAILS), action=draws.ACTION)
+    def bring_back(self, choice: int, member: sender.Member, action: str) -> None:
+        """Bring back whom an erasure takes out, and speak of them by a session from before it."""
+        old, cohort = self.history[choice % len(self.history)], draws.COHORTS[choice % 3]
+        self.erase(member[0])
+        one = self.senders[cohort]
+        back = one.export(sender.ADD, (member,), session=one.new_session(), page_size=1)
+        self._begin(back)
+        if old.session is not None:
+            others = old.members if choice % 2 else ()
+            self._begin(one.export(action, (member, *others), session=old.session, page_size=9))
+
     @rule(cohort=draws.COHORT, for_good=st.sampled_from([False, False, True]))
     def delete(self, cohort: str, *, for_good: bool) -> None:
         """Delete a cohort, however far it has been applied, and perhaps restore it at once."""

@@ -117,7 +117,8 @@ class Cohort:
     def receive(self, page: Page, *, without: Collection[str] = ()) -> bool:
         """Take a page that was acknowledged; False if it is a replay.
 
-        Who was erased after its session began is left out of what it does.
+        Who was erased after its session began is not brought in by it, but is removed, and stays in
+        a refresh that names them.
         """
         number, total = _paging(page)
         session = self._session(page.session)
@@ -136,8 +137,7 @@ class Cohort:
         sync.total = max(sync.total, total)
         sync.members += len(page.members)
         sync.skipped.update("blank_id" for member_id, _ in page.members if not member_id)
-        named = tuple(member for member in page.members if member[0] not in without)
-        self._apply(session, page.action, number, named)
+        self._apply(session, page.action, number, page.members, without)
         now = {who: one.email for who, one in self._people.items() if one.email is not None}
         self.snapshots.append(now)
         self._moved.append(len(self.moves))
@@ -185,7 +185,14 @@ class Cohort:
             return len(self.session_ids)
         return self.session_ids.index(session_id, self._forgotten) + 1
 
-    def _apply(self, session: int, action: str, number: int, members: tuple[Member, ...]) -> None:
+    def _apply(
+        self,
+        session: int,
+        action: str,
+        number: int,
+        members: tuple[Member, ...],
+        without: Collection[str],
+    ) -> None:
         sync = self.syncs[session, action]
         if session < self._floor:  # rule 3: a completed refresh speaks for the whole cohort
             if sync.states == {RECEIVING}:
@@ -195,14 +202,15 @@ class Cohort:
             return
         usable = {member_id: email for member_id, email in members if member_id}
         for member_id, email in usable.items():
-            self._touch(member_id, None if action == REMOVE else email, session)
+            if action == REMOVE or member_id not in without:
+                self._touch(member_id, None if action == REMOVE else email, session)
         sync.states = frozenset({APPLIED if sync.all_in else RECEIVING})
         if action == MEMBERS:
             contents = self._contents.setdefault(session, {})
             contents.pop(number, None)  # so that the newest content stands last
             contents[number] = members
             if sync.all_in:
-                self._complete(session)
+                self._complete(session, without)
 
     def _touch(self, member_id: str, email: str | None, session: int) -> None:
         """Rule 2: a page changes a member only if its session is not older."""
@@ -215,12 +223,14 @@ class Cohort:
             self.moves.append(Move(self._run, kind, member_id, session))
         self._people[member_id] = Person(session, email)
 
-    def _complete(self, session: int) -> None:
+    def _complete(self, session: int, without: Collection[str]) -> None:
         """Rule 3: the cohort becomes exactly the people named, but for whom newer ones touched."""
         named: dict[str, str] = {}
         for members in self._contents[session].values():
             named.update((member_id, email) for member_id, email in members if member_id)
         for member_id in sorted(self._people.keys() | named.keys()):
+            if member_id in without and member_id in named:
+                continue
             self._touch(member_id, named.get(member_id), session)
         self._floor = session
         for (other, _), sync in self.syncs.items():
