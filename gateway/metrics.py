@@ -79,6 +79,13 @@ def rejected(status: int, *, source: str | None = None) -> None:
             made.rejected.labels(made.label(source), str(status)).inc()
 
 
+def refused_cohort(source: str) -> None:
+    """Count a page that was refused because its source has as many cohorts as it may."""
+    with aside.harmless("metrics"):
+        if made := _counts():
+            made.refused_cohorts.labels(made.label(source)).inc()
+
+
 def answered(*, route: str, status: int, seconds: float) -> None:
     """Count a request; `route` is the template, never the path."""
     with aside.harmless("metrics"):
@@ -151,10 +158,14 @@ class _Counts:
         self._registry = CollectorRegistry()
         declared = {series.name: series for series in SERIES}
         failures = declared["gateway_rejected_requests_total"]
+        crowded = declared["gateway_refused_new_cohorts_total"]
         accepts = declared["gateway_accept_duration_seconds"]
         requests = declared["gateway_request_duration_seconds"]
         self.rejected = Counter(
             failures.name, failures.help, failures.labels, registry=self._registry
+        )
+        self.refused_cohorts = Counter(
+            crowded.name, crowded.help, crowded.labels, registry=self._registry
         )
         self.accepted = Histogram(
             accepts.name, accepts.help, registry=self._registry, buckets=ACCEPT_BUCKETS_SECONDS
@@ -183,6 +194,7 @@ class _Counts:
     def _expect(self, source: str) -> None:
         for status in REJECTIONS:
             self.rejected.labels(source, str(status))
+        self.refused_cohorts.labels(source)
 
     def families(self) -> tuple[list[Metric], int]:
         """Collect the counts of this process, or of all that share its folder.

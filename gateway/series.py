@@ -32,7 +32,7 @@ class Series:
 
 _C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 
-# The last three are counted by web processes and begin anew with each start; the rest is read from
+# The last four are counted by web processes and begin anew with each start; the rest is read from
 # Postgres and Redis when somebody asks.
 SERIES: Final = (
     Series("gateway_build_info", _G, "Always 1; what runs.", ("version", "python")),
@@ -68,6 +68,12 @@ SERIES: Final = (
         _G,
         "Cohorts of which a page was refused with this status, and none was accepted since.",
         ("source", "status"),
+    ),
+    Series(
+        "gateway_free_cohorts",
+        _G,
+        "Cohorts that this source may still have before new ones are refused.",
+        ("source",),
     ),
     Series("gateway_pending_pages", _G, "Pages stored and not yet applied."),
     Series("gateway_oldest_pending_seconds", _G, "Age of the oldest pending page; 0 without one."),
@@ -119,6 +125,12 @@ SERIES: Final = (
         _C,
         "Webhook requests answered with a failure, and requests refused unread.",
         ("source", "status"),
+    ),
+    Series(
+        "gateway_refused_new_cohorts_total",
+        _C,
+        "Pages of new cohorts refused because their source has GATEWAY_MAX_COHORTS of them.",
+        ("source",),
     ),
     Series(
         "gateway_request_duration_seconds",

@@ -104,6 +104,7 @@ def _watch(url: str, doorbell: Doorbell, settings: Settings) -> Watch:
     pool = Pool(url, name="watch", size=watch.CONNECTIONS, limit_seconds=watch.LIMIT_SECONDS)
     limits = watch.Limits(
         threads=settings.web_processes * settings.web_threads,
+        max_cohorts=settings.max_cohorts,
         disk_bytes=settings.disk_bytes,
         data_dir=settings.data_dir if _is_embedded(settings) else None,
     )

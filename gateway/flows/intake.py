@@ -128,7 +128,7 @@ class Intake:
             self._limits.require(source.id)
             if known is None:
                 key = cohorts.key(page.project_id, page.external_id)
-                self._limits.require_room(source.id, key)
+                self._limits.require_room(source, key)
         except errors.GatewayError:
             if again:
                 self._page(posted, source)  # what is wrong with the members is said before

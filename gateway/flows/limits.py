@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gateway import errors
+from gateway import errors, metrics
 from gateway.store import cohorts, inbox, rates
 
 if TYPE_CHECKING:
     from gateway.store.engine import Pool
+    from gateway.store.sources import Source
 
 COUNT_BELIEVED_SECONDS = 1.0
 # With less room than this left, the backlog is counted for each page.
@@ -74,17 +75,18 @@ class Limits:
             message = f"{self._max_pending_pages} pages are waiting to be applied; try again later"
             raise errors.Throttled(message, retry_after_seconds=RETRY_BACKLOG_SECONDS)
 
-    def require_room(self, source_id: int, cohort_key: bytes) -> None:
+    def require_room(self, source: Source, cohort_key: bytes) -> None:
         """Raise errors.Throttled if a source has as many cohorts as it may, and not this one.
 
         It may have been created since the caller looked. Of several new ones at once a few too many
         may pass: a lock would have every new cohort of a source wait for the one before.
         """
         with self._pool.read() as conn:
-            if cohorts.count(conn, source_id, most=self._max_cohorts) < self._max_cohorts:
+            if cohorts.count(conn, source.id, most=self._max_cohorts) < self._max_cohorts:
                 return
-            known = cohorts.find(conn, source_id, cohort_key)
+            known = cohorts.find(conn, source.id, cohort_key)
         if known is None:
+            metrics.refused_cohort(source.slug)
             message = (
                 f"this source has {self._max_cohorts} cohorts already; delete some that are not"
                 " needed, or raise GATEWAY_MAX_COHORTS"

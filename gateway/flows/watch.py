@@ -67,9 +67,10 @@ class Totals:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What there is to use up here: requests at once, and the disk of Postgres if we know it."""
+    """What there is to use up here: requests at once, cohorts, the disk of Postgres if known."""
 
     threads: int
+    max_cohorts: int
     disk_bytes: int | None = None
     data_dir: pathlib.Path | None = None
 
@@ -178,7 +179,7 @@ def _reading(limits: Limits, counted: Counted | None, depth: int | None) -> metr
     }
     if counted is not None and counted.totals is not None:
         reading |= _of_processes(counted.totals) | _of_sources(counted.totals)
-        reading |= _of_refusals(counted.totals)
+        reading |= _of_refusals(limits, counted.totals)
         reading |= _of_backlog(counted.totals.backlog) | _of_room(limits, counted.totals.room)
     return reading
 
@@ -221,11 +222,16 @@ def _of_expiry(successes: Sequence[totals.Success]) -> dict[str, list[metrics.Po
     return {"gateway_snapshot_expiry_timestamp_seconds": points}
 
 
-def _of_refusals(known: Totals) -> dict[str, list[metrics.Point]]:
+def _of_refusals(limits: Limits, known: Totals) -> dict[str, list[metrics.Point]]:
     cohorts = {(one.source, str(one.status), one.cohort_id) for one in known.refused}
     counts = collections.Counter((source, status) for source, status, _ in cohorts)
     shown = [(one.source, str(status)) for one in known.sources for status in PAUSING]
-    return {"gateway_refused_cohorts": [(labels, counts[labels]) for labels in shown]}
+    return {
+        "gateway_refused_cohorts": [(labels, counts[labels]) for labels in shown],
+        "gateway_free_cohorts": [
+            ((one.source,), max(0, limits.max_cohorts - one.cohorts)) for one in known.sources
+        ],
+    }
 
 
 def _of_backlog(known: backlog.Totals) -> dict[str, list[metrics.Point]]:

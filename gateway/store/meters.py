@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Totals:
-    """The counts of a source; `last_synced` is in seconds since 1970, of what is still in use."""
+    """The counts of a source; `last_synced` is in seconds since 1970, of what is still in use.
+
+    `cohorts` are those in use.
+    """
 
     source: str
     accepted_pages: int
@@ -27,6 +30,7 @@ class Totals:
     entered: int
     exited: int
     last_synced: float | None
+    cohorts: int
     stale_cohorts: int
 
 
@@ -86,6 +90,7 @@ _BY_SOURCE = text("""
            CAST(extract(epoch FROM max(i.last_synced_at)
                FILTER (WHERE s.removed_at IS NULL AND c.deleted_at IS NULL)) AS double precision)
                AS last_synced,
+           count(c.id) FILTER (WHERE s.removed_at IS NULL AND c.deleted_at IS NULL) AS cohorts,
            count(*) FILTER (
                WHERE s.removed_at IS NULL AND c.deleted_at IS NULL
                  AND i.last_synced_at < :stale_before) AS stale_cohorts

@@ -113,6 +113,23 @@ def members_skipped(installation: Production) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def cohorts_many(installation: Production) -> Iterator[None]:
+    """Allow no more cohorts than there are, and send one that is new."""
+    installation.post(["a"], cohort="many")
+    installation.configure(GATEWAY_MAX_COHORTS="1")
+    installation.restart("web")
+    for _ in range(20):  # over more than one scrape, or nothing is seen to rise
+        assert installation.post(["a"], cohort="one too many") == 429
+        time.sleep(2 * SCRAPE_SECONDS / 10)
+    try:
+        yield
+    finally:
+        installation.configure(GATEWAY_MAX_COHORTS="10000")
+        installation.restart("web")
+    assert installation.post(["a"], cohort="one too many") == 200
+
+
+@contextlib.contextmanager
 def workers_elsewhere(installation: Production) -> Iterator[None]:
     """Let the worker listen in another database of Redis than the one it is rung in."""
     right = installation.settings["REDIS_URL"]
@@ -162,6 +179,7 @@ ALL: dict[str, Trouble] = {
     "GatewaySchedulerSilent": down("scheduler"),
     "GatewayPagesBlocked": page_blocked,
     "GatewayMembersSkipped": members_skipped,
+    "GatewayCohortsRefused": cohorts_many,
     "GatewayDiskFull": disk_small,
     "GatewayConnectionsUsedUp": connections_few,
 }

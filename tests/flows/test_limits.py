@@ -13,7 +13,7 @@ from sqlalchemy import text
 from gateway import errors
 from gateway.flows import limits, manage
 from gateway.flows.limits import Limits
-from gateway.store import cohorts
+from gateway.store import cohorts, sources
 from tests import statements
 from tests.model import desk as desks
 from tests.model.sender import ADD, PROJECT
@@ -49,9 +49,12 @@ def test_cohorts__as_many_as_allowed__throttle_new_ones_alone(desk: Desk, pool: 
 def test_cohorts__one_that_was_created_meanwhile__has_its_room(desk: Desk, pool: Pool) -> None:
     made = Limits(pool, max_pending_pages=10, rate_per_second=None, max_cohorts=1)
     desk.send(ADD, "one", "a")
-    made.require_room(desk.source_id, cohorts.key(PROJECT, "cohort-1"))
+    with pool.read() as conn:
+        source = sources.find(conn, desk.slug, now=desk.clock())
+    assert source is not None
+    made.require_room(source, cohorts.key(PROJECT, "cohort-1"))
     with pytest.raises(errors.Throttled):
-        made.require_room(desk.source_id, cohorts.key(PROJECT, "cohort-2"))
+        made.require_room(source, cohorts.key(PROJECT, "cohort-2"))
 
 
 def test_backlog__far_from_full__is_counted_once_a_second(desk: Desk, pool: Pool) -> None:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from gateway import app, wsgi
@@ -24,10 +25,15 @@ EXPIRY = "gateway_snapshot_expiry_timestamp_seconds"
 
 def look(world: World, **environ: str) -> Scrape:
     """Scrape a gateway with these settings on the database and by the clock of that world."""
+    return scrape.parse(client(world, **environ).get("/metrics").text)
+
+
+def client(world: World, **environ: str) -> FlaskClient:
+    """Make a client of a gateway with these settings on that database, by that clock."""
     url = world.pool.engine.url.render_as_string(hide_password=False)
     settings = Settings.from_environ({"DATABASE_URL": url, "REDIS_URL": NO_REDIS, **environ})
     made = app.create_app(dataclasses.replace(wsgi.make_deps(settings), now=world.clock))
-    return scrape.parse(made.test_client().get("/metrics").text)
+    return made.test_client()
 
 
 def days_left(world: World, source: str = "default") -> float | None:
@@ -84,6 +90,27 @@ def test_snapshot__of_several_cohorts__is_the_first_to_expire(world: World) -> N
     world.clock.tick(days=2, seconds=1)
     assert days_left(world) == pytest.approx(1, abs=0.001)
     assert days_left(world, "other") is None  # it has expired: too late for an alert
+
+
+def test_cohorts__as_many_as_a_source_may_have__are_told_and_refusals_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = look(world).value("gateway_refused_new_cohorts_total", source="default") or 0
+    world.post("add_members", ["a"])
+    world.post("add_members", ["a"], cohort="2")
+    page = look(world, GATEWAY_MAX_COHORTS="3")
+    assert page.value("gateway_free_cohorts", source="default") == 1
+    assert page.value("gateway_refused_new_cohorts_total", source="default") == before
+    monkeypatch.setattr(world, "http", client(world, GATEWAY_MAX_COHORTS="1"))
+    world.post("add_members", ["b"])
+    for _ in range(2):
+        with pytest.raises(AssertionError, match="429"):
+            world.post("add_members", ["b"], cohort="3")
+    page = look(world, GATEWAY_MAX_COHORTS="1")
+    assert page.value("gateway_free_cohorts", source="default") == 0
+    assert page.value("gateway_refused_new_cohorts_total", source="default") == before + 2
+    assert world.call("DELETE", f"/v1/cohorts/{world.cohort_id()}").status_code == 204
+    assert look(world, GATEWAY_MAX_COHORTS="2").value("gateway_free_cohorts", source="default") == 1
 
 
 def test_snapshot__of_a_deleted_cohort_or_removed_source__does_not_count(world: World) -> None:
