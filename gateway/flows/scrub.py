@@ -34,8 +34,9 @@ REQUEST_SECONDS: Final = 2.0
 SLICE_SECONDS: Final = 60.0
 LOCK_SECONDS: Final = 5.0
 
-# Rosters in memory at a time, some 30 kB each, and erasures that share a walk.
+# Packed rosters in memory at a time, as many as fit or one, and erasures that share a walk.
 SLICE_PAGES: Final = 100
+SLICE_BYTES: Final = 4 << 20
 TOGETHER: Final = 100
 
 # Cohorts whose pages are looked at together, after their counters were waited for together.
@@ -140,11 +141,13 @@ def _clean(
 
     Returns where to go on, None after the last.
     """
-    batch = scrubs.pages(conn, orders, cohort_ids, after=after, limit=limit)
+    batch, more = scrubs.pages(
+        conn, orders, cohort_ids, after=after, limit=limit, limit_bytes=SLICE_BYTES
+    )
     changed = list(_without_erased(conn, batch))
     if changed:
         scrubs.rewrite(conn, changed)
-    if len(batch) == limit:
+    if more:
         return batch[-1].cohort_id, batch[-1].number
     return (cohort_ids[-1], scrubs.LAST) if len(cohort_ids) == SLICE_COHORTS else None
 

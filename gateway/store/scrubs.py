@@ -86,10 +86,13 @@ def pages(
     *,
     after: Place,
     limit: int,
-) -> list[Page]:
+    limit_bytes: int,
+) -> tuple[list[Page], bool]:
     """List kept pages of sessions that began before one of some erasures, by cohort and number.
 
     Only those of some cohorts, which are all that the erasures are about up to the last of them.
+    At most `limit`, and none after their packed rosters reach `limit_bytes`; tells too whether
+    there may be more.
     """
     cohort, number = after
     parameters = {
@@ -98,8 +101,10 @@ def pages(
         "cohort": cohort,
         "number": number,
         "limit": limit,
+        "bytes": limit_bytes,
     }
-    return [
+    rows = conn.execute(_PAGES, parameters).all()
+    batch = [
         Page(
             cohort_id=row.cohort_id,
             number=row.number,
@@ -108,8 +113,10 @@ def pages(
             roster=bytes(row.roster),
             erased=dict(zip(map(bytes, row.digests), row.orders, strict=True)),
         )
-        for row in conn.execute(_PAGES, parameters)
+        for row in rows
+        if row.roster is not None
     ]
+    return batch, len(batch) < len(rows) or len(rows) == limit
 
 
 def rewrite(conn: Connection, changed: Sequence[Page]) -> None:
@@ -151,20 +158,26 @@ _COHORTS = text("""
 
 # Whatever is not known to be of a later session is looked at: sessions are not remembered for ever.
 _PAGES = text("""
-    SELECT d.cohort_id, d.number, d.session, d.action, d.roster, e.digests, e.orders
-    FROM deliveries d
-    JOIN cohorts c ON c.id = d.cohort_id
-    LEFT JOIN sessions s ON s.cohort_id = d.cohort_id AND s.number = d.session
-    CROSS JOIN LATERAL (
-        SELECT array_agg(member_digest ORDER BY erased_order) AS digests,
-               array_agg(erased_order ORDER BY erased_order) AS orders
-        FROM erasures
-        WHERE erased_order = ANY(:orders) AND erased_order > coalesce(s.started_order, 0)
-          AND (source_id IS NULL OR source_id = c.source_id)
-          AND (project_id IS NULL OR project_id = c.project_id)) e
-    WHERE d.cohort_id = ANY(:cohort_ids) AND (d.cohort_id, d.number) > (:cohort, :number)
-      AND e.digests IS NOT NULL
-    ORDER BY d.cohort_id, d.number LIMIT :limit
+    SELECT cohort_id, number, session, action,
+           CASE WHEN bytes_before < :bytes THEN roster END AS roster, digests, orders
+    FROM (SELECT p.*, sum(octet_length(p.roster)) OVER (ORDER BY p.cohort_id, p.number)
+                 - octet_length(p.roster) AS bytes_before
+          FROM (SELECT d.cohort_id, d.number, d.session, d.action, d.roster, e.digests, e.orders
+                FROM deliveries d
+                JOIN cohorts c ON c.id = d.cohort_id
+                LEFT JOIN sessions s ON s.cohort_id = d.cohort_id AND s.number = d.session
+                CROSS JOIN LATERAL (
+                    SELECT array_agg(member_digest ORDER BY erased_order) AS digests,
+                           array_agg(erased_order ORDER BY erased_order) AS orders
+                    FROM erasures
+                    WHERE erased_order = ANY(:orders)
+                      AND erased_order > coalesce(s.started_order, 0)
+                      AND (source_id IS NULL OR source_id = c.source_id)
+                      AND (project_id IS NULL OR project_id = c.project_id)) e
+                WHERE d.cohort_id = ANY(:cohort_ids)
+                  AND (d.cohort_id, d.number) > (:cohort, :number) AND e.digests IS NOT NULL
+                ORDER BY d.cohort_id, d.number LIMIT :limit) p) sized
+    ORDER BY cohort_id, number
 """)
 
 _REWRITE = text("""

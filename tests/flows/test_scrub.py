@@ -104,6 +104,18 @@ def test_scrub__slice_by_slice__goes_on_where_it_was(desk: Desk) -> None:
     assert open_scrubs(desk) == []
 
 
+def test_scrub__of_large_pages__has_few_of_them_in_memory(desk: Desk) -> None:
+    cohort_id = send_pages(desk, "a", "b", "c")
+    with desk.pool.begin() as conn:
+        conn.execute(_ENLARGE, {"roster": b"x" * (3 << 20)})
+    erase_later(desk, "a")
+    seen = []
+    for _ in range(3):
+        seen.append(open_scrubs(desk))
+        scrub.run(desk.pool, seconds=0)
+    assert seen == [[(0, 0)], [(cohort_id, 2)], []]
+
+
 def test_scrub__whose_connection_dies_in_a_slice__takes_that_slice_again(desk: Desk) -> None:
     cohort_id = send_pages(desk, "a", "b", "ac", "ad")
     erase_later(desk, "a")
@@ -233,6 +245,8 @@ def terminate(desk: Desk, name: str) -> None:
 
 
 _ROSTERS = text("SELECT roster FROM deliveries ORDER BY cohort_id, number")
+
+_ENLARGE = text("UPDATE deliveries SET roster = :roster")
 
 _SCRUBS = text("SELECT after_cohort, after_number FROM scrubs ORDER BY erased_order")
 
