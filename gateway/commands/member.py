@@ -38,7 +38,7 @@ def show(
     place.require_member_id(member_id)
     with place.database(place.settings()) as pool:
         readers = Readers(pool)
-        found = lookup.cohorts_of(readers, member_id, source=source, project_id=project)
+        found = _cohorts(readers, member_id, source=source, project_id=project)
         shown = [
             {
                 **one,
@@ -64,6 +64,22 @@ def show(
     for one in shown if profile else ():
         click.echo(f"\nProfile in cohort {one['id']}:")
         click.echo(json.dumps(one["profile"], indent=2, ensure_ascii=False))
+
+
+def _cohorts(
+    readers: Readers, member_id: str, *, source: str | None, project_id: str | None
+) -> list[lookup.Joined]:
+    """List all cohorts of a person, part by part."""
+    found, end = list[lookup.Joined](), (0,)
+    while True:
+        (after,) = end
+        part = lookup.cohorts_of(
+            readers, member_id, source=source, project_id=project_id, after=after
+        )
+        found += part.items
+        if part.end is None:
+            return found
+        end = part.end
 
 
 def _profile(readers: Readers, cohort_id: str, member_id: str) -> object:

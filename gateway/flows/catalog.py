@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
-from gateway.flows.lookup import Slice
+from gateway.flows.parts import Slice
 from gateway.store import refusals, sources
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def listing(
 ) -> Slice[Entry, tuple[str]]:
     """List the sources by slug, or those of one kind."""
     if kind not in (None, MIXPANEL):
-        return Slice(items=(), end=None)
+        return Slice.cut((), limit, _position)
     with pool.read() as conn:
         found = sources.listing(conn, now=now, after=after, limit=limit + 1)
-        return Slice.cut(_entries(conn, found), limit, lambda entry: (entry.slug,))
+        return Slice.cut(_entries(conn, found), limit, _position)
 
 
 def entry(pool: Pool, slug: str, *, now: datetime.datetime) -> Entry:
@@ -71,6 +71,10 @@ def entry(pool: Pool, slug: str, *, now: datetime.datetime) -> Entry:
     if not found:
         raise errors.NotFound("no such source, or it was removed")
     return found[0]
+
+
+def _position(entry: Entry) -> tuple[str]:
+    return (entry.slug,)
 
 
 def _entries(conn: Connection, found: Sequence[Listed]) -> list[Entry]:

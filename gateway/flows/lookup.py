@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Generic, TypedDict, TypeVar
 import gateway
 from gateway import errors
 from gateway.core import freshness, tags, texts
-from gateway.flows import redact
+from gateway.flows import parts, redact
+from gateway.flows.parts import Slice
 from gateway.store import changes as change_rows
 from gateway.store import cohorts as cohort_rows
 from gateway.store import epochs, memberships, redactions, reports, versions
@@ -35,7 +36,6 @@ FEW_COHORTS: Final = 2000
 NEWEST_SYNC: Final = reports.NEWEST
 
 T = TypeVar("T")
-P = TypeVar("P")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,20 +55,6 @@ class Tagged(Generic[T]):
 
     tag: str
     answer: T | None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Slice(Generic[T, P]):
-    """A part of a list; the next one begins after `end`, None if this was the last."""
-
-    items: Sequence[T]
-    end: P | None
-
-    @classmethod
-    def cut(cls, found: Sequence[T], limit: int, position: Callable[[T], P]) -> Slice[T, P]:
-        """Cut a part from what was found with one too many, to see whether there is more."""
-        more = len(found) > limit
-        return cls(items=found[:limit], end=position(found[limit - 1]) if more else None)
 
 
 class Joined(TypedDict):
@@ -138,8 +124,12 @@ def members(
     def look(conn: Connection) -> Tagged[Slice[Listed, tuple[str]]]:
         if held := _held(conn, cohort_id, asker, lambda now: tag(now.members)):
             return Tagged(tag=held, answer=None)
-        found = _there(memberships.listing(conn, cohort_id, after=after, limit=limit + 1))
-        part = Slice.cut(found.members, limit, lambda member: (member.member_id,))
+        most = parts.MAX_ROWS_BYTES
+        listed = memberships.listing(conn, cohort_id, after=after, limit=limit, max_bytes=most)
+        found = _there(listed)
+        part = Slice(
+            items=found.members, more=found.more, position=lambda member: (member.member_id,)
+        )
         return Tagged(tag=tag(found.version), answer=part)
 
     return readers.ask_about(cohort_id, look, min_seq=asker.min_seq)
@@ -215,21 +205,30 @@ def syncs(
 
 
 def cohorts_of(
-    readers: Readers, member_id: str, *, source: str | None, project_id: str | None
-) -> list[Joined]:
-    """List the cohorts that somebody is in; none for a stranger."""
+    readers: Readers,
+    member_id: str,
+    *,
+    source: str | None,
+    project_id: str | None,
+    after: int = 0,
+    limit: int | None = None,
+) -> Slice[Joined, tuple[int]]:
+    """List the cohorts that somebody is in by id; none for a stranger, all without a limit."""
 
-    def look(conn: Connection) -> list[Joined]:
+    def look(conn: Connection) -> Slice[Joined, tuple[int]]:
         labels = cohort_rows.present(
             conn, source=source, project_id=project_id, limit=FEW_COHORTS + 1
         )
-        if len(labels) <= FEW_COHORTS:
-            held = memberships.held(conn, labels, member_id)
-        else:
-            ids = cohort_rows.present_ids(conn, source=source, project_id=project_id)
-            held = memberships.held(conn, ids, member_id)
-            labels = cohort_rows.labels(conn, [cohort_id for cohort_id, _ in held])
-        return [_joined(labels[cohort_id], entered_at) for cohort_id, entered_at in held]
+        few = len(labels) <= FEW_COHORTS
+        ids = labels if few else cohort_rows.present_ids(conn, source=source, project_id=project_id)
+        held = [one for one in memberships.held(conn, ids, member_id) if one[0] > after]
+        wanted = held[:limit]
+        if not few:
+            labels = _labels(conn, [cohort_id for cohort_id, _ in wanted])
+        named = [_joined(labels[one], at) for one, at in wanted if one in labels]
+        return Slice(
+            items=named, more=len(held) > len(named), position=lambda one: (int(one["id"]),)
+        )
 
     return readers.ask(look)
 
@@ -247,6 +246,18 @@ def check(
         if member_id is not None:
             people.append(member_id)
     return inside
+
+
+def _labels(conn: Connection, cohort_ids: Sequence[int]) -> dict[int, cohort_rows.Label]:
+    """Name cohorts in the given order, until the names alone are more than an answer may be."""
+    labels, room = dict[int, cohort_rows.Label](), parts.MAX_ROWS_BYTES
+    for start in range(0, len(cohort_ids), FEW_COHORTS):
+        some = cohort_rows.labels(conn, cohort_ids[start : start + FEW_COHORTS])
+        labels |= some
+        room -= sum(len(text) for _, *texts_of_it in some.values() for text in texts_of_it)
+        if room < 0:
+            break
+    return labels
 
 
 def _joined(cohort: cohort_rows.Label, entered_at: datetime.datetime) -> Joined:

@@ -17,7 +17,7 @@ import structlog
 
 from gateway import aside, errors
 from gateway.core import texts
-from gateway.flows.lookup import Slice
+from gateway.flows.parts import Slice
 from gateway.store import cohorts, refusals, retention
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import gateway
 from gateway.flows import duty
-from gateway.flows.lookup import Slice
+from gateway.flows.parts import Slice
 from gateway.store import backlog, heartbeats
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ def list_cohorts(query: queries.CohortsAsked) -> Response:
     cursor = cursors.COHORTS.of(*dataclasses.astuple(which))
     (after,) = cursor.read(query.cursor, start=(0,))
     found = lookup.cohorts(given.readers, which, after=after, limit=query.limit, now=given.now())
-    return answers.part(schemas.CohortsAnswer, "cohorts", found.items, cursor.write(found.end))
+    return answers.part(schemas.CohortsAnswer, "cohorts", found, cursor)
 
 
 def get_cohort(cohort_id: str, query: queries.Fresh) -> Response:
@@ -56,8 +56,7 @@ def list_syncs(cohort_id: str, query: queries.PagingOfCohort) -> Response:
     asker = conditions.asker(query)
     found = lookup.syncs(readers, number, before=before, limit=query.limit, asker=asker)
     return conditions.by_version(
-        found,
-        lambda part: answers.part(schemas.SyncsAnswer, "syncs", part.items, cursor.write(part.end)),
+        found, lambda part: answers.part(schemas.SyncsAnswer, "syncs", part, cursor)
     )
 
 

@@ -78,6 +78,7 @@ class _Kind:
 
 
 COHORTS: Final = _Kind("cohorts", (int,))
+JOINED: Final = _Kind("joined", (int,))
 MEMBERS: Final = _Kind("members", (str,))
 SYNCS: Final = _Kind("syncs", (int, str))
 SOURCES: Final = _Kind("sources", (str,))

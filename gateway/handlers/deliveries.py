@@ -28,9 +28,7 @@ def list_deliveries(query: queries.DeliveriesAsked) -> Response:
     found = status.deliveries(
         deps.current().reading, state=query.state, after=after, limit=query.limit
     )
-    return answers.part(
-        schemas.DeliveriesAnswer, "deliveries", found.items, cursor.write(found.end)
-    )
+    return answers.part(schemas.DeliveriesAnswer, "deliveries", found, cursor)
 
 
 def retry_delivery(delivery_id: str) -> Response:

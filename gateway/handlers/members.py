@@ -49,12 +49,16 @@ def get_member(cohort_id: str, member_id: str, query: queries.Fresh) -> Response
     return conditions.by_content(answers.document(found))
 
 
-def list_cohorts_of(member_id: str, query: queries.Where) -> Response:
+def list_cohorts_of(member_id: str, query: queries.JoinedAsked) -> Response:
     """List the cohorts that somebody is in."""
+    source, project_id = query.source, query.project_id
+    cursor = cursors.JOINED.of(member_id, source, project_id)
+    (after,) = cursor.read(query.cursor, start=(0,))
+    readers, limit = deps.current().readers, query.limit
     found = lookup.cohorts_of(
-        deps.current().readers, member_id, source=query.source, project_id=query.project_id
+        readers, member_id, source=source, project_id=project_id, after=after, limit=limit
     )
-    return answers.plain({"member_id": member_id, "cohorts": found})
+    return answers.plain_part("cohorts", found, cursor, beside={"member_id": member_id})
 
 
 def check_membership(body: queries.CheckAsked) -> Response:
@@ -83,7 +87,7 @@ def _page(cohort_id: int, query: queries.PagingOfCohort) -> Response:
     return conditions.by_version(
         found,
         lambda part: answers.documents(
-            "members", (member.document for member in part.items), cursor.write(part.end)
+            "members", part, cursor, ready=lambda member: member.document
         ),
     )
 
@@ -172,7 +176,9 @@ OPERATIONS: Final = (
         scope=Scope.READ,
         topic=topics.MEMBERS,
         summary="List the cohorts that somebody is in",
-        query=queries.WhereQuery,
+        description="In the order of their creation; without `limit` all of them, or as many as fit"
+        " into an answer.",
+        query=queries.JoinedQuery,
         answer=answers.of(schemas.MemberCohortsAnswer, "The cohorts; none for a stranger."),
     ),
     Operation(
@@ -184,7 +190,8 @@ OPERATIONS: Final = (
         topic=topics.MEMBERS,
         summary="Check many people in many cohorts at once",
         description="A cohort that does not exist, or was deleted, has nobody in it and stands in"
-        " `unknown_cohorts`.",
+        " `unknown_cohorts`. Refused is what could be answered with more than 16 MiB, if all were"
+        " in all of them: send fewer cohorts or people.",
         body=queries.CheckBody,
         max_body_bytes=queries.MAX_CHECK_BYTES,
         answer=answers.of(schemas.CheckAnswer, "By cohort, who of them is in it."),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from marshmallow import EXCLUDE, Schema, fields, post_load, validate
+import orjson
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
 from gateway.core import texts
+from gateway.flows import parts
 from gateway.handlers import ids, schemas
 from gateway.handlers.fields import MAX_BIGINT, Exact, Moment, Number, Texts
 
@@ -82,6 +84,14 @@ class Where:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class JoinedAsked(Where):
+    """How much of the list of somebody's cohorts, and from where."""
+
+    limit: int | None = None
+    cursor: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class CohortsAsked(Paging, Where):
     """Which cohorts to list."""
 
@@ -125,6 +135,12 @@ def _limit() -> Number:
     )
 
 
+def _cursor() -> fields.String:
+    return fields.String(
+        metadata=schemas.says("The `next_cursor` of the last answer; empty or none to begin.", "")
+    )
+
+
 class FreshQuery(_Asked):
     """Query parameters of whatever is asked about one cohort."""
 
@@ -145,9 +161,7 @@ class PagingQuery(_Asked):
 
     value: ClassVar[type[object]] = Paging
     limit = _limit()
-    cursor = fields.String(
-        metadata=schemas.says("The `next_cursor` of the last answer; empty or none to begin.", "")
-    )
+    cursor = _cursor()
 
 
 class PagingOfCohortQuery(PagingQuery, FreshQuery):
@@ -162,6 +176,18 @@ class WhereQuery(_Asked):
     value: ClassVar[type[object]] = Where
     source = _filter("Only this source, by its slug.", "default")
     project_id = _filter("Only this Mixpanel project.", "2195193")
+
+
+class JoinedQuery(WhereQuery):
+    """Query parameters of the list of somebody's cohorts."""
+
+    value: ClassVar[type[object]] = JoinedAsked
+    limit = Number(
+        least=1,
+        most=MAX_LIMIT,
+        metadata={"description": "How many to answer at most; without it all that fit."},
+    )
+    cursor = _cursor()
 
 
 class SourcesQuery(PagingQuery):
@@ -228,5 +254,18 @@ class CheckBody(_Asked):
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> CheckAsked:
         # A text that no id can be is nobody's.
-        possible = tuple(one for one in loaded["member_ids"] if texts.is_storable(one))
-        return CheckAsked(cohort_ids=tuple(loaded["cohort_ids"]), member_ids=possible)
+        possible = tuple(one for one in loaded["member_ids"] if not texts.why_unusable(one))
+        cohort_ids = tuple(loaded["cohort_ids"])
+        _require_room(set(cohort_ids), set(possible))
+        return CheckAsked(cohort_ids=cohort_ids, member_ids=possible)
+
+
+def _require_room(cohort_ids: set[str], member_ids: set[str]) -> None:
+    """Refuse what could not be answered if everybody were in every cohort."""
+    cohorts, people = (len(orjson.dumps(list(ids))) for ids in (cohort_ids, member_ids))
+    if 2 * cohorts + len(cohort_ids) * people > parts.MAX_ROWS_BYTES:
+        message = (
+            f"{len(cohort_ids)} cohorts times {people} bytes of ids may be more than an answer's"
+            f" {parts.MAX_ANSWER_BYTES} bytes; ask for fewer at once"
+        )
+        raise ValidationError(message, "member_ids")

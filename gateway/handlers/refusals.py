@@ -25,7 +25,7 @@ def list_refusals(query: queries.RefusalsAsked) -> Response:
         before=before,
         limit=query.limit,
     )
-    return answers.part(cards.RefusalsAnswer, "refusals", found.items, cursor.write(found.end))
+    return answers.part(cards.RefusalsAnswer, "refusals", found, cursor)
 
 
 OPERATIONS: Final = (

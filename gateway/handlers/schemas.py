@@ -223,6 +223,7 @@ class MemberCohortsAnswer(Shown):
 
     member_id = fields.String(required=True, metadata=like("u-1842"))
     cohorts = fields.List(fields.Nested(JoinedAnswer), required=True)
+    next_cursor = fields.String(metadata=says("Only if there are more."))
 
 
 class CheckAnswer(Shown):

@@ -21,7 +21,7 @@ def list_sources(query: queries.SourcesAsked) -> Response:
     found = catalog.listing(
         given.reading, kind=query.kind, after=after, limit=query.limit, now=given.now()
     )
-    return answers.part(cards.SourcesAnswer, "sources", found.items, cursor.write(found.end))
+    return answers.part(cards.SourcesAnswer, "sources", found, cursor)
 
 
 def get_source(slug: str) -> Response:

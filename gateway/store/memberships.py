@@ -32,27 +32,34 @@ class Listed:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Listing:
-    """Members of a cohort, and the version of it that they were read at."""
+    """Members of a cohort, whether there are more, and the version that they were read at."""
 
     version: int
     members: list[Listed]
+    more: bool
 
 
-def listing(conn: Connection, cohort_id: int, *, after: str, limit: int) -> Listing | None:
+def listing(
+    conn: Connection, cohort_id: int, *, after: str, limit: int, max_bytes: int
+) -> Listing | None:
     """List members by the bytes of their ids, from the first beyond `after`.
 
-    None if there is no such cohort, or it is deleted.
+    Rows that are heavy are fewer than asked for where they have more bytes than may be, but always
+    one. None if there is no such cohort, or it is deleted.
     """
-    parameters = {"cohort_id": cohort_id, "after": after, "limit": limit}
+    parameters = {"cohort_id": cohort_id, "after": after, "limit": limit, "bytes": max_bytes}
     rows = _LIST.rows(conn, parameters)
+    if rows and rows[0].is_heavy:
+        rows = _WALK.rows(conn, parameters)
     if not rows:
         return None
+    found = [row for row in rows if row.member_id is not None]
     members = [
         Listed(member_id=row.member_id, document=row.document)
-        for row in rows
-        if row.member_id is not None
+        for row in found[:limit]
+        if row.document is not None
     ]
-    return Listing(version=rows[0].version, members=members)
+    return Listing(version=rows[0].version, members=members, more=len(found) > len(members))
 
 
 def get(conn: Connection, cohort_id: int, member_id: str) -> str | None:
@@ -94,33 +101,79 @@ def _array(numbers: Iterable[int]) -> str:
     return f"{{{','.join(map(str, numbers))}}}"
 
 
-# A cohort without (more) members is one row of which only the version is not null.
+_MEMBER = """
+    SELECT member_id, distinct_id, email, first_name, last_name, phone,
+           coalesce(properties, '{}') AS properties,
+           to_char(entered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+               AS entered_at
+    FROM memberships
+"""
+
+# A cohort without (more) members is one row of which only the first two columns are not null. What
+# is stored tells in a moment whether the rows are too heavy to be written before they are counted:
+# none is that is neither long nor compressed, although JSON says some of it at more length.
 _LIST = Statement(
-    "SELECT a.version, m.member_id, CAST(row_to_json(m) AS text) AS document"
+    "SELECT a.version, w.is_heavy, m.member_id, CAST(row_to_json(m) AS text) AS document"
     + versions.OF_COHORT
     + """
-    LEFT JOIN LATERAL (
-        SELECT member_id, distinct_id, email, first_name, last_name, phone,
-               coalesce(properties, '{}') AS properties,
-               to_char(entered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
-                   AS entered_at
-        FROM memberships
-        WHERE cohort_id = :cohort_id AND member_id > :after AND entered_at IS NOT NULL
-        ORDER BY member_id LIMIT :limit) m ON true
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(bytes) > :bytes / 8 OR bool_or(is_packed), false) AS is_heavy
+        FROM (SELECT pg_column_size(member_id) + coalesce(pg_column_size(distinct_id), 0)
+                     + coalesce(pg_column_size(email), 0) + coalesce(pg_column_size(first_name), 0)
+                     + coalesce(pg_column_size(last_name), 0) + coalesce(pg_column_size(phone), 0)
+                     + coalesce(pg_column_size(properties), 0) AS bytes,
+                     coalesce(pg_column_compression(distinct_id), pg_column_compression(email),
+                              pg_column_compression(first_name), pg_column_compression(last_name),
+                              pg_column_compression(phone), pg_column_compression(properties))
+                         IS NOT NULL AS is_packed
+              FROM memberships
+              WHERE cohort_id = :cohort_id AND member_id > :after AND entered_at IS NOT NULL
+              ORDER BY member_id LIMIT :limit + 1) stored) w
+    LEFT JOIN LATERAL ("""
+    + _MEMBER
+    + """
+        WHERE NOT w.is_heavy AND cohort_id = :cohort_id AND member_id > :after
+          AND entered_at IS NOT NULL
+        ORDER BY member_id LIMIT :limit + 1) m ON true
     WHERE a.cohort_id = :cohort_id
     ORDER BY m.member_id
     """
 )
 
-_GET = Statement("""
-    SELECT CAST(row_to_json(m) AS text) AS document
-    FROM (SELECT member_id, distinct_id, email, first_name, last_name, phone,
-                 coalesce(properties, '{}') AS properties,
-               to_char(entered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
-                   AS entered_at
-          FROM memberships
-          WHERE cohort_id = :cohort_id AND member_id = :member_id AND entered_at IS NOT NULL) m
-""")
+# One member after the other until they are enough, or too many bytes: the last has no document.
+_WALK = Statement(
+    "SELECT a.version, m.member_id, m.document"
+    + versions.OF_COHORT
+    + """
+    LEFT JOIN LATERAL (
+        WITH RECURSIVE walk (member_id, document, place, bytes) AS (
+            SELECT CAST(:after AS text) COLLATE "C", CAST(NULL AS text), 0, CAST(0 AS bigint)
+            UNION ALL
+            SELECT n.member_id, n.document, w.place + 1, w.bytes + octet_length(n.document) + 1
+            FROM walk w
+            CROSS JOIN LATERAL (
+                SELECT member_id, CAST(row_to_json(one) AS text) AS document
+                FROM ("""
+    + _MEMBER
+    + """
+                      WHERE cohort_id = :cohort_id AND member_id > w.member_id
+                        AND entered_at IS NOT NULL
+                      ORDER BY member_id LIMIT 1) one) n
+            WHERE w.place <= :limit AND (w.bytes <= :bytes OR w.place = 1))
+        SELECT member_id, place,
+               CASE WHEN place = 1 OR place <= :limit AND bytes <= :bytes THEN document END
+                   AS document
+        FROM walk WHERE place > 0) m ON true
+    WHERE a.cohort_id = :cohort_id
+    ORDER BY m.place
+    """
+)
+
+_GET = Statement(
+    "SELECT CAST(row_to_json(m) AS text) AS document FROM ("
+    + _MEMBER
+    + "WHERE cohort_id = :cohort_id AND member_id = :member_id AND entered_at IS NOT NULL) m"
+)
 
 # The sub-select hides the array: who sees thousands of cohorts in it may rather scan the table.
 _HELD = Statement("""

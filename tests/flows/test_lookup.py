@@ -9,15 +9,16 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import lookup, manage
+from gateway.flows import lookup, manage, parts
 from gateway.flows.readers import Readers
 from tests import statements
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gateway.flows.intake import Receipt
+    from gateway.flows.parts import Slice
     from gateway.store.engine import Pool
     from gateway.store.memberships import Listed
     from tests.model.desk import Desk
@@ -64,7 +65,7 @@ def test_deleted_cohort__holds_nobody__so_a_member_needs_one_statement(desk: Des
     ):
         with pytest.raises(errors.NotFound):
             look()
-    assert lookup.cohorts_of(Readers(desk.pool), "a", source=None, project_id=None) == []
+    assert lookup.cohorts_of(Readers(desk.pool), "a", source=None, project_id=None).items == []
     assert lookup.check(Readers(desk.pool), [receipt.cohort_id], ["a"]) == {}
 
 
@@ -102,13 +103,19 @@ def test_cohorts_of__among_more_than_a_few__names_only_those_a_person_is_in(
     for number in range(5):
         desk.settle(desk.send(ADD, "s", "a" if number % 2 else "b", cohort=f"cohort-{number}"))
 
-    def ask(member_id: str) -> list[lookup.Joined]:
-        return lookup.cohorts_of(Readers(desk.pool), member_id, source=None, project_id=None)
+    def ask(member_id: str) -> Sequence[lookup.Joined]:
+        found = lookup.cohorts_of(Readers(desk.pool), member_id, source=None, project_id=None)
+        assert found.end is None
+        return found.items
 
     few = [ask(member_id) for member_id in ("a", "b", "stranger")]
     monkeypatch.setattr(lookup, "FEW_COHORTS", 1)
     assert [ask(member_id) for member_id in ("a", "b", "stranger")] == few
     assert [len(found) for found in few] == [2, 3, 0]
+    monkeypatch.setattr(parts, "MAX_ROWS_BYTES", 0)
+    some = lookup.cohorts_of(Readers(desk.pool), "b", source=None, project_id=None)
+    assert list(some.items) == few[1][:1]
+    assert some.end == (int(few[1][0]["id"]),)
 
 
 def test_check__of_many_in_many__probes_the_primary_key(pool: Pool) -> None:
@@ -134,7 +141,7 @@ def test_cohort__found_by_its_whole_name__is_one_probe(pool: Pool, desk: Desk) -
     assert "Index Scan using cohorts_source_id_key_key" in plan
 
 
-def part(desk: Desk, cohort_id: int, *, after: str, limit: int) -> lookup.Slice[Listed, tuple[str]]:
+def part(desk: Desk, cohort_id: int, *, after: str, limit: int) -> Slice[Listed, tuple[str]]:
     """List members and leave the tag away."""
     found = lookup.members(Readers(desk.pool), cohort_id, after=after, limit=limit)
     assert found.answer is not None
