@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import io
 import pkgutil
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -44,6 +46,13 @@ TRANSACTIONS = (
     "gateway/store/statement.py",
     "gateway/store/migrations/",
 )
+
+# A sentence with one of them has a person as its subject, where a component belongs.
+PERSONS = re.compile(r"\b(who|whom|whose|whoever|somebody|nobody|anybody)\b", re.IGNORECASE)
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "deploy/runbook.md")
+
+# Today's number of them in comments and docstrings. Lower it with the code, never raise it.
+PERSONS_IN_CODE = 243
 
 SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|COPY|FROM|WHERE|SET LOCAL)\b")
 
@@ -181,6 +190,31 @@ def test_jobs__named_in_the_gateway__are_functions_of_workers() -> None:
     for name in names:
         assert name.startswith("workers.")
         assert callable(pkgutil.resolve_name(name))
+
+
+def test_documents__pronouns_for_persons__are_under_3_in_1000_words() -> None:
+    rates = {}
+    for path, text in _texts(DOCUMENTS, "*.md"):
+        prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+        rates[path] = 1000 * len(PERSONS.findall(prose)) / len(prose.split())
+    assert {path: rate for path, rate in rates.items() if rate >= 3} == {}
+
+
+def test_code__pronouns_for_persons__only_become_fewer(trees: dict[str, ast.Module]) -> None:
+    docstrings = [
+        ast.get_docstring(node) or ""
+        for path, tree in trees.items()
+        for node in (ast.walk(tree) if path.startswith(CODE) else ())
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    comments = [
+        token.string
+        for _, text in _texts(CODE, "*.py")
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    found = sum(len(PERSONS.findall(prose)) for prose in [*docstrings, *comments])
+    assert found <= PERSONS_IN_CODE
 
 
 @pytest.mark.parametrize("name", LOCK_FILES)
