@@ -93,10 +93,14 @@ def _other_method() -> errors.MethodNotAllowed:
 
 
 def forget_action(app: Flask) -> None:
-    """Begin each request with no action read, and without the deadline of the one before."""
+    """Begin each request with no action read, and leave its thread without a deadline."""
     app.before_request(_begin)
+    app.teardown_request(_end)
 
 
 def _begin() -> None:
     g.action = g.slug = g.cohort = None
+
+
+def _end(_error: BaseException | None) -> None:
     deadline.start()

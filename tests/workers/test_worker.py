@@ -65,7 +65,7 @@ class Process:
     def end(self) -> int:
         """Ask it to stop and return its exit code."""
         self.popen.terminate()
-        return self.popen.wait(20)
+        return self.popen.wait(60)
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def test_scheduler__alone__applies_beats_and_leaves(start: Start, desk: Desk) ->
     assert alive(desk.pool, heartbeats.SCHEDULER) == 1
     os.kill(scheduler.popen.pid, signal.SIGINT)
     scheduler.await_event("scheduler.stopped")
-    assert scheduler.popen.wait(20) == 0
+    assert scheduler.popen.wait(60) == 0
     assert alive(desk.pool, heartbeats.SCHEDULER) == 0
 
 
