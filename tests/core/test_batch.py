@@ -36,6 +36,7 @@ def test_merge__of_any_ids__keeps_the_last_line_of_each(pages: list[list[tuple[s
         b"a" + REST.encode(),
         b"a\n",
         b"a" + REST.encode() + b"\t\n",
+        b"a\nb" + 2 * REST.encode() + b"\n",
         b"\\N" + REST.encode() + b"\n",
         b"a\\Nb" + REST.encode() + b"\n",
     ],

@@ -108,6 +108,9 @@ def test_kind__that_answers__works(pool: Pool) -> None:
     found = look(pool)
     assert (found.alive, found.working, duty.trouble(found)) == (2, 2, None)
     assert duty.standing(found) is Standing.WORKING
+    ask(pool)  # what was answered is asked anew
+    age(pool, PATIENCE_SECONDS + 1)
+    assert look(pool).working == 0
 
 
 def test_kind__that_leaves_a_probe_unanswered__does_not_work(pool: Pool) -> None:

@@ -75,6 +75,14 @@ def test_members__with_numbers_that_are_short_only_when_stored__are_cut_too(worl
     assert ids == [f"u{n:04}" for n in range(1000)]
 
 
+def test_refresh__of_pages_that_are_staged_in_parts__is_applied_whole(world: World) -> None:
+    for number, member_id in enumerate("abc", 1):
+        member = {"mixpanel_distinct_id": member_id, "notes": "x" * (2 * MEBIBYTE)}
+        world.post("members", [member], session="r", page=(number, 3))
+    world.apply()
+    assert world.members(world.cohort_id()) == ["a", "b", "c"]
+
+
 def test_changes__of_the_longest_ids__fit_into_an_answer(world: World) -> None:
     ids = [f"{number:04}".rjust(1024, ESCAPED) for number in range(1000)]
     cohort_id = world.fill(ids, session=ESCAPED * 255)
