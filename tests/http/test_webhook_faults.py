@@ -283,6 +283,6 @@ def test_valkey__frozen_or_killed__is_a_doorbell_nobody_misses(stack: Stack) -> 
     os.kill(stack.valkey_pid(), signal.SIGKILL)
     accepted(stack.post(body(cohort, "b")))
     assert set(stack.members(cohort)) == {"a", "b"}
-    until(lambda: stack.call("GET", "/readyz").json == {"redis": "up", "status": "ok"})
+    until(lambda: stack.call("GET", "/readyz").json["status"] == "ok")
     accepted(stack.post(body(cohort, "c")))
     assert set(stack.members(cohort)) == {"a", "b", "c"}

@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from gateway.core import texts
 from tests.http.webhook import accepted, body, unique
 from tests.stack import API_KEY, Stack
 
@@ -48,7 +49,7 @@ def test_hostile_page__applied__is_shown_in_every_form(stack: Stack, name: str) 
     headers = {"Content-Encoding": "gzip"} if name.endswith(".gz") else {}
     assert stack.post((CORPUS / name).read_bytes(), headers=headers).status == 200
     found = stack.api("/v1/cohorts", external_id="hostile").json["cohorts"]
-    assert {cohort["project_id"] for cohort in found} <= set(PROJECTS)
+    assert {cohort["project_id"] for cohort in found} <= set(map(texts.shown_id, PROJECTS))
     for cohort in found:
         stack.settle(cohort["id"])
         for form in ("application/json", "application/x-ndjson", "text/csv"):
