@@ -67,13 +67,13 @@ class Duty:
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
-        """Note a piece of work; it counts from its beginning, and at its end unless it raises."""
+        """Note a piece of work; what is done to its end shows that nothing hinders it any more."""
         with self._lock:
             self._begun_at = self._clock()
         try:
             yield
             with self._lock:
-                self._worked_at = self._clock()
+                self._worked_at, self._trouble = self._clock(), None
         finally:
             with self._lock:
                 self._begun_at, self._came_round_at = None, self._clock()

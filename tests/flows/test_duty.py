@@ -79,6 +79,7 @@ def test_duty__hindered__says_so_until_it_comes_round(clock: Clock) -> None:
 
 def test_duty__at_work__is_busy_and_then_has_worked(clock: Clock) -> None:
     mine = Duty(clock=clock)
+    mine.hinder("it was hindered before")
     with mine.at_work():
         clock.now += PATIENCE_SECONDS + 1
         assert mine.condition() == Condition(idle_seconds=0.0)
