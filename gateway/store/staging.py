@@ -41,7 +41,7 @@ def copy(conn: Connection, rosters: Iterable[bytes]) -> None:
 def copy_in(conn: Connection, copy_statement: str, pieces: Iterable[bytes]) -> None:
     """Run a COPY from here; `pieces` are as it reads them, cut anywhere, and taken one by one."""
     cursor = conn.connection.cursor()
-    cursor.copy_expert(copy_statement, _Reader(pieces), size=_PIECE_BYTES)
+    cursor.copy_expert(copy_statement, Reader(pieces), size=_PIECE_BYTES)
     cursor.close()
 
 
@@ -54,7 +54,7 @@ def lines(some: Sequence[bytes], *, start: bytes = b"") -> Iterator[bytes]:
         yield b"\n"
 
 
-class _Reader:
+class Reader:
     """A file that is made while it is read, so that what goes to Postgres is never here at once."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
@@ -62,6 +62,7 @@ class _Reader:
         self._rest = memoryview(b"")
 
     def read(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`; none at the end."""
         found = []
         while size > 0:
             if not self._rest:

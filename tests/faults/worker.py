@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import sys
-import types
 
 from rq import Queue
 from rq.exceptions import DeserializationError
@@ -19,12 +17,12 @@ from workers import runtime
 HERE = points.of_environ()
 
 
-class Roster(io.BytesIO):
-    """What a COPY sends; whoever sends it comes by a point in the middle."""
+class Reader(staging.Reader):
+    """What a COPY sends; its sender comes by a point in the middle."""
 
     cohort_id: int | None = None
 
-    def read(self, size: int | None = -1) -> bytes:
+    def read(self, size: int) -> bytes:
         """Return the next piece."""
         HERE.pass_by("worker.mid-copy", self.cohort_id)
         return super().read(size)
@@ -37,7 +35,7 @@ class Worker(program.Worker):
         """Run a job."""
         cohort_id = None
         with contextlib.suppress(DeserializationError):  # garbage is for the product to meet
-            cohort_id = Roster.cohort_id = job.args[0]
+            cohort_id = Reader.cohort_id = job.args[0]
         HERE.pass_by("worker.pop-gap", cohort_id)
         super().execute_job(job, queue)
 
@@ -46,6 +44,6 @@ if __name__ == "__main__":
     name = sys.argv[1] if sys.argv[1:] else "worker"
     watching.Watcher(HERE, name, watching.WORKER, watching.APPLIES).listen()
     vars(program)["Worker"] = Worker
-    vars(staging)["io"] = types.SimpleNamespace(BytesIO=Roster)
+    vars(staging)["Reader"] = Reader
     vars(runtime)["now"] = watching.clock(HERE)
     sys.exit(program.main(sys.argv[1:]))
