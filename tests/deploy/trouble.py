@@ -101,7 +101,7 @@ def page_blocked(installation: Production) -> Iterator[None]:
     with poisoned(installation, "blocked") as mend:
         yield
         mend()
-        installation.type_with(manual.block("A poison page", "3. Try again"))
+        installation.type_with(manual.block("A poison page", "3. Retry"))
 
 
 @contextlib.contextmanager
