@@ -190,13 +190,14 @@ def _replace(work: Work, session: int, through: int) -> delta.Written:
     conn, cohort_id = work.conn, work.cohort_id
     newest = inbox.newest_pages(conn, cohort_id, session=session, through=through)
     gone, heard = _erased(work, session)
-    waiting, spared = list[bytes](), list[str]()
+    waiting, size, spared = list[bytes](), 0, list[str]()
     for text in _texts(work, [number for _, number in newest]):
         spared += roster.named(text, heard) if heard else ()
         waiting.append(roster.without_digests(text, gone) if gone else text)
-        if sum(map(len, waiting)) >= STAGED_BYTES:
+        size += len(waiting[-1])
+        if size >= STAGED_BYTES:
             staging.copy(conn, waiting)
-            waiting.clear()
+            waiting, size = [], 0
     staging.copy(conn, waiting)
     touch, last_change = work.touch(session), work.state.last_change
     return delta.replace(conn, touch, last_change=last_change, spared=spared)
