@@ -37,7 +37,9 @@ def source() -> None:
 @click.argument("slug")
 @click.option("--username", default=bootstrap.DEFAULT_USERNAME, show_default=True)
 @_FROM_FILE
-@click.option("--no-auth", is_flag=True, help="Take pages from anybody who knows the URL.")
+@click.option(
+    "--no-auth", is_flag=True, help="Take pages without a password: knowing the URL is enough."
+)
 @click.option("--identity", metavar="PROPERTY", help="The property that holds the member id.")
 @click.option("--project", "projects", metavar="ID", multiple=True, help="Only this; repeatable.")
 @output.as_json
@@ -288,7 +290,7 @@ def _credentials(one: sources.Listed) -> str:
         return "not needed"
     pairs = zip(one.usernames, one.credentials_end_at, strict=True)
     said = [f"{name} until {end:%Y-%m-%d %H:%M} UTC" if end else name for name, end in pairs]
-    return ", ".join(said) or "none: nobody can post"
+    return ", ".join(said) or "none: every page is answered 401"
 
 
 def _as_json(one: sources.Listed) -> dict[str, object]:

@@ -136,7 +136,7 @@ def _source(one: SourceFacts) -> Iterator[Finding]:
     if not one.auth_required:
         yield _warning(
             ACCESS,
-            f"the source {one.slug} asks for no password: whoever knows its URL can write to it",
+            f"the source {one.slug} asks for no password: knowing its URL is enough to write to it",
             "add a source with a password, and point Mixpanel at that",
         )
     elif not one.logins:
@@ -150,13 +150,13 @@ def _source(one: SourceFacts) -> Iterator[Finding]:
     if one.guessable:
         yield _error(
             ACCESS,
-            f"the password of the source {one.slug} is one that anybody tries first",
+            f"the password of the source {one.slug} is one that an attacker tries first",
             f"`python -m gateway source rotate {one.slug}`, and give Mixpanel the new one",
         )
     if one.paused:
         yield _warning(
             ACCESS,
-            f"the source {one.slug} is paused: its pages are answered 503 until somebody ends that",
+            f"the source {one.slug} is paused: its pages are answered 503 until it is resumed",
             f"`python -m gateway source resume {one.slug}`",
         )
 
@@ -167,7 +167,7 @@ def keys(usable: int) -> Finding:
         return _ok(ACCESS, f"{usable} API keys are valid")
     return _warning(
         ACCESS,
-        "there is no API key: nobody can ask who is in a cohort",
+        "there is no API key: every call of /v1 is answered 401",
         "`python -m gateway key create`, or set GATEWAY_API_KEY and run `bootstrap`",
     )
 

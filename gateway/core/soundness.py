@@ -259,7 +259,7 @@ def _doorbell(facts: RedisFacts) -> Iterator[Finding]:
     if facts.open_to_anybody and not facts.local:
         yield _warning(
             REDIS,
-            "it asks for no password: whoever reaches it can have our workers run their jobs",
+            "it asks for no password: any client that reaches it can enqueue jobs for the workers",
             "set requirepass (or an ACL) and put the password into REDIS_URL",
         )
 

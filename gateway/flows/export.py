@@ -87,7 +87,7 @@ class Export:
         self._send = send
         self._opened = opened
         self.last_seq = last_seq
-        """The newest change that it shows: whoever follows changes goes on after this one."""
+        """The newest change that the export includes; following changes goes on after it."""
 
     def __enter__(self) -> Self:
         """Return itself; it is open already."""

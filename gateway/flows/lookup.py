@@ -146,7 +146,7 @@ def member(readers: Readers, cohort_id: int, member_id: str, *, min_seq: int = 0
 
     found = readers.ask_about(cohort_id, look, min_seq=min_seq)
     if found is None:
-        raise errors.NotFound("nobody with this id is a member of this cohort now")
+        raise errors.NotFound("no member of this cohort has this id now")
     return found
 
 

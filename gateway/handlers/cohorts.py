@@ -118,7 +118,7 @@ OPERATIONS: Final = (
         view=list_changes,
         scope=Scope.READ,
         topic=topics.CHANGES,
-        summary="Follow who enters and leaves a cohort",
+        summary="Follow the changes of a cohort",
         description="`seq` rises by one with each change. Ask again with `next_after` to go on;"
         " a `member_id` is null once the person was erased. The changes of a deleted cohort stay"
         " readable for as long as they are kept. An `after` beyond the newest change is 409"
@@ -135,7 +135,7 @@ OPERATIONS: Final = (
         view=list_syncs,
         scope=Scope.READ,
         topic=topics.COHORTS,
-        summary="List what was received of a cohort, and what came of it",
+        summary="List the syncs of a cohort",
         description="One row for each session and action, newest session first.",
         query=queries.PagingOfCohortQuery,
         answer=answers.of(schemas.SyncsAnswer, "A part of the list."),

@@ -70,7 +70,7 @@ OPERATIONS: Final = (
         view=retry_delivery,
         scope=Scope.ADMIN,
         topic=topics.DELIVERIES,
-        summary="Have a blocked page tried again",
+        summary="Retry a blocked page",
         answer=answers.of(schemas.DeliveryAnswer, "The page waits again.", status=202),
         refusals=(404, 409),
     ),

@@ -175,7 +175,7 @@ OPERATIONS: Final = (
         view=list_cohorts_of,
         scope=Scope.READ,
         topic=topics.MEMBERS,
-        summary="List the cohorts that somebody is in",
+        summary="List the cohorts of a member",
         description="In the order of their creation; without `limit` all of them, or as many as fit"
         " into an answer.",
         query=queries.JoinedQuery,
@@ -189,12 +189,12 @@ OPERATIONS: Final = (
         scope=Scope.READ,
         topic=topics.MEMBERS,
         summary="Check many people in many cohorts at once",
-        description="A cohort that does not exist, or was deleted, has nobody in it and stands in"
-        " `unknown_cohorts`. Refused is what could be answered with more than 16 MiB, if all were"
-        " in all of them: send fewer cohorts or people.",
+        description="A cohort that does not exist, or was deleted, has an empty list and stands in"
+        " `unknown_cohorts`. A request is refused if its answer could exceed 16 MiB: send fewer"
+        " cohorts or ids.",
         body=queries.CheckBody,
         max_body_bytes=queries.MAX_CHECK_BYTES,
-        answer=answers.of(schemas.CheckAnswer, "By cohort, who of them is in it."),
+        answer=answers.of(schemas.CheckAnswer, "The members among the ids asked for, by cohort."),
     ),
     Operation(
         name="erase_member",

@@ -233,7 +233,9 @@ class CheckAnswer(Shown):
         keys=fields.String(),
         values=fields.List(fields.String()),
         required=True,
-        metadata=says("By cohort id, those who are in it.", {"17": ["u-1842"], "18": []}),
+        metadata=says(
+            "By cohort id, the ids that are members of it.", {"17": ["u-1842"], "18": []}
+        ),
     )
     unknown_cohorts = fields.List(
         fields.String(),
