@@ -48,8 +48,8 @@ OPERATIONS: Final = (
         scope=Scope.READ,
         topic=topics.STATUS,
         summary="See how the gateway is doing",
-        description="`degraded` means that pages are still accepted but nobody may be applying"
-        " them: no worker or scheduler is alive, or Redis is down.",
+        description="`degraded` means that pages are still accepted but may not be applied:"
+        " a worker or the scheduler is not alive or not at work, or Redis is down.",
         answer=answers.of(schemas.StatusAnswer, "The status."),
     ),
     Operation(
