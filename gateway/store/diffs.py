@@ -53,7 +53,7 @@ def remove(
     `people` are lines of a roster by member id, of which only the ids matter.
     """
     gone: list[str] = []
-    for some in arrays.cut(people):
+    for some in arrays.cut(sorted(people)):
         found = _TO_TAKE_OUT.rows(conn, _asked(touch, some) | {"session": touch.session})
         gone += [row.member_id for row in found]
         if found:
@@ -68,8 +68,8 @@ def remove(
 
 
 def _known(conn: Connection, touch: Touch, people: Iterable[str]) -> list[str]:
-    """List those who are members or have a tombstone."""
-    found = [_KNOWN.column(conn, _asked(touch, some)) for some in arrays.cut(people)]
+    """List those who are members or have a tombstone, asked in the order of the index."""
+    found = [_KNOWN.column(conn, _asked(touch, some)) for some in arrays.cut(sorted(people))]
     return list(itertools.chain.from_iterable(found))
 
 
