@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 from bench import payload, report, subject
 from bench.subject import Subject, sync
-from gateway.store import apply_state, retention
+from gateway.store.cohorts import apply_state, retention
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -25,8 +25,8 @@ from marshmallow import EXCLUDE, Schema, fields
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from bench import wire
-from gateway import embedded
-from gateway.embedded import Durability
+from gateway.local import embedded
+from gateway.local.embedded import Durability
 from tests import stack
 
 _ROOT: Final = Path(__file__).resolve().parent.parent

@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 
 DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 

@@ -14,8 +14,8 @@ from typing import Final
 from bench import wire
 from bench.payload import Sync
 from bench.wire import Served
-from gateway.store import inbox
-from gateway.store.engine import Pool
+from gateway.store.cohorts import inbox
+from gateway.store.db.engine import Pool
 from tests import stack
 from tests.stack import Stack
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from bench import payload, wire
 from bench.subject import Subject
 from bench.wire import Served
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 
 _COPY: Final = """
     COPY yardstick (cohort_id, member_id, session, entered_at, distinct_id, email, first_name,

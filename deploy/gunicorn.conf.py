@@ -65,7 +65,7 @@ if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
 bind = f"{_host()}:{settings.port}"
 backlog = 2048
 
-worker_class = "gateway.door.Door"
+worker_class = "gateway.webserver.Door"
 workers = settings.web_processes
 threads = settings.web_threads
 # Per process. A slow client costs one of these and no thread. Keep it well below `ulimit -n`.

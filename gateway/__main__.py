@@ -91,7 +91,7 @@ def up() -> None:
 
     Example: PORT=8080 python -m gateway up
     """
-    from gateway import supervisor  # noqa: PLC0415 - as with the other commands
+    from gateway.local import supervisor  # noqa: PLC0415 - as with the other commands
 
     sys.exit(supervisor.run(Settings.from_environ(os.environ), os.environ))
 

@@ -9,36 +9,35 @@ import structlog
 from flask import Flask, Response
 
 from gateway import errors
-from gateway.handlers import (
-    browsers,
-    cohorts,
-    contract,
-    deliveries,
+from gateway.handlers.cohorts import cohorts, deliveries, ids, members
+from gateway.handlers.health import ops, status
+from gateway.handlers.http import (
     deps,
     docs,
-    journal,
-    members,
-    mixpanel,
     openapi,
-    ops,
     problems,
-    rawpath,
-    refusals,
-    sources,
+    raw_path,
+    request_log,
+    security_headers,
     traced,
-    webhook,
 )
+from gateway.handlers.mixpanel import description, responses, webhook
+from gateway.handlers.sources import refusals, sources
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flask import Blueprint
     from werkzeug.exceptions import HTTPException
 
-    from gateway.handlers.operations import Foreign, Operation
+    from gateway.handlers.http.operations import Foreign, Operation
+    from gateway.handlers.http.variables import Variable
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
-    mixpanel.blueprint,
+    webhook.blueprint,
     cohorts.blueprint,
     members.blueprint,
+    status.blueprint,
     deliveries.blueprint,
     sources.blueprint,
     refusals.blueprint,
@@ -51,11 +50,14 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
 OPERATIONS: tuple[Operation, ...] = (
     *cohorts.OPERATIONS,
     *members.OPERATIONS,
+    *status.OPERATIONS,
     *deliveries.OPERATIONS,
     *sources.OPERATIONS,
     *refusals.OPERATIONS,
 )
-FOREIGN: tuple[Foreign, ...] = (*webhook.CALLS, *ops.CALLS)
+FOREIGN: tuple[Foreign, ...] = (*description.CALLS, *ops.CALLS)
+# The variables in the paths of these operations.
+VARIABLES: Mapping[str, Variable] = {**ids.VARIABLES, **sources.VARIABLES}
 
 _log = structlog.get_logger()
 
@@ -64,12 +66,12 @@ def create_app(given: deps.Deps) -> Flask:
     """Build the WSGI application around its dependencies; nothing is opened."""
     app = Flask("gateway", static_folder=None)
     app.extensions[deps.EXTENSION] = given
-    app.extensions[openapi.EXTENSION] = openapi.Description(OPERATIONS, FOREIGN)
-    rawpath.install(app)
-    journal.install(app)
+    app.extensions[openapi.EXTENSION] = openapi.Description(OPERATIONS, FOREIGN, VARIABLES)
+    raw_path.install(app)
+    request_log.install(app)
     traced.install(app, given.tracer)
-    browsers.install(app)
-    contract.forget_action(app)
+    security_headers.install(app)
+    responses.forget_action(app)
     app.register_error_handler(Exception, _answer_error)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -78,7 +80,7 @@ def create_app(given: deps.Deps) -> Flask:
 
 def _answer_error(error: Exception | HTTPException) -> Response:
     """Answer in the words of whoever asked; a bug is logged here and nowhere else."""
-    response = contract.from_error(error) if contract.speaks_here() else problems.answer(error)
+    response = responses.from_error(error) if responses.speaks_here() else problems.answer(error)
     bug = response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
     if bug or isinstance(error, errors.Unavailable):
         (_log.error if bug else _log.warning)(

@@ -101,7 +101,7 @@ SERIES: Final = (
     Series(
         "gateway_database_free_bytes",
         _G,
-        "What is left of GATEWAY_DISK_GIB, or on the disk of the embedded Postgres; else unknown.",
+        "What is left of GATEWAY_DISK_GIB, or on the disk of GATEWAY_DISK_DIR; else unknown.",
     ),
     Series(
         "gateway_database_free_connections",

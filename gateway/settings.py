@@ -31,6 +31,7 @@ PLAIN_NAMES: Final = (
     "PORT",
     "GATEWAY_BIND",
     "GATEWAY_DATA_DIR",
+    "GATEWAY_DISK_DIR",
     "GATEWAY_DISK_GIB",
     "GATEWAY_ERROR_HOOK",
     "GATEWAY_LOG_FORMAT",
@@ -92,6 +93,7 @@ class Settings:
     max_pending_pages: int = 1_000_000
     max_cohorts: int = 10_000
     rate_limit_per_second: int | None = None
+    disk_dir: pathlib.Path | None = None
     disk_bytes: int | None = None
     max_body_bytes: int = 16 * _MEBIBYTE
     max_members: int = 10_000
@@ -157,6 +159,7 @@ class Settings:
                 "GATEWAY_MAX_PENDING_PAGES", values.whole(1, 10**12), 1_000_000
             ),
             rate_limit_per_second=reader.plain("GATEWAY_RATE_LIMIT", values.rate_limit, None),
+            disk_dir=reader.plain("GATEWAY_DISK_DIR", values.path, None),
             disk_bytes=reader.plain("GATEWAY_DISK_GIB", values.gibibytes, None),
             log_level=reader.plain("GATEWAY_LOG_LEVEL", values.one_of(LogLevel), LogLevel.INFO),
             log_format=reader.plain("GATEWAY_LOG_FORMAT", values.one_of(LogFormat), LogFormat.AUTO),

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
 from typing import TYPE_CHECKING
 
-from gateway import errors, logs, tracing
+from gateway import logs, tracing
 from gateway.app import create_app
-from gateway.core.secrets import Verifier
-from gateway.embedded import running
-from gateway.flows import refusals, watch
-from gateway.flows.access import KeyRing
-from gateway.flows.export import Exporter
-from gateway.flows.intake import Intake
-from gateway.flows.limits import Limits
-from gateway.flows.readers import Readers
-from gateway.flows.ready import Readiness
-from gateway.flows.watch import Watch
-from gateway.handlers.deps import Deps
+from gateway.core.access.secrets import Verifier
+from gateway.flows.access.key_ring import KeyRing
+from gateway.flows.cohorts.backlog_limit import Limits
+from gateway.flows.cohorts.export import Exporter
+from gateway.flows.cohorts.read_routing import Readers
+from gateway.flows.cohorts.submit import Submitter
+from gateway.flows.health import monitoring
+from gateway.flows.health.monitoring import Watch
+from gateway.flows.health.readiness import Readiness
+from gateway.flows.sources import refusals
+from gateway.flows.sources.webhook import Intake
+from gateway.handlers.http.deps import Deps
 from gateway.jobs import Doorbell
 from gateway.settings import Settings
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,11 +58,9 @@ def make_deps(settings: Settings, tracer: tracing.Tracer = tracing.OFF) -> Deps:
     intake = Intake(
         pool=accepting,
         verifier=Verifier(),
-        limits=limits,
-        doorbell=doorbell,
+        submitter=Submitter(pool=accepting, limits=limits, doorbell=doorbell, tracer=tracer),
         max_members=settings.max_members,
         refusals=_recorder(url),
-        tracer=tracer,
     )
     readers = Readers(reading, _replica(settings))
     return Deps(
@@ -101,21 +99,16 @@ def _recorder(url: str) -> refusals.Recorder:
 
 def _watch(url: str, doorbell: Doorbell, settings: Settings) -> Watch:
     """Wire what monitors ask, with connections that nothing else can use up."""
-    pool = Pool(url, name="watch", size=watch.CONNECTIONS, limit_seconds=watch.LIMIT_SECONDS)
-    limits = watch.Limits(
+    pool = Pool(
+        url, name="watch", size=monitoring.CONNECTIONS, limit_seconds=monitoring.LIMIT_SECONDS
+    )
+    limits = monitoring.Limits(
         threads=settings.web_processes * settings.web_threads,
         max_cohorts=settings.max_cohorts,
         disk_bytes=settings.disk_bytes,
-        data_dir=settings.data_dir if _is_embedded(settings) else None,
+        disk_dir=settings.disk_dir,
     )
     return Watch(pool, doorbell=doorbell, readiness=Readiness(pool), limits=limits)
-
-
-def _is_embedded(settings: Settings) -> bool:
-    """Tell whether our Postgres is the one that `make run` keeps in its data folder."""
-    with contextlib.suppress(errors.EmbeddedFailed):  # it belongs to somebody else
-        return running.postgres_url(settings.data_dir) == settings.database_url
-    return False
 
 
 def _now() -> datetime.datetime:

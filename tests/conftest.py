@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from gateway import embedded
-from gateway.flows import schema
+from gateway.flows.health import schema
+from gateway.local import embedded
 from gateway.store import tables
-from gateway.store.engine import Pool
+from gateway.store.cohorts.tables import epochs
+from gateway.store.db.engine import Pool
 from tests import stack as stacks
 
 WHOLE = ("tests/e2e/", "tests/security/", "tests/flows/test_model.py", "tests/http/test_webhook")
@@ -79,6 +80,6 @@ def empty(pool: Pool) -> None:
     """Delete every row that came after the migrations; a rollback would hide what commits do."""
     with pool.begin() as conn:
         for table in reversed(tables.metadata.sorted_tables):
-            if table is tables.epochs:  # its one row is part of the schema
+            if table is epochs:  # its one row is part of the schema
                 continue
             conn.execute(text(f"DELETE FROM {table.name}"))

@@ -154,7 +154,7 @@ def _stand_in(folder: Path) -> None:
 
 def versions(python: Path, environ: Mapping[str, str]) -> tuple[str, str, str]:
     """Ask the programs of a cell what they are, where the gateway looks for them."""
-    code = "from gateway.embedded import cluster, doorbell; "
+    code = "from gateway.local.embedded import cluster, doorbell; "
     postgres = f"{code}print(cluster.binary('postgres'))"
     valkey = f"{code}print(doorbell.binary())"
     programs = [_says(python, "-c", one, environ=environ) for one in (postgres, valkey)]

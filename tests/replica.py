@@ -12,10 +12,10 @@ from pathlib import Path
 import sqlalchemy
 from sqlalchemy import text
 
-from gateway import embedded
-from gateway.embedded import cluster
-from gateway.store import replication
-from gateway.store.engine import Pool
+from gateway.local import embedded
+from gateway.local.embedded import cluster
+from gateway.store.db import replication
+from gateway.store.db.engine import Pool
 
 ALLOW = "host replication gateway 127.0.0.1/32 scram-sha-256\n"
 

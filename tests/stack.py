@@ -19,8 +19,8 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
-from gateway.embedded import running as embedded_now
-from gateway.store.engine import Pool
+from gateway.local.embedded import running as embedded_now
+from gateway.store.db.engine import Pool
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "2195193"

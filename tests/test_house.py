@@ -41,9 +41,9 @@ BUILT_BY_IMPORT = ("gateway.wsgi", "gateway.store.migrations")
 # The one definition of a transaction, and the tool that has its own.
 TRANSACTIONS = (
     "gateway/flows/",
-    "gateway/store/engine.py",
-    "gateway/store/migrate.py",
-    "gateway/store/statement.py",
+    "gateway/store/db/engine.py",
+    "gateway/store/db/migrate.py",
+    "gateway/store/db/statement.py",
     "gateway/store/migrations/",
 )
 

@@ -17,13 +17,13 @@ from rq.worker import WorkerStatus
 
 # Imported here and not by name in each job: a job finds them loaded.
 from gateway import errors, jobs, logs
-from gateway.flows import meters
+from gateway.flows.health import heartbeats
 from workers import apply, runtime, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from gateway.flows.duty import Duty
+    from gateway.flows.health.duty import Duty
 
 # One wait for a job. A worker whose Redis does not answer notices it this much later at most, and
 # Redis' own time-out must be longer.
@@ -114,7 +114,7 @@ def work() -> None:
     runtime.stop_when_told(stopping)
     runtime.await_schema(made, stopping)
     _log.info("worker.started", name=made.name)
-    with runtime.beating(made, meters.WORKER):
+    with runtime.beating(made, heartbeats.WORKER):
         while not stopping.is_set():
             failure = _answer(made, stopping)
             runtime.stop_when_told(stopping)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway.flows.apply import Drained
+from gateway.flows.cohorts.apply import Drained
 from workers import runtime
 
 if TYPE_CHECKING:

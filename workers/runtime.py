@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway import errors, logs, tracing
-from gateway.flows import meters, ready
-from gateway.flows.apply import Applier
-from gateway.flows.duty import Duty
+from gateway.flows.cohorts.apply import Applier
+from gateway.flows.health import heartbeats as meters
+from gateway.flows.health import readiness as ready
+from gateway.flows.health.duty import Duty
 from gateway.jobs import Doorbell
 from gateway.settings import Settings
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

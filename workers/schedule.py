@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway.flows import duty, meters, redact, refusals, retention, scrub
-from gateway.flows.sweep import Sweeper
+from gateway.flows.cohorts import redact_history, redact_pages, retention
+from gateway.flows.cohorts.sweep import Sweeper
+from gateway.flows.health import duty, heartbeats
+from gateway.flows.sources import refusals
 from workers import runtime
 
 if TYPE_CHECKING:
@@ -38,18 +40,18 @@ class Chore:
 
 
 def _probe(made: Runtime) -> None:
-    duty.ask(made.chores, meters.WORKER, made.doorbell.probe)
+    duty.ask(made.chores, heartbeats.WORKER, made.doorbell.probe)
 
 
 def _redact(made: Runtime) -> None:
-    redact.run(made.chores, now=runtime.now())
+    redact_history.run(made.chores, now=runtime.now())
 
 
 CHORES: Final = (
     Chore(name="probe", every_seconds=duty.ASK_SECONDS, do=_probe),
-    Chore(name="heartbeats", every_seconds=10.0, do=lambda made: meters.retire(made.chores)),
+    Chore(name="heartbeats", every_seconds=10.0, do=lambda made: heartbeats.retire(made.chores)),
     Chore(name="redact", every_seconds=1.0, do=_redact),
-    Chore(name="scrub", every_seconds=1.0, do=lambda made: scrub.run(made.chores)),
+    Chore(name="scrub", every_seconds=1.0, do=lambda made: redact_pages.run(made.chores)),
     Chore(name="refusals", every_seconds=10.0, do=lambda made: refusals.tend(made.chores)),
     Chore(name="retention", every_seconds=1.0, do=lambda made: retention.run(made.chores)),
 )
@@ -61,13 +63,22 @@ def run() -> None:
     stopping = threading.Event()
     runtime.stop_when_told(stopping)
     runtime.await_schema(made, stopping)
-    sweeper = Sweeper(made.pool, made.applier, made.doorbell)
+    sweeper = make_sweeper(made)
     _log.info("scheduler.started", name=made.name)
     said = None
-    with runtime.beating(made, meters.SCHEDULER), doing(made, CHORES):
+    with runtime.beating(made, heartbeats.SCHEDULER), doing(made, CHORES):
         while not stopping.wait(SWEEP_SECONDS):
             said = sweep(made, sweeper, said)
     _log.info("scheduler.stopped", name=made.name)
+
+
+def make_sweeper(made: Runtime) -> Sweeper:
+    """Wire what looks at the work that waits, and does it where no worker does."""
+
+    def alone() -> bool:
+        return not duty.is_anyone_at_work(made.pool, heartbeats.WORKER)
+
+    return Sweeper(made.pool, made.applier, made.doorbell, alone=alone)
 
 
 def sweep(made: Runtime, sweeper: Sweeper, said: str | None = None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gateway.commands import output, place
-from gateway.flows import bootstrap as flow
+from gateway.flows.health import bootstrap as flow
 
 
 @click.command()

@@ -10,9 +10,9 @@ import click
 
 from gateway import errors
 from gateway.commands import output, place
-from gateway.core.soundness import POSTGRES, REDIS, Finding, Level
-from gateway.flows import check as flow
-from gateway.flows import fitness, front
+from gateway.core.health.server_rules import POSTGRES, REDIS, Finding, Level
+from gateway.flows.health import check as flow
+from gateway.flows.health import installation, public_url
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def check(*, as_json: bool, web_servers: int, workers: int | None, url: str | No
     """
     findings = _findings(web_servers, workers)
     if url is not None:
-        findings += front.front(url)
+        findings += public_url.front(url)
     if as_json:
         good = not _errors(findings)
         said = [dataclasses.asdict(one) for one in findings]
@@ -96,7 +96,7 @@ def _postgres(settings: Settings, fleet: flow.Fleet) -> list[Finding]:
     finally:
         pool.close()
     # `make run` has servers of its own, whose disk is ours, and raises its own limits.
-    more = fitness.descriptors() if settings.database_url else flow.disk(settings.data_dir)
+    more = installation.descriptors() if settings.database_url else flow.disk(settings.data_dir)
     return [*found, *more]
 
 

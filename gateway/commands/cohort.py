@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from gateway.commands import output, place
-from gateway.flows import lookup, manage
-from gateway.flows.readers import Readers
-from gateway.handlers import ids, schemas
+from gateway.flows.cohorts import admin, lookup
+from gateway.flows.cohorts.read_routing import Readers
+from gateway.handlers.cohorts import ids, response_schemas
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator
 
-    from gateway.store.cohorts import Cohort
-    from gateway.store.engine import Pool
+    from gateway.store.cohorts.cohorts import Cohort
+    from gateway.store.db.engine import Pool
 
 PART: Final = 1000
 SYNCS: Final = 3
@@ -53,7 +53,7 @@ def list_cohorts(
     which = lookup.Filter(source=source, project_id=project, external_id=external_id, name=name)
     with place.database(place.settings()) as pool:
         if deleted:
-            _show_deleted(manage.deleted_cohorts(pool, which), as_json=as_json)
+            _show_deleted(admin.deleted_cohorts(pool, which), as_json=as_json)
             return
         found = list(_all(pool, which))
     if as_json:
@@ -88,7 +88,7 @@ def show(cohort_id: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the
         found = lookup.cohort(readers, number, now=place.now())
         syncs = lookup.syncs(readers, number, before=lookup.NEWEST_SYNC, limit=SYNCS).answer
     shown = _as_json(found)
-    reports = [_dump(schemas.SyncAnswer, one) for one in (syncs.items if syncs else ())]
+    reports = [_dump(response_schemas.SyncAnswer, one) for one in (syncs.items if syncs else ())]
     if as_json:
         output.document({**shown, "syncs": reports})
         return
@@ -125,7 +125,7 @@ def delete(*, cohort_id: str, yes: bool, as_json: bool) -> None:
     number = ids.cohort(cohort_id)
     place.confirm(yes, f"Delete the cohort {cohort_id} with all its members?")
     with place.database(place.settings()) as pool:
-        manage.delete_cohort(pool, number, now=place.now())
+        admin.delete_cohort(pool, number, now=place.now())
     if as_json:
         output.document({"id": cohort_id, "deleted": True})
     else:
@@ -144,7 +144,7 @@ def restore(cohort_id: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of 
     """
     number = ids.cohort(cohort_id)
     with place.database(place.settings()) as pool:
-        manage.restore_cohort(pool, number, now=place.now())
+        admin.restore_cohort(pool, number, now=place.now())
     if as_json:
         output.document({"id": cohort_id, "deleted": False})
     else:
@@ -161,7 +161,7 @@ def _all(pool: Pool, which: lookup.Filter) -> Iterator[Cohort]:
         (after,) = part.end
 
 
-def _show_deleted(found: list[manage.Deleted], *, as_json: bool) -> None:
+def _show_deleted(found: list[admin.Deleted], *, as_json: bool) -> None:
     if as_json:
         output.document(
             {
@@ -194,11 +194,11 @@ def _show_deleted(found: list[manage.Deleted], *, as_json: bool) -> None:
 
 
 def _as_json(one: Cohort) -> dict[str, Any]:
-    return _dump(schemas.CohortAnswer, one)
+    return _dump(response_schemas.CohortAnswer, one)
 
 
-def _dump(schema: type[schemas.Shown], value: object) -> dict[str, Any]:
-    dumped: dict[str, Any] = schemas.of(schema).dump(value)
+def _dump(schema: type[response_schemas.Shown], value: object) -> dict[str, Any]:
+    dumped: dict[str, Any] = response_schemas.of(schema).dump(value)
     return dumped
 
 

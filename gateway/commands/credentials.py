@@ -8,13 +8,13 @@ import click
 
 from gateway import errors
 from gateway.commands import kept, output, place
-from gateway.flows import bootstrap
-from gateway.supervisor.credentials import Credentials, Origin, Resolved, choose
+from gateway.core.access import defaults
+from gateway.local.supervisor.credentials import Credentials, Origin, Resolved, choose
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
 
-_NONE = Credentials(webhook_username=bootstrap.DEFAULT_USERNAME, webhook_password="", api_key="")
+_NONE = Credentials(webhook_username=defaults.USERNAME, webhook_password="", api_key="")
 _ORIGINS = {Origin.ENVIRONMENT: "from the environment", Origin.KEPT: "kept since an earlier start"}
 
 
@@ -42,7 +42,7 @@ def credentials(*, only: str | None, as_json: bool) -> None:
             f"no credentials are kept in {settings.data_dir}: `make run` makes them at its first"
             " start; elsewhere set GATEWAY_WEBHOOK_PASSWORD and GATEWAY_API_KEY",
         )
-    url = settings.webhook_url(bootstrap.DEFAULT_SLUG)
+    url = settings.webhook_url(defaults.SLUG)
     document = {
         "webhook_url": url,
         "username": values.webhook_username,
@@ -61,7 +61,7 @@ def credentials(*, only: str | None, as_json: bool) -> None:
 
 def _show(settings: Settings, found: Resolved) -> None:
     values = found.values
-    click.echo(f"  Webhook URL   {settings.webhook_url(bootstrap.DEFAULT_SLUG)}")
+    click.echo(f"  Webhook URL   {settings.webhook_url(defaults.SLUG)}")
     click.echo(f"  User name     {values.webhook_username}")
     click.echo(f"  Password      {values.webhook_password}")
     click.echo(f"                {_ORIGINS[found.password_from]}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gateway.commands import output, place
-from gateway.flows import activity as flow
+from gateway.flows.health import activity as flow
 
 if TYPE_CHECKING:
     import datetime

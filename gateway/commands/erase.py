@@ -8,8 +8,8 @@ import click
 
 from gateway import errors
 from gateway.commands import output, place
-from gateway.flows import erase as flow
-from gateway.flows import sources
+from gateway.flows.cohorts import erase as flow
+from gateway.flows.sources import admin
 
 
 @click.command()
@@ -39,7 +39,7 @@ def erase(
     place.confirm(yes, f"Erase {member_id} {where}?")
     with place.database(place.settings()) as pool:
         if source is not None:
-            sources.require(pool, source, now=place.now())
+            admin.require(pool, source, now=place.now())
         through = flow.erase(
             pool,
             member_id,

@@ -7,13 +7,13 @@ import json
 from typing import TYPE_CHECKING
 
 from gateway import errors
-from gateway.embedded import folder
-from gateway.supervisor.credentials import FILE_NAME, Credentials
+from gateway.local.embedded import folder
+from gateway.local.supervisor.credentials import FILE_NAME, Credentials
 
 if TYPE_CHECKING:
     import pathlib
 
-    from gateway.flows.sources import Login
+    from gateway.flows.sources.admin import Login
     from gateway.settings import Settings
 
 

@@ -9,8 +9,9 @@ from typing import Final
 import click
 
 from gateway.commands import output, place
-from gateway.core.scopes import Scope
-from gateway.flows import bootstrap, keys
+from gateway.core.access import defaults
+from gateway.core.access.scopes import Scope
+from gateway.flows.access import keys
 
 _SPAN: Final = re.compile(r"([0-9]{1,5})([dh])")
 _UNITS: Final = {"d": "days", "h": "hours"}
@@ -134,7 +135,7 @@ def revoke(which: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the c
     for one in ended:
         if not as_json:
             click.echo(f"The key {one.name} (id {one.id}) is revoked.")
-        if one.name == bootstrap.KEY_NAME:
+        if one.name == defaults.KEY_NAME:
             output.note(
                 "the gateway's next start makes it valid again, unless GATEWAY_API_KEY, or"
                 " the key in the data folder's credentials.json, is another one by then",

@@ -8,8 +8,8 @@ import click
 
 from gateway import errors
 from gateway.commands import output, place
-from gateway.flows import lookup
-from gateway.flows.readers import Readers
+from gateway.flows.cohorts import lookup
+from gateway.flows.cohorts.read_routing import Readers
 
 
 @click.group()

@@ -14,11 +14,12 @@ import click
 
 from gateway import addresses, errors
 from gateway.commands import output
-from gateway.core import operation, texts
-from gateway.embedded import running
-from gateway.flows.ready import Readiness
+from gateway.core.cohorts import member_ids
+from gateway.core.health import installation_rules
+from gateway.flows.health.readiness import Readiness
+from gateway.local.embedded import running
 from gateway.settings import Settings
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ def settings() -> Settings:
     Raises errors.BadSettings.
     """
     read = Settings.from_environ(os.environ)
-    weak = operation.weak_secrets(
+    weak = installation_rules.weak_secrets(
         username=read.webhook_username, password=read.webhook_password, key=read.api_key
     )
     for warning in (*read.warnings, *(f"{text}; {remedy}" for text, remedy in weak)):
@@ -125,7 +126,7 @@ def redis_of_running(where: Settings) -> str | None:
 
 def require_member_id(text: str) -> None:
     """Raise errors.Malformed for what can be no member's id."""
-    if texts.why_unusable(text) is not None:
+    if member_ids.why_unusable(text) is not None:
         raise errors.Malformed(
             "no member can have this id: it is blank, longer than 1,024 bytes, or not UTF-8 text",
         )

@@ -8,15 +8,16 @@ import click
 
 from gateway import errors
 from gateway.commands import output, place
-from gateway.flows import manage, status
-from gateway.handlers import ids
-from gateway.store.backlog import State
+from gateway.flows.cohorts import admin
+from gateway.flows.health import status
+from gateway.handlers.cohorts import ids
+from gateway.store.cohorts.backlog import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway.store.backlog import Delivery
-    from gateway.store.engine import Pool
+    from gateway.store.cohorts.backlog import Delivery
+    from gateway.store.db.engine import Pool
 
 PART: Final = 1000
 
@@ -50,7 +51,7 @@ def replay(
     with place.database(place.settings()) as pool:
         if delivery_id is not None:
             cohort, number = ids.delivery(delivery_id)
-            again = [manage.retry_delivery(pool, cohort, number, now=place.now())]
+            again = [admin.retry_delivery(pool, cohort, number, now=place.now())]
         else:
             again = list(_retried(pool, _blocked(pool, only), say=not as_json))
     if as_json:
@@ -83,7 +84,7 @@ def _retried(pool: Pool, found: Iterator[Delivery], *, say: bool) -> Iterator[De
     """Have each tried again, but for those that were retried, applied or dropped meanwhile."""
     for one in found:
         try:
-            again = manage.retry_delivery(pool, one.cohort_id, one.number, now=place.now())
+            again = admin.retry_delivery(pool, one.cohort_id, one.number, now=place.now())
         except (errors.NotFound, errors.Conflict):
             continue
         if say:

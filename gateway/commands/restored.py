@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gateway.commands import output, place
-from gateway.flows import restored as flow
+from gateway.flows.cohorts import restored as flow
 
 
 @click.command()

@@ -10,8 +10,8 @@ import click
 
 from gateway import addresses
 from gateway.commands import kept, output, place
-from gateway.core import secrets
-from gateway.flows import bootstrap, sources
+from gateway.core.access import defaults, secrets
+from gateway.flows.sources import admin
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -35,7 +35,7 @@ def source() -> None:
 
 @source.command()
 @click.argument("slug")
-@click.option("--username", default=bootstrap.DEFAULT_USERNAME, show_default=True)
+@click.option("--username", default=defaults.USERNAME, show_default=True)
 @_FROM_FILE
 @click.option(
     "--no-auth", is_flag=True, help="Take pages without a password: knowing the URL is enough."
@@ -62,13 +62,13 @@ def add(
     if no_auth and password_file is not None:
         raise click.UsageError("--no-auth takes no password; leave one of the two out.")
     password = _password(password_file)
-    login = None if no_auth else sources.Login(username=username, password=password)
+    login = None if no_auth else admin.Login(username=username, password=password)
     settings = place.settings()
     with place.database(settings) as pool:
-        wanted = sources.Wanted(
+        wanted = admin.Wanted(
             slug=slug, login=login, identity_property=identity, project_ids=projects
         )
-        sources.add(pool, wanted, now=place.now())
+        admin.add(pool, wanted, now=place.now())
     if as_json:
         output.document(_made(settings, slug, login, given=password_file is not None))
         return
@@ -88,7 +88,7 @@ def list_sources(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command
     Example: python -m gateway source list --json
     """
     with place.database(place.settings()) as pool:
-        found = sources.listing(pool, now=place.now())
+        found = admin.listing(pool, now=place.now())
     if as_json:
         output.document([_as_json(one) for one in found])
         return
@@ -133,13 +133,13 @@ def set_source(
         raise click.UsageError("An option and its opposite were given; leave one of the two out.")
     if not (identity or default_identity or projects or any_project):
         raise click.UsageError("Nothing to set; give --identity or --project.")
-    same = sources.Same.SAME
-    changes = sources.Changes(
+    same = admin.Same.SAME
+    changes = admin.Changes(
         identity_property=identity or (None if default_identity else same),
         project_ids=projects or (() if any_project else same),
     )
     with place.database(place.settings()) as pool:
-        sources.change(pool, slug, changes, now=place.now())
+        admin.change(pool, slug, changes, now=place.now())
     if as_json:
         output.document({"slug": slug, "changed": True})
         return
@@ -157,7 +157,7 @@ def pause(slug: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the com
     Example: python -m gateway source pause shop-eu
     """
     with place.database(place.settings()) as pool:
-        sources.pause(pool, slug, now=place.now())
+        admin.pause(pool, slug, now=place.now())
     if as_json:
         output.document({"slug": slug, "paused": True})
         return
@@ -173,7 +173,7 @@ def resume(slug: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the co
     Example: python -m gateway source resume shop-eu
     """
     with place.database(place.settings()) as pool:
-        sources.resume(pool, slug, now=place.now())
+        admin.resume(pool, slug, now=place.now())
     if as_json:
         output.document({"slug": slug, "paused": False})
         return
@@ -214,7 +214,7 @@ def rotate(
     overlap = datetime.timedelta(hours=0 if at_once else overlap_hours)
     settings = place.settings()
     with place.database(settings) as pool:
-        login = sources.rotate(
+        login = admin.rotate(
             pool, slug, password=password, username=username, overlap=overlap, now=now
         )
     given = password_file is not None
@@ -226,7 +226,7 @@ def rotate(
         output.say(f"The source {slug} has a new password; the old credentials are {until}.")
         click.echo(f"\n  Webhook URL   {settings.webhook_url(slug)}")
         _show(login, given=given)
-    if slug == bootstrap.DEFAULT_SLUG:
+    if slug == defaults.SLUG:
         kept.keep(settings, login)
         output.note(
             "if GATEWAY_WEBHOOK_PASSWORD is set where the gateway starts, set the new one"
@@ -248,7 +248,7 @@ def remove(*, slug: str, yes: bool, as_json: bool) -> None:
     """
     place.confirm(yes, f"Remove the source {slug} and delete all of its cohorts?")
     with place.database(place.settings()) as pool:
-        deleted = sources.remove(pool, slug, now=place.now())
+        deleted = admin.remove(pool, slug, now=place.now())
     if as_json:
         output.document({"slug": slug, "removed": True, "cohorts_deleted": deleted})
         return
@@ -262,7 +262,7 @@ def _password(password_file: str | None) -> str:
 
 
 def _made(
-    settings: Settings, slug: str, login: sources.Login | None, *, given: bool
+    settings: Settings, slug: str, login: admin.Login | None, *, given: bool
 ) -> dict[str, object]:
     """Describe a source that has new credentials; a password that was given is not repeated."""
     return {
@@ -274,7 +274,7 @@ def _made(
     }
 
 
-def _show(login: sources.Login | None, *, given: bool) -> None:
+def _show(login: admin.Login | None, *, given: bool) -> None:
     if login is None:
         click.echo("  Sign in       not needed")
         return
@@ -285,7 +285,7 @@ def _show(login: sources.Login | None, *, given: bool) -> None:
         click.echo(f"  Password      {login.password}\n\nIt is shown this once and kept as a hash.")
 
 
-def _credentials(one: sources.Listed) -> str:
+def _credentials(one: admin.Listed) -> str:
     if not one.auth_required:
         return "not needed"
     pairs = zip(one.usernames, one.credentials_end_at, strict=True)
@@ -293,7 +293,7 @@ def _credentials(one: sources.Listed) -> str:
     return ", ".join(said) or "none: every page is answered 401"
 
 
-def _as_json(one: sources.Listed) -> dict[str, object]:
+def _as_json(one: admin.Listed) -> dict[str, object]:
     fields = dataclasses.asdict(one)
     pairs = zip(fields.pop("usernames"), fields.pop("credentials_end_at"), strict=True)
     return {

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.commands import output, place
-from gateway.core.soundness import Level
-from gateway.flows import check as checking
-from gateway.flows import status as flow
+from gateway.core.health.server_rules import Level
+from gateway.flows.health import check as checking
+from gateway.flows.health import status as flow
 
 if TYPE_CHECKING:
     from gateway.settings import Settings

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import addresses, errors
 from gateway.commands import kept, place
-from gateway.flows import bootstrap
+from gateway.core.access import defaults
 
 if TYPE_CHECKING:
+    from gateway.local.supervisor.credentials import Credentials
     from gateway.settings import Settings
-    from gateway.supervisor.credentials import Credentials
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def resolve(settings: Settings, given: Given) -> Target:
         raise errors.CommandFailed(f"there is no API key to ask {base_url} with. {_WHERE_KEY}")
     return Target(
         base_url=base_url,
-        source=source or bootstrap.DEFAULT_SLUG,
+        source=source or defaults.SLUG,
         login=None if given.no_auth else _login(settings, given, own),
         api_key=api_key,
     )
@@ -66,7 +66,7 @@ def _login(settings: Settings, given: Given, own: Credentials | None) -> tuple[s
         password = settings.webhook_password or (own.webhook_password if own else None)
     if password is None:
         raise errors.CommandFailed(f"there is no password to post with. {_WHERE_LOGIN}")
-    kept_name = own.webhook_username if own else bootstrap.DEFAULT_USERNAME
+    kept_name = own.webhook_username if own else defaults.USERNAME
     return username or kept_name, password
 
 

@@ -1,29 +1,16 @@
-"""Which texts may be ids, and how other texts are made storable."""
+"""Which texts can be stored, how others are made storable, and how long ids are shown."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
 
-from gateway.core.page import Skip
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-MAX_MEMBER_ID_BYTES = 1024
 # Ids of projects and sessions may be longer; a longer one is told by its digest.
 MAX_WHOLE_ID_BYTES = 255
 _ID_START_BYTES = 200
 _DIGEST_DIGITS = 64
 _ID_DIGITS = 16
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
-# The characters with the Unicode property White_Space; str.isspace() counts four controls more.
-WHITE_SPACE = (
-    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000"
-)
 
 # Postgres' text holds neither NUL nor half of a surrogate pair.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -78,26 +65,3 @@ def is_plain(value: str, *, but: str = "\\") -> bool:
     Nothing in it is a control character, half a surrogate pair, a backslash, or in `but`.
     """
     return value.isprintable() and "\\" not in value and but not in value
-
-
-def are_surely_usable(member_ids: Sequence[str]) -> bool:
-    """Tell at a glance that every text can be a member's id; False decides nothing."""
-    everything, lengths = "".join(member_ids), set(map(len, member_ids))
-    longest = MAX_MEMBER_ID_BYTES if everything.isascii() else MAX_MEMBER_ID_BYTES // 4
-    return (
-        everything.isprintable()
-        and " " not in everything
-        and 0 not in lengths
-        and max(lengths) <= longest
-    )
-
-
-def why_unusable(member_id: str) -> Skip | None:
-    """Say why a text cannot be a member's id, or None if it can."""
-    if not member_id.strip(WHITE_SPACE):
-        return Skip.BLANK_ID
-    if not is_storable(member_id):
-        return Skip.BAD_TEXT
-    if len(member_id) > MAX_MEMBER_ID_BYTES // 4 and len(member_id.encode()) > MAX_MEMBER_ID_BYTES:
-        return Skip.TOO_LONG
-    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING
 
-from gateway.core.page import Action
+from gateway.core.cohorts.page import Action
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

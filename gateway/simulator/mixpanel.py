@@ -19,7 +19,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
-from gateway.core.page import Action
+from gateway.core.cohorts.page import Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

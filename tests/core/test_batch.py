@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import errors
-from gateway.core import batch, roster
+from gateway.core.cohorts import batch, member_rows
 
-REST = ("\t" + roster.NULL) * (len(roster.COLUMNS) - 1)
+REST = ("\t" + member_rows.NULL) * (len(member_rows.COLUMNS) - 1)
 
 IDS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1)
 
 
 def text_of(members: list[tuple[str, str]]) -> bytes:
-    lines = (f"{roster.escape(one)}{REST[:-2]}{mark}\n" for one, mark in members)
+    lines = (f"{member_rows.escape(one)}{REST[:-2]}{mark}\n" for one, mark in members)
     return "".join(lines).encode()
 
 

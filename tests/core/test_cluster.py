@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from gateway.core import cluster
-from gateway.core.cluster import Facts, Node, Server, Wanted
-from gateway.core.soundness import Level
+from gateway.core.health import cluster_rules
+from gateway.core.health.cluster_rules import Facts, Node, Server, Wanted
+from gateway.core.health.server_rules import Level
 
 GOOD = Server(
     fsync="on",
@@ -39,7 +39,7 @@ FACTS = Facts(
 
 
 def said(facts: Facts) -> list[tuple[Level, str]]:
-    return [(one.level, one.text) for one in cluster.findings(facts, WANTED)]
+    return [(one.level, one.text) for one in cluster_rules.findings(facts, WANTED)]
 
 
 def test_cluster__set_up_as_the_guide_says__is_good() -> None:

@@ -13,8 +13,8 @@ from gunicorn.http.unreader import IterUnreader
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.core import framing
-from gateway.core.framing import BodyState, ChunkedBody, SizedBody
+from gateway.webserver import framing
+from gateway.webserver.framing import BodyState, ChunkedBody, SizedBody
 
 LIMIT = 1000
 

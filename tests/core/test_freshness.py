@@ -2,7 +2,7 @@
 
 import datetime
 
-from gateway.core import freshness
+from gateway.core.cohorts import freshness
 
 
 def test_stale_before__a_moment__is_ninety_minutes_earlier() -> None:

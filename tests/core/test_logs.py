@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from gateway import errors, logs
 from gateway.settings import LogFormat, LogLevel
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CANARY = "zqxcanary"

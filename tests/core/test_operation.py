@@ -6,15 +6,15 @@ import dataclasses
 
 import pytest
 
-from gateway.core import operation
-from gateway.core.operation import (
+from gateway.core.health import installation_rules
+from gateway.core.health.installation_rules import (
     BacklogFacts,
     EnvironmentFacts,
     PulseFacts,
     SessionFacts,
     SourceFacts,
 )
-from gateway.core.soundness import Finding, Level
+from gateway.core.health.server_rules import Finding, Level
 
 SOURCE = SourceFacts(slug="shop", auth_required=True, paused=False, logins=1, guessable=False)
 SESSION = SessionFacts(
@@ -46,13 +46,13 @@ def test_everything__as_it_should_be__asks_for_nothing() -> None:
         ("worker", "scheduler"), PulseFacts(alive=1, working=1, silent_seconds=1.0)
     )
     found = [
-        *operation.session(SESSION),
-        *operation.session(dataclasses.replace(SESSION, transaction_timeout=None)),
-        *operation.sources([SOURCE]),
-        operation.keys(1),
-        *operation.environment(ENVIRONMENT),
-        *operation.processes(pulses),
-        *operation.backlog(BACKLOG),
+        *installation_rules.session(SESSION),
+        *installation_rules.session(dataclasses.replace(SESSION, transaction_timeout=None)),
+        *installation_rules.sources([SOURCE]),
+        installation_rules.keys(1),
+        *installation_rules.environment(ENVIRONMENT),
+        *installation_rules.processes(pulses),
+        *installation_rules.backlog(BACKLOG),
     ]
     assert {one.level for one in found} == {Level.OK}
 
@@ -70,12 +70,12 @@ def test_session__that_hinders_us__is_named_with_its_remedy(
     changes: dict[str, object], level: Level, word: str
 ) -> None:
     facts = dataclasses.replace(SESSION, **changes)  # type: ignore[arg-type]
-    only(list(operation.session(facts)), level, word)
+    only(list(installation_rules.session(facts)), level, word)
 
 
 def test_session__on_a_private_address__needs_no_encryption() -> None:
     facts = dataclasses.replace(SESSION, encrypted=False, address_is_public=False)
-    assert list(operation.session(facts)) == []
+    assert list(installation_rules.session(facts)) == []
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_source__that_is_open_or_shut__is_named_with_its_remedy(
     changes: dict[str, object], level: Level, word: str
 ) -> None:
     facts = dataclasses.replace(SOURCE, **changes)  # type: ignore[arg-type]
-    only(list(operation.sources([SOURCE, facts])), level, word)
+    only(list(installation_rules.sources([SOURCE, facts])), level, word)
 
 
 def test_sources_and_keys__that_do_not_exist__are_named() -> None:
-    only(list(operation.sources([])), Level.ERROR, "no source")
-    only([operation.keys(0)], Level.WARNING, "no API key")
+    only(list(installation_rules.sources([])), Level.ERROR, "no source")
+    only([installation_rules.keys(0)], Level.WARNING, "no API key")
 
 
 @pytest.mark.parametrize(
@@ -112,13 +112,13 @@ def test_credentials__of_the_environment__are_judged_without_being_shown(
     changes: dict[str, object], word: str
 ) -> None:
     facts = dataclasses.replace(ENVIRONMENT, **changes)  # type: ignore[arg-type]
-    found = list(operation.environment(facts))
+    found = list(installation_rules.environment(facts))
     only(found, Level.WARNING, word)
     assert "short" not in str(found)
     nothing = EnvironmentFacts(
         password=None, password_is_in_force=False, key=None, key_is_in_force=False
     )
-    assert list(operation.environment(nothing)) == []
+    assert list(installation_rules.environment(nothing)) == []
 
 
 @pytest.mark.parametrize(("kind", "other"), [("worker", "scheduler"), ("scheduler", "worker")])
@@ -127,7 +127,7 @@ def test_processes__that_are_silent__are_named_with_what_to_start(
     kind: str, other: str, silent: float | None, word: str
 ) -> None:
     found = list(
-        operation.processes(
+        installation_rules.processes(
             {
                 kind: PulseFacts(alive=0, working=0, silent_seconds=silent),
                 other: PulseFacts(alive=1, working=1, silent_seconds=0.0),
@@ -152,7 +152,7 @@ def test_processes__that_live_and_do_not_work__are_told_with_what_they_say(
 ) -> None:
     hindered = PulseFacts(alive=2, working=working, silent_seconds=0.0, trouble=trouble)
     well = PulseFacts(alive=1, working=1, silent_seconds=0.0)
-    found = list(operation.processes({kind: hindered, other: well}))
+    found = list(installation_rules.processes({kind: hindered, other: well}))
     only(found, level, word.format(kind=kind))
 
 
@@ -166,11 +166,11 @@ def test_processes__that_live_and_do_not_work__are_told_with_what_they_say(
 )
 def test_backlog__that_needs_a_person__is_named(changes: dict[str, object], word: str) -> None:
     facts = dataclasses.replace(BACKLOG, **changes)  # type: ignore[arg-type]
-    only(list(operation.backlog(facts)), Level.WARNING, word)
+    only(list(installation_rules.backlog(facts)), Level.WARNING, word)
 
 
 def test_guesses__of_a_source__have_its_names_and_each_once() -> None:
-    guesses = operation.guesses("mixpanel", ["mixpanel", "ada"])
+    guesses = installation_rules.guesses("mixpanel", ["mixpanel", "ada"])
     assert guesses[:2] == ("mixpanel", "ada")
     assert len(set(guesses)) == len(guesses)
 
@@ -201,6 +201,6 @@ def test_secrets__that_are_soon_guessed__are_named_and_not_shown(
     secrets: dict[str, str], said: str | None
 ) -> None:
     given = {"username": None, "password": None, "key": None, **secrets}
-    found = [text for text, _ in operation.weak_secrets(**given)]
+    found = [text for text, _ in installation_rules.weak_secrets(**given)]
     assert [text.startswith(said or "-") for text in found] == ([] if said is None else [True])
     assert not [text for text in found for one in secrets.values() if one in text]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.core import page
-from gateway.core.page import Action, Page
+from gateway.core.cohorts import page
+from gateway.core.cohorts.page import Action, Page
 
 IDENTITIES = st.tuples(
     st.integers(0, 20),

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core import refresh
-from gateway.core.refresh import State, Step
+from gateway.core.cohorts import refresh
+from gateway.core.cohorts.refresh import State, Step
 
 AGES = st.floats(-1e9, 1e9)
 QUIET = refresh.QUIET_SECONDS

@@ -1,7 +1,7 @@
 """Secrets: hashes that verify, and how often the expensive one is computed."""
 
-from gateway.core import secrets
-from gateway.core.secrets import Verifier
+from gateway.core.access import secrets
+from gateway.core.access.secrets import Verifier
 from tests.core.counting import counting_scrypt
 
 PASSWORD = "s3cret:pass\N{LATIN SMALL LETTER E WITH ACUTE}"

@@ -7,8 +7,8 @@ import datetime
 
 import pytest
 
-from gateway.core import soundness
-from gateway.core.soundness import Finding, Level, PostgresFacts, RedisFacts
+from gateway.core.health import server_rules
+from gateway.core.health.server_rules import Finding, Level, PostgresFacts, RedisFacts
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -54,14 +54,14 @@ GOOD_REDIS = RedisFacts(
 def judged(**changes: object) -> list[Finding]:
     """Judge a good Postgres with some facts changed; only what is not ok."""
     facts = dataclasses.replace(GOOD_POSTGRES, **changes)  # type: ignore[arg-type]
-    found = soundness.postgres(facts, connections_wanted=90, now=NOW)
+    found = server_rules.postgres(facts, connections_wanted=90, now=NOW)
     return [one for one in found if one.level is not Level.OK]
 
 
 def judged_redis(**changes: object) -> list[Finding]:
     """Judge a good Redis with some facts changed; only what is not ok."""
     facts = dataclasses.replace(GOOD_REDIS, **changes)  # type: ignore[arg-type]
-    return [one for one in soundness.redis(facts) if one.level is not Level.OK]
+    return [one for one in server_rules.redis(facts) if one.level is not Level.OK]
 
 
 def test_postgres__as_it_should_be__has_no_finding_that_asks_for_anything() -> None:

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import re
 
-from gateway.core import tags
-from gateway.core.tags import Held
+from gateway.core import etags
+from gateway.core.etags import Held
 
 
 def test_of__other_parts__is_another_tag() -> None:
     made = [
-        tags.of("a", 1),
-        tags.of("a", 2),
-        tags.of("a", "1"),
-        tags.of("a", 1, None),
-        tags.of("a1"),
-        tags.of_bytes(b"a"),
+        etags.of("a", 1),
+        etags.of("a", 2),
+        etags.of("a", "1"),
+        etags.of("a", 1, None),
+        etags.of("a1"),
+        etags.of_bytes(b"a"),
     ]
     assert len(set(made)) == len(made)
-    assert tags.of("a", 1) == made[0]
+    assert etags.of("a", 1) == made[0]
 
 
 def test_tag__of_anything__needs_no_quoting() -> None:
-    assert all(re.fullmatch(r"[\w-]{16}", tags.of(number)) for number in range(200))
+    assert all(re.fullmatch(r"[\w-]{16}", etags.of(number)) for number in range(200))
 
 
 def test_held__has__what_was_sent_or_anything() -> None:
     assert Held(tags=frozenset({"x"})).has("x")
     assert not Held(tags=frozenset({"x"})).has("y")
     assert Held(anything=True).has("y")
-    assert not tags.NOTHING.has("")
+    assert not etags.NOTHING.has("")

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import texts
-from gateway.core.page import Skip
+from gateway.core.cohorts import member_ids
+from gateway.core.cohorts.member_ids import Skip
 
 ANY_TEXT = st.text(st.characters())
 
@@ -16,24 +17,24 @@ ANY_TEXT = st.text(st.characters())
 def test_white_space__is_the_unicode_property() -> None:
     # str.isspace() is the property and the four separators of ASCII, which do not have it.
     spaces = {character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace()}
-    assert set(texts.WHITE_SPACE) == spaces - set("\x1c\x1d\x1e\x1f")
+    assert set(member_ids.WHITE_SPACE) == spaces - set("\x1c\x1d\x1e\x1f")
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t\r\n", "\x85", "\xa0", "\u2028\u3000", " " * 2000])
 def test_why_unusable__of_nothing_but_white_space__is_blank(blank: str) -> None:
-    assert texts.why_unusable(blank) is Skip.BLANK_ID
+    assert member_ids.why_unusable(blank) is Skip.BLANK_ID
 
 
 @pytest.mark.parametrize(
     "odd", ["\x1c", "\x1f", "\u200b", "\ufeff", "\u180e", " a ", ".", "..", "/", "\\N", "\x01"]
 )
 def test_why_unusable__of_an_odd_text__is_nothing(odd: str) -> None:
-    assert texts.why_unusable(odd) is None
+    assert member_ids.why_unusable(odd) is None
 
 
 @pytest.mark.parametrize("bad", ["a\0", "\0", "\ud800", "a\udfff", "\udc00\ud800", "\ud83d" * 2000])
 def test_why_unusable__with_nul_or_half_a_pair__is_bad_text(bad: str) -> None:
-    assert texts.why_unusable(bad) is Skip.BAD_TEXT
+    assert member_ids.why_unusable(bad) is Skip.BAD_TEXT
 
 
 @pytest.mark.parametrize(
@@ -46,21 +47,21 @@ def test_why_unusable__with_nul_or_half_a_pair__is_bad_text(bad: str) -> None:
     ],
 )
 def test_why_unusable__beyond_1024_bytes__is_too_long(longest: str, more: str) -> None:
-    assert texts.why_unusable(longest) is None
-    assert texts.why_unusable(longest + more) is Skip.TOO_LONG
+    assert member_ids.why_unusable(longest) is None
+    assert member_ids.why_unusable(longest + more) is Skip.TOO_LONG
 
 
 @given(st.lists(ANY_TEXT | st.text("a \xe9", max_size=3) | st.just("\u20ac" * 342), min_size=1))
 def test_are_surely_usable__of_ids__is_never_said_of_an_unusable_one(ids: list[str]) -> None:
-    unusable = [each for each in ids if texts.why_unusable(each) is not None]
-    assert not (texts.are_surely_usable(ids) and unusable)
+    unusable = [each for each in ids if member_ids.why_unusable(each) is not None]
+    assert not (member_ids.are_surely_usable(ids) and unusable)
 
 
 @pytest.mark.parametrize(
     "usual", ["a", "0", "ada@example.com", "\xe9\u4e2d", "a" * 1024, "\xe9" * 256]
 )
 def test_are_surely_usable__of_usual_ids__is_true(usual: str) -> None:
-    assert texts.are_surely_usable(["b", usual])
+    assert member_ids.are_surely_usable(["b", usual])
 
 
 @given(ANY_TEXT)

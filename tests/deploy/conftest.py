@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gateway import embedded
+from gateway.local import embedded
 from tests.deploy import dockerfile, manual, production, prometheus
 from tests.deploy.dockerfile import Image
 from tests.deploy.production import Production

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sqlalchemy
 
-from gateway.embedded import children, launch
+from gateway.local.embedded import children, launch
 from tests.stack import free_port, until
 
 CONFIGURATION = """\

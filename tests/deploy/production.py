@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from gateway import embedded
-from gateway.embedded import children
-from gateway.embedded.cluster import binary
-from gateway.store.engine import Pool
+from gateway.local import embedded
+from gateway.local.embedded import children
+from gateway.local.embedded.cluster import binary
+from gateway.store.db.engine import Pool
 from tests import stack as stacks
 from tests.deploy import requesting
 from tests.deploy.requesting import Answer

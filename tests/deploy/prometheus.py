@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from gateway.embedded import children
+from gateway.local.embedded import children
 from tests import stack as stacks
 from tests.deploy import requesting
 from tests.deploy.production import Production

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.embedded import server
+from gateway.local.embedded import server
 from tests.deploy.requesting import PATIENCE_SECONDS, Answer, send
 from tests.stack import ROOT, until
 

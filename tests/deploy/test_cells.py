@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.flows import sources
+from gateway.flows.sources import admin
 from tests import stack as stacks
 from tests.deploy import proxy
 from tests.deploy.proxy import Front
@@ -71,9 +71,9 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
 
 def add(stack: Stack, slug: str) -> None:
     """Add a source to a gateway, which takes pages from anybody."""
-    wanted = sources.Wanted(slug=slug, login=None, identity_property=None, project_ids=())
+    wanted = admin.Wanted(slug=slug, login=None, identity_property=None, project_ids=())
     with stack.pool() as pool:
-        sources.add(pool, wanted, now=datetime.datetime.now(datetime.UTC))
+        admin.add(pool, wanted, now=datetime.datetime.now(datetime.UTC))
 
 
 def start(folder: Path, north: int, south: int) -> tuple[Front, subprocess.Popen[bytes]]:

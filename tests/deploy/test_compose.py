@@ -18,7 +18,7 @@ import redis
 import yaml
 
 from gateway import settings
-from gateway.embedded import folder, server
+from gateway.local.embedded import folder, server
 from gateway.settings import Settings
 from tests.deploy.commands import procfile
 from tests.stack import ROOT, until

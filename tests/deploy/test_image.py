@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.embedded import server
+from gateway.local.embedded import server
 from tests.deploy import container, dockerfile
 from tests.deploy.commands import gunicorn_setting, procfile
 from tests.deploy.conftest import Servers

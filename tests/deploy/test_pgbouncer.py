@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from gateway import embedded, errors
-from gateway.store import engine
-from gateway.store.engine import Pool
+from gateway import errors
+from gateway.local import embedded
+from gateway.store.db import engine
+from gateway.store.db.engine import Pool
 from tests import stack as stacks
 from tests.deploy import pooler
 from tests.stack import API_KEY, PROJECT, ROOT, Stack

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from gateway.store import revisions
+from gateway.store.db import schema_version
 from tests.deploy import manual, trouble
 from tests.deploy.production import PROGRAMS, Production
 from tests.deploy.sender import Sender
@@ -305,7 +305,7 @@ def install_next_version(installation: Production) -> None:
     """Put a version with a migration of its own into the folder, as a deploy does."""
     installation.edit("gateway/__init__.py", *version_lines())
     folder = "gateway/store/migrations/versions"
-    installation.write(f"{folder}/9999_next.py", NEW_MIGRATION.format(head=revisions.head()))
+    installation.write(f"{folder}/9999_next.py", NEW_MIGRATION.format(head=schema_version.head()))
 
 
 def version_lines() -> tuple[str, str]:

@@ -14,9 +14,10 @@ from typing import Protocol
 import pytest
 from sqlalchemy import text
 
-from gateway.core.secrets import Verifier
-from gateway.store import epochs, sources
-from gateway.store.engine import Pool
+from gateway.core.access.secrets import Verifier
+from gateway.store.cohorts import epochs
+from gateway.store.db.engine import Pool
+from gateway.store.sources import sources
 from tests.e2e.command import Done, run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent

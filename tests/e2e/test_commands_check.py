@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 from sqlalchemy import text
 
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 from tests.e2e.command import Done, run
 
 UNREACHABLE = "postgresql://u:sesame@127.0.0.1:1/d"

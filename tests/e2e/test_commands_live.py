@@ -12,7 +12,7 @@ from typing import Protocol
 import pytest
 import sqlalchemy as sa
 
-from gateway.core.page import Action
+from gateway.core.cohorts.page import Action
 from gateway.simulator import play
 from gateway.simulator.mixpanel import Cohort, Courier, Page
 from gateway.simulator.service import Service

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gateway import embedded
-from gateway.embedded import AsRoot, Durability, children, launch
+from gateway.local import embedded
+from gateway.local.embedded import AsRoot, Durability, children, launch
 from tests.e2e.keeping import PATIENCE_SECONDS, ROOT, ask, is_running, recall, remember
 
 # Says what an earlier run left, and leaves something.

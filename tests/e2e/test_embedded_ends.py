@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import embedded, errors
-from gateway.embedded import Durability, Server
+from gateway import errors
+from gateway.local import embedded
+from gateway.local.embedded import Durability, Server
 from tests.e2e.keeping import PATIENCE_SECONDS, ROOT, ask, recall, remember, until_gone
 
 # Starts both servers, says so, and waits to be killed.

@@ -13,8 +13,8 @@ import sys
 import click
 import pytest
 
+from gateway.local.supervisor import banner, credentials
 from gateway.settings import Settings
-from gateway.supervisor import credentials, greeting
 from tests.e2e.command import run
 from tests.e2e.running import curls, words
 
@@ -27,7 +27,7 @@ def greet(
     """Greet as a start on this folder does."""
     given = settings or Settings()
     resolved = credentials.resolve(given, data_dir)
-    return greeting.text(given, resolved, data_dir, at_terminal=at_terminal)
+    return banner.text(given, resolved, data_dir, at_terminal=at_terminal)
 
 
 def kept(data_dir: pathlib.Path) -> dict[str, str]:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from gateway import embedded
-from gateway.store.engine import Pool
+from gateway.local import embedded
+from gateway.store.db.engine import Pool
 from tests import stack as stacks
 from tests.stack import PROJECT, Stack, descendants, until
 

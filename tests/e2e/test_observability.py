@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from gateway import metrics
 from gateway.metrics import Kind
-from gateway.store import inbox
-from gateway.store.engine import Pool
+from gateway.store.cohorts import inbox
+from gateway.store.db.engine import Pool
 from tests import stack as stacks
 from tests.e2e import watching
 from tests.e2e.watching import KEY, PASSWORD, PERSON, SECRET, SOMEBODY, USER

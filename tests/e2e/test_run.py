@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import embedded
-from gateway.embedded import Durability
+from gateway.local import embedded
+from gateway.local.embedded import Durability
 from tests.e2e.running import PATIENCE_SECONDS, Running, perform
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from gateway import errors
-from gateway.core.page import Action
+from gateway.core.cohorts.page import Action
 from gateway.simulator import mixpanel, play
 from gateway.simulator.ledger import Ledger
 from gateway.simulator.mixpanel import Cohort, Courier, Page, Sync

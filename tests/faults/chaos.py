@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import redis
 
 from gateway import errors
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 from tests.faults import judge
 from tests.faults.installation import Installation
 from tests.faults.parts import Part, signal_all

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gateway import embedded
-from gateway.embedded import children
-from gateway.store.engine import Pool
+from gateway.local import embedded
+from gateway.local.embedded import children
+from gateway.store.db.engine import Pool
 from tests import stack as stacks
 from tests.faults import points
 from tests.faults.disk import Disk

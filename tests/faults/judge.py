@@ -20,7 +20,7 @@ from tests.model import sender as model
 from tests.stack import API_KEY
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.faults.installation import Installation
 
 # How long nothing may be going on in Postgres before what is left counts as left behind.

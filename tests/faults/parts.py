@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway import errors
-from gateway.embedded import children
+from gateway.local.embedded import children
 
 RESTART_SECONDS = 0.2
 PATIENCE_SECONDS = 60.0

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from gateway.core.page import Action
+from gateway.core.cohorts.page import Action
 from gateway.simulator.mixpanel import Cohort, Courier, Page, Sync, SyncFailed, SyncPaused
 from gateway.simulator.wire import Answer, Wire
 from tests.stack import DEFAULT, PASSWORD, PROJECT, USERNAME

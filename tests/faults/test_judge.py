@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gateway.core.page import Action
+from gateway.core.cohorts.page import Action
 from gateway.simulator.mixpanel import Page
 from tests.faults.judge import judge
 from tests.faults.senders import Sender

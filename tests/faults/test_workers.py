@@ -16,7 +16,7 @@ from sqlalchemy import text
 from gateway import jobs
 from gateway.simulator.service import Service
 from gateway.simulator.wire import Wire
-from gateway.store import heartbeats
+from gateway.store.health import heartbeats
 from tests.faults import judge
 from tests.faults.installation import SCHEDULER, Installation
 from tests.faults.parts import signal_all

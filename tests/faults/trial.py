@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from sqlalchemy import text
 
-from gateway.core.page import Action
+from gateway.core.cohorts.page import Action
 from gateway.simulator import mixpanel
 from gateway.simulator.mixpanel import Cohort, Page
 from gateway.simulator.wire import Answer, Wire
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 from tests.faults import judge
 from tests.faults.installation import Installation
 from tests.faults.parts import Part, signal_all

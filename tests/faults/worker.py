@@ -9,7 +9,7 @@ from rq import Queue
 from rq.exceptions import DeserializationError
 from rq.job import Job
 
-from gateway.store import staging
+from gateway.store.cohorts import staging
 from tests.faults import points, watching
 from workers import __main__ as program
 from workers import runtime

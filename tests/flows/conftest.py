@@ -9,7 +9,7 @@ import pytest
 from tests.model.desk import Desk
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
 
 
 @pytest.fixture

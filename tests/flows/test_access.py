@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from gateway import errors
-from gateway.core import secrets
-from gateway.core.scopes import Scope
-from gateway.flows.access import KeyRing
-from gateway.store import api_keys
-from gateway.store.engine import Pool
+from gateway.core.access import secrets
+from gateway.core.access.scopes import Scope
+from gateway.flows.access.key_ring import KeyRing
+from gateway.store.access import api_keys
+from gateway.store.db.engine import Pool
 from tests.model.desk import START, Clock
 
 

@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from gateway import errors
-from gateway.flows import activity
-from gateway.store import activity as rows
-from gateway.store.engine import Pool
+from gateway.flows.health import activity
+from gateway.store.db.engine import Pool
+from gateway.store.health import activity as rows
 
 
 def test_look__at_a_server_where_one_session_waits__shows_for_which(pool: Pool) -> None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from gateway.core.refresh import QUIET_SECONDS
-from gateway.flows.apply import Drained
-from gateway.flows.work import Outcome
+from gateway.core.cohorts.refresh import QUIET_SECONDS
+from gateway.flows.cohorts.apply import Drained
+from gateway.flows.cohorts.work import Outcome
 from tests.model import book
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 

@@ -11,13 +11,14 @@ import structlog
 from sqlalchemy import text
 
 from gateway import aside
-from gateway.core.secrets import Verifier
-from gateway.flows.apply import Applier, Drained
-from gateway.flows.intake import Intake, Outcome, Posted
-from gateway.flows.limits import Limits
-from gateway.flows.refusals import Recorder
+from gateway.core.access.secrets import Verifier
+from gateway.flows.cohorts.apply import Applier, Drained
+from gateway.flows.cohorts.backlog_limit import Limits
+from gateway.flows.cohorts.submit import Outcome, Submitter
+from gateway.flows.sources.refusals import Recorder
+from gateway.flows.sources.webhook import Intake, Posted
 from gateway.jobs import Doorbell
-from gateway.sources import mixpanel
+from gateway.sources.mixpanel import body as mixpanel
 from tests.model import sender
 from tests.model.desk import people
 from tests.model.sender import ADD
@@ -99,11 +100,9 @@ def make_intake(desk: Desk, *, tracer: Falling, bell: Doorbell) -> Intake:
     return Intake(
         pool=desk.pool,
         verifier=Verifier(),
-        limits=limits,
-        doorbell=bell,
+        submitter=Submitter(pool=desk.pool, limits=limits, doorbell=bell, tracer=tracer),
         max_members=1000,
         refusals=Recorder(desk.pool, interval_seconds=0),
-        tracer=tracer,
     )
 
 

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows.apply import Applier
-from gateway.flows.step import MAX_LOST
-from gateway.flows.work import Outcome
-from gateway.store import apply_state, attempts, backlog
-from gateway.store.engine import Pool
+from gateway.flows.cohorts.apply import Applier
+from gateway.flows.cohorts.step import MAX_LOST
+from gateway.flows.cohorts.work import Outcome
+from gateway.store.cohorts import apply_state, attempts, backlog
+from gateway.store.db.engine import Pool
 from tests.flows.test_blocked import retry, spoil
 from tests.model import book
 from tests.model.sender import ADD, MEMBERS
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.flows.intake import Receipt
+    from gateway.flows.cohorts.submit import Receipt
     from tests.model.desk import Desk
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from gateway.flows.apply import BROKEN_SECONDS, MAX_ATTEMPTS, Drained
-from gateway.flows.work import Outcome
-from gateway.store import backlog, inbox
+from gateway.flows.cohorts.apply import BROKEN_SECONDS, MAX_ATTEMPTS, Drained
+from gateway.flows.cohorts.work import Outcome
+from gateway.store.cohorts import backlog, inbox
 from tests.model import book
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway.flows.intake import Receipt
+    from gateway.flows.cohorts.submit import Receipt
     from tests.model.desk import Desk
 
 # Each is refused for another reason: by zstd, by COPY, by a type, by a constraint.

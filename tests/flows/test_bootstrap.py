@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from gateway.core.secrets import Verifier, hash_key
-from gateway.flows.bootstrap import bootstrap
+from gateway.core.access.secrets import Verifier, hash_key
+from gateway.flows.health.bootstrap import bootstrap
 from gateway.settings import Settings
-from gateway.store import api_keys, sources
+from gateway.store.access import api_keys
+from gateway.store.sources import sources
 from tests.model.desk import START
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
-    from gateway.store.sources import Source
+    from gateway.store.db.engine import Pool
+    from gateway.store.sources.sources import Source
 
 PASSWORD, KEY = "a-password", "k" * 24
 

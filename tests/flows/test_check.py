@@ -12,11 +12,12 @@ import pytest
 import redis
 from sqlalchemy import text
 
-from gateway import embedded, errors
-from gateway.core.soundness import Finding, Level
-from gateway.flows import check
+from gateway import errors
+from gateway.core.health.server_rules import Finding, Level
+from gateway.flows.health import check
+from gateway.local import embedded
 from gateway.settings import Settings, TraceExporter
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 
 
 def now() -> datetime.datetime:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from gateway.flows import duty
-from gateway.flows.duty import BUSY_SECONDS, PATIENCE_SECONDS, Duty, Standing
-from gateway.store import heartbeats
-from gateway.store.engine import Pool
-from gateway.store.heartbeats import Condition, Pulse
+from gateway.flows.health import duty
+from gateway.flows.health.duty import BUSY_SECONDS, PATIENCE_SECONDS, Duty, Standing
+from gateway.store.db.engine import Pool
+from gateway.store.health import heartbeats
+from gateway.store.health.heartbeats import Condition, Pulse
 
 
 class Clock:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway import errors
-from gateway.core import roster
-from gateway.flows import erase
-from gateway.store import inbox, reports
+from gateway.core.cohorts import member_rows
+from gateway.flows.cohorts import erase
+from gateway.store.cohorts import inbox, session_reports
 from tests.model import book, sender, traffic
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
@@ -31,7 +31,7 @@ def kept(desk: Desk) -> set[str]:
             for cohort_id in cohort_ids
             for _, one in inbox.rosters(conn, cohort_id, range(1, 1000))
         ]
-    return {who for one in packed for who in roster.member_ids(inbox.unpack(one))}
+    return {who for one in packed for who in member_rows.member_ids(inbox.unpack(one))}
 
 
 def test_erase__held_up_by_an_apply__is_unavailable_and_goes_on_later(desk: Desk) -> None:
@@ -171,7 +171,9 @@ def test_erase__later_sessions_are_applied_before_the_cohort_is_reached__begins_
     assert "".join(sorted(standing.members)) == members
     assert (standing.member_count, standing.last_change) == (len(members), len(moves))
     with desk.pool.read() as conn:
-        found = reports.listing(conn, receipt.cohort_id, before=reports.NEWEST, limit=10)
+        found = session_reports.listing(
+            conn, receipt.cohort_id, before=session_reports.NEWEST, limit=10
+        )
     assert found is not None
     told = {one.session: (one.entered, one.exited) for one in found.syncs}
     done = Counter((session, kind) for kind, _, session in moves)

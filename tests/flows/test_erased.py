@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
-from gateway.core import roster
-from gateway.flows import erase, manage, scrub
-from gateway.store import erasures, inbox, scrubs
+from gateway.core.cohorts import member_rows
+from gateway.flows.cohorts import admin, erase, redact_pages
+from gateway.store.cohorts import erasures, inbox, page_redactions
 from tests.flows.test_blocked import retry, spoil
 from tests.model import book, traffic
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
-    from gateway.flows.intake import Receipt
+    from gateway.flows.cohorts.submit import Receipt
     from tests.model.desk import Desk
 
 EVERYWHERE = erase.Where()
@@ -93,10 +93,10 @@ def test_erase__page_of_an_older_session__keeps_the_id_alone_where_it_counts(
 ) -> None:
     brought_back(desk)
     page = desk.send(action, "old", "ac", page=(1, 2))
-    assert roster.member_ids(kept_of(desk, page)) == ["a", "c"]
+    assert member_rows.member_ids(kept_of(desk, page)) == ["a", "c"]
     assert b"a@example.com" not in kept_of(desk, page)
     erase.erase(desk.pool, "a", EVERYWHERE, now=desk.clock())
-    assert roster.member_ids(kept_of(desk, page)) == ["c"]
+    assert member_rows.member_ids(kept_of(desk, page)) == ["c"]
     assert desk.members(page) == ("c" if action == MEMBERS else "")
 
 
@@ -108,7 +108,7 @@ def test_erase__page_of_an_older_session_that_is_older_here_too__keeps_nothing(
     erase.erase(desk.pool, "a", EVERYWHERE, now=desk.clock())
     desk.send(ADD, "new", "a", page=(1, 2))
     page = desk.send(action, "old", "ac", page=(1, 2))
-    assert roster.member_ids(kept_of(desk, page)) == ["c"]
+    assert member_rows.member_ids(kept_of(desk, page)) == ["c"]
     assert desk.members(page) == ("az" if action == REMOVE else "acz")
 
 
@@ -118,8 +118,8 @@ def test_erase__session_begun_in_an_earlier_life_of_the_cohort__lets_stay_who_is
     receipt = desk.send(ADD, "old", "az")
     desk.settle(receipt)
     erase.erase(desk.pool, "a", EVERYWHERE, now=desk.clock())
-    manage.delete_cohort(desk.pool, receipt.cohort_id, now=desk.clock())
-    manage.restore_cohort(desk.pool, receipt.cohort_id, now=desk.clock())
+    admin.delete_cohort(desk.pool, receipt.cohort_id, now=desk.clock())
+    admin.restore_cohort(desk.pool, receipt.cohort_id, now=desk.clock())
     desk.send(ADD, "new", "ax")
     desk.send(MEMBERS, "old", "ac")
     assert desk.members(receipt) == "ac"
@@ -151,14 +151,14 @@ def test_erase__page_stored_before_it_is_scrubbed__is_left_with_ids(desk: Desk) 
     desk.settle(desk.send(ADD, "old", "z", cohort="elsewhere"))
     with desk.pool.begin() as conn:
         order = erasures.put(conn, "a", source=None, project_id=None, now=desk.clock())
-        scrubs.put(conn, order)
+        page_redactions.put(conn, order)
         desk.settle(desk.send(ADD, "new", "a"))
         page = desk.send(MEMBERS, "old", "ac", page=(1, 2))
     assert b"a@example.com" in kept_of(desk, page)
-    scrub.run(desk.pool)
+    redact_pages.run(desk.pool)
     assert b"a@example.com" not in kept_of(desk, page)
     before = packed_at(desk, page)
-    assert scrub.begin(desk.pool, order, seconds=5)
+    assert redact_pages.begin(desk.pool, order, seconds=5)
     assert packed_at(desk, page) == before
     desk.send(MEMBERS, "old", "d", page=(2, 2))
     assert desk.members(page) == "acd"
@@ -215,7 +215,7 @@ def test_erase__while_an_older_session_is_being_applied__spares_only_who_comes_b
         gone.result()
     assert desk.members(receipt) == "c"
     assert b"a@example.com" not in kept_of(desk, page)
-    assert roster.member_ids(kept_of(desk, page)) == ["c"]
+    assert member_rows.member_ids(kept_of(desk, page)) == ["c"]
 
 
 _VERSION = text("""

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from gateway.flows import expiry
-from gateway.store.engine import Pool
+from gateway.flows.health import expiry
+from gateway.store.db.engine import Pool
 from tests.model.sender import ADD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.store.meters import Success
+    from gateway.store.health.meters import Success
     from tests.model.desk import Desk
 
 

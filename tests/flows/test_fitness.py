@@ -7,11 +7,11 @@ import datetime
 import pytest
 from sqlalchemy import text
 
-from gateway.core.soundness import Finding, Level
-from gateway.flows import bootstrap, check, fitness
+from gateway.core.health.server_rules import Finding, Level
+from gateway.flows.health import bootstrap, check, installation
 from gateway.settings import Settings
-from gateway.store import heartbeats
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
+from gateway.store.health import heartbeats
 
 PASSWORD, KEY = "correct-horse-battery", "cg_0123456789abcdef0123456789"
 
@@ -22,7 +22,7 @@ def now() -> datetime.datetime:
 
 def asked(pool: Pool, settings: Settings | None = None) -> list[Finding]:
     """Return what asks for something."""
-    found = fitness.installation(pool, settings or Settings(), now=now())
+    found = installation.installation(pool, settings or Settings(), now=now())
     return [one for one in found if one.level is not Level.OK]
 
 
@@ -95,7 +95,7 @@ def test_check__of_postgres__includes_it_only_with_the_right_schema(pool: Pool) 
 
 
 def test_descriptors__too_few_of_them__are_warned_of() -> None:
-    (finding,) = fitness.descriptors(1024)
+    (finding,) = installation.descriptors(1024)
     assert (finding.level, "1,024 files" in finding.text) == (Level.WARNING, True)
-    assert list(fitness.descriptors(65_536)) == []
-    assert list(fitness.descriptors(-1)) == []  # no limit
+    assert list(installation.descriptors(65_536)) == []
+    assert list(installation.descriptors(-1)) == []  # no limit

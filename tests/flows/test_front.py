@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gateway.core.soundness import Finding, Level
-from gateway.flows import front
+from gateway.core.health.server_rules import Finding, Level
+from gateway.flows.health import public_url
 
 MEBIBYTE = 1024 * 1024
 
@@ -54,12 +54,12 @@ def answering(answer: Answer) -> Iterator[str]:
 def errors_of(answer: Answer) -> list[Finding]:
     """Return what is wrong with something that answers so."""
     with answering(answer) as url:
-        return [one for one in front.front(url) if one.level is Level.ERROR]
+        return [one for one in public_url.front(url) if one.level is Level.ERROR]
 
 
 def test_front__that_lets_everything_through__is_good_but_for_tls() -> None:
     with answering(gateway) as url:
-        found = front.front(url)
+        found = public_url.front(url)
     assert [one.level for one in found[1:]] == [Level.OK] * 7
     assert (found[0].level, "without TLS" in found[0].text) == (Level.WARNING, True)
 
@@ -100,13 +100,13 @@ def test_front__that_answers_a_get__is_no_webhook() -> None:
 
 def test_front__that_speaks_no_tls_behind_an_https_url__is_one_error() -> None:
     with answering(gateway) as url:
-        (finding,) = front.front(url.replace("http://", "https://"))
+        (finding,) = public_url.front(url.replace("http://", "https://"))
     assert (finding.level, "no answer" in finding.text) == (Level.ERROR, True)
 
 
 def test_front__where_nobody_is__is_one_error() -> None:
-    found = front.front("http://127.0.0.1:1/webhooks/mixpanel/default")
+    found = public_url.front("http://127.0.0.1:1/webhooks/mixpanel/default")
     assert [one.level for one in found] == [Level.WARNING, Level.ERROR]
     assert "no answer" in found[1].text
-    (finding,) = front.front("gateway.example.com/webhooks")
+    (finding,) = public_url.front("gateway.example.com/webhooks")
     assert (finding.level, "no URL" in finding.text) == (Level.ERROR, True)

@@ -11,19 +11,22 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.core import secrets
-from gateway.flows import erase
-from gateway.flows.intake import Login, Outcome, Posted
-from gateway.sources import mixpanel
-from gateway.store import cohorts, erasures, inbox, sources
+from gateway.core.access import secrets
+from gateway.flows.cohorts import erase
+from gateway.flows.cohorts.submit import Outcome
+from gateway.flows.sources.webhook import Posted
+from gateway.flows.sources.webhook_login import Login
+from gateway.sources.mixpanel import body as mixpanel
+from gateway.store.cohorts import cohorts, erasures, inbox
+from gateway.store.sources import sources
 from tests.model import book, sender, traffic
 from tests.model.desk import people
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
-    from gateway.flows.intake import Receipt
-    from gateway.store.cohorts import Cohort
-    from gateway.store.engine import Pool
+    from gateway.flows.cohorts.submit import Receipt
+    from gateway.store.cohorts.cohorts import Cohort
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 PAGE = sender.Page(

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gateway import errors
-from gateway.core.scopes import Scope
-from gateway.flows import keys
-from gateway.flows.access import KeyRing
-from gateway.store import api_keys
-from gateway.store.engine import Pool
+from gateway.core.access.scopes import Scope
+from gateway.flows.access import keys
+from gateway.flows.access.key_ring import KeyRing
+from gateway.store.access import api_keys
+from gateway.store.db.engine import Pool
 from tests.model import traffic
 from tests.model.desk import Clock
 

@@ -11,15 +11,16 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import limits, manage
-from gateway.flows.limits import Limits
-from gateway.store import cohorts, sources
+from gateway.core.cohorts import page as pages
+from gateway.flows.cohorts import admin, backlog_limit
+from gateway.flows.cohorts.backlog_limit import Limits
+from gateway.store.sources import sources
 from tests import statements
 from tests.model import desk as desks
 from tests.model.sender import ADD, PROJECT
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 
@@ -42,7 +43,7 @@ def test_cohorts__as_many_as_allowed__throttle_new_ones_alone(desk: Desk, pool: 
         desk.send(ADD, "three", "a", cohort="cohort-3")
     assert caught.value.retry_after_seconds > 1
     assert desk.send(ADD, "four", "a", cohort="cohort-2").number == 2
-    manage.delete_cohort(pool, first.cohort_id, now=desk.clock())
+    admin.delete_cohort(pool, first.cohort_id, now=desk.clock())
     assert desk.send(ADD, "three", "a", cohort="cohort-3").number == 1
 
 
@@ -52,19 +53,19 @@ def test_cohorts__one_that_was_created_meanwhile__has_its_room(desk: Desk, pool:
     with pool.read() as conn:
         source = sources.find(conn, desk.slug, now=desk.clock())
     assert source is not None
-    made.require_room(source, cohorts.key(PROJECT, "cohort-1"))
+    made.require_room(source.ref, pages.cohort_key(PROJECT, "cohort-1"))
     with pytest.raises(errors.Throttled):
-        made.require_room(source, cohorts.key(PROJECT, "cohort-2"))
+        made.require_room(source.ref, pages.cohort_key(PROJECT, "cohort-2"))
 
 
 def test_backlog__far_from_full__is_counted_once_a_second(desk: Desk, pool: Pool) -> None:
-    largest = limits.CAREFUL_PAGES + 1
+    largest = backlog_limit.CAREFUL_PAGES + 1
     made = Limits(pool, max_pending_pages=largest, rate_per_second=None)
     made.require(desk.source_id)
     desk.send(ADD, "s", "a")
     made.require(desk.source_id)
     assert made._count.pages == 0  # noqa: SLF001 - believed, and not counted again
-    time.sleep(limits.COUNT_BELIEVED_SECONDS)
+    time.sleep(backlog_limit.COUNT_BELIEVED_SECONDS)
     made.require(desk.source_id)
     assert made._count.pages == 1  # noqa: SLF001
 
@@ -97,7 +98,7 @@ def test_backlog__that_cannot_be_counted__is_what_it_was_and_holds_no_page_up_ag
 def test_backlog__while_one_page_counts_it__is_what_it_was_for_the_others(
     desk: Desk, pool: Pool
 ) -> None:
-    made = Limits(pool, max_pending_pages=limits.CAREFUL_PAGES + 1, rate_per_second=None)
+    made = Limits(pool, max_pending_pages=backlog_limit.CAREFUL_PAGES + 1, rate_per_second=None)
     made.require(desk.source_id)
     made._count = dataclasses.replace(made._count, until=0.0)  # noqa: SLF001 - a second later
     counting = pool.engine.connect()

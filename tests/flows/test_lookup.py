@@ -9,18 +9,18 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import lookup, manage, parts
-from gateway.flows.readers import Readers
+from gateway.flows.cohorts import admin, lookup, parts
+from gateway.flows.cohorts.read_routing import Readers
 from tests import statements
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gateway.flows.intake import Receipt
-    from gateway.flows.parts import Slice
-    from gateway.store.engine import Pool
-    from gateway.store.memberships import Listed
+    from gateway.flows.cohorts.parts import Slice
+    from gateway.flows.cohorts.submit import Receipt
+    from gateway.store.cohorts.memberships import Listed
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 # PostgreSQL 15 may take a bitmap for it.
@@ -54,7 +54,7 @@ def test_deleted_cohort__holds_nobody__so_a_member_needs_one_statement(desk: Des
     receipt = desk.send(ADD, "s1", "a")
     desk.settle(receipt)
     assert '"a"' in lookup.member(Readers(desk.pool), receipt.cohort_id, "a")
-    manage.delete_cohort(desk.pool, receipt.cohort_id, now=desk.clock())
+    admin.delete_cohort(desk.pool, receipt.cohort_id, now=desk.clock())
     for look in (
         lambda: lookup.member(Readers(desk.pool), receipt.cohort_id, "a"),
         lambda: lookup.members(Readers(desk.pool), receipt.cohort_id, after="", limit=1),

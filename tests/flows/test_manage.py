@@ -9,13 +9,15 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import lookup, manage, sources
-from gateway.store import removals
+from gateway.flows.cohorts import admin as manage
+from gateway.flows.cohorts import lookup
+from gateway.flows.sources import admin as sources
+from gateway.store.cohorts import removals
 from tests.model import book, sender, traffic
 from tests.model.sender import ADD, MEMBERS
 
 if TYPE_CHECKING:
-    from gateway.flows.intake import Receipt
+    from gateway.flows.cohorts.submit import Receipt
     from tests.model.desk import Desk
 
 

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import meters
-from gateway.flows.duty import Duty
-from gateway.store import heartbeats
-from gateway.store import meters as totals
-from gateway.store.engine import Pool
+from gateway.flows.health import heartbeats as meters
+from gateway.flows.health.duty import Duty
+from gateway.store.db.engine import Pool
+from gateway.store.health import heartbeats
+from gateway.store.health import meters as totals
 
 NOWHERE = "postgresql+psycopg2://u:p@127.0.0.1:1/d"
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from gateway.store import backlog, cohorts, inbox, reports
+from gateway.store.cohorts import backlog, cohorts, inbox, session_reports
 from tests.model import book
 from tests.model.sender import ADD, MEMBERS
 
 if TYPE_CHECKING:
-    from gateway.flows.intake import Receipt
-    from gateway.store.reports import Sync
+    from gateway.flows.cohorts.submit import Receipt
+    from gateway.store.cohorts.session_reports import Sync
     from tests.model.desk import Desk
 
 BEYOND = 2001
@@ -25,7 +25,9 @@ LARGEST = text("""
 def report(desk: Desk, receipt: Receipt) -> Sync:
     desk.settle(receipt)
     with desk.pool.read() as conn:
-        found = reports.listing(conn, receipt.cohort_id, before=reports.NEWEST, limit=1)
+        found = session_reports.listing(
+            conn, receipt.cohort_id, before=session_reports.NEWEST, limit=1
+        )
     assert found is not None
     return found.syncs[0]
 

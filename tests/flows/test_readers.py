@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import erase, lookup, readers
-from gateway.flows.lookup import Asker
-from gateway.flows.readers import Behind, Readers
-from gateway.store.engine import Pool
+from gateway.flows.cohorts import erase, lookup
+from gateway.flows.cohorts import read_routing as readers
+from gateway.flows.cohorts.lookup import Asker
+from gateway.flows.cohorts.read_routing import Behind, Readers
+from gateway.store.db.engine import Pool
 from tests import replica as replicas
 from tests.model.desk import Desk
 from tests.model.sender import ADD

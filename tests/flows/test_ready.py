@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import ready, schema, sources
-from gateway.store import revisions
-from gateway.store.engine import Pool
+from gateway.flows.health import readiness as ready
+from gateway.flows.health import schema
+from gateway.flows.sources import admin
+from gateway.store.db import schema_version
+from gateway.store.db.engine import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +35,8 @@ def empty_url(pool: Pool, database_url: str) -> Iterator[str]:
 
 
 def add_source(pool: Pool) -> None:
-    wanted = sources.Wanted(slug="shop", login=None, identity_property=None, project_ids=())
-    sources.add(pool, wanted, now=NOW)
+    wanted = admin.Wanted(slug="shop", login=None, identity_property=None, project_ids=())
+    admin.add(pool, wanted, now=NOW)
 
 
 def test_readiness__schema_at_its_head_and_a_source__is_ready(pool: Pool) -> None:
@@ -53,7 +55,7 @@ def test_readiness__no_source_yet__is_unavailable_until_one_is_added(pool: Pool)
 
 def test_readiness__last_source_removed__is_ready(pool: Pool) -> None:
     add_source(pool)
-    sources.remove(pool, "shop", now=NOW)
+    admin.remove(pool, "shop", now=NOW)
     ready.Readiness(pool).require()
 
 
@@ -62,7 +64,7 @@ def test_readiness__migrations_pending__is_unavailable_until_they_ran(empty_url:
     readiness = ready.Readiness(bare)
     with pytest.raises(errors.Unavailable, match="migrate"):
         readiness.require()
-    assert schema.migrate(bare) == revisions.head()
+    assert schema.migrate(bare) == schema_version.head()
     add_source(bare)
     readiness.require()
     bare.close()

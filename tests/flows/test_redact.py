@@ -8,16 +8,16 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import erase, lookup, redact
-from gateway.flows.readers import Readers
-from gateway.store import redactions
-from gateway.store.redactions import Extent
+from gateway.flows.cohorts import erase, lookup, redact_history
+from gateway.flows.cohorts.read_routing import Readers
+from gateway.store.cohorts import history_redactions
+from gateway.store.cohorts.history_redactions import Extent
 from tests.model import book, traffic
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
-    from gateway.flows.intake import Receipt
-    from gateway.flows.lookup import Changes, Tagged
+    from gateway.flows.cohorts.lookup import Changes, Tagged
+    from gateway.flows.cohorts.submit import Receipt
     from tests.model.desk import Desk
 
 Shown = list[tuple[str, str | None]]
@@ -69,7 +69,7 @@ def test_erase__without_time_for_the_history__shows_nothing_of_it(desk: Desk) ->
     assert kept(desk, receipt) == [("entered", "a"), ("entered", "b"), ("exited", "a")]
     assert shown(desk, receipt) == hidden
     assert read(desk, receipt).tag != before.tag, "whoever holds the old answer keeps it"
-    redact.run(desk.pool, now=desk.clock())
+    redact_history.run(desk.pool, now=desk.clock())
     assert kept(desk, receipt) == shown(desk, receipt) == hidden
     assert read(desk, receipt).tag != before.tag
     assert left(desk) == []
@@ -83,7 +83,7 @@ def test_erase__of_other_places_and_people__hides_nothing(desk: Desk) -> None:
     assert read(desk, receipt) == before
     erase_later(desk, "z")
     assert shown(desk, receipt) == kept(desk, receipt)
-    redact.run(desk.pool, now=desk.clock())
+    redact_history.run(desk.pool, now=desk.clock())
     assert (read(desk, receipt), left(desk)) == (before, [])
 
 
@@ -101,7 +101,7 @@ def test_erase__then_a_later_session__is_shown_from_its_entry_on(desk: Desk) -> 
         ("exited", "a"),
     ]
     assert shown(desk, receipt) == then
-    redact.run(desk.pool, now=desk.clock())
+    redact_history.run(desk.pool, now=desk.clock())
     assert kept(desk, receipt) == then
 
 
@@ -111,16 +111,16 @@ def test_redact__slice_by_slice__goes_on_where_it_was(desk: Desk) -> None:
     erase_later(desk, "a")
     erase_later(desk, "b")
     for reached in ids[:2]:
-        redact.run(desk.pool, now=desk.clock(), seconds=0, slice_cohorts=1)
-        assert left(desk) == [("a", reached), ("b", redactions.START)]
+        redact_history.run(desk.pool, now=desk.clock(), seconds=0, slice_cohorts=1)
+        assert left(desk) == [("a", reached), ("b", history_redactions.START)]
     named = [{who for _, who in kept(desk, one)} for one in receipts]
     assert named == [{None, "b"}, {None, "b"}, {None, "a", "b"}]
     assert [who for _, who in shown(desk, receipts[2])] == [None, None, None, None]
     with desk.pool.read() as conn:
-        order = redactions.oldest(conn)
+        order = history_redactions.oldest(conn)
     assert order is not None
-    assert redact.begin(desk.pool, order, now=desk.clock(), seconds=60, slice_cohorts=1)
-    redact.run(desk.pool, now=desk.clock(), slice_cohorts=1)
+    assert redact_history.begin(desk.pool, order, now=desk.clock(), seconds=60, slice_cohorts=1)
+    redact_history.run(desk.pool, now=desk.clock(), slice_cohorts=1)
     assert left(desk) == []
     assert {who for one in receipts for _, who in kept(desk, one)} == {None}
 
@@ -129,27 +129,29 @@ def test_redact__by_two_at_once__goes_as_far_as_the_one_ahead(desk: Desk) -> Non
     receipt = send_history(desk)
     erase_later(desk, "a")
     with desk.pool.begin() as conn:
-        order = redactions.oldest(conn)
+        order = history_redactions.oldest(conn)
         assert order is not None
-        due = redactions.get(conn, order)
+        due = history_redactions.get(conn, order)
         assert due is not None
-        redactions.advance(conn, due, after=receipt.cohort_id)
-        redactions.advance(conn, due, after=receipt.cohort_id - 1)
+        history_redactions.advance(conn, due, after=receipt.cohort_id)
+        history_redactions.advance(conn, due, after=receipt.cohort_id - 1)
     assert left(desk) == [("a", receipt.cohort_id)]
-    redact.run(desk.pool, now=desk.clock())
-    assert redact.begin(desk.pool, order, now=desk.clock(), seconds=1), "it is through"
+    redact_history.run(desk.pool, now=desk.clock())
+    assert redact_history.begin(desk.pool, order, now=desk.clock(), seconds=1), "it is through"
 
 
 def test_redact__held_up_by_whoever_has_a_cohort__leaves_it_hidden_for_later(desk: Desk) -> None:
     receipt = send_history(desk)
     erase_later(desk, "a")
     with desk.pool.read() as conn:
-        order = redactions.oldest(conn)
+        order = history_redactions.oldest(conn)
     assert order is not None
     with traffic.applying(desk.pool, receipt.cohort_id):
-        assert not redact.begin(desk.pool, order, now=desk.clock(), seconds=5, lock_seconds=0.1)
+        assert not redact_history.begin(
+            desk.pool, order, now=desk.clock(), seconds=5, lock_seconds=0.1
+        )
         assert "a" not in {who for _, who in shown(desk, receipt)}
-    redact.run(desk.pool, now=desk.clock())
+    redact_history.run(desk.pool, now=desk.clock())
     assert "a" not in {who for _, who in kept(desk, receipt)}
 
 
@@ -158,17 +160,17 @@ def test_redact__of_an_erasure_that_was_given_up__takes_the_person_out(desk: Des
     desk.settle(receipt)
     with traffic.applying(desk.pool, receipt.cohort_id), pytest.raises(errors.Unavailable):
         erase.erase(desk.pool, "a", erase.Where(), now=desk.clock(), lock_seconds=0.1)
-    redact.run(desk.pool, now=desk.clock())
+    redact_history.run(desk.pool, now=desk.clock())
     assert desk.members(receipt) == "b"
     assert kept(desk, receipt) == [("entered", None), ("entered", "b"), ("exited", None)]
 
 
 def test_slice__of_long_histories__is_one_cohort_at_least() -> None:
-    most = redact.SLICE_CHANGES
-    assert redact.as_many([Extent(cohort_id=1, changes=most + 1)]) == [1]
+    most = redact_history.SLICE_CHANGES
+    assert redact_history.as_many([Extent(cohort_id=1, changes=most + 1)]) == [1]
     extents = [Extent(cohort_id=number, changes=most // 2) for number in (1, 2, 3)]
-    assert redact.as_many(extents) == [1, 2]
-    assert redact.as_many([]) == []
+    assert redact_history.as_many(extents) == [1, 2]
+    assert redact_history.as_many([]) == []
 
 
 _REDACTIONS = text("SELECT member_id, after_cohort FROM redactions ORDER BY erased_order")

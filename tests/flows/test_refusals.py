@@ -11,21 +11,25 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.core import secrets
-from gateway.flows import catalog, manage, refusals
-from gateway.flows.intake import Login, Posted
-from gateway.flows.refusals import Recorder
-from gateway.sources import mixpanel
-from gateway.store import arrivals, cohorts, sources
-from gateway.store import refusals as rows
-from gateway.store.engine import Pool
+from gateway.core.access import secrets
+from gateway.core.cohorts import page as pages
+from gateway.flows.cohorts import admin
+from gateway.flows.sources import catalog, refusals
+from gateway.flows.sources.refusals import Recorder
+from gateway.flows.sources.webhook import Posted
+from gateway.flows.sources.webhook_login import Login
+from gateway.sources.mixpanel import body as mixpanel
+from gateway.store.cohorts import cohorts
+from gateway.store.db.engine import Pool
+from gateway.store.sources import refusals as rows
+from gateway.store.sources import senders, sources
 from tests.model import sender
 from tests.model.desk import people
 from tests.model.sender import ADD
 from tests.stack import until
 
 if TYPE_CHECKING:
-    from gateway.store.refusals import Refusal
+    from gateway.store.sources.refusals import Refusal
     from tests.model.desk import Desk
 
 PAGE: Final = sender.Page(
@@ -77,9 +81,9 @@ def require_password(desk: Desk) -> None:
         conn.execute(text("UPDATE sources SET auth_required = true"))
 
 
-def addressee(desk: Desk) -> arrivals.Addressee:
+def addressee(desk: Desk) -> senders.Addressee:
     with desk.pool.read() as conn:
-        found = arrivals.find(conn, "desk", None, now=desk.clock())
+        found = senders.find(conn, "desk", None, now=desk.clock())
     assert found is not None
     return found
 
@@ -196,13 +200,13 @@ def test_refusal__again_after_it_was_over__is_open_anew(desk: Desk, pool: Pool) 
 def test_refusal__of_a_deleted_cohort__is_noted_and_alarms_nobody(desk: Desk, pool: Pool) -> None:
     accept(desk)
     with pool.read() as conn:
-        known = cohorts.find(conn, desk.source_id, cohorts.key(sender.PROJECT, "cohort-1"))
+        known = cohorts.find(conn, desk.source_id, pages.cohort_key(sender.PROJECT, "cohort-1"))
     assert known is not None
-    manage.delete_cohort(pool, known.id, now=desk.clock())
+    admin.delete_cohort(pool, known.id, now=desk.clock())
     assert refuse(desk) == 404
     assert [one.resolved_at for one in noted(pool)] == [None]
     assert unresolved(pool) == []
-    manage.restore_cohort(pool, known.id, now=desk.clock())
+    admin.restore_cohort(pool, known.id, now=desk.clock())
     accept(desk)
     assert [one.resolved_at for one in noted(pool)] == [desk.clock()]
 
@@ -282,7 +286,7 @@ def test_flood__while_notes_wait__leaves_room_for_cohorts_that_exist(
     desk: Desk, pool: Pool
 ) -> None:
     recorder, found = Recorder(pool, interval_seconds=0), addressee(desk)
-    known = dataclasses.replace(found, cohort=cohorts.Known(id=1, deleted=False))
+    known = dataclasses.replace(found, cohort=pages.CohortRef(id=1, deleted=False))
     with pool.begin() as conn:
         conn.execute(text("LOCK TABLE refusals IN ACCESS EXCLUSIVE MODE"))
         for number in range(1000):

@@ -10,19 +10,19 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows import intake
-from gateway.flows.intake import Outcome
-from gateway.flows.limits import Limits
-from gateway.sources import mixpanel
-from gateway.store import reports
+from gateway.flows.cohorts import submit
+from gateway.flows.cohorts.backlog_limit import Limits
+from gateway.flows.cohorts.submit import Outcome
+from gateway.sources.mixpanel import body
+from gateway.store.cohorts import session_reports
 from tests import statements
 from tests.model import sender
 from tests.model.desk import people
 from tests.model.sender import ADD
 
 if TYPE_CHECKING:
-    from gateway.flows.intake import Receipt
-    from gateway.store.engine import Pool
+    from gateway.flows.cohorts.submit import Receipt
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 PAGES = [
@@ -44,7 +44,9 @@ def outcomes(desk: Desk, pages: list[sender.Page]) -> list[Outcome]:
 
 def duplicates(desk: Desk, receipt: Receipt) -> list[int]:
     with desk.pool.read() as conn:
-        found = reports.listing(conn, receipt.cohort_id, before=reports.NEWEST, limit=10)
+        found = session_reports.listing(
+            conn, receipt.cohort_id, before=session_reports.NEWEST, limit=10
+        )
     assert found is not None
     return [sync.duplicates for sync in found.syncs]
 
@@ -61,7 +63,7 @@ def begun(desk: Desk) -> Receipt:
 def test_replay_after_replay__is_counted_without_a_look_at_its_members(
     desk: Desk, begun: Receipt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mixpanel.Body, "page", None)
+    monkeypatch.setattr(body.Body, "page", None)
     desk.clock.tick(60)
     assert desk.post(PAGES[1]) == begun
     assert duplicates(desk, begun) == [2]
@@ -143,7 +145,7 @@ def test_page_without_a_session__is_never_a_replay(desk: Desk, begun: Receipt) -
 def test_many_cohorts_sent_again__are_not_remembered_for_ever(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "REMEMBERED", 2)
+    monkeypatch.setattr(submit, "REMEMBERED", 2)
     for number in range(4):
         page = dataclasses.replace(PAGES[0], cohort=f"cohort-{number}")
         assert outcomes(desk, [page, page, page]) == ["accepted", "duplicate", "duplicate"]

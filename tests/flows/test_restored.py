@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.flows import restored
-from gateway.store import epochs
+from gateway.flows.cohorts import restored
+from gateway.store.cohorts import epochs
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
 
 
 def test_epoch__of_a_new_database__is_there_and_lasts_until_the_next(pool: Pool) -> None:

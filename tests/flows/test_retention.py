@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Connection, text
 
 from gateway import errors
-from gateway.flows import retention
-from gateway.store import retention as rows
-from gateway.store.engine import Pool
+from gateway.flows.cohorts import retention
+from gateway.store.cohorts import retention as rows
+from gateway.store.db import chores
+from gateway.store.db.engine import Pool
 
 NOW = datetime.datetime.now(datetime.UTC)
 
@@ -172,19 +173,19 @@ def test_chore__claimed_by_two_at_once__is_done_by_one(pool: Pool) -> None:
             assert second.execute(statement).all() == []
     with pool.begin() as second:
         assert claim(second) is None, "it is leased"
-        rows.give_back(second, "chore", after=7)
+        chores.give_back(second, "chore", after=7)
     with pool.begin() as third:
         assert claim(third, every_seconds=60, lease_seconds=0) == 7, "it was left halfway"
     with pool.begin() as fourth:
         assert claim(fourth, every_seconds=60) == 7, "whoever had it is gone"
-        rows.give_back(fourth, "chore", after=0)
+        chores.give_back(fourth, "chore", after=0)
     with pool.begin() as fifth:
         assert claim(fifth, every_seconds=60) is None, "it is through"
 
 
 def claim(conn: Connection, *, every_seconds: float = 0, lease_seconds: float = 60) -> int | None:
     """Claim a chore; returns after which cohort it goes on."""
-    found = rows.claim(conn, "chore", every_seconds=every_seconds, lease_seconds=lease_seconds)
+    found = chores.claim(conn, "chore", every_seconds=every_seconds, lease_seconds=lease_seconds)
     return None if found is None else found.after
 
 

@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import event, text
 
 from gateway import errors
-from gateway.core.soundness import Level
-from gateway.flows import check, schema
+from gateway.core.health.server_rules import Level
+from gateway.flows.health import check, schema
 from gateway.settings import Settings
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 from tests.model.desk import START
 
 if TYPE_CHECKING:
-    from gateway.core.soundness import Finding
+    from gateway.core.health.server_rules import Finding
 
 ROLE = '"Odd role"'
 SERVING = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO " + ROLE + ";"

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.core import roster
-from gateway.flows import erase, scrub
-from gateway.store import inbox, scrubs
-from gateway.store.engine import Pool
+from gateway.core.cohorts import member_rows
+from gateway.flows.cohorts import erase, redact_pages
+from gateway.store.cohorts import inbox, page_redactions
+from gateway.store.db.engine import Pool
 from tests.model import book, sender, traffic
 from tests.model.desk import people
 from tests.model.sender import ADD, REMOVE
@@ -28,7 +28,7 @@ def kept(desk: Desk) -> list[str]:
     """Write for each kept page whom it names."""
     with desk.pool.read() as conn:
         packed = conn.execute(_ROSTERS).scalars().all()
-    return ["".join(roster.member_ids(inbox.unpack(bytes(one)))) for one in packed]
+    return ["".join(member_rows.member_ids(inbox.unpack(bytes(one)))) for one in packed]
 
 
 def open_scrubs(desk: Desk) -> list[tuple[int, int]]:
@@ -66,7 +66,7 @@ def test_erase__without_time_for_the_pages__is_done_for_every_reader(desk: Desk)
     assert desk.members(waited_for) == "bx", "a page that waited has brought them back"
     altered = desk.send(ADD, "s1", "ay", page=(1, 3))
     assert desk.members(altered) == "bxy"
-    scrub.run(desk.pool)
+    redact_pages.run(desk.pool)
     assert kept(desk) == ["b", "x", "y", "c"]
     assert open_scrubs(desk) == []
 
@@ -87,19 +87,19 @@ def test_erase__that_is_held_up_while_scrubbing__is_done_all_the_same(desk: Desk
             terminate(desk, "gateway-held")
             assert not erasing.result()
         assert kept(desk) == ["ab"]
-        scrub.run(desk.pool)
+        redact_pages.run(desk.pool)
     assert kept(desk) == ["b"]
 
 
 def test_scrub__slice_by_slice__goes_on_where_it_was(desk: Desk) -> None:
     cohort_id = send_pages(desk, "a", "ab", "ac", "d", "ae")
     erase_later(desk, "a")
-    scrub.run(desk.pool, seconds=0, slice_pages=2)
+    redact_pages.run(desk.pool, seconds=0, slice_pages=2)
     assert kept(desk) == ["", "b", "ac", "d", "ae"]
     assert open_scrubs(desk) == [(cohort_id, 2)]
-    scrub.run(desk.pool, seconds=0, slice_pages=2)
+    redact_pages.run(desk.pool, seconds=0, slice_pages=2)
     assert open_scrubs(desk) == [(cohort_id, 4)]
-    scrub.run(desk.pool, seconds=0, slice_pages=2)
+    redact_pages.run(desk.pool, seconds=0, slice_pages=2)
     assert kept(desk) == ["", "b", "c", "d", "e"]
     assert open_scrubs(desk) == []
 
@@ -112,41 +112,41 @@ def test_scrub__of_large_pages__has_few_of_them_in_memory(desk: Desk) -> None:
     seen = []
     for _ in range(3):
         seen.append(open_scrubs(desk))
-        scrub.run(desk.pool, seconds=0)
+        redact_pages.run(desk.pool, seconds=0)
     assert seen == [[(0, 0)], [(cohort_id, 2)], []]
 
 
 def test_scrub__whose_connection_dies_in_a_slice__takes_that_slice_again(desk: Desk) -> None:
     cohort_id = send_pages(desk, "a", "b", "ac", "ad")
     erase_later(desk, "a")
-    scrub.run(desk.pool, seconds=0, slice_pages=2)
+    redact_pages.run(desk.pool, seconds=0, slice_pages=2)
     with small_pool(desk, limit_seconds=60) as pool, ThreadPoolExecutor(1) as crew:
         with holding_pages(desk):
-            scrubbing = crew.submit(scrub.run, pool)
+            scrubbing = crew.submit(redact_pages.run, pool)
             traffic.await_waiting(desk.pool)
             terminate(desk, "gateway-held")
             with pytest.raises(errors.Unavailable):
                 scrubbing.result()
         assert open_scrubs(desk) == [(cohort_id, 2)]
-    scrub.run(desk.pool)
+    redact_pages.run(desk.pool)
     assert kept(desk) == ["", "b", "c", "d"]
 
 
 def test_scrubs__that_begin_during_another__wait_and_then_walk_together(desk: Desk) -> None:
     cohort_id = send_pages(desk, "abc", "abc", "abc")
     erase_later(desk, "a")
-    scrub.run(desk.pool, seconds=0, slice_pages=1)
+    redact_pages.run(desk.pool, seconds=0, slice_pages=1)
     erase_later(desk, "b")
     erase_later(desk, "c")
-    scrub.run(desk.pool, seconds=0, slice_pages=1)
-    assert open_scrubs(desk) == [(cohort_id, 2), scrubs.START, scrubs.START]
+    redact_pages.run(desk.pool, seconds=0, slice_pages=1)
+    assert open_scrubs(desk) == [(cohort_id, 2), page_redactions.START, page_redactions.START]
     assert kept(desk) == ["bc", "bc", "abc"]
-    scrub.run(desk.pool, seconds=0, slice_pages=5)
-    assert open_scrubs(desk) == [scrubs.START, scrubs.START]
-    scrub.run(desk.pool, seconds=0, slice_pages=2)
+    redact_pages.run(desk.pool, seconds=0, slice_pages=5)
+    assert open_scrubs(desk) == [page_redactions.START, page_redactions.START]
+    redact_pages.run(desk.pool, seconds=0, slice_pages=2)
     assert open_scrubs(desk) == [(cohort_id, 2), (cohort_id, 2)]
     assert kept(desk) == ["", "", "bc"]
-    scrub.run(desk.pool)
+    redact_pages.run(desk.pool)
     assert kept(desk) == ["", "", ""]
 
 
@@ -155,11 +155,11 @@ def test_scrub__cohort_by_cohort__looks_at_all_of_them(
 ) -> None:
     for number in range(3):
         desk.settle(desk.send(ADD, f"s{number}", "ab", cohort=f"cohort-{number}"))
-    monkeypatch.setattr(scrub, "SLICE_COHORTS", 1)
+    monkeypatch.setattr(redact_pages, "SLICE_COHORTS", 1)
     erase_later(desk, "a")
-    scrub.run(desk.pool, seconds=0)
+    redact_pages.run(desk.pool, seconds=0)
     assert kept(desk) == ["b", "ab", "ab"]
-    scrub.run(desk.pool)
+    redact_pages.run(desk.pool)
     assert kept(desk) == ["b", "b", "b"]
     assert open_scrubs(desk) == []
 
@@ -170,7 +170,7 @@ def test_scrub__while_a_page_is_being_accepted__waits_and_looks_anew(desk: Desk)
     with ThreadPoolExecutor(1) as crew:
         with desk.pool.begin() as conn:
             conn.execute(_HOLD_INTAKE)
-            scrubbing = crew.submit(scrub.run, desk.pool)
+            scrubbing = crew.submit(redact_pages.run, desk.pool)
             traffic.await_waiting(desk.pool)
             erase_later(desk, "b")
         scrubbing.result()
@@ -182,10 +182,10 @@ def test_scrub__by_two_at_once__is_done_by_one(desk: Desk) -> None:
     send_pages(desk, "ab", "ac")
     erase_later(desk, "a")
     with desk.pool.begin() as one, desk.pool.begin() as other:
-        due = scrubs.claim(one, limit=10)
+        due = page_redactions.claim(one, limit=10)
         assert due is not None
-        assert scrubs.claim(other, limit=10) is None
-    scrub.run(desk.pool)
+        assert page_redactions.claim(other, limit=10) is None
+    redact_pages.run(desk.pool)
     assert kept(desk) == ["b", "c"]
 
 
@@ -204,7 +204,7 @@ def test_scrub__pages_of_other_places_and_later_sessions__are_left_alone(desk: D
     erase_later(desk, "a", erase.Where(source=desk.slug, project_id=sender.PROJECT))
     erase_later(desk, "b", erase.Where(source="nowhere"))
     desk.send(REMOVE, "s2", "a")
-    scrub.run(desk.pool)
+    redact_pages.run(desk.pool)
     assert kept(desk) == ["b", "a", "ab"]
     assert open_scrubs(desk) == []
 
@@ -214,7 +214,7 @@ def test_scrub__of_a_damaged_page__leaves_it_and_goes_on(desk: Desk) -> None:
     with desk.pool.begin() as conn:
         conn.execute(_DAMAGE)
     erase_later(desk, "a")
-    scrub.run(desk.pool)
+    redact_pages.run(desk.pool)
     with desk.pool.begin() as conn:
         assert b"damaged" in map(bytes, conn.execute(_ROSTERS).scalars())
         conn.execute(_DROP_DAMAGED)

@@ -9,27 +9,30 @@ from typing import Any
 import pytest
 
 from gateway import errors
-from gateway.core.secrets import Verifier
-from gateway.flows import bootstrap, lookup, sources
-from gateway.flows.readers import Readers
+from gateway.core.access import defaults
+from gateway.core.access.secrets import Verifier
+from gateway.flows.cohorts import lookup
+from gateway.flows.cohorts.read_routing import Readers
+from gateway.flows.health import bootstrap
+from gateway.flows.sources import admin
 from gateway.settings import Settings
-from gateway.store import cohorts
-from gateway.store import sources as rows
-from gateway.store.engine import Pool
+from gateway.store.cohorts import cohorts
+from gateway.store.db.engine import Pool
+from gateway.store.sources import sources as rows
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
 HOUR = datetime.timedelta(hours=1)
 
 
-def wanted(**changes: object) -> sources.Wanted:
+def wanted(**changes: object) -> admin.Wanted:
     fields: dict[str, object] = {
         "slug": "shop",
-        "login": sources.Login(username="mixpanel", password="first"),
+        "login": admin.Login(username="mixpanel", password="first"),
         "identity_property": None,
         "project_ids": (),
     }
-    return sources.Wanted(**{**fields, **changes})  # type: ignore[arg-type]
+    return admin.Wanted(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def opened_by(pool: Pool, slug: str, *, at: datetime.datetime) -> set[str]:
@@ -46,8 +49,8 @@ def opened_by(pool: Pool, slug: str, *, at: datetime.datetime) -> set[str]:
     }
 
 
-def rotate(pool: Pool, password: str, *, overlap: datetime.timedelta = DAY) -> sources.Login:
-    return sources.rotate(
+def rotate(pool: Pool, password: str, *, overlap: datetime.timedelta = DAY) -> admin.Login:
+    return admin.rotate(
         pool, "shop", password=password, username=None, overlap=overlap, now=NOW + HOUR
     )
 
@@ -76,8 +79,8 @@ def make_cohort(pool: Pool, slug: str, external_id: str) -> int:
 
 
 def test_add__a_new_slug__is_listed_with_its_login_and_pins(pool: Pool) -> None:
-    sources.add(pool, wanted(identity_property="email", project_ids=("1", "2")), now=NOW)
-    (found,) = sources.listing(pool, now=NOW)
+    admin.add(pool, wanted(identity_property="email", project_ids=("1", "2")), now=NOW)
+    (found,) = admin.listing(pool, now=NOW)
     assert (found.slug, found.identity_property, found.project_ids) == ("shop", "email", ("1", "2"))
     assert (found.usernames, found.credentials_end_at) == (("mixpanel",), (None,))
     assert (found.paused_at, found.cohorts, found.auth_required) == (None, 0, True)
@@ -85,16 +88,16 @@ def test_add__a_new_slug__is_listed_with_its_login_and_pins(pool: Pool) -> None:
 
 
 def test_add__without_a_login__asks_nobody_for_one(pool: Pool) -> None:
-    sources.add(pool, wanted(login=None), now=NOW)
-    (found,) = sources.listing(pool, now=NOW)
+    admin.add(pool, wanted(login=None), now=NOW)
+    (found,) = admin.listing(pool, now=NOW)
     assert (found.auth_required, found.usernames) == (False, ())
 
 
 def test_add__a_taken_slug__is_refused_and_changes_nothing(pool: Pool) -> None:
-    sources.add(pool, wanted(), now=NOW)
+    admin.add(pool, wanted(), now=NOW)
     with pytest.raises(errors.Conflict, match="'shop' already"):
-        sources.add(pool, wanted(project_ids=("9",)), now=NOW)
-    (found,) = sources.listing(pool, now=NOW)
+        admin.add(pool, wanted(project_ids=("9",)), now=NOW)
+    (found,) = admin.listing(pool, now=NOW)
     assert (found.project_ids, found.usernames) == ((), ("mixpanel",))
 
 
@@ -102,8 +105,8 @@ def test_add__a_taken_slug__is_refused_and_changes_nothing(pool: Pool) -> None:
     ("changes", "word"),
     [
         ({"slug": "Shop"}, "slug"),
-        ({"login": sources.Login(username="a:b", password="x")}, "colon"),
-        ({"login": sources.Login(username="a", password="")}, "password"),
+        ({"login": admin.Login(username="a:b", password="x")}, "colon"),
+        ({"login": admin.Login(username="a", password="")}, "password"),
         ({"identity_property": " "}, "--identity"),
         ({"project_ids": ("1", "\x00")}, "--project"),
     ],
@@ -112,62 +115,62 @@ def test_add__what_cannot_work__is_refused_by_name(
     pool: Pool, changes: dict[str, object], word: str
 ) -> None:
     with pytest.raises(errors.Malformed, match=word):
-        sources.add(pool, wanted(**changes), now=NOW)
-    assert sources.listing(pool, now=NOW) == []
+        admin.add(pool, wanted(**changes), now=NOW)
+    assert admin.listing(pool, now=NOW) == []
 
 
 def test_pause__and_resume__as_often_as_asked__succeed(pool: Pool) -> None:
-    sources.add(pool, wanted(), now=NOW)
-    sources.resume(pool, "shop", now=NOW)
-    sources.pause(pool, "shop", now=NOW)
-    sources.pause(pool, "shop", now=NOW + HOUR)
-    assert sources.listing(pool, now=NOW)[0].paused_at == NOW
-    sources.resume(pool, "shop", now=NOW)
-    sources.resume(pool, "shop", now=NOW)
-    assert sources.listing(pool, now=NOW)[0].paused_at is None
+    admin.add(pool, wanted(), now=NOW)
+    admin.resume(pool, "shop", now=NOW)
+    admin.pause(pool, "shop", now=NOW)
+    admin.pause(pool, "shop", now=NOW + HOUR)
+    assert admin.listing(pool, now=NOW)[0].paused_at == NOW
+    admin.resume(pool, "shop", now=NOW)
+    admin.resume(pool, "shop", now=NOW)
+    assert admin.listing(pool, now=NOW)[0].paused_at is None
 
 
-@pytest.mark.parametrize("act", [sources.pause, sources.resume])
+@pytest.mark.parametrize("act", [admin.pause, admin.resume])
 def test_pause__and_resume__of_an_unknown_source__are_not_found(pool: Pool, act: Any) -> None:  # noqa: ANN401 - either
     with pytest.raises(errors.NotFound, match="no source"):
         act(pool, "shop", now=NOW)
 
 
 def test_change__of_a_source__changes_what_is_named_and_nothing_else(pool: Pool) -> None:
-    sources.add(pool, wanted(identity_property="email", project_ids=("1",)), now=NOW)
-    sources.change(pool, "shop", sources.Changes(project_ids=("2", "3")), now=NOW)
-    (found,) = sources.listing(pool, now=NOW)
+    admin.add(pool, wanted(identity_property="email", project_ids=("1",)), now=NOW)
+    admin.change(pool, "shop", admin.Changes(project_ids=("2", "3")), now=NOW)
+    (found,) = admin.listing(pool, now=NOW)
     assert (found.identity_property, found.project_ids) == ("email", ("2", "3"))
-    sources.change(pool, "shop", sources.Changes(identity_property="user_id"), now=NOW)
-    (found,) = sources.listing(pool, now=NOW)
+    admin.change(pool, "shop", admin.Changes(identity_property="user_id"), now=NOW)
+    (found,) = admin.listing(pool, now=NOW)
     assert (found.identity_property, found.project_ids) == ("user_id", ("2", "3"))
-    sources.change(pool, "shop", sources.Changes(identity_property=None, project_ids=()), now=NOW)
-    (found,) = sources.listing(pool, now=NOW)
+    admin.change(pool, "shop", admin.Changes(identity_property=None, project_ids=()), now=NOW)
+    (found,) = admin.listing(pool, now=NOW)
     assert (found.identity_property, found.project_ids) == (None, ())
 
 
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        (sources.Changes(identity_property=" "), "--identity"),
-        (sources.Changes(project_ids=("1", "")), "--project"),
+        (admin.Changes(identity_property=" "), "--identity"),
+        (admin.Changes(project_ids=("1", "")), "--project"),
     ],
 )
 def test_change__to_what_cannot_work__is_refused_by_name(
-    pool: Pool, changes: sources.Changes, word: str
+    pool: Pool, changes: admin.Changes, word: str
 ) -> None:
-    sources.add(pool, wanted(), now=NOW)
+    admin.add(pool, wanted(), now=NOW)
     with pytest.raises(errors.Malformed, match=word):
-        sources.change(pool, "shop", changes, now=NOW)
+        admin.change(pool, "shop", changes, now=NOW)
 
 
 def test_change__of_an_unknown_source__is_not_found(pool: Pool) -> None:
     with pytest.raises(errors.NotFound, match="no source"):
-        sources.change(pool, "shop", sources.Changes(project_ids=()), now=NOW)
+        admin.change(pool, "shop", admin.Changes(project_ids=()), now=NOW)
 
 
 def test_rotate__with_an_overlap__leaves_both_passwords_valid_until_its_end(pool: Pool) -> None:
-    sources.add(pool, wanted(), now=NOW)
+    admin.add(pool, wanted(), now=NOW)
     assert rotate(pool, "second").username == "mixpanel"
     assert opened_by(pool, "shop", at=NOW + HOUR) == {"first", "second"}
     assert opened_by(pool, "shop", at=NOW + DAY) == {"first", "second"}
@@ -175,102 +178,102 @@ def test_rotate__with_an_overlap__leaves_both_passwords_valid_until_its_end(pool
 
 
 def test_rotate__without_an_overlap__ends_every_other_password_at_once(pool: Pool) -> None:
-    sources.add(pool, wanted(), now=NOW)
+    admin.add(pool, wanted(), now=NOW)
     rotate(pool, "second")
     rotate(pool, "third", overlap=datetime.timedelta(0))
     assert opened_by(pool, "shop", at=NOW + HOUR) == {"third"}
 
 
 def test_rotate__a_second_time__never_makes_an_old_password_live_longer(pool: Pool) -> None:
-    sources.add(pool, wanted(), now=NOW)
+    admin.add(pool, wanted(), now=NOW)
     rotate(pool, "second", overlap=HOUR)
     rotate(pool, "third", overlap=DAY)
     assert opened_by(pool, "shop", at=NOW + 3 * HOUR) == {"second", "third"}
 
 
 def test_rotate__by_two_at_once__leaves_one_password_without_an_end(pool: Pool) -> None:
-    sources.add(pool, wanted(), now=NOW)
+    admin.add(pool, wanted(), now=NOW)
     both = [threading.Thread(target=rotate, args=(pool, name)) for name in ("second", "third")]
     for one in both:
         one.start()
     for one in both:
         one.join()
-    (found,) = sources.listing(pool, now=NOW + HOUR)
+    (found,) = admin.listing(pool, now=NOW + HOUR)
     assert sorted(found.credentials_end_at, key=str)[:2] == [NOW + HOUR + DAY] * 2
     assert found.credentials_end_at.count(None) == 1
 
 
 def test_rotate__to_another_name__takes_it(pool: Pool) -> None:
-    sources.add(pool, wanted(), now=NOW)
-    login = sources.rotate(pool, "shop", password="second", username="mp2", overlap=DAY, now=NOW)
+    admin.add(pool, wanted(), now=NOW)
+    login = admin.rotate(pool, "shop", password="second", username="mp2", overlap=DAY, now=NOW)
     assert login.username == "mp2"
     assert rotate(pool, "third").username == "mp2"
 
 
 def test_rotate__a_source_without_passwords__is_refused(pool: Pool) -> None:
-    sources.add(pool, wanted(login=None), now=NOW)
+    admin.add(pool, wanted(login=None), now=NOW)
     with pytest.raises(errors.Conflict, match="--no-auth"):
         rotate(pool, "second")
 
 
 def test_rotate__a_source_whose_passwords_have_ended__opens_it_again(pool: Pool) -> None:
-    sources.add(pool, wanted(), now=NOW)
+    admin.add(pool, wanted(), now=NOW)
     with pool.begin() as conn:
         source_id = rows.lock(conn, "shop")
         assert source_id is not None
         rows.expire_credentials(conn, source_id, at=NOW)
-    assert rotate(pool, "second").username == bootstrap.DEFAULT_USERNAME
+    assert rotate(pool, "second").username == defaults.USERNAME
     assert opened_by(pool, "shop", at=NOW + HOUR) == {"second"}
 
 
 def test_remove__with_cohorts__deletes_them_and_frees_the_slug(pool: Pool) -> None:
-    sources.add(pool, wanted(), now=NOW)
-    sources.add(pool, wanted(slug="other"), now=NOW)
+    admin.add(pool, wanted(), now=NOW)
+    admin.add(pool, wanted(slug="other"), now=NOW)
     gone = [make_cohort(pool, "shop", external_id) for external_id in ("a", "b")]
     stays = make_cohort(pool, "other", "a")
-    assert sources.remove(pool, "shop", now=NOW) == 2
+    assert admin.remove(pool, "shop", now=NOW) == 2
     for cohort_id in gone:
         with pytest.raises(errors.NotFound):
             lookup.cohort(Readers(pool), cohort_id, now=NOW)
     assert lookup.cohort(Readers(pool), stays, now=NOW).source == "other"
-    sources.add(pool, wanted(), now=NOW)
-    assert [(one.slug, one.cohorts) for one in sources.listing(pool, now=NOW)] == [
+    admin.add(pool, wanted(), now=NOW)
+    assert [(one.slug, one.cohorts) for one in admin.listing(pool, now=NOW)] == [
         ("other", 1),
         ("shop", 0),
     ]
 
 
 def test_remove__interrupted_before_the_cohorts__goes_on_when_asked_again(pool: Pool) -> None:
-    sources.add(pool, wanted(), now=NOW)
+    admin.add(pool, wanted(), now=NOW)
     make_cohort(pool, "shop", "a")
     with pool.begin() as conn:
         assert rows.remove(conn, "shop", now=NOW)
-    assert sources.remove(pool, "shop", now=NOW) == 1
+    assert admin.remove(pool, "shop", now=NOW) == 1
     with pytest.raises(errors.NotFound, match="was removed"):
-        sources.remove(pool, "shop", now=NOW)
+        admin.remove(pool, "shop", now=NOW)
 
 
 def test_unknown_slug__close_to_a_known_one__is_told_so(pool: Pool) -> None:
-    sources.add(pool, wanted(slug="shop-eu"), now=NOW)
+    admin.add(pool, wanted(slug="shop-eu"), now=NOW)
     with pytest.raises(errors.NotFound, match="did you mean 'shop-eu'"):
-        sources.pause(pool, "shop-ue", now=NOW)
+        admin.pause(pool, "shop-ue", now=NOW)
     with pytest.raises(errors.NotFound, match="did you mean 'shop-eu'"):
         rotate(pool, "second")
     with pytest.raises(errors.NotFound, match="source list"):
-        sources.require(pool, "nothing-like-it", now=NOW)
+        admin.require(pool, "nothing-like-it", now=NOW)
 
 
 def test_require__a_removed_slug__is_known(pool: Pool) -> None:
-    sources.add(pool, wanted(), now=NOW)
-    sources.require(pool, "shop", now=NOW)
-    sources.remove(pool, "shop", now=NOW)
-    sources.require(pool, "shop", now=NOW)
+    admin.add(pool, wanted(), now=NOW)
+    admin.require(pool, "shop", now=NOW)
+    admin.remove(pool, "shop", now=NOW)
+    admin.require(pool, "shop", now=NOW)
 
 
 def test_rotate__of_the_default__survives_a_start_with_the_new_password(pool: Pool) -> None:
     first = Settings(webhook_password="first")
     bootstrap.bootstrap(pool, first, now=NOW)
-    sources.rotate(pool, "default", password="second", username=None, overlap=DAY, now=NOW + HOUR)
+    admin.rotate(pool, "default", password="second", username=None, overlap=DAY, now=NOW + HOUR)
     bootstrap.bootstrap(pool, Settings(webhook_password="second"), now=NOW + 2 * HOUR)
     assert opened_by(pool, "default", at=NOW + 2 * HOUR) == {"first", "second"}
     bootstrap.bootstrap(pool, first, now=NOW + 3 * HOUR)

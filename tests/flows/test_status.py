@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from gateway.flows import manage, status
-from gateway.store import heartbeats
+from gateway.flows.cohorts import admin
+from gateway.flows.health import status
+from gateway.store.health import heartbeats
 from tests.model.sender import ADD
 
 if TYPE_CHECKING:
-    from gateway.flows.status import Status
+    from gateway.flows.health.status import Status
     from tests.model.desk import Desk
 
 
@@ -73,7 +74,7 @@ def test_backlog__through_blocking_and_retrying__counts_each_page_once(desk: Des
     assert listed(desk, "blocked") == [(1, "blocked")]
     assert listed(desk, "pending") == [(3, "pending")]
     assert (look(desk).pending_deliveries, look(desk).blocked_deliveries) == (1, 1)
-    manage.retry_delivery(desk.pool, receipt.cohort_id, 1, now=desk.clock())
+    admin.retry_delivery(desk.pool, receipt.cohort_id, 1, now=desk.clock())
     assert listed(desk, "pending") == [(1, "pending"), (3, "pending")]
     assert (look(desk).pending_deliveries, look(desk).blocked_deliveries) == (2, 0)
     desk.settle(receipt)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows.apply import Applier
-from gateway.flows.sweep import HELP_SECONDS, STUCK_SECONDS, Sweeper
+from gateway.flows.cohorts.apply import Applier
+from gateway.flows.cohorts.sweep import HELP_SECONDS, STUCK_SECONDS, Sweeper
+from gateway.flows.health import duty
 from gateway.jobs import Doorbell
-from gateway.store import apply_state, heartbeats, staging
-from gateway.store.engine import Pool
+from gateway.store.cohorts import apply_state, staging
+from gateway.store.db.engine import Pool
+from gateway.store.health import heartbeats
 from tests.model import book
 from tests.model.sender import ADD, MEMBERS
 
@@ -36,6 +38,15 @@ class LateRest:
         return b""
 
 
+def sweeper(pool: Pool, applier: Applier, bell: Doorbell, **more: Any) -> Sweeper:  # noqa: ANN401
+    """Make a sweeper that knows from Postgres whether a worker is at work."""
+
+    def alone() -> bool:
+        return not duty.is_anyone_at_work(pool, heartbeats.WORKER)
+
+    return Sweeper(pool, applier, bell, alone=alone, **more)
+
+
 def beat(pool: Pool) -> None:
     with pool.begin() as conn:
         heartbeats.join(conn, "worker-1", heartbeats.WORKER)
@@ -49,7 +60,7 @@ def test_sweep__worker_alive_and_redis_up__rings_for_every_waiting_cohort(
     second = desk.send(ADD, "s", "b", cohort="cohort-2")
     desk.settle(desk.send(ADD, "s", "c", cohort="cohort-3"))
     desk.bell.rung.clear()
-    assert Sweeper(pool, desk.applier, desk.bell).sweep() == 2
+    assert sweeper(pool, desk.applier, desk.bell).sweep() == 2
     assert sorted(desk.bell.rung) == sorted([first.cohort_id, second.cohort_id])
     assert book.standing(pool, first.cohort_id).through == 0
 
@@ -57,23 +68,23 @@ def test_sweep__worker_alive_and_redis_up__rings_for_every_waiting_cohort(
 def test_sweep__redis_down__drains(desk: Desk, pool: Pool) -> None:
     beat(pool)
     receipt = desk.send(ADD, "s", "a")
-    assert Sweeper(pool, desk.applier, Doorbell("redis://127.0.0.1:1/0")).sweep() == 1
+    assert sweeper(pool, desk.applier, Doorbell("redis://127.0.0.1:1/0")).sweep() == 1
     assert list(book.standing(pool, receipt.cohort_id).members) == ["a"]
-    assert Sweeper(pool, desk.applier, desk.bell).sweep() == 0
+    assert sweeper(pool, desk.applier, desk.bell).sweep() == 0
 
 
 def test_sweep__no_worker_alive__drains(desk: Desk, pool: Pool) -> None:
     receipt = desk.send(ADD, "s", "a")
-    Sweeper(pool, desk.applier, desk.bell).sweep()
+    sweeper(pool, desk.applier, desk.bell).sweep()
     assert list(book.standing(pool, receipt.cohort_id).members) == ["a"]
 
 
 def test_sweep__refresh_whose_rest_did_not_come__adds_it(desk: Desk, pool: Pool) -> None:
     receipt = desk.send(MEMBERS, "s", "a", page=(1, 2))
-    Sweeper(pool, desk.applier, desk.bell).sweep()
+    sweeper(pool, desk.applier, desk.bell).sweep()
     assert book.standing(pool, receipt.cohort_id).members == {}
     desk.clock.tick(4)
-    Sweeper(pool, desk.applier, desk.bell).sweep()
+    sweeper(pool, desk.applier, desk.bell).sweep()
     assert list(book.standing(pool, receipt.cohort_id).members) == ["a"]
 
 
@@ -82,7 +93,7 @@ def test_sweep__retry_that_nobody_heard_of__is_done(desk: Desk, pool: Pool) -> N
     desk.settle(receipt)
     with pool.begin() as conn:
         conn.execute(_ASK, {"cohort_id": receipt.cohort_id, "now": desk.clock()})
-    assert Sweeper(pool, desk.applier, desk.bell).sweep() == 1
+    assert sweeper(pool, desk.applier, desk.bell).sweep() == 1
     assert book.blocked(pool, receipt.cohort_id) == []
 
 
@@ -106,9 +117,9 @@ def test_sweep__somebody_frozen_in_a_copy__loses_the_cohort(
     thread = threading.Thread(target=freeze)
     thread.start()
     assert rest.is_asked_for.wait(10)
-    Sweeper(pool, desk.applier, desk.bell).sweep()
+    sweeper(pool, desk.applier, desk.bell).sweep()
     assert book.standing(pool, receipt.cohort_id).through == 0, "it is not silent for long enough"
-    Sweeper(pool, desk.applier, desk.bell, frozen_seconds=0.0).sweep()
+    sweeper(pool, desk.applier, desk.bell, frozen_seconds=0.0).sweep()
     assert book.standing(pool, receipt.cohort_id).through == 1
     rest.comes.set()
     thread.join(10)
@@ -121,7 +132,7 @@ def test_sweep__trouble_with_one_cohort__does_not_stop_the_others(
 ) -> None:
     receipts = [desk.send(ADD, "s", "a", cohort=f"cohort-{number}") for number in (1, 2)]
     dead = Pool(database_url.replace("gateway:", "nobody:"), name="test", size=1, limit_seconds=5)
-    assert Sweeper(pool, Applier(dead, now=desk.clock), desk.bell).sweep() == 2
+    assert sweeper(pool, Applier(dead, now=desk.clock), desk.bell).sweep() == 2
     assert [book.standing(pool, one.cohort_id).through for one in receipts] == [0, 0]
 
 
@@ -141,12 +152,12 @@ def test_sweep__rung_for_and_not_applied_for_seconds__drains(desk: Desk, pool: P
     beat(pool)
     receipt = desk.send(ADD, "s", "a")
     clock = Clock()
-    sweeper = Sweeper(pool, desk.applier, desk.bell, clock=clock)
+    made = sweeper(pool, desk.applier, desk.bell, clock=clock)
     for _ in range(2):
-        sweeper.sweep()
+        made.sweep()
         clock.now += STUCK_SECONDS / 2
     assert book.standing(pool, receipt.cohort_id).through == 0
-    sweeper.sweep()
+    made.sweep()
     assert book.standing(pool, receipt.cohort_id).through == 1
 
 
@@ -154,13 +165,13 @@ def test_sweep__cohort_that_comes_further__is_left_to_the_workers(desk: Desk, po
     beat(pool)
     receipt = desk.send(ADD, "s1", "a")
     clock = Clock()
-    sweeper = Sweeper(pool, desk.applier, desk.bell, clock=clock)
+    made = sweeper(pool, desk.applier, desk.bell, clock=clock)
     for number in range(2, 5):
-        sweeper.sweep()
+        made.sweep()
         clock.now += STUCK_SECONDS
         desk.send(ADD, f"s{number}", "b")
         desk.applier.step(receipt.cohort_id, limit=1)
-    sweeper.sweep()
+    made.sweep()
     assert book.standing(pool, receipt.cohort_id).through == 3
 
 
@@ -169,7 +180,7 @@ def test_sweep__worker_that_cannot_do_its_work__drains_at_once(desk: Desk, pool:
     with pool.begin() as conn:
         heartbeats.beat(conn, "worker-1", {}, heartbeats.Condition(trouble="its Redis is away"))
     receipt = desk.send(ADD, "s", "a")
-    Sweeper(pool, desk.applier, desk.bell).sweep()
+    sweeper(pool, desk.applier, desk.bell).sweep()
     assert book.standing(pool, receipt.cohort_id).through == 1
 
 
@@ -177,8 +188,8 @@ def test_sweep__with_more_to_apply_than_time__looks_again_at_what_waits(
     desk: Desk, pool: Pool
 ) -> None:
     receipts = [desk.send(ADD, "s", "a", cohort=f"cohort-{number}") for number in (1, 2)]
-    sweeper = Sweeper(pool, desk.applier, desk.bell, clock=Clock(look_seconds=HELP_SECONDS))
-    assert [sweeper.sweep(), sweeper.sweep()] == [2, 1]
+    made = sweeper(pool, desk.applier, desk.bell, clock=Clock(look_seconds=HELP_SECONDS))
+    assert [made.sweep(), made.sweep()] == [2, 1]
     assert [book.standing(pool, one.cohort_id).through for one in receipts] == [1, 1]
 
 

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows.apply import MAX_ATTEMPTS, Applier, Drained
-from gateway.flows.intake import Outcome as Answer
-from gateway.flows.work import Outcome
-from gateway.store import apply_state, backlog, inbox
-from gateway.store.engine import Pool
+from gateway.flows.cohorts.apply import MAX_ATTEMPTS, Applier, Drained
+from gateway.flows.cohorts.submit import Outcome as Answer
+from gateway.flows.cohorts.work import Outcome
+from gateway.store.cohorts import apply_state, backlog, inbox
+from gateway.store.db.engine import Pool
 from tests.model import book
 from tests.model.desk import START
 from tests.model.sender import ADD, MEMBERS
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Iterator, Sequence
 
-    from gateway.flows.intake import Receipt
-    from gateway.store.statement import Pipeline
+    from gateway.flows.cohorts.submit import Receipt
+    from gateway.store.db.statement import Pipeline
     from tests.model.desk import Desk
 
 AT_ONCE = 10

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway import errors
-from gateway.flows import erase, visit
+from gateway.flows.cohorts import erase, visit
 from tests import statements
 from tests.model import traffic
 from tests.model.sender import ADD

@@ -12,10 +12,12 @@ import re
 from typing import Final
 
 from gateway import errors
-from gateway.core import framing, roster, texts
-from gateway.core.page import Action, Page
-from gateway.handlers import body
-from gateway.sources import mixpanel
+from gateway.core import texts
+from gateway.core.cohorts import member_ids, member_rows
+from gateway.core.cohorts.page import Action, Page
+from gateway.handlers.http import body
+from gateway.sources.mixpanel import body as mixpanel
+from gateway.webserver import framing
 from tests.fuzz.mutations import CANARY
 
 # Small enough for a mutated body to be beyond them.
@@ -92,7 +94,7 @@ def _require_sound(page: Page) -> None:
     assert page.usable > 0 or page.received == 0
     lines = page.roster.decode().split("\n")
     assert lines.pop() == ""
-    assert len(lines) == len(set(roster.member_ids(page.roster))) == page.usable
+    assert len(lines) == len(set(member_rows.member_ids(page.roster))) == page.usable
     for line in lines:
         _require_line(line, page.action)
 
@@ -100,16 +102,16 @@ def _require_sound(page: Page) -> None:
 def _require_line(line: str, action: Action) -> None:
     """Check that COPY takes a line, and that jsonb takes its last column."""
     columns = line.split("\t")
-    assert len(columns) == len(roster.COLUMNS)
+    assert len(columns) == len(member_rows.COLUMNS)
     assert "\\" not in _ESCAPED.sub("", line)
     member_id, *_, properties = columns
-    assert texts.why_unusable(roster.unescape(member_id)) is None
+    assert member_ids.why_unusable(member_rows.unescape(member_id)) is None
     assert texts.is_storable(line)
     if action is Action.REMOVE_MEMBERS:
-        assert set(columns[1:]) == {roster.NULL}
+        assert set(columns[1:]) == {member_rows.NULL}
         return
-    assert isinstance(json.loads(roster.unescape(properties), parse_constant=_refuse), dict)
-    assert "\\u0000" not in roster.unescape(properties).replace("\\\\", "")
+    assert isinstance(json.loads(member_rows.unescape(properties), parse_constant=_refuse), dict)
+    assert "\\u0000" not in member_rows.unescape(properties).replace("\\\\", "")
 
 
 def _refuse(constant: str) -> None:

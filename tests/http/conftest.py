@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from gateway.handlers import deps
-from gateway.store.engine import Pool
+from gateway.handlers.http import deps
+from gateway.store.db.engine import Pool
 from tests.http import serving
 from tests.http.serving import Web
 from tests.http.world import Clock, World, make_app

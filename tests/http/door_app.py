@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from gateway.door import Door
+from gateway.webserver import Door
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.core.scopes import Scope
+from gateway.core.access.scopes import Scope
 from tests.http.world import KEYS, NO_REDIS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,12 +10,12 @@ import urllib.parse
 import pytest
 
 from gateway.app import OPERATIONS
-from gateway.core.scopes import Scope
-from gateway.flows.access import KeyRing
-from gateway.handlers import deps
-from gateway.handlers.operations import Operation
-from gateway.store import api_keys
-from gateway.store.engine import Pool
+from gateway.core.access.scopes import Scope
+from gateway.flows.access.key_ring import KeyRing
+from gateway.handlers.http import deps
+from gateway.handlers.http.operations import Operation
+from gateway.store.access import api_keys
+from gateway.store.db.engine import Pool
 from tests.http.world import KEYS, START, World, make_app
 
 CALLS = [

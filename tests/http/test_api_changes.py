@@ -7,7 +7,7 @@ import datetime
 import pytest
 from sqlalchemy import text
 
-from gateway.flows import restored
+from gateway.flows.cohorts import restored
 from tests.http.world import World
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.core.scopes import Scope
-from gateway.flows import retention
-from gateway.handlers import deps
+from gateway.core.access.scopes import Scope
+from gateway.flows.cohorts import retention
+from gateway.handlers.http import deps
 from tests import statements
 from tests.http.world import Answer, World
 

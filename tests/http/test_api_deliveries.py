@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 import gateway
-from gateway.core.scopes import Scope
-from gateway.store import heartbeats
+from gateway.core.access.scopes import Scope
+from gateway.store.health import heartbeats
 from tests.http.world import World
 
 FIELDS = {

@@ -13,11 +13,11 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from gateway.app import FOREIGN, OPERATIONS
-from gateway.handlers import deps, openapi, shell
+from gateway.app import FOREIGN, OPERATIONS, VARIABLES
+from gateway.handlers.http import deps, openapi, shell
 from tests.http.world import World
 
-DOCUMENT = openapi.Description(OPERATIONS, FOREIGN).document
+DOCUMENT = openapi.Description(OPERATIONS, FOREIGN, VARIABLES).document
 CALLS = {
     operation["operationId"]: operation
     for methods in DOCUMENT["paths"].values()

@@ -11,8 +11,8 @@ from contextlib import closing
 import pytest
 
 from gateway.app import OPERATIONS
-from gateway.core.scopes import Scope
-from gateway.handlers.operations import Operation
+from gateway.core.access.scopes import Scope
+from gateway.handlers.http.operations import Operation
 from tests.http import serving
 from tests.http.serving import PATIENCE_SECONDS, Web
 from tests.http.world import KEYS, World

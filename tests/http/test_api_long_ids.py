@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.core import texts
-from gateway.sources import mixpanel
+from gateway.sources.mixpanel import body as mixpanel
 from tests.http.world import World
 
 ONE: Final = "p" * 1_000_000

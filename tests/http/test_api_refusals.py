@@ -7,13 +7,13 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.flows import sources
+from gateway.flows.sources import admin
 from tests.http import scrape
 from tests.http.world import PROJECT, START, World
 from tests.stack import until
 
-PINNED = sources.Changes(project_ids=("another",))
-FREE = sources.Changes(project_ids=())
+PINNED = admin.Changes(project_ids=("another",))
+FREE = admin.Changes(project_ids=())
 
 
 def refuse(world: World, cohort: str = "1", slug: str = "default") -> int:
@@ -25,7 +25,7 @@ def refuse(world: World, cohort: str = "1", slug: str = "default") -> int:
 
 def test_refusals__of_a_cohort__are_shown_until_and_after_they_are_over(world: World) -> None:
     world.post("add_members", ["a"])
-    sources.change(world.pool, "default", PINNED, now=START)
+    admin.change(world.pool, "default", PINNED, now=START)
     assert refuse(world) == 403
     until(lambda: bool(world.get("/v1/refusals")["refusals"]))
     (found,) = world.get("/v1/refusals", source="default")["refusals"]
@@ -44,7 +44,7 @@ def test_refusals__of_a_cohort__are_shown_until_and_after_they_are_over(world: W
     assert found["first_at"] == found["last_at"]
     assert refused(world) == 1
     assert world.get("/v1/sources/default")["last_error"]["code"] == "forbidden"
-    sources.change(world.pool, "default", FREE, now=START)
+    admin.change(world.pool, "default", FREE, now=START)
     assert refuse(world) == 200
     (found,) = world.get("/v1/refusals")["refusals"]
     assert found["resolved_at"] > found["last_at"]
@@ -58,7 +58,7 @@ def refused(world: World, status: str = "403") -> float | None:
 
 
 def test_refusals__asked_for_in_parts_and_since__are_answered_so(world: World) -> None:
-    sources.change(world.pool, "default", PINNED, now=START)
+    admin.change(world.pool, "default", PINNED, now=START)
     for cohort in "123":
         refuse(world, cohort)
     until(lambda: len(world.get("/v1/refusals")["refusals"]) == 3)
@@ -80,7 +80,7 @@ def test_rejected_requests__are_counted_by_source_and_strangers_names_are_not(
     world: World,
 ) -> None:
     world.add_source("other")
-    sources.change(world.pool, "other", PINNED, now=START)
+    admin.change(world.pool, "other", PINNED, now=START)
     before = scrape.parse(world.http.get("/metrics").text)
     assert (refuse(world, slug="other"), refuse(world, slug="no-such-source")) == (403, 404)
     page = scrape.parse(world.http.get("/metrics").text)
@@ -92,7 +92,7 @@ def test_rejected_requests__are_counted_by_source_and_strangers_names_are_not(
 
 
 def test_log__of_a_refusal__names_project_and_cohort_as_they_are_shown(world: World) -> None:
-    sources.change(world.pool, "default", PINNED, now=START)
+    admin.change(world.pool, "default", PINNED, now=START)
     with capture_logs() as logged:
         refuse(world, "cohort-7")
     (event,) = [one for one in logged if one["event"] == "page.refused"]

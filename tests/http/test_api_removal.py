@@ -7,8 +7,8 @@ import json
 import pytest
 from sqlalchemy import text
 
-from gateway.core import roster
-from gateway.store import inbox
+from gateway.core.cohorts import member_rows
+from gateway.store.cohorts import inbox
 from tests.http.test_api_deliveries import block
 from tests.http.world import PROJECT, World, quoted
 
@@ -151,7 +151,7 @@ def kept_about(world: World, member_id: str) -> list[str]:
         ]
         packed = conn.execute(text("SELECT roster FROM deliveries")).scalars().all()
     rosters = [inbox.unpack(bytes(one)) for one in packed]
-    named = any(member_id in roster.member_ids(one) for one in rosters)
+    named = any(member_id in member_rows.member_ids(one) for one in rosters)
     if named or any(ADDRESS in one.decode() for one in rosters):
         found.append("deliveries")
     return found

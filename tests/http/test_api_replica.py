@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from gateway import app, wsgi
-from gateway.core.scopes import Scope
-from gateway.handlers import deps
+from gateway.core.access.scopes import Scope
+from gateway.handlers.http import deps
 from gateway.settings import Settings
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 from tests import replica as replicas
 from tests.http.world import KEYS, NO_REDIS, Clock, World
 

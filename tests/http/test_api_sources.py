@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.scopes import Scope
-from gateway.flows import sources
-from gateway.handlers import forms
+from gateway.core.access.scopes import Scope
+from gateway.flows.sources import admin
+from gateway.handlers.http import forms
 from tests.http.world import PROJECT, START, World
 
 
@@ -70,7 +70,7 @@ def test_sources__listed_in_parts__are_all_there_by_slug(world: World) -> None:
 
 def test_source__unknown_or_removed__is_not_found(world: World) -> None:
     world.add_source("shop")
-    sources.remove(world.pool, "shop", now=START)
+    admin.remove(world.pool, "shop", now=START)
     for slug in ("shop", "nowhere", "%00", "%F0%9F%98%80"):
         for method, body in (("GET", None), ("PATCH", {"name": "Shop"})):
             answer = world.call(method, f"/v1/sources/{slug}", json=body)

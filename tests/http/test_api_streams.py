@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows.export import Export, Exporter
-from gateway.flows.lookup import Tagged
-from gateway.flows.readers import Readers
-from gateway.handlers import deps
-from gateway.store.engine import Pool
+from gateway.flows.cohorts.export import Export, Exporter
+from gateway.flows.cohorts.lookup import Tagged
+from gateway.flows.cohorts.read_routing import Readers
+from gateway.handlers.http import deps
+from gateway.store.db.engine import Pool
 from tests.http.serving import Web
 from tests.http.test_api_members import ODD_IDS
 from tests.http.world import Answer, World

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies
 
 from gateway import errors
-from gateway.handlers import cursors
+from gateway.handlers.http import cursors
 
 MEMBERS = cursors.MEMBERS.of(7)
 START = ("",)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.door import newcomers
-from gateway.door.newcomers import Newcomers
+from gateway.webserver import accept_balance
+from gateway.webserver.accept_balance import Newcomers
 
 
 def test_newcomer__with_nothing_at_hand__is_taken_at_once() -> None:
@@ -16,7 +16,7 @@ def test_newcomer__with_requests_at_hand__is_left_to_others_once() -> None:
     mine = Newcomers()
     assert mine.yields(100.0, at_hand=1)
     closed = mine.closed_seconds(100.0)
-    assert round(closed, 6) == newcomers.YIELD_SECONDS
+    assert round(closed, 6) == accept_balance.YIELD_SECONDS
     assert not mine.yields(100.0 + closed, at_hand=1)
     assert mine.yields(100.0 + closed, at_hand=2)  # the next one is another's turn again
 
@@ -37,11 +37,11 @@ def test_newcomer__that_another_took__gives_no_right_to_a_later_one() -> None:
 def test_newcomer__however_much_is_at_hand__waits_for_milliseconds_only() -> None:
     mine = Newcomers()
     assert mine.yields(100.0, at_hand=10_000)
-    assert round(mine.closed_seconds(100.0), 6) == newcomers.MAX_YIELD_SECONDS
+    assert round(mine.closed_seconds(100.0), 6) == accept_balance.MAX_YIELD_SECONDS
 
 
 def test_newcomer__without_room__is_not_taken_for_a_while() -> None:
     mine = Newcomers()
     mine.pause(100.0)
-    assert mine.closed_seconds(100.0) == newcomers.PAUSE_SECONDS
-    assert mine.closed_seconds(100.0 + newcomers.PAUSE_SECONDS) == 0
+    assert mine.closed_seconds(100.0) == accept_balance.PAUSE_SECONDS
+    assert mine.closed_seconds(100.0 + accept_balance.PAUSE_SECONDS) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from sqlalchemy import text
 
 from gateway import app, wsgi
 from gateway.settings import Settings
-from gateway.store import server
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
+from gateway.store.health import server
 from tests.http import scrape
 from tests.http.scrape import Scrape
 from tests.http.world import NO_REDIS, START, World
@@ -147,21 +146,12 @@ def test_database__on_a_disk_nobody_described__says_nothing_of_room(world: World
     assert "gateway_database_free_bytes" not in look(world).names()
 
 
-def test_database__embedded__has_the_room_of_its_disk(world: World, tmp_path: Path) -> None:
-    url = world.pool.engine.url
-    home = tmp_path / "postgres" / "pgdata"
-    home.mkdir(parents=True)
-    pid, port = os.getpid(), url.port
-    lines = [str(pid), str(home), "0", str(port), "", "127.0.0.1", "", "ready   "]
-    (home / "postmaster.pid").write_text("\n".join(lines))
-    assert isinstance(url.password, str)
-    (tmp_path / "postgres" / "password").write_text(url.password)
-    page = look(world, GATEWAY_DATA_DIR=str(tmp_path))
+def test_database__on_a_disk_of_this_machine__has_the_room_of_it(
+    world: World, tmp_path: Path
+) -> None:
+    page = look(world, GATEWAY_DISK_DIR=str(tmp_path))
     free = shutil.disk_usage(tmp_path).free
     assert page.value("gateway_database_free_bytes") == pytest.approx(free, rel=0.05)
-    (tmp_path / "postgres" / "password").write_text("of-another-server")
-    page = look(world, GATEWAY_DATA_DIR=str(tmp_path))
-    assert "gateway_database_free_bytes" not in page.names()
 
 
 def test_threads__of_all_processes__are_counted(world: World) -> None:

@@ -17,10 +17,11 @@ from sqlalchemy import text
 import gateway
 from gateway import metrics
 from gateway.core import deadline
-from gateway.handlers import contract, deps
+from gateway.handlers.http import deps
+from gateway.handlers.mixpanel import responses
 from gateway.metrics import Kind
-from gateway.store import heartbeats
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
+from gateway.store.health import heartbeats
 from tests.http import scrape
 from tests.http.scrape import Scrape
 from tests.http.world import START, Clock, World, make_app
@@ -150,7 +151,7 @@ def test_metrics__undeclared_series__is_refused() -> None:
 
 
 def test_metrics__rejections_shown_from_the_start__are_those_of_the_contract() -> None:
-    assert set(metrics.REJECTIONS) == contract.DOCUMENTED - {200}
+    assert set(metrics.REJECTIONS) == responses.DOCUMENTED - {200}
 
 
 def test_metrics__build__is_named(world: World) -> None:

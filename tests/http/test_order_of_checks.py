@@ -11,9 +11,9 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import text
 
-from gateway.flows import sources
-from gateway.handlers import deps
-from gateway.store.engine import Pool
+from gateway.flows.sources import admin
+from gateway.handlers.http import deps
+from gateway.store.db.engine import Pool
 from tests.http.world import Clock, World, make_app
 
 PAGE: Final = {
@@ -59,7 +59,7 @@ class Trouble:
     def change(self, **parts: Any) -> None:  # noqa: ANN401 - of `Changes`
         """Change the source."""
         now = self.world.clock()
-        sources.change(self.world.pool, "shop", sources.Changes(**parts), now=now)
+        admin.change(self.world.pool, "shop", admin.Changes(**parts), now=now)
 
     def body(self, fate: str) -> None:
         """Let the front door say what became of the body."""
@@ -152,9 +152,9 @@ def trouble(pool: Pool, database_url: str, clock: Clock) -> Iterator[Trouble]:
     """Lend a good request to a source that is pinned to its project and knows its cohort."""
     made = make_app(database_url, clock, GATEWAY_MAX_PENDING_PAGES="1")
     world = World(pool, made, clock)
-    login = sources.Login(username="shop", password="a long password")
-    wanted = sources.Wanted(slug="shop", login=login, identity_property=None, project_ids=("1",))
-    sources.add(pool, wanted, now=clock())
+    login = admin.Login(username="shop", password="a long password")
+    wanted = admin.Wanted(slug="shop", login=login, identity_property=None, project_ids=("1",))
+    admin.add(pool, wanted, now=clock())
     with pool.read() as conn:
         revision = conn.execute(REVISION).scalar_one()
     lent = Trouble(world)

@@ -6,7 +6,7 @@ import pytest
 from werkzeug import exceptions
 
 from gateway import errors
-from gateway.handlers import problems
+from gateway.handlers.http import problems
 
 
 @pytest.mark.parametrize(

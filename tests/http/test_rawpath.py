@@ -9,14 +9,14 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from gateway.core import texts
-from gateway.handlers import rawpath
+from gateway.core.cohorts.member_ids import why_unusable
+from gateway.handlers.http import raw_path
 from tests.http.serving import Web
 from tests.http.world import World, quoted
 
 member_ids = strategies.text(
     strategies.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1
-).filter(lambda text: texts.why_unusable(text) is None)
+).filter(lambda text: why_unusable(text) is None)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ member_ids = strategies.text(
 def test_encoded_path__whatever_the_server_tells__is_the_sent_path(
     environ: dict[str, Any], path: str
 ) -> None:
-    assert rawpath.encoded_path(environ) == path
+    assert raw_path.encoded_path(environ) == path
 
 
 @hypothesis.settings(

@@ -16,12 +16,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import text
 
 from gateway import app, wsgi
-from gateway.flows.apply import MAX_ATTEMPTS, Applier
-from gateway.handlers import deps
+from gateway.flows.cohorts.apply import MAX_ATTEMPTS, Applier
+from gateway.handlers.http import deps
 from gateway.settings import Settings
 from gateway.spans import Spans
-from gateway.store import inbox, traces
-from gateway.store.engine import Pool
+from gateway.store.cohorts import inbox, traces
+from gateway.store.db.engine import Pool
 from tests.http.world import NO_REDIS, Clock, World
 
 CANARY: Final = "zqxcanary"

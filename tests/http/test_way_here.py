@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from gateway.core.scopes import Scope
+from gateway.core.access.scopes import Scope
 from tests.http.serving import PATIENCE_SECONDS, Web
 from tests.http.webhook import unique
 from tests.http.world import KEYS, PROJECT

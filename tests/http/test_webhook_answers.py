@@ -5,7 +5,7 @@ import datetime
 
 import pytest
 
-from gateway.flows import sources as manage
+from gateway.flows.sources import admin as manage
 from tests.http import webhook
 from tests.http.webhook import accepted, body, raw, refused, unique
 from tests.stack import DEFAULT, PASSWORD, USERNAME, Stack, basic_auth, read_answer

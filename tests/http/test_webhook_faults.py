@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from gateway.embedded import running
-from gateway.flows import ready
-from gateway.flows import sources as manage
-from gateway.store import revisions
+from gateway.flows.health import readiness
+from gateway.flows.sources import admin as manage
+from gateway.local.embedded import running
+from gateway.store.db import schema_version
 from tests import stack as stacks
 from tests.http.webhook import accepted, body, raw, refused, unique
 from tests.stack import DEFAULT, PASSWORD, ROOT, USERNAME, Stack, basic_auth, read_answer, until
@@ -247,9 +247,9 @@ def test_migrations__pending__are_503(stack: Stack) -> None:
     with altered(
         stack,
         ["UPDATE alembic_version SET version_num = '0001'"],
-        [f"UPDATE alembic_version SET version_num = '{revisions.head()}'"],
+        [f"UPDATE alembic_version SET version_num = '{schema_version.head()}'"],
     ):
-        time.sleep(ready.BELIEVED_SECONDS)
+        time.sleep(readiness.BELIEVED_SECONDS)
         assert stack.call("GET", "/readyz").status == 503
         refused(stack.post(body("c", "a"), auth=WRONG), 503)
         refused(stack.post(body("c", "a"), NOWHERE), 503)

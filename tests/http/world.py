@@ -13,12 +13,14 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from gateway import app, wsgi
-from gateway.core import secrets
-from gateway.core.scopes import Scope
-from gateway.flows.apply import Applier
+from gateway.core.access import secrets
+from gateway.core.access.scopes import Scope
+from gateway.flows.cohorts.apply import Applier
 from gateway.settings import Settings
-from gateway.store import api_keys, inbox, sources
-from gateway.store.engine import Pool
+from gateway.store.access import api_keys
+from gateway.store.cohorts import inbox
+from gateway.store.db.engine import Pool
+from gateway.store.sources import sources
 
 PROJECT: Final = "2195193"
 KEYS: Final = {scope: f"key-{scope}" for scope in Scope}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,19 +6,21 @@ import datetime
 import itertools
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.secrets import Verifier
-from gateway.flows.apply import Applier
-from gateway.flows.intake import Intake, Posted
-from gateway.flows.limits import Limits
-from gateway.flows.refusals import Recorder
+from gateway.core.access.secrets import Verifier
+from gateway.flows.cohorts.apply import Applier
+from gateway.flows.cohorts.backlog_limit import Limits
+from gateway.flows.cohorts.submit import Submitter
+from gateway.flows.sources.refusals import Recorder
+from gateway.flows.sources.webhook import Intake, Posted
 from gateway.jobs import Doorbell
-from gateway.sources import mixpanel
-from gateway.store import reports, sources
+from gateway.sources.mixpanel import body
+from gateway.store.cohorts import session_reports
+from gateway.store.sources import sources
 from tests.model import book, sender
 
 if TYPE_CHECKING:
-    from gateway.flows.intake import Receipt
-    from gateway.store.engine import Pool
+    from gateway.flows.cohorts.submit import Receipt
+    from gateway.store.db.engine import Pool
     from tests.model.book import Standing
     from tests.model.sender import Member, Page
 
@@ -85,7 +87,7 @@ class Desk:
         posted = Posted(
             slug=self.slug,
             login=None,
-            body=mixpanel.Body(page.body()),
+            body=body.Body(page.body()),
             request_id=f"{self.slug}-{next(self._requests)}",
         )
         return self.intake.accept(posted, now=self.clock())
@@ -126,7 +128,9 @@ class Desk:
         """Apply everything, and give the state of each sync by `session action`."""
         self.settle(receipt)
         with self.pool.read() as conn:
-            found = reports.listing(conn, receipt.cohort_id, before=reports.NEWEST, limit=1000)
+            found = session_reports.listing(
+                conn, receipt.cohort_id, before=session_reports.NEWEST, limit=1000
+            )
         assert found is not None, "the cohort is deleted"
         return {f"{one.session_id} {one.action}": one.state for one in found.syncs}
 
@@ -145,16 +149,16 @@ def intake(
     max_cohorts: int = 10_000,
 ) -> Intake:
     """Make the door in, with its limits."""
+    limits = Limits(
+        pool,
+        max_pending_pages=max_pending_pages,
+        rate_per_second=rate,
+        max_cohorts=max_cohorts,
+    )
     return Intake(
         pool=pool,
         verifier=_VERIFIER,
-        limits=Limits(
-            pool,
-            max_pending_pages=max_pending_pages,
-            rate_per_second=rate,
-            max_cohorts=max_cohorts,
-        ),
-        doorbell=bell,
+        submitter=Submitter(pool=pool, limits=limits, doorbell=bell),
         max_members=MAX_MEMBERS,
         refusals=Recorder(pool, interval_seconds=0),
     )

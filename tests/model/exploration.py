@@ -10,7 +10,7 @@ import hypothesis
 import structlog
 from hypothesis import stateful
 
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
 from tests.model.machine import THREADS, Machine, Tally
 from tests.model.remote import Remote
 from tests.model.remote_machine import RemoteMachine

@@ -7,14 +7,14 @@ import datetime
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from gateway.store import cohorts, reports
-from gateway.store.reports import Sync
+from gateway.store.cohorts import cohorts, session_reports
+from gateway.store.cohorts.session_reports import Sync
 from tests.model import book, oracle, sender
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.model.oracle import Found
 
 # The contract's limit on how long a page may wait for the rest of its refresh.
@@ -56,7 +56,7 @@ def everything(pool: Pool, cohort_id: int, expected: oracle.Cohort) -> None:
     found = book.standing(pool, cohort_id)
     assert found.through == found.received == len(expected.deliveries)
     with pool.read() as conn:
-        syncs = reports.listing(conn, cohort_id, before=reports.NEWEST, limit=1000)
+        syncs = session_reports.listing(conn, cohort_id, before=session_reports.NEWEST, limit=1000)
         cohort = cohorts.get(conn, cohort_id, stale_before=LONG_AGO)
     assert cohort is not None
     assert syncs is not None

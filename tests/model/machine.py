@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway import errors
-from gateway.flows import erase, manage
-from gateway.flows.intake import Outcome
+from gateway.flows.cohorts import admin, erase
+from gateway.flows.cohorts.submit import Outcome
 from tests.model import book, draws, judge, sender
 from tests.model.desk import Desk
 from tests.model.project import Project
@@ -22,8 +22,8 @@ from tests.model.project import Project
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.flows.intake import Receipt
-    from gateway.store.engine import Pool
+    from gateway.flows.cohorts.submit import Receipt
+    from gateway.store.db.engine import Pool
     from tests.model.sender import Export, Page
 
 THREADS: Final = 4
@@ -258,7 +258,7 @@ class Machine(RuleBasedStateMachine):
         """Delete a cohort, however far it has been applied, and perhaps restore it at once."""
         if cohort in self.ids and cohort not in self.deleted:
             through = book.standing(self.pool, self.ids[cohort]).through
-            manage.delete_cohort(self.pool, self.ids[cohort], now=self.desk.clock())
+            admin.delete_cohort(self.pool, self.ids[cohort], now=self.desk.clock())
             self.project[cohort].delete(through=through)
             self.deleted.add(cohort)
             judge.standing(self.pool, self.ids[cohort], self.project[cohort])
@@ -270,7 +270,7 @@ class Machine(RuleBasedStateMachine):
     def restore(self) -> None:
         """Restore what was deleted."""
         for cohort in sorted(self.deleted):
-            manage.restore_cohort(self.pool, self.ids[cohort], now=self.desk.clock())
+            admin.restore_cohort(self.pool, self.ids[cohort], now=self.desk.clock())
         self.deleted.clear()
 
     def teardown(self) -> None:

@@ -10,7 +10,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.store.reports import Sync
+from gateway.store.cohorts.session_reports import Sync
 from tests import stack as stacks
 from tests.model.judge import Seen
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.store.reports import Sync
+from gateway.store.cohorts.session_reports import Sync
 from tests.model import judge, oracle
 from tests.model.oracle import Found
 from tests.model.sender import ADD, REMOVE, Page

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
 
 PATIENCE_SECONDS: Final = 10.0
 

@@ -8,15 +8,17 @@ from typing import Final
 import pytest
 
 from gateway import errors
-from gateway.core.secrets import Verifier
-from gateway.flows import sources
-from gateway.flows.intake import Intake, Login, Posted
-from gateway.flows.limits import Limits
-from gateway.flows.refusals import Recorder
+from gateway.core.access.secrets import Verifier
+from gateway.flows.cohorts.backlog_limit import Limits
+from gateway.flows.cohorts.submit import Submitter
+from gateway.flows.sources import admin
+from gateway.flows.sources.refusals import Recorder
+from gateway.flows.sources.webhook import Intake, Posted
+from gateway.flows.sources.webhook_login import Login
 from gateway.jobs import Doorbell
-from gateway.sources import mixpanel
-from gateway.store import sources as rows
-from gateway.store.engine import Pool
+from gateway.sources.mixpanel import body
+from gateway.store.db.engine import Pool
+from gateway.store.sources import sources as rows
 from tests.core.counting import counting_scrypt
 from tests.http.webhook import raw
 from tests.http.world import NO_REDIS
@@ -31,28 +33,26 @@ class Desk:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        limits = Limits(pool, max_pending_pages=1000, rate_per_second=None)
         self.intake = Intake(
             pool=pool,
             verifier=Verifier(),
-            limits=Limits(pool, max_pending_pages=1000, rate_per_second=None),
-            doorbell=Doorbell(NO_REDIS),
+            submitter=Submitter(pool=pool, limits=limits, doorbell=Doorbell(NO_REDIS)),
             max_members=10,
             refusals=Recorder(pool, interval_seconds=0),
         )
-        login = sources.Login(username="mixpanel", password="first")
-        wanted = sources.Wanted(slug="shop", login=login, identity_property=None, project_ids=())
-        sources.add(pool, wanted, now=NOW)
+        login = admin.Login(username="mixpanel", password="first")
+        wanted = admin.Wanted(slug="shop", login=login, identity_property=None, project_ids=())
+        admin.add(pool, wanted, now=NOW)
 
     def rotate(self, password: str, username: str | None = None) -> None:
         """Give it a new login; the old one is good for a day more."""
-        sources.rotate(
-            self.pool, "shop", password=password, username=username, overlap=DAY, now=NOW
-        )
+        admin.rotate(self.pool, "shop", password=password, username=username, overlap=DAY, now=NOW)
 
     def opens(self, username: str, password: str, *, at: datetime.datetime = NOW) -> bool:
         """Tell whether a login is let in."""
         login = Login(username=username, password=password.encode())
-        posted = Posted(slug="shop", login=login, body=mixpanel.Body(raw("c", "a")), request_id="r")
+        posted = Posted(slug="shop", login=login, body=body.Body(raw("c", "a")), request_id="r")
         try:
             self.intake.accept(posted, now=at)
         except errors.Unauthenticated:

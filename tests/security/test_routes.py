@@ -10,8 +10,8 @@ from typing import Final
 import pytest
 from flask import Flask
 
-from gateway.core.scopes import Scope
-from gateway.flows import keys
+from gateway.core.access.scopes import Scope
+from gateway.flows.access import keys
 from tests.http.webhook import body, unique
 from tests.http.world import Clock, make_app
 from tests.stack import PASSWORD, USERNAME, Stack, basic_auth

@@ -15,8 +15,9 @@ import pytest
 import redis
 from sqlalchemy import Connection, text
 
-from gateway.core.scopes import Scope
-from gateway.flows import keys, sources
+from gateway.core.access.scopes import Scope
+from gateway.flows.access import keys
+from gateway.flows.sources import admin
 from tests.http.webhook import accepted, body, refused, unique
 from tests.stack import API_KEY, PASSWORD, USERNAME, Stack, basic_auth, descendants
 
@@ -30,11 +31,11 @@ def used(stack: Stack) -> Iterator[dict[str, str]]:
     """Use secrets of every kind, right and wrong; returns them by what they are."""
     slug = unique("vault")
     with stack.pool() as pool:
-        login = sources.Login(username="sender", password=OLD)
-        wanted = sources.Wanted(slug=slug, login=login, identity_property=None, project_ids=())
-        sources.add(pool, wanted, now=NOW)
+        login = admin.Login(username="sender", password=OLD)
+        wanted = admin.Wanted(slug=slug, login=login, identity_property=None, project_ids=())
+        admin.add(pool, wanted, now=NOW)
         overlap = datetime.timedelta(days=1)
-        sources.rotate(pool, slug, password=NEW, username=None, overlap=overlap, now=NOW)
+        admin.rotate(pool, slug, password=NEW, username=None, overlap=overlap, now=NOW)
         key = keys.create(pool, keys.Wanted(name=slug, scopes=[Scope.ADMIN]), now=NOW).key
         at = f"/webhooks/mixpanel/{slug}"
         for password in (OLD, NEW):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from gateway import errors
-from gateway.core import roster
-from gateway.core.page import Page
-from gateway.sources import mixpanel
+from gateway.core.cohorts import member_rows
+from gateway.core.cohorts.page import Page
+from gateway.sources.mixpanel import body as mixpanel
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "mixpanel"
 MEMBER = {"mixpanel_distinct_id": "a"}
@@ -51,4 +51,4 @@ def refusal(body: object) -> str:
 
 
 def ids(found: Page) -> list[str]:
-    return roster.member_ids(found.roster)
+    return member_rows.member_ids(found.roster)

@@ -6,20 +6,22 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from gateway.core import roster
-from gateway.sources import profile
+from gateway.core.cohorts import member_rows
+from gateway.sources import member_writer
 
-IDENTITIES = st.sampled_from([profile.IDENTITY, ("email",), ("$email",), ("plan",), ("none",)])
+IDENTITIES = st.sampled_from(
+    [member_writer.IDENTITY, ("email",), ("$email",), ("plan",), ("none",)]
+)
 
 
 def rows(
-    *members: object, identity: tuple[str, ...] = profile.IDENTITY, clean: bool = False
+    *members: object, identity: tuple[str, ...] = member_writer.IDENTITY, clean: bool = False
 ) -> list[dict[str, object]]:
     """Write members and read their lines back, with JSON for properties."""
-    return read_all(profile.write_roster(members, identity=identity, clean=clean))
+    return read_all(member_writer.write_roster(members, identity=identity, clean=clean))
 
 
-def read_all(written: profile.Written) -> list[dict[str, object]]:
+def read_all(written: member_writer.Written) -> list[dict[str, object]]:
     """Read lines as COPY does, and check that there are as many as is said, each of another id."""
     *lines, end = written.text.split("\n")
     found = [read(line) for line in lines]
@@ -29,8 +31,8 @@ def read_all(written: profile.Written) -> list[dict[str, object]]:
 
 def read(line: str) -> dict[str, object]:
     """Read a line as COPY does."""
-    values = [None if part == "\\N" else roster.unescape(part) for part in line.split("\t")]
-    row: dict[str, object] = dict(zip(roster.COLUMNS, values, strict=True))
+    values = [None if part == "\\N" else member_rows.unescape(part) for part in line.split("\t")]
+    row: dict[str, object] = dict(zip(member_rows.COLUMNS, values, strict=True))
     if row["properties"] is not None:
         row["properties"] = json.loads(str(row["properties"]))
     return row
@@ -43,7 +45,7 @@ def one_by_one(
     found: dict[object, dict[str, object]] = {}
     counted: Counter[str] = Counter()
     for member in members:
-        written = profile.write_roster([member], identity=identity, clean=False)
+        written = member_writer.write_roster([member], identity=identity, clean=False)
         found |= {row["member_id"]: row for row in read_all(written)}
         counted.update(written.skipped)
     return list(found.values()), dict(counted)

@@ -11,7 +11,8 @@ import pytest
 
 from gateway import errors
 from gateway.core import deadline
-from gateway.sources import document, mixpanel
+from gateway.sources import json_body
+from gateway.sources.mixpanel import body
 from tests.http.webhook import raw
 
 MEBIBYTE: Final = 1024 * 1024
@@ -31,7 +32,7 @@ def of_values(values: int, *, each: bytes = b"0") -> bytes:
 
 @pytest.mark.parametrize("each", [b"0", b"[]", b"{}", b'""', b"null"])
 def test_values__beyond_the_limit__are_refused_with_the_action(each: bytes) -> None:
-    sent = mixpanel.Body(of_values(document.MAX_VALUES + 3, each=each))
+    sent = body.Body(of_values(json_body.MAX_VALUES + 3, each=each))
     assert sent.action == "add_members"
     with pytest.raises(errors.Malformed, match="more than 2000000 values"):
         sent.page(identity_property=None, max_members=1)
@@ -39,17 +40,15 @@ def test_values__beyond_the_limit__are_refused_with_the_action(each: bytes) -> N
 
 def test_values__within_the_limit__are_read() -> None:
     with pytest.raises(errors.Malformed, match="parameters: missing"):
-        mixpanel.Body(of_values(document.MAX_VALUES - 10)).page(
-            identity_property=None, max_members=1
-        )
+        body.Body(of_values(json_body.MAX_VALUES - 10)).page(identity_property=None, max_members=1)
 
 
 @pytest.mark.parametrize("text", [b"[,{", b'\\",', b"\\\\,", b'\\\\\\",[', b"\\u002c,"])
 def test_values__named_in_texts_only__do_not_count(text: bytes) -> None:
-    inside = b'"' + text * (document.MAX_VALUES + 1) + b'"'
-    assert document.parse(b'{"action": "x", "p": ' + inside + b"}").problem is None
-    many = of_values(document.MAX_VALUES + 3, each=b'"' + text[:2] + b'"')
-    assert "values" in str(document.parse(many).problem)
+    inside = b'"' + text * (json_body.MAX_VALUES + 1) + b'"'
+    assert json_body.parse(b'{"action": "x", "p": ' + inside + b"}").problem is None
+    many = of_values(json_body.MAX_VALUES + 3, each=b'"' + text[:2] + b'"')
+    assert "values" in str(json_body.parse(many).problem)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +65,7 @@ def test_body__too_deep_and_full_of_quotes__is_refused_in_time(
     opening: bytes, filling: bytes
 ) -> None:
     began = time.monotonic()
-    sent = mixpanel.Body(b'{"action": "members", "a": ' + opening + filling * 250_000)
+    sent = body.Body(b'{"action": "members", "a": ' + opening + filling * 250_000)
     assert sent.action == "members"
     with pytest.raises(errors.Malformed):
         sent.page(identity_property=None, max_members=1)
@@ -82,14 +81,14 @@ def test_large_body__while_another_is_read__waits_for_as_long_as_there_is_time(
     with turn:
         deadline.start(time.monotonic() + seconds)
         with pytest.raises(errors.Unavailable, match="large"):
-            mixpanel.Body(large, turn=turn)
-        assert mixpanel.Body(raw("c", "a"), turn=turn).action == "add_members"
-    assert mixpanel.Body(large, turn=turn).action == "add_members"
+            body.Body(large, turn=turn)
+        assert body.Body(raw("c", "a"), turn=turn).action == "add_members"
+    assert body.Body(large, turn=turn).action == "add_members"
 
 
 def test_large_body__read_and_refused__lets_the_next_one_have_its_turn() -> None:
     turn = threading.Lock()
     for page in (raw("c", None, padding="x" * MEBIBYTE), b"{" + b" " * MEBIBYTE):
         with pytest.raises(errors.Malformed):
-            mixpanel.Body(page, turn=turn).page(identity_property=None, max_members=1)
+            body.Body(page, turn=turn).page(identity_property=None, max_members=1)
         assert not turn.locked()

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import errors
-from gateway.core import roster
-from gateway.core.page import Action, Page
-from gateway.sources import mixpanel
+from gateway.core.cohorts import member_rows
+from gateway.core.cohorts.page import Action, Page
+from gateway.sources.mixpanel import body as mixpanel
 from tests.sources.bodies import DATA, MEMBER, envelope, ids, page, parse, sample
 from tests.sources.json_values import PLAIN, TEXTS, VALUES, written_otherwise
 
@@ -101,7 +101,9 @@ def test_page_numbers__as_texts_or_floats__are_numbers(name: str) -> None:
 
 def test_texts_for_values__stay_texts() -> None:
     found = sample("texts_for_values")
-    properties = json.loads(roster.unescape(found.roster.decode().rstrip("\n").split("\t")[-1]))
+    properties = json.loads(
+        member_rows.unescape(found.roster.decode().rstrip("\n").split("\t")[-1])
+    )
     assert properties == {
         "Plan": '{"name": "Gold", "seats": "12"}',
         "Tags": "['new', 'beta']",

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway import errors
-from gateway.core.page import Action
+from gateway.core.cohorts.page import Action
 from tests.sources.bodies import MEMBER, envelope, ids, page, parse, refusal
 
 ACTIONS = [action.value for action in Action]

@@ -7,12 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sources import profile
+from gateway.sources import member_writer
 from tests.sources.json_values import PLAIN
 from tests.sources.rosters import IDENTITIES, one_by_one, read_all, rows
 
 NAMES = st.sampled_from(
-    [*profile.IDENTITY, *profile.EMAIL, "phone", "last_name", "plan", "%s", "{}", "\xe9\u2028", ""]
+    [
+        *member_writer.IDENTITY,
+        *member_writer.EMAIL,
+        "phone",
+        "last_name",
+        "plan",
+        "%s",
+        "{}",
+        "\xe9\u2028",
+        "",
+    ]
 )
 IDS = st.sampled_from(
     [*"abcdef", "\xe9", "a b", " ", "", "\x85", "\u3000", "x" * 1025, "\xe9" * 512]
@@ -25,7 +35,7 @@ Member = dict[str, object]
 def pages(draw: st.DrawFn) -> list[object]:
     """Draw members of the same names, in any order, with texts for values."""
     names = draw(st.lists(NAMES, min_size=1, max_size=6, unique=True))
-    texts = {name: IDS if name in profile.IDENTITY else PLAIN | IDS for name in names}
+    texts = {name: IDS if name in member_writer.IDENTITY else PLAIN | IDS for name in names}
     found = draw(st.lists(st.fixed_dictionaries(texts), min_size=1, max_size=6))
     return [dict(draw(st.permutations(list(member.items())))) for member in found]
 
@@ -57,7 +67,7 @@ ODDITIES = (odd_name, other_name, no_text, number_for_id, no_object)
 def test_plain_page__in_one_go__is_as_one_by_one(
     members: list[object], identity: tuple[str, ...]
 ) -> None:
-    written = profile.write_roster(members, identity=identity, clean=True)
+    written = member_writer.write_roster(members, identity=identity, clean=True)
     assert (read_all(written), written.skipped) == one_by_one(members, identity)
 
 
@@ -69,7 +79,7 @@ def test_plain_page__but_for_one_member__is_as_one_by_one(
     identity: tuple[str, ...],
 ) -> None:
     members[place % len(members)] = spoil(members[place % len(members)])
-    written = profile.write_roster(members, identity=identity, clean=True)
+    written = member_writer.write_roster(members, identity=identity, clean=True)
     assert (read_all(written), written.skipped) == one_by_one(members, identity)
 
 
@@ -86,7 +96,7 @@ def test_plain_page__however_long__has_the_same_bytes_as_the_long_way(
     if spoil is not None:
         members[500] = spoil(member(500))
     quick, slow = (
-        profile.write_roster(members, identity=profile.IDENTITY, clean=clean)
+        member_writer.write_roster(members, identity=member_writer.IDENTITY, clean=clean)
         for clean in (True, False)
     )
     assert quick == slow

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core import roster
-from gateway.sources import profile
+from gateway.core.cohorts import member_rows
+from gateway.sources import member_writer
 from tests.sources.json_values import TEXTS, VALUES, nested
 from tests.sources.rosters import IDENTITIES, one_by_one, read_all, rows
 
 MEMBERS = nested(VALUES, TEXTS)
 
 
-def skipped(*members: object, identity: tuple[str, ...] = profile.IDENTITY) -> dict[str, int]:
-    return dict(profile.write_roster(members, identity=identity, clean=False).skipped)
+def skipped(*members: object, identity: tuple[str, ...] = member_writer.IDENTITY) -> dict[str, int]:
+    return dict(member_writer.write_roster(members, identity=identity, clean=False).skipped)
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -195,7 +195,7 @@ def test_write_roster__texts_postgres_cannot_hold__have_replacement_characters()
 
 @given(MEMBERS)
 def test_write_roster__of_any_json__is_one_line_each_or_a_reason(member: object) -> None:
-    written = profile.write_roster([member], identity=profile.IDENTITY, clean=False)
+    written = member_writer.write_roster([member], identity=member_writer.IDENTITY, clean=False)
     assert written.usable + sum(written.skipped.values()) == 1
     whole = [{"distinct_id": "a"}, {"distinct_id": "b", "p": member, "email": member}]
     found = rows(*_with(member, whole))
@@ -216,17 +216,17 @@ _ALIKE = st.fixed_dictionaries(
 def test_write_roster__of_a_page__writes_each_member_as_if_it_were_alone(
     members: list[object],
 ) -> None:
-    written = profile.write_roster(members, identity=profile.IDENTITY, clean=False)
-    assert (read_all(written), written.skipped) == one_by_one(members, profile.IDENTITY)
+    written = member_writer.write_roster(members, identity=member_writer.IDENTITY, clean=False)
+    assert (read_all(written), written.skipped) == one_by_one(members, member_writer.IDENTITY)
 
 
 @given(st.lists(_ALIKE | MEMBERS, max_size=8), IDENTITIES)
 def test_write_ids__of_a_page__writes_those_of_its_roster_and_nothing_else(
     members: list[object], identity: tuple[str, ...]
 ) -> None:
-    whole = profile.write_roster(members, identity=identity, clean=False)
-    written = profile.write_ids(members, identity=identity)
-    nothing = dict.fromkeys(roster.COLUMNS)
+    whole = member_writer.write_roster(members, identity=identity, clean=False)
+    written = member_writer.write_ids(members, identity=identity)
+    nothing = dict.fromkeys(member_rows.COLUMNS)
     assert read_all(written) == [
         {**nothing, "member_id": row["member_id"]} for row in read_all(whole)
     ]

@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from gateway.core import roster, texts
-from gateway.sources import document
-from gateway.store import staging
-from gateway.store.engine import Pool
+from gateway.core import texts
+from gateway.core.cohorts import member_ids, member_rows
+from gateway.sources import json_body
+from gateway.store.cohorts import staging
+from gateway.store.db.engine import Pool
 from tests.sources.bodies import envelope, parse
 from tests.sources.json_values import FLOATS, INTEGERS, TEXTS, nested
 
@@ -101,7 +102,7 @@ def test_copy__of_any_profiles__reads_them_back(
 @given(ids=st.lists(TEXTS, max_size=8))
 def test_copy__of_any_ids__reads_those_back_that_are_usable(pool: Pool, ids: list[str]) -> None:
     rows = stored(pool, [{"distinct_id": each} for each in [*ids, "sure"]])
-    usable = {each for each in ids if texts.why_unusable(each) is None}
+    usable = {each for each in ids if member_ids.why_unusable(each) is None}
     assert {row["member_id"] for row in rows} == {*usable, "sure"}
 
 
@@ -144,11 +145,11 @@ def test_copy__of_nan_and_infinities__reads_null(pool: Pool) -> None:
 @pytest.mark.parametrize("bottom", ["plain", "back\\slash", "half \ud800", 10**30])
 def test_copy__of_a_body_500_levels_deep__reads_it_back(pool: Pool, bottom: object) -> None:
     value = bottom
-    for _ in range(document.MAX_DEPTH - 4):
+    for _ in range(json_body.MAX_DEPTH - 4):
         value = [value]
     (row,) = stored(pool, [{"distinct_id": "a", "p": value}])
     found = row["properties"]
-    for _ in range(document.MAX_DEPTH - 4):
+    for _ in range(json_body.MAX_DEPTH - 4):
         assert isinstance(found, list | dict)
         found = found["p"] if isinstance(found, dict) else found[0]
     assert found == [texts.storable(bottom) if isinstance(bottom, str) else bottom]
@@ -158,10 +159,10 @@ def test_copy__of_a_body_500_levels_deep__reads_it_back(pool: Pool, bottom: obje
 def test_copy__of_people_to_remove__reads_their_ids(pool: Pool, odd: str) -> None:
     sent = [{"distinct_id": f"{odd}!", "email": odd, "p": odd}, {"distinct_id": "next"}]
     rows = stored(pool, sent, "remove_members")
-    nothing = dict.fromkeys(roster.COLUMNS)
+    nothing = dict.fromkeys(member_rows.COLUMNS)
     assert rows == [{**nothing, "member_id": each} for each in (f"{odd}!", "next")]
 
 
 def test_copy__of_the_columns__has_them_in_the_roster_order(pool: Pool) -> None:
     (row,) = stored(pool, [{"distinct_id": "a"}])
-    assert tuple(row) == roster.COLUMNS
+    assert tuple(row) == member_rows.COLUMNS

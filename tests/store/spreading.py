@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from gateway.store import citus
+from gateway.store import tables
 from tests.store import sqltree
 from tests.store.sqltree import KEY, Ties, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SPREAD = set(citus.wanted().spread)
+SPREAD = set(tables.wanted().spread)
 # They differ from call to call, so the nodes of a distributed table could disagree.
 MUTABLE = {
     *("now", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday"),

@@ -6,12 +6,12 @@ import datetime
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from gateway.core.scopes import Scope
-from gateway.store import api_keys
+from gateway.core.access.scopes import Scope
+from gateway.store.access import api_keys
 from tests.model import traffic
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 HASH = b"h" * 32

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from gateway.store import arrays
+from gateway.store.db import arrays
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
 
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 ODD = st.sampled_from(["", "NULL", "null", '"', "\\", "{", "}", ",", " ", "a b", '","', "\t", "\n"])

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from gateway.core import page as pages
-from gateway.sources import mixpanel
-from gateway.store import arrivals
+from gateway.core.cohorts import page as pages
+from gateway.sources.mixpanel import body
+from gateway.store.cohorts import accept
 from tests.model import sender
 from tests.model.desk import people
 from tests.model.sender import ADD, PROJECT, REMOVE
 
 if TYPE_CHECKING:
-    from gateway.core.page import Page
-    from gateway.flows.intake import Receipt
-    from gateway.store.arrivals import Found
-    from gateway.store.engine import Pool
+    from gateway.core.cohorts.page import Page
+    from gateway.flows.cohorts.submit import Receipt
+    from gateway.store.cohorts.accept import Found
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 PAGE = sender.Page(
@@ -30,13 +30,13 @@ PAGE = sender.Page(
 
 
 def parsed(page: sender.Page) -> Page:
-    return mixpanel.Body(page.body()).page(identity_property=None, max_members=10)
+    return body.Body(page.body()).page(identity_property=None, max_members=10)
 
 
 def meet(desk: Desk, cohort_id: int, page: sender.Page) -> Found | None:
     key = page.session and pages.session_key(desk.source_id, PROJECT, page.session)
     with desk.pool.pipeline() as trip:
-        return arrivals.lock(trip, cohort_id, parsed(page), key or None)
+        return accept.lock(trip, cohort_id, parsed(page), key or None)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_lock__waited_for__sees_what_was_stored_meanwhile(
     page = dataclasses.replace(PAGE, number=2)
     key = pages.session_key(desk.source_id, PROJECT, "s")
     with ThreadPoolExecutor(1) as crew, pool.pipeline() as trip:
-        assert arrivals.lock(trip, stored.cohort_id, parsed(PAGE), key) is not None
+        assert accept.lock(trip, stored.cohort_id, parsed(PAGE), key) is not None
         waiting = crew.submit(desk.post, page)
         _await_a_waiter(pool)
         trip.conn.execute(_ANOTHER, {"digest": parsed(page).digest})
@@ -124,11 +124,11 @@ def test_count_replay__waited_for__counts_what_was_stored_meanwhile(
 
     def count() -> bool:
         with pool.single() as conn:
-            return arrivals.count_replay(conn, stored.cohort_id, page, key, now=desk.clock())
+            return accept.count_replay(conn, stored.cohort_id, page, key, now=desk.clock())
 
     assert not count()
     with ThreadPoolExecutor(1) as crew, pool.pipeline() as trip:
-        assert arrivals.lock(trip, stored.cohort_id, page, key) is not None
+        assert accept.lock(trip, stored.cohort_id, page, key) is not None
         waiting = crew.submit(count)
         _await_a_waiter(pool)
         trip.conn.execute(_ANOTHER, {"digest": page.digest})

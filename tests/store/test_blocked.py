@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.store import backlog, blocked
+from gateway.store.cohorts import backlog, blocked
 from tests.model.desk import START
 from tests.model.sender import ADD
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 

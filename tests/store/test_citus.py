@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.core.soundness import Level
-from gateway.flows import check
-from gateway.flows.ready import Readiness
+from gateway.core.health.server_rules import Level
+from gateway.flows.health import check
+from gateway.flows.health.readiness import Readiness
 from gateway.settings import Settings
-from gateway.store import citus, server
-from gateway.store.engine import Pool
+from gateway.store.db import citus
+from gateway.store.db.engine import Pool
+from gateway.store.health import server
 from tests import statements
 
 if TYPE_CHECKING:

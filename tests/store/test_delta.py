@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from gateway.core import batch, roster
-from gateway.store import apply_state, delta, diffs
+from gateway.core.cohorts import batch, member_rows
+from gateway.store.cohorts import apply_state, delta, diffs
 from tests.model import book
 from tests.model.desk import START
 from tests.model.sender import ADD, MEMBERS, REMOVE
@@ -16,8 +16,8 @@ from tests.model.sender import ADD, MEMBERS, REMOVE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gateway.store.delta import Written
-    from gateway.store.engine import Pool
+    from gateway.store.cohorts.delta import Written
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 
@@ -111,8 +111,8 @@ def test_copy__members_with_separators_and_quotes__come_back_as_they_were(
 
 
 def write(pool: Pool, cohort_id: int, member_ids: Iterable[str]) -> Written:
-    nulls = "\t".join([roster.NULL] * (len(roster.COLUMNS) - 1))
-    lines = "".join(f"{roster.escape(member_id)}\t{nulls}\n" for member_id in member_ids)
+    nulls = "\t".join([member_rows.NULL] * (len(member_rows.COLUMNS) - 1))
+    lines = "".join(f"{member_rows.escape(member_id)}\t{nulls}\n" for member_id in member_ids)
     touch = delta.Touch(cohort_id=cohort_id, session=1, floor=0, at=START)
     with pool.begin() as conn:
         assert apply_state.claim(conn, cohort_id) is not None

@@ -16,11 +16,12 @@ import pytest
 import sqlalchemy
 from sqlalchemy import exc, text
 
-from gateway import embedded, errors
+from gateway import errors
 from gateway.core import deadline
-from gateway.store import engine
-from gateway.store.engine import Pool
-from gateway.store.statement import Statement
+from gateway.local import embedded
+from gateway.store.db import engine
+from gateway.store.db.engine import Pool
+from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
     import pathlib

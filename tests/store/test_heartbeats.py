@@ -6,8 +6,8 @@ import threading
 
 from sqlalchemy import Connection, text
 
-from gateway.store import heartbeats, meters
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
+from gateway.store.health import heartbeats, meters
 
 
 def add(pool: Pool, name: str, counts: dict[str, float], *, age_seconds: float = 0) -> None:

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.core.page import Action
-from gateway.store import inbox
+from gateway.core.cohorts.page import Action
+from gateway.store.cohorts import inbox
 from tests.model.sender import ADD, MEMBERS
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 

@@ -16,9 +16,10 @@ from sqlalchemy import text
 
 from gateway import errors
 from gateway.core import texts
-from gateway.flows import schema
-from gateway.store import migrate, revisions, tables
-from gateway.store.engine import Pool
+from gateway.flows.health import schema
+from gateway.store import tables
+from gateway.store.db import migrate, schema_version
+from gateway.store.db.engine import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def bare_url(shared_pool: Pool, database_url: str) -> Iterator[str]:
 def revision_and_tables(url: str) -> tuple[str | None, set[str]]:
     pool = Pool(url, name="test", size=1, limit_seconds=60)
     with pool.read() as conn:
-        revision = revisions.current(conn)
+        revision = schema_version.current(conn)
         names = set(conn.execute(_TABLES).scalars())
     pool.close()
     return revision, names
@@ -60,18 +61,18 @@ def revision_and_tables(url: str) -> tuple[str | None, set[str]]:
 def test_migrate__empty_database__makes_every_table(bare_url: str) -> None:
     assert revision_and_tables(bare_url) == (None, set())
     pool = Pool(bare_url, name="test", size=1, limit_seconds=60)
-    assert schema.migrate(pool) == revisions.head()
-    assert schema.migrate(pool) == revisions.head()
+    assert schema.migrate(pool) == schema_version.head()
+    assert schema.migrate(pool) == schema_version.head()
     pool.close()
     revision, names = revision_and_tables(bare_url)
-    assert revision == revisions.head()
+    assert revision == schema_version.head()
     assert names == {*tables.metadata.tables, "alembic_version"}
 
 
 def test_revisions__that_are_known__are_those_that_alembic_finds() -> None:
     found = ScriptDirectory.from_config(migrate.config())
-    assert list(revisions.known()) == [one.revision for one in found.walk_revisions()][::-1]
-    assert [revisions.head()] == found.get_heads()
+    assert list(schema_version.known()) == [one.revision for one in found.walk_revisions()][::-1]
+    assert [schema_version.head()] == found.get_heads()
 
 
 def test_migrate__by_two_processes_at_once__is_done_once(bare_url: str) -> None:
@@ -94,9 +95,9 @@ def test_migrate__by_two_processes_at_once__is_done_once(bare_url: str) -> None:
         one.stdin.flush()
     answers = [one.communicate(timeout=60) for one in both]
     assert [(out, one.returncode) for (out, _), one in zip(answers, both, strict=True)] == [
-        (f"{revisions.head()}\n", 0)
+        (f"{schema_version.head()}\n", 0)
     ] * 2
-    assert revision_and_tables(bare_url)[0] == revisions.head()
+    assert revision_and_tables(bare_url)[0] == schema_version.head()
 
 
 def test_migrate__from_each_revision__arrives_with_what_was_kept(bare_url: str) -> None:
@@ -104,7 +105,7 @@ def test_migrate__from_each_revision__arrives_with_what_was_kept(bare_url: str) 
     upgrade(pool, "0001")
     with pool.begin() as conn:
         conn.execute(_DELIVERY, {"number": 1})
-    assert schema.migrate(pool) == revisions.head()
+    assert schema.migrate(pool) == schema_version.head()
     with pool.read() as conn:
         assert conn.execute(_KEPT).all() == [(1, "roster", None)]
     pool.close()
@@ -160,7 +161,7 @@ def test_migrate__behind_a_long_apply__holds_no_page_up_for_long(bare_url: str) 
             time.sleep(0.05)
         assert migrating.is_alive()
     migrating.join(60)
-    assert revision_and_tables(bare_url)[0] == revisions.head()
+    assert revision_and_tables(bare_url)[0] == schema_version.head()
     assert max(waited) > migrate.LOCK_SECONDS / 2, "the migration never stood in the way"
     assert max(waited) < APPLY_SECONDS / 2
     pool.close()
@@ -179,7 +180,7 @@ def test_migrate__whose_connection_ends_while_it_waits__fails_and_is_done_later(
                 conn.execute(_END_WAITING)
         with pytest.raises(errors.Unavailable):
             migrating.result()
-    assert schema.migrate(pool) == revisions.head()
+    assert schema.migrate(pool) == schema_version.head()
     pool.close()
 
 

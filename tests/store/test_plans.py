@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from gateway.core import batch, roster
-from gateway.store import delta, diffs, staging
-from gateway.store.delta import Touch
+from gateway.core.cohorts import batch, member_rows
+from gateway.store.cohorts import delta, diffs, staging
+from gateway.store.cohorts.delta import Touch
 from tests.model.desk import START
 from tests.model.sender import ADD
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 PRESENT = 20_000
 ASKED = 200
-REST = b"\t\\N" * (len(roster.COLUMNS) - 1)
+REST = b"\t\\N" * (len(member_rows.COLUMNS) - 1)
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from gateway.store import rights
-from gateway.store.engine import Pool
+from gateway.store.db.engine import Pool
+from gateway.store.health import privileges
 
 
 def test_rights__of_the_owner_on_this_machine__are_all_there(pool: Pool) -> None:
     with pool.read() as conn:
-        facts = rights.facts(conn)
+        facts = privileges.facts(conn)
     assert (facts.tables_refused, facts.isolation) == ((), "read committed")
     assert (facts.address_is_public, facts.encrypted) == (False, False)
     assert facts.transaction_timeout == (0.0 if newer_than_16(pool) else None)
@@ -33,7 +33,7 @@ def test_rights__of_a_role_without_some__name_the_tables(pool: Pool) -> None:
         if newer_than_16(pool):
             conn.execute(text("SET LOCAL transaction_timeout = '90s'"))
         conn.execute(text("SET LOCAL ROLE guest"))
-        facts = rights.facts(conn)
+        facts = privileges.facts(conn)
         before.rollback()
     assert facts.tables_refused == ("changes", "sources")
     assert facts.grants == (

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import event, text
 
 from gateway import errors, startup
-from gateway.store import engine
-from gateway.store.engine import Pool
+from gateway.store.db import engine
+from gateway.store.db.engine import Pool
 from tests import front
 
 # Each differs from what is asked for, and breaks something if it is taken.

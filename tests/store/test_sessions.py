@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from gateway.store import erasures, sessions
+from gateway.store.cohorts import erasures, sessions
 from tests import statements
 from tests.model.desk import START
 from tests.model.sender import ADD
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 

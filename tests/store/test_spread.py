@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import Identity, text
 
-from gateway.flows import erase
-from gateway.store import citus, revisions, tables
-from gateway.store.statement import Statement
+from gateway.flows.cohorts import erase
+from gateway.store import tables
+from gateway.store.db import schema_version
+from gateway.store.db.statement import Statement
 from tests import statements
 from tests.model.sender import ADD, MEMBERS, REMOVE
 from tests.store import spreading, sqltree
@@ -20,14 +21,14 @@ from tests.store.refused import REFUSED
 from tests.store.test_tables import TEXTS
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 SPREAD = spreading.SPREAD
-HOT_READS = ("memberships", "changes", "reports", "versions", "exports")
+HOT_READS = ("memberships", "changes", "session_reports", "cohort_version", "exports")
 EVERY_NODE = Path(__file__).parent / "every_node.txt"
 GUIDE = Path(__file__).parents[2] / "docs" / "scaling.md"
-MIGRATIONS = sorted((revisions.FOLDER / "versions").glob("*.py"))
+MIGRATIONS = sorted((schema_version.FOLDER / "versions").glob("*.py"))
 
 UNIQUE_INDEXES = text("""
     SELECT t.relname AS table_name, i.relname AS index_name, a.attname AS leads
@@ -76,7 +77,7 @@ def test_guide__names_every_table_in_exactly_one_way(pool: Pool) -> None:
     with pool.read() as conn:
         there = sorted(conn.execute(TABLES).scalars())
     assert sorted([*distributed, *reference, *local]) == there
-    wanted = citus.wanted()
+    wanted = tables.wanted()
     assert set(distributed) == wanted.spread
     assert set(reference) == wanted.everywhere
     assert set(local) == {*wanted.local, "alembic_version"}
@@ -126,7 +127,7 @@ def test_statements__as_they_are_sent__compare_nothing_with_null(desk: Desk) -> 
 
 @pytest.mark.parametrize("module", HOT_READS)
 def test_hot_reads__join_no_table_that_is_not_spread(module: str) -> None:
-    found = [one.text for place, one in TEXTS.items() if place.startswith(f"{module}.")]
+    found = [one.text for place, one in TEXTS.items() if place.startswith(f"cohorts.{module}.")]
     small = {table.name for table in tables.metadata.tables.values()} - SPREAD
     assert found
     assert not small.intersection(*[sqltree.tables([*map(sqltree.parse, found)])])

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.store.engine import Pool
-from gateway.store.statement import Statement
+from gateway.store.db.engine import Pool
+from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gateway.store.statement import Pipeline
+    from gateway.store.db.statement import Pipeline
 
 COUNT = Statement("SELECT count(*) AS sources FROM sources")
 ADD = Statement("""

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from gateway.core.page import Action
-from gateway.core.refresh import State
-from gateway.store import blocked, syncs
+from gateway.core.cohorts.page import Action
+from gateway.core.cohorts.refresh import State
+from gateway.store.cohorts import blocked, session_progress
 from tests.model.desk import START
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 
@@ -23,7 +23,7 @@ def test_reception__of_a_refresh__is_complete_when_every_page_is_in(desk: Desk, 
         desk.clock.tick(1)
         receipt = desk.send(MEMBERS, "s", "abc"[:number], page=(number, total))
         with pool.read() as conn:
-            found.append(syncs.reception(conn, receipt.cohort_id, 1, Action.MEMBERS))
+            found.append(session_progress.reception(conn, receipt.cohort_id, 1, Action.MEMBERS))
     assert [one.complete for one in found] == [False, False, True, True]
     assert [one.total_pages for one in found] == [3, 3, 3, 3]
 
@@ -31,7 +31,7 @@ def test_reception__of_a_refresh__is_complete_when_every_page_is_in(desk: Desk, 
 def test_reception__of_a_refresh_of_many_pages__counts_those_beyond_the_listed_ones(
     desk: Desk, pool: Pool
 ) -> None:
-    most = syncs.LISTED_PAGES
+    most = session_progress.LISTED_PAGES
     desk.send(MEMBERS, "s", "a", page=(most + 2, most + 2))
     desk.send(MEMBERS, "s", "b", page=(most + 2, most + 2))
     receipt = desk.send(MEMBERS, "s", "c", page=(most + 1, most + 2))
@@ -39,7 +39,9 @@ def test_reception__of_a_refresh_of_many_pages__counts_those_beyond_the_listed_o
     with pool.begin() as conn:
         for listed in (most - 1, most):
             conn.execute(_RECEIVE, {"pages": f"{{[1,{listed}]}}"})
-            found.append(syncs.reception(conn, receipt.cohort_id, 1, Action.MEMBERS).complete)
+            found.append(
+                session_progress.reception(conn, receipt.cohort_id, 1, Action.MEMBERS).complete
+            )
     assert found == [False, True]
 
 
@@ -47,10 +49,12 @@ def test_is_whole__up_to_a_delivery__counts_what_is_kept(desk: Desk, pool: Pool)
     pages = [desk.send(MEMBERS, "s", "a", page=(number, 3)) for number in (1, 2, 3)]
     cohort_id = pages[-1].cohort_id
     with pool.begin() as conn:
-        whole = [syncs.is_whole(conn, cohort_id, 1, through=through) for through in (0, 2, 3)]
+        whole = [
+            session_progress.is_whole(conn, cohort_id, 1, through=through) for through in (0, 2, 3)
+        ]
         assert whole == [False, False, True]
         conn.execute(text("DELETE FROM deliveries WHERE number = 1"))
-        assert not syncs.is_whole(conn, cohort_id, 1, through=3)
+        assert not session_progress.is_whole(conn, cohort_id, 1, through=3)
 
 
 def test_advance__page_by_page__counts_distinct_pages_and_sums(desk: Desk, pool: Pool) -> None:
@@ -58,11 +62,15 @@ def test_advance__page_by_page__counts_distinct_pages_and_sums(desk: Desk, pool:
     key = (receipt.cohort_id, 7, Action.ADD_MEMBERS)
     with pool.begin() as conn:
         *_, progress = [
-            syncs.advance(conn, *key, pages=pages, total_pages=total, entered=2, exited=1)
+            session_progress.advance(
+                conn, *key, pages=pages, total_pages=total, entered=2, exited=1
+            )
             for pages, total in (({1: 1, 2: 2}, 5), ({3: 2, 4: 9}, 4), ({5: -3}, 1))
         ]
         row = conn.execute(text("SELECT entered, exited FROM sync_results")).one()
-    expected = syncs.Progress(pages=4, total_pages=5, state=State.RECEIVING, blocked=False)
+    expected = session_progress.Progress(
+        pages=4, total_pages=5, state=State.RECEIVING, blocked=False
+    )
     assert progress == expected
     assert tuple(row) == (6, 3)
 
@@ -78,7 +86,9 @@ def test_advance__of_pages_beyond_the_listed_ones__counts_each_once(desk: Desk, 
     with pool.begin() as conn:
         for first, last in ((1, 3), (4, 5), (6, 6)):
             run = {number: pages[number - 1][0] for number in range(first, last + 1)}
-            progress = syncs.advance(conn, *key, pages=run, total_pages=9, entered=0, exited=0)
+            progress = session_progress.advance(
+                conn, *key, pages=run, total_pages=9, entered=0, exited=0
+            )
             conn.execute(text("UPDATE apply_state SET applied_through = :last"), {"last": last})
             found.append(progress.pages)
     assert found == [2, 4, 4]
@@ -96,7 +106,7 @@ def test_advance__of_a_sync_with_a_blocked_page__tells_so_of_that_sync_only(
         for session in (1, 2):
             for action in (Action.ADD_MEMBERS, Action.REMOVE_MEMBERS):
                 key = (cohort_id, session, action)
-                found[session, action] = syncs.advance(
+                found[session, action] = session_progress.advance(
                     conn, *key, pages={3: 1}, total_pages=1, entered=0, exited=0
                 )
     assert [key for key, progress in found.items() if progress.blocked] == [(2, Action.ADD_MEMBERS)]
@@ -107,10 +117,10 @@ def test_supersede__older_syncs__only_those_still_receiving(desk: Desk, pool: Po
     states = {1: State.RECEIVING, 2: State.APPLIED, 3: State.BLOCKED, 4: State.RECEIVING}
     with pool.begin() as conn:
         for session, state in states.items():
-            syncs.set_state(
+            session_progress.set_state(
                 conn, cohort_id, session, Action.ADD_MEMBERS, state=state, completed_at=START
             )
-        syncs.supersede_older(conn, cohort_id, 4)
+        session_progress.supersede_older(conn, cohort_id, 4)
         found = conn.execute(text("SELECT state FROM sync_results ORDER BY session")).scalars()
         assert list(found) == ["superseded", "applied", "blocked", "receiving"]
 

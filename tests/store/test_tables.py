@@ -13,14 +13,15 @@ from sqlalchemy import Index, PrimaryKeyConstraint, TextClause, UniqueConstraint
 
 from gateway import store
 from gateway.store import tables
-from gateway.store.statement import Statement
+from gateway.store.cohorts import tables as of_cohort
+from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection, Table
 
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
 
 # What is compressed already, or kept in arrays that compression makes slow to read in part.
 EXTERNAL = {("deliveries", "roster"), ("changes", "member_ids")}
@@ -28,14 +29,15 @@ EXTERNAL = {("deliveries", "roster"), ("changes", "member_ids")}
 
 def texts() -> Iterator[tuple[str, TextClause | Statement]]:
     """Place and text of all SQL of the store, as it is sent."""
-    for module in pkgutil.iter_modules(store.__path__):
-        if not module.ispkg:
-            found = vars(importlib.import_module(f"gateway.store.{module.name}"))
+    for module in pkgutil.walk_packages(store.__path__, "gateway.store."):
+        if not module.ispkg and not module.name.startswith("gateway.store.migrations."):
+            found = vars(importlib.import_module(module.name))
+            place = module.name.removeprefix("gateway.store.")
             for name, value in found.items():
                 listed = value.items() if isinstance(value, dict) else [("", value)]
                 for key, one in listed:
                     if isinstance(one, TextClause | Statement):
-                        yield f"{module.name}.{name}{key and f'.{key}'}", one
+                        yield f"{place}.{name}{key and f'.{key}'}", one
 
 
 TEXTS = dict(texts())
@@ -63,11 +65,13 @@ def test_large_table__each_of_its_unique_keys__leads_with_the_cohort(table: Tabl
 
 def test_large_tables__by_their_column__are_all_that_have_many_rows_a_cohort() -> None:
     of_cohorts = {table for table in tables.metadata.tables.values() if "cohort_id" in table.c}
-    one_row_each = {tables.intake_state, tables.apply_state, tables.attempts}
+    one_row_each = {of_cohort.intake_state, of_cohort.apply_state, of_cohort.attempts}
     assert of_cohorts - one_row_each == set(tables.LARGE)
 
 
 def test_statements__of_the_store__are_found() -> None:
+    rooms = {name for _, name, is_package in pkgutil.iter_modules(store.__path__) if is_package}
+    assert {place.partition(".")[0] for place in TEXTS} == rooms - {"migrations"}
     assert len(TEXTS) > 150
     assert any("ON CONFLICT" in one.text for one in TEXTS.values())
 

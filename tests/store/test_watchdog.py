@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.store.watchdog import TICK_SECONDS, Watchdog
+from gateway.store.db.watchdog import TICK_SECONDS, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

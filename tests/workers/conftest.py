@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from gateway import embedded, jobs
-from gateway.store.engine import Pool
+from gateway import jobs
+from gateway.local import embedded
+from gateway.store.db.engine import Pool
 from tests.model.desk import Desk
 from workers import runtime
 from workers.runtime import Runtime

@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from gateway.flows.apply import Drained
+from gateway.flows.cohorts.apply import Drained
 from workers import runtime
 
 

@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from gateway import jobs
-from gateway.flows.apply import Applier, Drained
-from gateway.store import backlog
-from gateway.store.engine import Pool
+from gateway.flows.cohorts.apply import Applier, Drained
+from gateway.store.cohorts import backlog
+from gateway.store.db.engine import Pool
 from tests.model.desk import Desk
 from workers import apply, runtime
 from workers.runtime import Runtime

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from gateway.flows.step import MAX_LOST
+from gateway.flows.cohorts.step import MAX_LOST
 from tests import stack
 from tests.model import book
 from tests.model.sender import ADD
@@ -18,7 +18,7 @@ from tests.model.sender import ADD
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.flows.intake import Posted
-from gateway.sources import mixpanel
+from gateway.flows.sources.webhook import Posted
+from gateway.sources.mixpanel import body as mixpanel
 from tests.model import book
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.store.engine import Pool
+    from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
 MOST_MEBIBYTES = 300

@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 from gateway import errors
-from gateway.flows import meters
-from gateway.store import heartbeats
-from gateway.store import meters as totals
-from gateway.store.engine import Pool
+from gateway.flows.health import heartbeats as meters
+from gateway.store.db.engine import Pool
+from gateway.store.health import heartbeats
+from gateway.store.health import meters as totals
 from workers import runtime
 from workers.runtime import Runtime
 

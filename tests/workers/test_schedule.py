@@ -10,11 +10,13 @@ import redis
 from sqlalchemy import text
 
 from gateway import errors, jobs
-from gateway.core import roster
-from gateway.flows import check, erase, meters
-from gateway.flows.sweep import Sweeper
-from gateway.store import backlog, heartbeats, inbox
-from gateway.store.engine import Pool
+from gateway.core.cohorts import member_rows
+from gateway.flows.cohorts import erase
+from gateway.flows.health import check
+from gateway.flows.health import heartbeats as meters
+from gateway.store.cohorts import backlog, inbox
+from gateway.store.db.engine import Pool
+from gateway.store.health import heartbeats
 from tests.model import book
 from tests.model.desk import Desk
 from workers import apply, runtime, schedule
@@ -29,7 +31,7 @@ def join(pool: Pool, name: str) -> None:
 
 def once(made: Runtime) -> str | None:
     """Sweep as the scheduler does."""
-    return schedule.sweep(made, Sweeper(made.pool, made.applier, made.doorbell))
+    return schedule.sweep(made, schedule.make_sweeper(made))
 
 
 def do(made: Runtime, name: str) -> None:
@@ -62,7 +64,7 @@ def test_sweep__database_away__says_so_once_and_is_in_trouble(
 ) -> None:
     away = Pool("postgresql+psycopg2://u:p@127.0.0.1:1/d", name="away", size=1, limit_seconds=1)
     gone = dataclasses.replace(made, pool=away)
-    sweeper = Sweeper(away, made.applier, made.doorbell)
+    sweeper = schedule.make_sweeper(dataclasses.replace(made, pool=away))
     said = schedule.sweep(gone, sweeper)
     assert schedule.sweep(gone, sweeper, said) == said
     assert caplog.text.count("sweep.failed") == 1
@@ -80,7 +82,7 @@ def test_scrub__with_somebody_erased__takes_them_out_of_kept_pages(
     with desk.pool.read() as conn:
         (packed,) = conn.execute(text("SELECT roster FROM deliveries")).scalars()
         assert conn.execute(text("SELECT count(*) FROM scrubs")).scalar_one() == 0
-    assert roster.member_ids(inbox.unpack(bytes(packed))) == ["b", "c"]
+    assert member_rows.member_ids(inbox.unpack(bytes(packed))) == ["b", "c"]
 
 
 def test_heartbeats__after_a_long_silence__are_retired(made: Runtime, pool: Pool) -> None:

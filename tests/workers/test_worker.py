@@ -20,10 +20,11 @@ from rq.suspension import suspend
 from sqlalchemy import text
 
 from gateway import errors, jobs
-from gateway.flows import schema
+from gateway.flows.health import schema
 from gateway.jobs import Doorbell
-from gateway.store import backlog, heartbeats
-from gateway.store.engine import Pool
+from gateway.store.cohorts import backlog
+from gateway.store.db.engine import Pool
+from gateway.store.health import heartbeats
 from tests.model.desk import Desk
 from workers import runtime
 from workers.__main__ import main

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from gateway.store import migrate
+from gateway.store.db import migrate
 
 revision = "0004"
 down_revision = "0003"

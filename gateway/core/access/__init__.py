@@ -1,0 +1,1 @@
+"""Values of access: scopes, keys and logins."""

@@ -1,0 +1,1 @@
+"""Values and decisions about cohorts, their pages and their members."""

@@ -1,0 +1,1 @@
+"""Rules about the servers and the installation that the gateway runs on."""

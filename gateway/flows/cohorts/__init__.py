@@ -1,0 +1,1 @@
+"""What is done to cohorts: accepting, applying, reading, erasing."""

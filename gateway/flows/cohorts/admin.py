@@ -1,0 +1,79 @@
+"""Managing: what an operator does to a cohort or to a stuck delivery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway import errors
+from gateway.flows.cohorts import lookup
+from gateway.store.cohorts import apply_state, backlog, removals
+from gateway.store.db import timeouts
+
+if TYPE_CHECKING:
+    import datetime
+
+    from gateway.flows.cohorts.lookup import Filter
+    from gateway.store.cohorts.backlog import Delivery
+    from gateway.store.db.engine import Pool
+
+# How long to wait for a running apply, and how long the deletion of a large cohort may take.
+LOCK_SECONDS: Final = 10.0
+REMOVE_SECONDS: Final = 300.0
+MOST_LISTED: Final = 1000
+
+Deleted = removals.Deleted
+
+
+def delete_cohort(
+    pool: Pool, cohort_id: int, *, now: datetime.datetime, lock_seconds: float = LOCK_SECONDS
+) -> None:
+    """Delete a cohort: everybody exits, its pages and sessions are dropped, its webhook is closed.
+
+    Raises errors.NotFound, also for one deleted before, and errors.Unavailable if a running apply
+    holds it up.
+    """
+    with pool.begin(limit_seconds=REMOVE_SECONDS) as conn:
+        timeouts.allow(conn, statement_seconds=REMOVE_SECONDS, lock_seconds=lock_seconds)
+        if apply_state.lock(conn, cohort_id) is None or removals.is_deleted(conn, cohort_id):
+            raise errors.NotFound(lookup.NO_COHORT)
+        removals.let_everyone_exit(conn, cohort_id, now=now)
+        removals.close(conn, cohort_id, now=now)
+
+
+def restore_cohort(
+    pool: Pool, cohort_id: int, *, now: datetime.datetime, lock_seconds: float = LOCK_SECONDS
+) -> None:
+    """Restore a deleted cohort, empty; nothing happens to one that is not deleted.
+
+    Raises errors.NotFound if there never was one, or its source was removed, and
+    errors.Unavailable if it is held up.
+    """
+    with pool.begin(limit_seconds=lock_seconds + 1) as conn:
+        timeouts.allow(conn, statement_seconds=lock_seconds + 1, lock_seconds=lock_seconds)
+        if apply_state.lock(conn, cohort_id) is None:
+            raise errors.NotFound("no such cohort")
+        if not removals.has_source(conn, cohort_id):
+            raise errors.NotFound("the source of this cohort was removed; nothing can come to it")
+        if removals.is_deleted(conn, cohort_id):
+            removals.reopen(conn, cohort_id, now=now)
+
+
+def deleted_cohorts(pool: Pool, which: Filter) -> list[Deleted]:
+    """List deleted cohorts, the newest deletion first; at most a thousand."""
+    with pool.read() as conn:
+        return removals.listing(conn, which, limit=MOST_LISTED)
+
+
+def retry_delivery(pool: Pool, cohort_id: int, number: int, *, now: datetime.datetime) -> Delivery:
+    """Put a blocked delivery back into the queue; the caller rings for its cohort.
+
+    Raises errors.NotFound if it neither waits nor is blocked, errors.Conflict if it waits already.
+    """
+    with pool.begin() as conn:
+        requested = backlog.request_retry(conn, cohort_id, number, now=now)
+        found = backlog.get(conn, cohort_id, number)
+    if found is None:
+        raise errors.NotFound("no such delivery waits or is blocked")
+    if not requested:
+        raise errors.Conflict("this delivery is not blocked; it waits for its turn")
+    return found

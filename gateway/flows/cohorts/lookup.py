@@ -1,0 +1,302 @@
+"""Looking up: cohorts, their members and their history, as they are at one moment."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final, Generic, TypedDict, TypeVar
+
+import gateway
+from gateway import errors
+from gateway.core import etags, texts
+from gateway.core.cohorts import freshness
+from gateway.flows.cohorts import parts, redact_history
+from gateway.flows.cohorts.parts import Slice
+from gateway.store.cohorts import changes as change_rows
+from gateway.store.cohorts import (
+    cohort_version,
+    epochs,
+    history_redactions,
+    memberships,
+    session_reports,
+)
+from gateway.store.cohorts import cohorts as cohort_rows
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Iterable, Sequence
+
+    from sqlalchemy import Connection
+
+    from gateway.core.etags import Held
+    from gateway.flows.cohorts.read_routing import Readers
+    from gateway.store.cohorts.changes import Change
+    from gateway.store.cohorts.cohort_version import Version
+    from gateway.store.cohorts.cohorts import Cohort
+    from gateway.store.cohorts.memberships import Listed
+    from gateway.store.cohorts.session_reports import Sync
+
+Filter = cohort_rows.Filter
+
+NO_COHORT: Final = "no such cohort, or it was deleted"
+# With more cohorts than this, only those a person is in are named: the names take longest.
+FEW_COHORTS: Final = 2000
+NEWEST_SYNC: Final = session_reports.NEWEST
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asker:
+    """What whoever asks about a cohort has: some answers, and its changes up to `min_seq`."""
+
+    held: Held = etags.NOTHING
+    min_seq: int = 0
+
+
+STRANGER: Final = Asker()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tagged(Generic[T]):
+    """An answer and its tag; None for an answer that the asker holds."""
+
+    tag: str
+    answer: T | None
+
+
+class Joined(TypedDict):
+    """A cohort that somebody is in, since when, as it is answered.
+
+    Somebody may be in many; a dataclass takes three times as long to make and to write.
+    """
+
+    id: str
+    source: str
+    project_id: str
+    external_id: str
+    name: str
+    entered_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Some changes in order, the seq after which the next ones come, and the epoch of both.
+
+    `deleted` tells whether the cohort is.
+    """
+
+    changes: Sequence[Change]
+    next_after: int
+    epoch: str
+    deleted: bool
+
+
+def tag_of(*parts: str | int | None) -> str:
+    """Make the tag of an answer that is the same whenever these are, and this software is."""
+    return etags.of(gateway.__version__, *parts)
+
+
+def cohorts(
+    readers: Readers, which: Filter, *, after: int, limit: int, now: datetime.datetime
+) -> Slice[Cohort, tuple[int]]:
+    """List cohorts by id."""
+
+    def look(conn: Connection) -> Sequence[Cohort]:
+        stale_before = freshness.stale_before(now)
+        return cohort_rows.listing(
+            conn, which, stale_before=stale_before, after=after, limit=limit + 1
+        )
+
+    return Slice.cut(readers.ask(look), limit, lambda cohort: (cohort.id,))
+
+
+def cohort(readers: Readers, cohort_id: int, *, now: datetime.datetime, min_seq: int = 0) -> Cohort:
+    """Read a cohort. Raises errors.NotFound."""
+
+    def look(conn: Connection) -> Cohort:
+        found = cohort_rows.get(conn, cohort_id, stale_before=freshness.stale_before(now))
+        return _there(found)
+
+    return readers.ask_about(cohort_id, look, min_seq=min_seq)
+
+
+def members(
+    readers: Readers, cohort_id: int, *, after: str, limit: int, asker: Asker = STRANGER
+) -> Tagged[Slice[Listed, tuple[str]]]:
+    """List the members of a cohort by the bytes of their ids. Raises errors.NotFound."""
+
+    def tag(version: int) -> str:
+        return tag_of("members", cohort_id, version, after, limit)
+
+    def look(conn: Connection) -> Tagged[Slice[Listed, tuple[str]]]:
+        if held := _held(conn, cohort_id, asker, lambda now: tag(now.members)):
+            return Tagged(tag=held, answer=None)
+        most = parts.MAX_ROWS_BYTES
+        listed = memberships.listing(conn, cohort_id, after=after, limit=limit, max_bytes=most)
+        found = _there(listed)
+        part = Slice(
+            items=found.members, more=found.more, position=lambda member: (member.member_id,)
+        )
+        return Tagged(tag=tag(found.version), answer=part)
+
+    return readers.ask_about(cohort_id, look, min_seq=asker.min_seq)
+
+
+def member(readers: Readers, cohort_id: int, member_id: str, *, min_seq: int = 0) -> str:
+    """Read a member as a JSON object. Raises errors.NotFound.
+
+    A deleted cohort has no members, so it needs no look of its own.
+    """
+
+    def look(conn: Connection) -> str | None:
+        return memberships.get(conn, cohort_id, member_id)
+
+    found = readers.ask_about(cohort_id, look, min_seq=min_seq)
+    if found is None:
+        raise errors.NotFound("no member of this cohort has this id now")
+    return found
+
+
+def changes(
+    readers: Readers, cohort_id: int, *, after: int, limit: int, asker: Asker = STRANGER
+) -> Tagged[Changes]:
+    """List changes with a seq above `after`, also those of a cohort that was deleted.
+
+    Raises errors.NotFound, errors.Gone if some of them are not kept any more, and errors.Ahead if
+    `after` is beyond the newest.
+    """
+
+    def look(conn: Connection) -> Tagged[Changes]:
+        epoch, due = epochs.get(conn), history_redactions.of_cohort(conn, cohort_id)
+
+        def tag(version: int | None) -> str:
+            hidden = [one.order for one in due]
+            return tag_of("changes", cohort_id, epoch, version, after, limit, *hidden)
+
+        if asker.held.tags:
+            held = tag(cohort_version.of_changes(conn, cohort_id))
+            if held in asker.held.tags:
+                return Tagged(tag=held, answer=None)
+        found = _there(change_rows.listing(conn, cohort_id, after=after, limit=limit))
+        _require_kept(after, found.oldest_seq)
+        next_after = found.changes[-1].seq if found.changes else after
+        shown = redact_history.hide(conn, cohort_id, found.changes, due)
+        part = Changes(changes=shown, next_after=next_after, epoch=epoch, deleted=found.deleted)
+        return Tagged(tag=tag(found.version), answer=part)
+
+    return readers.ask_about(cohort_id, look, min_seq=asker.min_seq, after=after)
+
+
+def syncs(
+    readers: Readers,
+    cohort_id: int,
+    *,
+    before: tuple[int, str],
+    limit: int,
+    asker: Asker = STRANGER,
+) -> Tagged[Slice[Sync, tuple[int, str]]]:
+    """List the syncs of a cohort, newest first. Raises errors.NotFound."""
+
+    def tag(now: Version) -> str:
+        at = None if now.heard_at is None else now.heard_at.isoformat()
+        return tag_of("syncs", cohort_id, now.syncs, now.received, at, *before, limit)
+
+    def look(conn: Connection) -> Tagged[Slice[Sync, tuple[int, str]]]:
+        if held := _held(conn, cohort_id, asker, tag):
+            return Tagged(tag=held, answer=None)
+        found = _there(session_reports.listing(conn, cohort_id, before=before, limit=limit + 1))
+        part = Slice.cut(found.syncs, limit, lambda sync: (sync.session, sync.action))
+        return Tagged(tag=tag(found.version), answer=part)
+
+    return readers.ask_about(cohort_id, look, min_seq=asker.min_seq)
+
+
+def cohorts_of(
+    readers: Readers,
+    member_id: str,
+    *,
+    source: str | None,
+    project_id: str | None,
+    after: int = 0,
+    limit: int | None = None,
+) -> Slice[Joined, tuple[int]]:
+    """List the cohorts that somebody is in by id; none for a stranger, all without a limit."""
+
+    def look(conn: Connection) -> Slice[Joined, tuple[int]]:
+        labels = cohort_rows.present(
+            conn, source=source, project_id=project_id, limit=FEW_COHORTS + 1
+        )
+        few = len(labels) <= FEW_COHORTS
+        ids = labels if few else cohort_rows.present_ids(conn, source=source, project_id=project_id)
+        held = [one for one in memberships.held(conn, ids, member_id) if one[0] > after]
+        wanted = held[:limit]
+        if not few:
+            labels = _labels(conn, [cohort_id for cohort_id, _ in wanted])
+        named = [_joined(labels[one], at) for one, at in wanted if one in labels]
+        return Slice(
+            items=named, more=len(held) > len(named), position=lambda one: (int(one["id"]),)
+        )
+
+    return readers.ask(look)
+
+
+def check(
+    readers: Readers, cohort_ids: Iterable[int | None], member_ids: Sequence[str]
+) -> dict[int | None, list[str]]:
+    """Tell which of these people are in which of these cohorts, by the cohorts that are there."""
+    possible = [cohort_id for cohort_id in cohort_ids if cohort_id is not None]
+    inside = dict[int | None, list[str]]()
+    for cohort_id, member_id in readers.ask(
+        lambda conn: memberships.present(conn, possible, member_ids)
+    ):
+        people = inside.setdefault(cohort_id, [])
+        if member_id is not None:
+            people.append(member_id)
+    return inside
+
+
+def _labels(conn: Connection, cohort_ids: Sequence[int]) -> dict[int, cohort_rows.Label]:
+    """Name cohorts in the given order, until the names alone are more than an answer may be."""
+    labels, room = dict[int, cohort_rows.Label](), parts.MAX_ROWS_BYTES
+    for start in range(0, len(cohort_ids), FEW_COHORTS):
+        some = cohort_rows.labels(conn, cohort_ids[start : start + FEW_COHORTS])
+        labels |= some
+        room -= sum(len(text) for _, *texts_of_it in some.values() for text in texts_of_it)
+        if room < 0:
+            break
+    return labels
+
+
+def _joined(cohort: cohort_rows.Label, entered_at: datetime.datetime) -> Joined:
+    cohort_id, source, project_id, external_id, name = cohort
+    return {
+        "id": str(cohort_id),
+        "source": source,
+        "project_id": texts.id_of_kept(project_id),
+        "external_id": external_id,
+        "name": name,
+        "entered_at": entered_at,
+    }
+
+
+def _held(
+    conn: Connection, cohort_id: int, asker: Asker, tag: Callable[[Version], str]
+) -> str | None:
+    """Return the tag of the answer if the asker holds that answer: one small read, if any."""
+    if not asker.held.tags:
+        return None
+    now = cohort_version.get(conn, cohort_id)
+    found = None if now is None else tag(now)
+    return found if found in asker.held.tags else None
+
+
+def _there(found: T | None) -> T:
+    if found is None:
+        raise errors.NotFound(NO_COHORT)
+    return found
+
+
+def _require_kept(after: int, oldest_seq: int) -> None:
+    if after < oldest_seq - 1:
+        message = f"changes before seq {oldest_seq} are not kept any more; list the members instead"
+        raise errors.Gone(message, oldest_seq=oldest_seq)

@@ -1,0 +1,300 @@
+"""One step of applying: what the next deliveries of a locked cohort do to its membership.
+
+Everything here happens inside the one transaction that `apply` opened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway import errors
+from gateway.core.cohorts import batch, member_rows, refresh
+from gateway.core.cohorts.page import Action
+from gateway.core.cohorts.refresh import State, Step
+from gateway.flows.cohorts import erased
+from gateway.flows.cohorts.work import Outcome
+from gateway.store.cohorts import (
+    apply_state,
+    blocked,
+    delta,
+    diffs,
+    erasures,
+    inbox,
+    session_progress,
+    sessions,
+    staging,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gateway.flows.cohorts.work import Work
+    from gateway.store.cohorts.attempts import Attempt
+    from gateway.store.cohorts.inbox import Entry
+
+# Adjacent pages of one session and action are applied by one set of statements.
+MERGED_PAGES: Final = 50
+MERGED_MEMBERS: Final = 50_000
+# A worker has what it merges in memory about twice, so this bounds it, unless one page is larger.
+MERGED_BYTES: Final = 16 << 20
+# What is staged is only passed on.
+STAGED_BYTES: Final = 4 << 20
+# So many workers may be lost at a page before it is blocked.
+MAX_LOST: Final = 3
+
+
+def take(work: Work, limit: int) -> Outcome:
+    """Apply the next deliveries, at most `limit` of them merged, or find that there are none."""
+    retried = blocked.requested(work.trip, work.cohort_id)
+    if retried is not None:
+        work.tried.append(retried)
+        entry = inbox.entry(work.trip, work.cohort_id, retried)
+        if entry is None:  # its page has expired: nothing is left to try
+            blocked.clear(work.conn, work.cohort_id, retried)
+        else:
+            _attempt(work, retried)
+            _retry(work, entry)
+        return Outcome.WORKED
+    head = inbox.head(work.trip, work.cohort_id, after=work.state.applied_through, limit=limit)
+    if not head:
+        return Outcome.NOTHING_TO_DO
+    work.tried.append(head[0].number)
+    return _apply_run(work, list(_run(head)), limit)
+
+
+def _run(head: Sequence[Entry]) -> Iterator[Entry]:
+    """Yield the adjacent deliveries of one session and action that fit one step.
+
+    A page that asks for more pages than the first one begins a run of its own: without it the
+    refresh may be complete.
+    """
+    members, size = 0, 0
+    for entry in head:
+        members, size = members + entry.members, size + entry.roster_bytes
+        fits = members <= MERGED_MEMBERS and size <= MERGED_BYTES
+        same = (entry.session, entry.action) == (head[0].session, head[0].action)
+        grows = entry.total_pages > head[0].total_pages
+        if not same or grows or not (fits or entry is head[0]):
+            return
+        yield entry
+
+
+def _apply_run(work: Work, run: list[Entry], limit: int) -> Outcome:
+    first, through = run[0], run[-1].number
+    if first.session < work.state.floor:
+        _finish(work, run, through, delta.Written(entered=0, exited=0))
+        return Outcome.WORKED
+    step, reach = _decide(work, first, limit)
+    if step is Step.WAIT:
+        return Outcome.WAITING
+    attempt = _attempt(work, max(reach, through))
+    if limit > 1 and attempt.alone_through >= first.number:
+        run, through = run[:1], first.number
+        step, reach = _decide(work, first, 1)
+    if step is Step.COMPLETE:
+        _complete(work, first, reach)
+        return Outcome.WORKED
+    rosters = _rosters(work, first, [entry.number for entry in run])
+    written = _write(work, first, rosters)
+    _finish(work, run, through, written)
+    return Outcome.WORKED
+
+
+def _decide(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
+    if first.action is Action.MEMBERS:
+        return _refresh_step(work, first, limit)
+    return Step.ADD, first.number
+
+
+def _attempt(work: Work, through: int) -> Attempt:
+    """Begin the work. Raises errors.Deadly if one worker more would be lost in it."""
+    attempt = work.begin(through)
+    if attempt.lost >= MAX_LOST:
+        message = f"{attempt.lost} workers in a row were lost while they applied this page"
+        raise errors.Deadly(message)
+    return attempt
+
+
+def _write(work: Work, entry: Entry, rosters: Iterable[bytes]) -> delta.Written:
+    """Add or remove the people of some rosters, all of one session and action."""
+    people = batch.merge(rosters)
+    change = diffs.remove if entry.action is Action.REMOVE_MEMBERS else diffs.add
+    touch = work.touch(entry.session)
+    return change(work.conn, touch, people, last_change=work.state.last_change)
+
+
+def _rosters(work: Work, entry: Entry, numbers: Sequence[int]) -> Iterator[bytes]:
+    """Read deliveries of one session and action, as far as they can bring in or take out."""
+    gone, heard = _erased(work, entry.session)
+    bare = heard if entry.action is Action.REMOVE_MEMBERS else frozenset[bytes]()
+    for text in _texts(work, numbers):
+        yield member_rows.without_digests(text, gone, bare=bare) if gone else text
+
+
+def _texts(work: Work, numbers: Sequence[int]) -> Iterator[bytes]:
+    return (inbox.unpack(packed) for _, packed in inbox.rosters(work.trip, work.cohort_id, numbers))
+
+
+def _erased(work: Work, number: int) -> tuple[Mapping[bytes, int], frozenset[bytes]]:
+    """Find who was erased after a session began, and of whom it is heard all the same."""
+    session = sessions.get(work.trip, work.cohort_id, number)
+    if not session.erased_since:
+        return {}, frozenset()
+    gone = erasures.of_cohort(work.conn, work.cohort_id, session.started_order)
+    return gone, erased.heard(work.conn, work.cohort_id, number, gone)
+
+
+def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
+    """Decide about a refresh at the head, and say up to which delivery it is whole if it is.
+
+    Only deliveries up to the one that asks for more pages than all before it are looked at: what
+    was whole until then has spoken, whatever came since.
+    """
+    conn, cohort_id = work.conn, work.cohort_id
+    reception = session_progress.reception(work.trip, cohort_id, first.session, first.action)
+    age_seconds = (work.now - reception.last_received_at).total_seconds()
+    passed = inbox.run_from(work.trip, cohort_id) > first.number
+    again = first.session == work.state.floor
+    if refresh.waits_for_more(again=again, interrupted=passed, age_seconds=age_seconds):
+        return Step.WAIT, first.number
+    total_pages = max(first.total_pages, reception.applied_total_pages)
+    grows = reception.total_pages > total_pages
+    complete, reach = False, first.number
+    if reception.complete or grows:
+        # A refresh that has spoken once may speak for all that has come since at once.
+        totals = {total_pages, reception.total_pages} if again else {total_pages}
+        for total in sorted(totals, reverse=True):
+            if limit > 1:
+                reach = inbox.run_end(conn, cohort_id, first, total_pages=total)
+            complete = session_progress.is_whole(conn, cohort_id, first.session, through=reach)
+            if complete:
+                break
+    step = refresh.next_step(
+        complete=complete,
+        all_received=reception.complete,
+        interrupted=grows or passed,
+        age_seconds=age_seconds,
+    )
+    return step, reach
+
+
+def _complete(work: Work, first: Entry, through: int) -> None:
+    """Make the cohort exactly who the refresh names, and let it speak for the whole cohort."""
+    conn, cohort_id, session = work.conn, work.cohort_id, first.session
+    written = _replace(work, session, through)
+    entries = inbox.head(conn, cohort_id, after=first.number - 1, limit=through - first.number + 1)
+    _finish(work, entries, through, written, floor=session)
+
+
+def _replace(work: Work, session: int, through: int) -> delta.Written:
+    conn, cohort_id = work.conn, work.cohort_id
+    newest = inbox.newest_pages(conn, cohort_id, session=session, through=through)
+    gone, heard = _erased(work, session)
+    waiting, size, spared = list[bytes](), 0, list[str]()
+    for text in _texts(work, [number for _, number in newest]):
+        spared += member_rows.named(text, heard) if heard else ()
+        waiting.append(member_rows.without_digests(text, gone) if gone else text)
+        size += len(waiting[-1])
+        if size >= STAGED_BYTES:
+            staging.copy(conn, waiting)
+            waiting, size = [], 0
+    staging.copy(conn, waiting)
+    touch, last_change = work.touch(session), work.state.last_change
+    return delta.replace(conn, touch, last_change=last_change, spared=spared)
+
+
+def _finish(
+    work: Work,
+    run: Sequence[Entry],
+    through: int,
+    written: delta.Written,
+    *,
+    floor: int = 0,
+) -> None:
+    """Write back the counters and the state of the sync that some deliveries belong to."""
+    trip, cohort_id, first = work.trip, work.cohort_id, run[0]
+    progress = session_progress.advance(
+        trip,
+        cohort_id,
+        first.session,
+        first.action,
+        pages={entry.number: entry.page for entry in run},
+        total_pages=max(entry.total_pages for entry in run),
+        entered=written.entered,
+        exited=written.exited,
+    )
+    apply_state.advance(
+        trip,
+        cohort_id,
+        through=through,
+        entered=written.entered,
+        exited=written.exited,
+        kept=written.kept,
+        floor=floor,
+        now=work.now,
+    )
+    if floor:
+        session_progress.supersede_older(work.conn, cohort_id, floor)
+    state = _settle(work, first, progress, completed=floor > 0)
+    work.note(run, written, expects=state is State.RECEIVING)
+
+
+def _settle(
+    work: Work, entry: Entry, progress: session_progress.Progress, *, completed: bool
+) -> State:
+    """Give a sync the state that follows from what has been applied of it."""
+    trip, cohort_id, action = work.trip, work.cohort_id, entry.action
+    older = entry.session < work.state.floor
+    state = refresh.sync_state(
+        blocked=progress.blocked,
+        complete=completed if action is Action.MEMBERS else progress.pages >= progress.total_pages,
+        superseded=older,
+    )
+    stays_applied = older and progress.state is State.APPLIED
+    if stays_applied or (state is progress.state and state is not State.APPLIED):
+        return progress.state
+    completed_at = work.now if state is State.APPLIED else None
+    session_progress.set_state(
+        trip, cohort_id, entry.session, action, state=state, completed_at=completed_at
+    )
+    return state
+
+
+def set_aside(work: Work, entry: Entry, *, attempts: int, code: str, reason: str) -> None:
+    """Block a delivery, so that everything behind it can go on."""
+    conn, cohort_id, number = work.conn, work.cohort_id, entry.number
+    blocked.put(conn, cohort_id, number, attempts=attempts, code=code, reason=reason, now=work.now)
+    apply_state.advance(conn, cohort_id, through=number, entered=0, exited=0, floor=0, now=work.now)
+    session_progress.set_state(
+        conn, cohort_id, entry.session, entry.action, state=State.BLOCKED, completed_at=None
+    )
+
+
+def _retry(work: Work, entry: Entry) -> None:
+    """Apply a blocked delivery late: only to those whom no later page of its session named."""
+    conn, cohort_id = work.conn, work.cohort_id
+    blocked.clear(conn, cohort_id, entry.number)
+    written, floor = delta.Written(entered=0, exited=0), 0
+    if entry.session >= work.state.floor:
+        through = work.state.applied_through
+        whole = entry.action is Action.MEMBERS and session_progress.is_whole(
+            conn, cohort_id, entry.session, through=through
+        )
+        if whole:
+            written, floor = _replace(work, entry.session, through), entry.session
+        else:
+            written = _write(work, entry, [_not_named_later(work, entry)])
+    _finish(work, [entry], 0, written, floor=floor)
+
+
+def _not_named_later(work: Work, entry: Entry) -> bytes:
+    """Return a delivery's roster without the people of later pages of the same session."""
+    conn, cohort_id = work.conn, work.cohort_id
+    later = inbox.later_in_session(
+        conn, cohort_id, entry.session, after=entry.number, through=work.state.applied_through
+    )
+    (text,) = _rosters(work, entry, [entry.number])
+    mine, named = set(member_rows.escaped_ids(text)), set[bytes]()
+    for _, other in inbox.rosters(conn, cohort_id, later):
+        named |= mine.intersection(member_rows.escaped_ids(inbox.unpack(other)))
+    return member_rows.without_ids(text, named)

@@ -1,0 +1,1 @@
+"""How the installation fares: checks, metrics, readiness, schema."""

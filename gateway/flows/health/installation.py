@@ -1,0 +1,133 @@
+"""Checking whether what is in the database lets pages in, guards them, and has them applied."""
+
+from __future__ import annotations
+
+import resource
+from typing import TYPE_CHECKING, Final
+
+from gateway.core.access import defaults, secrets
+from gateway.core.health import installation_rules
+from gateway.core.health.installation_rules import EnvironmentFacts, PulseFacts, SourceFacts
+from gateway.core.health.server_rules import Finding, Level
+from gateway.flows.health import duty
+from gateway.store.access import api_keys
+from gateway.store.cohorts import backlog
+from gateway.store.health import heartbeats, privileges
+from gateway.store.sources import sources
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+    from gateway.settings import Settings
+    from gateway.store.db.engine import Pool
+    from gateway.store.sources.sources import Source
+
+# A guess takes 10 ms, and there are a dozen for each password.
+MOST_GUESSED: Final = 50
+# The connections of a web process, and what else it has open.
+DESCRIPTORS: Final = 2048
+
+
+def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> list[Finding]:
+    """Judge sources, keys, processes and backlog of a database whose schema is this version's.
+
+    Raises errors.Unavailable when it cannot be asked.
+    """
+    with pool.read() as conn:
+        # A query for each source, of which there are few: it is what a request looks up, too.
+        found = [
+            one
+            for listed in sources.listing(conn, now=now)
+            if (one := sources.find(conn, listed.slug, now=now)) is not None
+        ]
+        session = privileges.facts(conn)
+        valid = [key for key in api_keys.listing(conn) if key.is_valid(now)]
+        pulses = _pulses(conn, now)
+        waiting = _backlog(conn, settings, now)
+    in_force = {key.hash for key in valid}
+    return [
+        *installation_rules.session(session),
+        *installation_rules.sources(
+            _source(one, guessed=number < MOST_GUESSED) for number, one in enumerate(found)
+        ),
+        installation_rules.keys(len(valid)),
+        *installation_rules.environment(_environment(settings, found, in_force)),
+        *installation_rules.processes(pulses),
+        *installation_rules.backlog(waiting),
+    ]
+
+
+def descriptors(limit: int | None = None) -> Iterator[Finding]:
+    """Judge how many files a process may have open, by the limit of this one."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if limit is None else limit
+    if 0 <= allowed < DESCRIPTORS:
+        yield Finding(
+            level=Level.WARNING,
+            subject=installation_rules.PROCESSES,
+            text=f"a process may have {allowed:,} files open: a web process alone may have 1,000"
+            " connections",
+            remedy=f"LimitNOFILE={DESCRIPTORS} in a systemd unit, or `ulimit -n {DESCRIPTORS}`"
+            " before the start",
+        )
+
+
+def _source(found: Source, *, guessed: bool) -> SourceFacts:
+    verifier = secrets.Verifier(remembered=0)
+    guesses = installation_rules.guesses(found.slug, (one.username for one in found.credentials))
+    return SourceFacts(
+        slug=found.slug,
+        auth_required=found.auth_required,
+        paused=found.paused,
+        logins=len(found.credentials),
+        guessable=guessed
+        and any(
+            verifier.verify(guess.encode(), credential.password)
+            for credential in found.credentials
+            for guess in guesses
+        ),
+    )
+
+
+def _environment(settings: Settings, found: list[Source], in_force: set[bytes]) -> EnvironmentFacts:
+    password, key = settings.webhook_password, settings.api_key
+    verifier = secrets.Verifier()
+    credentials = (
+        one for source in found if source.slug == defaults.SLUG for one in source.credentials
+    )
+    return EnvironmentFacts(
+        username=settings.webhook_username,
+        password=password,
+        password_is_in_force=password is not None
+        and any(verifier.verify(password.encode(), one.password) for one in credentials),
+        key=key,
+        key_is_in_force=key is not None and secrets.hash_key(key) in in_force,
+    )
+
+
+def _pulses(conn: Connection, now: datetime.datetime) -> dict[str, PulseFacts]:
+    return {
+        pulse.kind: PulseFacts(
+            alive=pulse.alive,
+            working=pulse.working,
+            trouble=duty.trouble(pulse),
+            silent_seconds=None
+            if pulse.last_beat is None
+            else max(0.0, now.timestamp() - pulse.last_beat),
+        )
+        for pulse in heartbeats.pulses(conn)
+    }
+
+
+def _backlog(
+    conn: Connection, settings: Settings, now: datetime.datetime
+) -> installation_rules.BacklogFacts:
+    totals = backlog.totals(conn, now=now)
+    return installation_rules.BacklogFacts(
+        pending=totals.pending,
+        most=settings.max_pending_pages,
+        oldest_seconds=totals.oldest_seconds,
+        blocked=totals.blocked,
+    )

@@ -1,0 +1,122 @@
+"""Asking a webhook's public URL what a sender would meet on the way: nothing sent is a page."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import http.client
+import json
+import ssl
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from gateway.core.health.server_rules import Finding, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FRONT: Final = "front"
+SECONDS: Final = 30.0
+_MEBIBYTE: Final = 1024 * 1024
+
+# What people are called and what attackers send look alike to a firewall.
+_SUSPICIOUS: Final = b"""{"members": ["<script>alert(1)</script>", "Robert'); DROP TABLE x;--"]}"""
+_PROBES: Final[Mapping[str, tuple[str, bytes, Mapping[str, str]]]] = {
+    "a GET": ("GET", b"", {}),
+    "an empty page": ("POST", b"{}", {"Content-Type": "application/json"}),
+    "a body without a Content-Type": ("POST", b"{}", {}),
+    "a compressed body": ("POST", gzip.compress(b"{}"), {"Content-Encoding": "gzip"}),
+    "a body that looks like an attack": ("POST", _SUSPICIOUS, {}),
+    "a body of 15 MiB": ("POST", b" " * (15 * _MEBIBYTE), {}),
+    "a body of 17 MiB": ("POST", b" " * (17 * _MEBIBYTE), {}),
+}
+_REMEDY: Final = (
+    "let everything under /webhooks/ through to the gateway, unchanged: no login, no firewall rule,"
+    " no limit of its own; docs/deploy.md says how"
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Answer:
+    status: int
+    ours: bool
+
+
+def front(url: str, *, context: ssl.SSLContext | None = None) -> list[Finding]:
+    """Judge what stands before the webhook at this URL; the context says whom TLS may trust.
+
+    What is sent has no password and is no page, so that nothing of it can be stored.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return [_error("it is no URL", "give it as https://host/webhooks/mixpanel/<source>")]
+    found = []
+    if parts.scheme == "http":
+        found.append(
+            Finding(
+                level=Level.WARNING,
+                subject=FRONT,
+                text=f"{url} is without TLS: passwords and people's data go in the clear",
+                remedy="put a proxy with a certificate in front, and give Mixpanel its https URL",
+            )
+        )
+    for what, (method, body, headers) in _PROBES.items():
+        try:
+            answer = _ask(url, method, body, headers, context)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            found.append(_error(f"{what} gets no answer: {reason}", _REMEDY))
+            break
+        found += _judge(what, method, answer)
+    return found
+
+
+def _judge(what: str, method: str, answer: _Answer) -> list[Finding]:
+    if not answer.ours:
+        return [_error(f"{what} is answered {answer.status}, and not by a Cohort Gateway", _REMEDY)]
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return [
+            _error(
+                f"{what} is answered 404: the gateway has no such source",
+                "name a source that `python -m gateway source list` shows",
+            )
+        ]
+    if method == "GET" and answer.status != HTTPStatus.METHOD_NOT_ALLOWED:
+        return [_error(f"{what} is answered {answer.status} instead of 405", _REMEDY)]
+    text = f"{what} comes to the gateway, which answers {answer.status}"
+    return [Finding(level=Level.OK, subject=FRONT, text=text)]
+
+
+def _ask(
+    url: str, method: str, body: bytes, headers: Mapping[str, str], context: ssl.SSLContext | None
+) -> _Answer:
+    parts = urlsplit(url)
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        trusted = context or ssl.create_default_context()
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=SECONDS, context=trusted)
+    else:
+        connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
+    try:
+        connection.request(method, parts.path or "/", body, dict(headers))
+        response = connection.getresponse()
+        return _Answer(status=response.status, ours=_is_ours(response))
+    finally:
+        connection.close()
+
+
+def _is_ours(response: http.client.HTTPResponse) -> bool:
+    """Whether an answer has the shape that every failure of a webhook has."""
+    try:
+        said = json.loads(response.read(64 * 1024))
+        return bool(
+            said.keys() == {"action", "status", "error"}
+            and said["error"]["code"] == response.status
+        )
+    except (ValueError, AttributeError, LookupError, TypeError):
+        return False
+
+
+def _error(text: str, remedy: str) -> Finding:
+    return Finding(level=Level.ERROR, subject=FRONT, text=text, remedy=remedy)

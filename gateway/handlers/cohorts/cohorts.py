@@ -1,0 +1,164 @@
+"""The query API's cohorts: themselves, their changes and their syncs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+from gateway.core.access.scopes import Scope
+from gateway.flows.cohorts import admin, lookup
+from gateway.handlers.cohorts import ids, requests, response_schemas
+from gateway.handlers.http import conditional, cursors, deps, operations, queries, responses, topics
+from gateway.handlers.http.operations import Operation
+
+if TYPE_CHECKING:
+    from flask import Response
+
+
+def list_cohorts(query: requests.CohortsAsked) -> Response:
+    """List cohorts."""
+    given, which = deps.current(), _filter(query)
+    cursor = cursors.COHORTS.of(*dataclasses.astuple(which))
+    (after,) = cursor.read(query.cursor, start=(0,))
+    found = lookup.cohorts(given.readers, which, after=after, limit=query.limit, now=given.now())
+    return responses.part(response_schemas.CohortsAnswer, "cohorts", found, cursor)
+
+
+def get_cohort(cohort_id: str, query: queries.Fresh) -> Response:
+    """Answer one cohort."""
+    given, number = deps.current(), ids.cohort(cohort_id)
+    found = lookup.cohort(given.readers, number, now=given.now(), min_seq=query.min_seq)
+    return conditional.by_content(responses.value(response_schemas.CohortAnswer, found))
+
+
+def list_changes(cohort_id: str, query: requests.ChangesAsked) -> Response:
+    """List who entered and left, in order."""
+    readers, number = deps.current().readers, ids.cohort(cohort_id)
+    asker = conditional.asker(query)
+    found = lookup.changes(readers, number, after=query.after, limit=query.limit, asker=asker)
+    return conditional.by_version(found, responses.plain)
+
+
+def list_syncs(cohort_id: str, query: requests.PagingOfCohort) -> Response:
+    """List the syncs of a cohort, newest first."""
+    readers, number = deps.current().readers, ids.cohort(cohort_id)
+    cursor = cursors.SYNCS.of(number)
+    before = cursor.read(query.cursor, start=lookup.NEWEST_SYNC)
+    asker = conditional.asker(query)
+    found = lookup.syncs(readers, number, before=before, limit=query.limit, asker=asker)
+    return conditional.by_version(
+        found, lambda part: responses.part(response_schemas.SyncsAnswer, "syncs", part, cursor)
+    )
+
+
+def delete_cohort(cohort_id: str) -> Response:
+    """Delete a cohort."""
+    given = deps.current()
+    admin.delete_cohort(given.reading, ids.cohort(cohort_id), now=given.now())
+    given.readers.settle()
+    return responses.nothing()
+
+
+def restore_cohort(cohort_id: str) -> Response:
+    """Restore a deleted cohort."""
+    given = deps.current()
+    admin.restore_cohort(given.reading, ids.cohort(cohort_id), now=given.now())
+    given.readers.settle()
+    return responses.nothing()
+
+
+def _filter(query: requests.CohortsAsked) -> lookup.Filter:
+    return lookup.Filter(
+        source=query.source,
+        project_id=query.project_id,
+        external_id=query.external_id,
+        name=query.name,
+    )
+
+
+OPERATIONS: Final = (
+    Operation(
+        name="list_cohorts",
+        method="GET",
+        rule="/v1/cohorts",
+        view=list_cohorts,
+        scope=Scope.READ,
+        topic=topics.COHORTS,
+        summary="List cohorts",
+        description="In the order of their creation. Filters are exact and must all match.",
+        query=requests.CohortsQuery,
+        answer=responses.of(response_schemas.CohortsAnswer, "A part of the list."),
+    ),
+    Operation(
+        name="get_cohort",
+        method="GET",
+        rule="/v1/cohorts/<raw:cohort_id>",
+        view=get_cohort,
+        scope=Scope.READ,
+        topic=topics.COHORTS,
+        summary="Read a cohort",
+        query=queries.FreshQuery,
+        answer=responses.of(response_schemas.CohortAnswer, "The cohort."),
+        refusals=(404,),
+        tagged=True,
+    ),
+    Operation(
+        name="list_changes",
+        method="GET",
+        rule="/v1/cohorts/<raw:cohort_id>/changes",
+        view=list_changes,
+        scope=Scope.READ,
+        topic=topics.CHANGES,
+        summary="Follow the changes of a cohort",
+        description="`seq` rises by one with each change. Ask again with `next_after` to go on;"
+        " a `member_id` is null once the person was erased. The changes of a deleted cohort stay"
+        " readable for as long as they are kept. An `after` beyond the newest change is 409"
+        " `ahead`: the database was restored, so read the members anew.",
+        query=requests.ChangesQuery,
+        answer=responses.of(response_schemas.ChangesAnswer, "Changes after `after`, oldest first."),
+        refusals=(404, 409, 410),
+        tagged=True,
+    ),
+    Operation(
+        name="list_syncs",
+        method="GET",
+        rule="/v1/cohorts/<raw:cohort_id>/syncs",
+        view=list_syncs,
+        scope=Scope.READ,
+        topic=topics.COHORTS,
+        summary="List the syncs of a cohort",
+        description="One row for each session and action, newest session first.",
+        query=requests.PagingOfCohortQuery,
+        answer=responses.of(response_schemas.SyncsAnswer, "A part of the list."),
+        refusals=(404,),
+        tagged=True,
+    ),
+    Operation(
+        name="delete_cohort",
+        method="DELETE",
+        rule="/v1/cohorts/<raw:cohort_id>",
+        view=delete_cohort,
+        scope=Scope.ADMIN,
+        topic=topics.COHORTS,
+        summary="Delete a cohort",
+        description="Writes `exited` for every member, drops its pending pages and forgets its"
+        " sessions. Its webhook pages are answered 404 until it is restored.",
+        answer=operations.NOTHING,
+        refusals=(404,),
+    ),
+    Operation(
+        name="restore_cohort",
+        method="POST",
+        rule="/v1/cohorts/<raw:cohort_id>/restore",
+        view=restore_cohort,
+        scope=Scope.ADMIN,
+        topic=topics.COHORTS,
+        summary="Restore a deleted cohort",
+        description="It comes back empty and waits for its next sync; `seq` goes on. Restoring a"
+        " cohort that is not deleted changes nothing.",
+        answer=operations.NOTHING,
+        refusals=(404,),
+    ),
+)
+
+blueprint = operations.blueprint("cohorts", OPERATIONS)

@@ -1,0 +1,166 @@
+"""What requests about cohorts may say: schemas, and the frozen values that they load into."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import orjson
+from marshmallow import ValidationError, fields, post_load, validate
+
+from gateway.core.cohorts import member_ids
+from gateway.flows.cohorts import parts
+from gateway.handlers.http import queries, schemas
+from gateway.handlers.http.fields import MAX_BIGINT, Number, Texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_CHECKED_COHORTS: Final = 100
+MAX_CHECKED_MEMBERS: Final = 1000
+# The largest check, each character of its ids escaped, with some room for spaces.
+MAX_CHECK_BYTES: Final = 7 * 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PagingOfCohort(queries.Paging, queries.Fresh):
+    """How much of a list of one cohort, and from where."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ChangesAsked(queries.Fresh):
+    """Which changes to list."""
+
+    after: int
+    limit: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeliveriesAsked(queries.Paging):
+    """Which deliveries to list."""
+
+    state: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Where:
+    """In which source and project."""
+
+    source: str | None = None
+    project_id: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JoinedAsked(Where):
+    """How much of the list of somebody's cohorts, and from where."""
+
+    limit: int | None = None
+    cursor: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CohortsAsked(queries.Paging, Where):
+    """Which cohorts to list."""
+
+    external_id: str | None = None
+    name: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CheckAsked:
+    """Which people to look for in which cohorts."""
+
+    cohort_ids: tuple[str, ...]
+    member_ids: tuple[str, ...]
+
+
+class PagingOfCohortQuery(queries.PagingQuery, queries.FreshQuery):
+    """Query parameters of a list of one cohort."""
+
+    value: ClassVar[type[object]] = PagingOfCohort
+
+
+class WhereQuery(queries.Asked):
+    """Query parameters that narrow to a source and project."""
+
+    value: ClassVar[type[object]] = Where
+    source = queries.exact("Only this source, by its slug.", "default")
+    project_id = queries.exact("Only this Mixpanel project.", "2195193")
+
+
+class JoinedQuery(WhereQuery):
+    """Query parameters of the list of somebody's cohorts."""
+
+    value: ClassVar[type[object]] = JoinedAsked
+    limit = Number(
+        least=1,
+        most=queries.MAX_LIMIT,
+        metadata={"description": "How many to answer at most; without it all that fit."},
+    )
+    cursor = queries.cursor()
+
+
+class CohortsQuery(queries.PagingQuery, WhereQuery):
+    """Query parameters of the list of cohorts."""
+
+    value: ClassVar[type[object]] = CohortsAsked
+    external_id = queries.exact("Only the cohort with this id at its source.", "1478097")
+    name = queries.exact("Only cohorts with exactly this name.", "Trial users")
+
+
+class ChangesQuery(queries.FreshQuery):
+    """Query parameters of the list of changes."""
+
+    value: ClassVar[type[object]] = ChangesAsked
+    after = Number(
+        least=0,
+        most=MAX_BIGINT,
+        load_default=0,
+        metadata={"description": "The seq after which to begin; 0 begins at the first."},
+    )
+    limit = queries.limit()
+
+
+class DeliveriesQuery(queries.PagingQuery):
+    """Query parameters of the list of deliveries."""
+
+    value: ClassVar[type[object]] = DeliveriesAsked
+    state = fields.String(
+        validate=validate.OneOf(["pending", "blocked"]),
+        metadata={"description": "Only deliveries in this state; without it, both."},
+    )
+
+
+class CheckBody(queries.Asked):
+    """The body of a membership check."""
+
+    value: ClassVar[type[object]] = CheckAsked
+    cohort_ids = Texts(
+        most=MAX_CHECKED_COHORTS,
+        required=True,
+        metadata=schemas.says("The `id` of each cohort.", ["17", "18"]),
+    )
+    member_ids = Texts(
+        most=MAX_CHECKED_MEMBERS,
+        required=True,
+        metadata=schemas.says("The ids of people at the source.", ["u-1842", "u-77"]),
+    )
+
+    @post_load
+    def _make(self, loaded: Mapping[str, Any], **_: object) -> CheckAsked:
+        # A text that no id can be is nobody's.
+        possible = tuple(one for one in loaded["member_ids"] if not member_ids.why_unusable(one))
+        cohort_ids = tuple(loaded["cohort_ids"])
+        _require_room(set(cohort_ids), set(possible))
+        return CheckAsked(cohort_ids=cohort_ids, member_ids=possible)
+
+
+def _require_room(cohort_ids: set[str], member_ids: set[str]) -> None:
+    """Refuse what could not be answered if everybody were in every cohort."""
+    cohorts, people = (len(orjson.dumps(list(ids))) for ids in (cohort_ids, member_ids))
+    if 2 * cohorts + len(cohort_ids) * people > parts.MAX_ROWS_BYTES:
+        message = (
+            f"{len(cohort_ids)} cohorts times {people} bytes of ids may be more than an answer's"
+            f" {parts.MAX_ANSWER_BYTES} bytes; ask for fewer at once"
+        )
+        raise ValidationError(message, "member_ids")

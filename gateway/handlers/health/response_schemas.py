@@ -1,0 +1,41 @@
+"""What answers say of the gateway itself."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+import gateway
+from gateway.handlers.http import schemas
+
+
+class StatusAnswer(schemas.Shown):
+    """How the gateway is doing."""
+
+    status = fields.String(required=True, validate=validate.OneOf(["ok", "degraded"]))
+    version = fields.String(required=True, metadata=schemas.like(gateway.__version__))
+    pending_deliveries = fields.Integer(
+        required=True, metadata=schemas.says("Pages accepted and not yet applied.")
+    )
+    oldest_pending_seconds = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("How long the oldest of them has waited."),
+    )
+    blocked_deliveries = fields.Integer(
+        required=True,
+        metadata=schemas.says("Pages that could not be applied and wait for an operator.", 0),
+    )
+    workers_alive = fields.Integer(required=True)
+    workers_working = fields.Integer(
+        required=True, metadata=schemas.says("How many of them can be given work, and do it.")
+    )
+    workers_trouble = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("What keeps one of them from its work.", None),
+    )
+    scheduler_alive = fields.Boolean(required=True, metadata={"examples": [True]})
+    scheduler_trouble = fields.String(
+        required=True, allow_none=True, metadata=schemas.says("What keeps it from its work.", None)
+    )
+    redis = fields.String(required=True, validate=validate.OneOf(["up", "down"]))

@@ -1,0 +1,1 @@
+"""What every page of HTTP uses: operations, requests, responses, problems."""

@@ -1,0 +1,51 @@
+"""What handlers are given: settings, pools, the doorbell and the clock."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable
+
+    from gateway.flows.access.key_ring import KeyRing
+    from gateway.flows.cohorts.export import Exporter
+    from gateway.flows.cohorts.read_routing import Readers
+    from gateway.flows.health.monitoring import Watch
+    from gateway.flows.health.readiness import Readiness
+    from gateway.flows.sources.webhook import Intake
+    from gateway.jobs import Doorbell
+    from gateway.settings import Settings
+    from gateway.store.db.engine import Pool
+    from gateway.tracing import Tracer
+
+EXTENSION = "gateway"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Deps:
+    """One per application; `accepting` and `reading` are pools of their own on purpose.
+
+    Both are of the primary. `readers` may have a replica, for whatever only asks about cohorts.
+    """
+
+    settings: Settings
+    accepting: Pool
+    reading: Pool
+    readers: Readers
+    doorbell: Doorbell
+    intake: Intake
+    readiness: Readiness
+    watch: Watch
+    keys: KeyRing
+    exporter: Exporter
+    tracer: Tracer
+    now: Callable[[], datetime.datetime]
+
+
+def current() -> Deps:
+    """Return the application's dependencies."""
+    return cast("Deps", current_app.extensions[EXTENSION])

@@ -1,0 +1,132 @@
+"""Forms: bodies that change what is kept, checked whole so that every fault is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from marshmallow import RAISE, Schema, ValidationError, fields
+
+from gateway import errors
+from gateway.core import texts
+from gateway.handlers.http import schemas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_TEXT_CHARACTERS: Final = 255
+# Of what is wrong with one body; the rest is seen when these are mended.
+MAX_FAULTS: Final = 100
+# Something that is not white space, and no NUL; as JSON Schema says it.
+NOT_BLANK: Final = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+
+UNKNOWN: Final = {"unknown": "there is no such field"}
+
+
+def _null(what: str) -> dict[str, str | list[Any] | dict[Any, Any]]:
+    return {"null": f"must be {what}", "invalid": f"must be {what}"}
+
+
+class Line(fields.String):
+    """A text that is not blank and not long."""
+
+    def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - marshmallow's
+        limits = {"minLength": 1, "maxLength": MAX_TEXT_CHARACTERS, "pattern": NOT_BLANK}
+        metadata = {**limits, **rest.pop("metadata", {})}
+        super().__init__(**rest, metadata=metadata, error_messages=_null("text"))
+
+    def _deserialize(self, value: Any, *_rest: Any, **_named: Any) -> str:  # noqa: ANN401
+        return _line(value)
+
+
+class Lines(fields.List[str]):
+    """A list of such texts, or of integers, which become their decimal texts.
+
+    It is counted before anything of it is looked at.
+    """
+
+    def __init__(self, *, most: int, **rest: Any) -> None:  # noqa: ANN401 - marshmallow's
+        metadata = {"maxItems": most, **rest.pop("metadata", {})}
+        super().__init__(
+            Line(metadata={"type": ["string", "integer"]}),
+            **rest,
+            metadata=metadata,
+            error_messages=_null("a list of texts"),
+        )
+        self._most = most
+
+    def _deserialize(self, value: Any, *_rest: Any, **_named: Any) -> list[str | None]:  # noqa: ANN401
+        if type(value) is not list:
+            raise ValidationError("must be a list of texts")
+        if len(value) > self._most:
+            raise ValidationError(f"has {len(value)} items; send at most {self._most}")
+        faults: dict[str | int, list[str]] = {}
+        found: list[str | None] = [_item(one, place, faults) for place, one in enumerate(value)]
+        if faults:
+            raise ValidationError(faults)
+        return found
+
+
+class Flag(fields.Boolean):
+    """True or false, and nothing that looks like it."""
+
+    def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - marshmallow's
+        super().__init__(**rest, error_messages=_null("true or false"))
+
+    def _deserialize(self, value: Any, *_rest: Any, **_named: Any) -> bool:  # noqa: ANN401
+        if type(value) is not bool:
+            raise ValidationError("must be true or false")
+        return value
+
+
+class Form(Schema):
+    """Loads into a frozen value; what it does not know is a fault."""
+
+    error_messages = UNKNOWN
+
+    class Meta:
+        """Marshmallow's options."""
+
+        unknown = RAISE
+
+
+def load(schema: type[Form], sent: object) -> Any:  # noqa: ANN401 - the schema's own value
+    """Load a form. Raises errors.Malformed if it is no object, errors.Invalid with every fault."""
+    if not isinstance(sent, dict):
+        raise errors.Malformed("the body: must be a JSON object")
+    try:
+        return schemas.of(schema).load(sent)
+    except ValidationError as error:
+        faults = [errors.Fault(*one) for one in _faults(error.messages_dict, ())]
+        raise errors.Invalid(faults[:MAX_FAULTS]) from error
+
+
+def _faults(messages: object, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    if isinstance(messages, dict):
+        for name, below in messages.items():
+            place = path if name == "_schema" else (*path, _shown(str(name)))
+            yield from _faults(below, place)
+    else:
+        yield ".".join(path), str(messages[0] if isinstance(messages, list) else messages)
+
+
+def _item(value: object, place: int, faults: dict[str | int, list[str]]) -> str:
+    try:
+        return _line(str(value) if type(value) is int else value)
+    except ValidationError as error:
+        faults[place] = [str(error.messages[0])]
+        return ""
+
+
+def _line(value: object) -> str:
+    if type(value) is not str:
+        raise ValidationError("must be text")
+    if len(value) > MAX_TEXT_CHARACTERS:
+        raise ValidationError(f"is longer than {MAX_TEXT_CHARACTERS} characters")
+    if not value.strip() or not texts.is_storable(value):
+        raise ValidationError("must be text that is not blank, without NUL")
+    return value
+
+
+def _shown(name: str) -> str:
+    """Show the name of a field that may be anything."""
+    return texts.cut(name, MAX_TEXT_CHARACTERS)

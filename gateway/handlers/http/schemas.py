@@ -1,0 +1,62 @@
+"""What the schemas of all answers share, and problem documents."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields
+
+
+@functools.cache
+def of(schema: type[Schema]) -> Schema:
+    """Return the one instance of a schema; making one costs more than using it."""
+    return schema()
+
+
+def says(description: str, *examples: object) -> dict[str, Any]:
+    """Describe a field; examples of it show what a type cannot."""
+    return {"description": description, **(like(*examples) if examples else {})}
+
+
+def like(*examples: object) -> dict[str, Any]:
+    """Describe a field whose name says it all by examples."""
+    return {"examples": list(examples)}
+
+
+def next_cursor() -> fields.String:
+    """Declare where the next part of a list begins."""
+    description = "What to send as `cursor` for the next part; null at the end."
+    return fields.String(required=True, allow_none=True, metadata=says(description, None))
+
+
+class Shown(Schema):
+    """What an answer holds at least; later versions may add to it."""
+
+    class Meta:
+        """Marshmallow's options."""
+
+        unknown = EXCLUDE
+
+
+class FaultAnswer(Shown):
+    """One thing that is wrong with a body."""
+
+    path = fields.String(required=True, metadata=says("The field, its parts joined by dots."))
+    message = fields.String(required=True)
+
+
+class ProblemAnswer(Shown):
+    """A problem document (RFC 9457); `code` is stable, `detail` is for people."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True, metadata=says("Stable; decide by this or the status."))
+    oldest_seq = fields.Integer(metadata=says("Only of a 410: the oldest change kept."))
+    last_seq = fields.Integer(metadata=says("Only of a 409 `ahead`: the newest change."))
+    epoch = fields.String(metadata=says("Only of a 409 `ahead`: the epoch that this is true of."))
+    errors = fields.List(
+        fields.Nested(FaultAnswer), metadata=says("Only of a 422: all that is wrong.")
+    )

@@ -1,0 +1,1 @@
+"""Mixpanel's cohort sync to a custom webhook."""

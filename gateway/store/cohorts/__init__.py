@@ -1,0 +1,1 @@
+"""SQL of cohorts: inbox, membership, changes and what is kept about them."""

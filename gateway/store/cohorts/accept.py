@@ -1,0 +1,253 @@
+"""Arrivals: pages as they come in, and the counters of their cohort that accepting keeps.
+
+What a page meets and what is stored of it go through a pipeline: a page waits for each round trip,
+and so does whoever waits for its cohort's counters.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from gateway.store.cohorts import session_progress
+from gateway.store.cohorts.sessions import ERASED_SINCE, Session
+from gateway.store.db.statement import Statement
+
+if TYPE_CHECKING:
+    import datetime
+
+    from gateway.core.cohorts.page import Action, Arrival, Heading, Page
+    from gateway.store.db.statement import Line, Pipeline
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Counters:
+    """The counters of one cohort, locked by whoever holds this."""
+
+    last_delivery: int
+    last_session: int
+    run_session: int
+    run_action: str
+    run_from: int
+    refresh_session: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a page meets: the cohort's texts, its session if that is known, and itself if stored.
+
+    The counters are locked, and no page is stored or names the cohort without them: it stays so.
+    """
+
+    name: str
+    description: str | None
+    counters: Counters
+    session: Session | None
+    duplicate: bool
+
+
+def lock(trip: Pipeline, cohort_id: int, page: Heading, session_key: bytes | None) -> Found | None:
+    """Lock and read what a page meets; None if its cohort is closed to new pages."""
+    row = _LOCK.first(trip, _identity(cohort_id, page, session_key))
+    if row is None:
+        return None
+    session = None
+    if row.session is not None:
+        session = Session(
+            number=row.session, started_order=row.started_order, erased_since=row.erased_since
+        )
+    counters = Counters(
+        last_delivery=row.last_delivery,
+        last_session=row.last_session,
+        run_session=row.run_session,
+        run_action=row.run_action,
+        run_from=row.run_from,
+        refresh_session=row.refresh_session,
+    )
+    return Found(
+        name=row.name,
+        description=row.description,
+        counters=counters,
+        session=session,
+        duplicate=row.duplicate,
+    )
+
+
+def count_replay(
+    line: Line,
+    cohort_id: int,
+    page: Heading,
+    session_key: bytes | None,
+    *,
+    now: datetime.datetime,
+) -> bool:
+    """Count a page if it is stored already, and tell whether it is; all in one trip."""
+    parameters = _identity(cohort_id, page, session_key) | {"now": now}
+    return _REPLAY.first(line, parameters) is not None
+
+
+def _identity(cohort_id: int, page: Heading, session_key: bytes | None) -> dict[str, object]:
+    return {
+        "cohort_id": cohort_id,
+        # No session has an empty key. A literal NULL would let the planner drop the join with the
+        # sessions, and Citus refuses what is left of the one after it.
+        "session_key": session_key or b"",
+        "action": page.action,
+        "page": page.number,
+        "digest": page.digest,
+    }
+
+
+def store(
+    trip: Pipeline,
+    cohort_id: int,
+    counters: Counters,
+    *,
+    page: Page,
+    packed: bytes,
+    arrival: Arrival,
+) -> None:
+    """Store a page as delivery `last_delivery` of `run_session`, with what is counted of it."""
+    stored = {
+        **dataclasses.asdict(counters),
+        "cohort_id": cohort_id,
+        "page": page.number,
+        "pages": session_progress.listed([page.number]),
+        "total_pages": page.total,
+        "digest": page.digest,
+        "members": page.usable,
+        "received": page.received,
+        "roster": packed,
+        "at": arrival.at,
+        "request_id": arrival.request_id,
+        "traceparent": arrival.traceparent,
+    }
+    _STORE.run(trip, stored)
+    if not session_progress.is_listed(page.number):
+        _COUNT_PAGE.run(trip, stored)
+    for reason, members in page.skipped.items():
+        parameters = {
+            "cohort_id": cohort_id,
+            "session": counters.run_session,
+            "action": page.action,
+            "reason": reason,
+            "members": members,
+        }
+        _SKIP.run(trip, parameters)
+
+
+def note_duplicate(
+    trip: Pipeline, cohort_id: int, *, session: int, action: Action, now: datetime.datetime
+) -> None:
+    """Count a replay; it moves nothing but the time the cohort was last heard of."""
+    parameters = {"cohort_id": cohort_id, "session": session, "action": action, "now": now}
+    _DUPLICATE.run(trip, parameters)
+
+
+# The second statement sees what those left behind who had the lock before. The first one locks
+# closed counters too: they may be open again when the second looks.
+_LOCK = Statement(
+    """
+    SELECT FROM intake_state WHERE cohort_id = :cohort_id FOR UPDATE;
+
+    SELECT i.last_delivery, i.last_session, i.run_session, i.run_action, i.run_from,
+           i.refresh_session, s.number AS session, s.started_order,
+           d.number IS NOT NULL AS duplicate, c.name, c.description, """
+    + ERASED_SINCE
+    + """
+    FROM intake_state i
+    JOIN cohorts c ON c.id = i.cohort_id
+    LEFT JOIN sessions s
+        ON s.cohort_id = i.cohort_id AND s.session_key = :session_key AND NOT s.forgotten
+    LEFT JOIN deliveries d
+        ON d.cohort_id = i.cohort_id AND d.session = s.number AND d.action = :action
+           AND d.page = :page AND d.digest = :digest
+    WHERE i.cohort_id = :cohort_id AND NOT i.closed
+    """
+)
+
+_STORE = Statement("""
+    INSERT INTO deliveries
+        (cohort_id, number, session, action, page, total_pages, digest, members, roster,
+         received_at, request_id, traceparent)
+    VALUES
+        (:cohort_id, :last_delivery, :run_session, :run_action, :page, :total_pages, :digest,
+         :members, :roster, :at, :request_id, :traceparent);
+
+    INSERT INTO syncs
+        (cohort_id, session, action, total_pages, pages, members_received, started_at,
+         last_received_at)
+    VALUES
+        (:cohort_id, :run_session, :run_action, :total_pages, CAST(:pages AS int8multirange),
+         :received, :at, :at)
+    ON CONFLICT (cohort_id, session, action) DO UPDATE
+    SET total_pages = greatest(syncs.total_pages, excluded.total_pages),
+        pages = syncs.pages + excluded.pages,
+        members_received = syncs.members_received + excluded.members_received,
+        last_received_at = excluded.last_received_at;
+
+    UPDATE intake_state
+    SET last_delivery = :last_delivery, last_session = :last_session, run_session = :run_session,
+        run_action = :run_action, run_from = :run_from, refresh_session = :refresh_session,
+        last_synced_at = :at, accepted_pages = accepted_pages + 1,
+        accepted_members = accepted_members + :received
+    WHERE cohort_id = :cohort_id
+""")
+
+# The page itself is stored by now.
+_COUNT_PAGE = Statement("""
+    UPDATE syncs SET more_pages = more_pages + 1
+    WHERE cohort_id = :cohort_id AND session = :run_session AND action = :run_action
+      AND NOT EXISTS (
+          SELECT FROM deliveries
+          WHERE cohort_id = :cohort_id AND session = :run_session AND action = :run_action
+            AND page = :page AND number < :last_delivery)
+""")
+
+_SKIP = Statement("""
+    UPDATE syncs
+    SET skipped = skipped || jsonb_build_object(
+        CAST(:reason AS text),
+        coalesce(CAST(skipped ->> CAST(:reason AS text) AS bigint), 0) + :members)
+    WHERE cohort_id = :cohort_id AND session = :session AND action = :action;
+
+    INSERT INTO skips (cohort_id, reason, members) VALUES (:cohort_id, :reason, :members)
+    ON CONFLICT (cohort_id, reason) DO UPDATE SET members = skips.members + excluded.members
+""")
+
+_DUPLICATE = Statement("""
+    UPDATE syncs SET duplicates = duplicates + 1
+    WHERE cohort_id = :cohort_id AND session = :session AND action = :action;
+
+    UPDATE intake_state SET last_synced_at = :now, duplicate_pages = duplicate_pages + 1
+    WHERE cohort_id = :cohort_id
+""")
+
+_STORED = """
+    SELECT s.number FROM intake_state i
+    JOIN sessions s
+        ON s.cohort_id = i.cohort_id AND s.session_key = :session_key AND NOT s.forgotten
+    JOIN deliveries d
+        ON d.cohort_id = i.cohort_id AND d.session = s.number AND d.action = :action
+           AND d.page = :page AND d.digest = :digest
+    WHERE i.cohort_id = :cohort_id AND NOT i.closed
+"""
+
+# Under the lock nobody stores the page between the two. The counters come first, as they do for
+# whoever stores one: those who take both rows never cross.
+_REPLAY = Statement(
+    """
+    SELECT FROM intake_state WHERE cohort_id = :cohort_id FOR UPDATE;
+
+    UPDATE intake_state SET last_synced_at = :now, duplicate_pages = duplicate_pages + 1
+    WHERE cohort_id = :cohort_id AND EXISTS ("""
+    + _STORED
+    + """);
+
+    UPDATE syncs SET duplicates = duplicates + 1
+    WHERE cohort_id = :cohort_id AND action = :action AND session = ("""
+    + _STORED
+    + """)
+    RETURNING session
+    """
+)

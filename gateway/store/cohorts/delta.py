@@ -1,0 +1,256 @@
+"""The delta: how staged members differ from the cohort, found once and then written.
+
+Each staged or present member gets a kind, and a member that need not change gets no row:
+
+new     not known here         becomes a member
+back    a tombstone            becomes a member again
+kept    a member               its profile, or the session to remember, is written
+gone    a member               leaves
+out     a tombstone            the session to remember is written
+absent  not known here         a tombstone is left
+stale   a tombstone            is not needed any more
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from gateway.store.cohorts import changes, staging
+from gateway.store.db import plans
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+ENTERING: Final = ("new", "back")
+LEAVING: Final = ("gone",)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Touch:
+    """Who changes a cohort, and when: the session of the pages, the cohort's floor, the time."""
+
+    cohort_id: int
+    session: int
+    floor: int
+    at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Written:
+    """How many became members, stopped being one, and stayed one but were written anew."""
+
+    entered: int
+    exited: int
+    kept: int = 0
+
+
+def add(conn: Connection, touch: Touch, *, last_change: int) -> Written:
+    """Make the staged people, all of whom are known, members where no newer session has spoken."""
+    conn.execute(_FIND_ADDED, _finding(touch))
+    counts = _counts(conn)
+    _rewrite(conn, touch, counts)
+    return _record(conn, touch, counts, last_change=last_change)
+
+
+def remove(conn: Connection, touch: Touch) -> None:
+    """Leave tombstones for the staged people, none of whom is a member to be taken out."""
+    conn.execute(_FIND_REMOVED, _finding(touch))
+    counts = _counts(conn)
+    if counts.get("out", 0):
+        parameters = {"cohort_id": touch.cohort_id, "session": touch.session}
+        plans.run_by_place(conn, _RENEW_TOMBSTONES, parameters)
+    if counts.get("absent", 0):
+        conn.execute(_INSERT_TOMBSTONES, {"session": touch.session})
+
+
+def replace(
+    conn: Connection, touch: Touch, *, last_change: int, spared: Sequence[str] = ()
+) -> Written:
+    """Make the cohort exactly the staged people, but for whom newer sessions have touched.
+
+    Those who are `spared` stay what they are.
+    """
+    staging.analyze(conn)
+    conn.execute(_MORE_MEMORY)
+    conn.execute(_FIND_REPLACED, _finding(touch))
+    if spared:
+        conn.execute(_SPARE, {"member_ids": list(spared)})
+    counts = _counts(conn)
+    if counts.get("gone", 0) + counts.get("stale", 0):
+        plans.run_by_place(conn, _DELETE, {"cohort_id": touch.cohort_id})
+    _insert_new(conn, touch, counts)
+    _rewrite(conn, touch, counts)
+    return _record(conn, touch, counts, last_change=last_change)
+
+
+def _finding(touch: Touch) -> dict[str, int]:
+    return {"cohort_id": touch.cohort_id, "session": touch.session, "floor": touch.floor}
+
+
+def _counts(conn: Connection) -> dict[str, int]:
+    return {row.kind: row.members for row in conn.execute(_COUNT)}
+
+
+def _insert_new(conn: Connection, touch: Touch, counts: dict[str, int]) -> None:
+    if counts.get("new", 0):
+        conn.execute(_INSERT_NEW, {"session": touch.session, "at": touch.at})
+
+
+def _rewrite(conn: Connection, touch: Touch, counts: dict[str, int]) -> None:
+    if counts.get("back", 0) + counts.get("kept", 0):
+        conn.execute(_REWRITE, {"session": touch.session, "at": touch.at})
+
+
+def _record(conn: Connection, touch: Touch, counts: dict[str, int], *, last_change: int) -> Written:
+    """Write the transitions, those who left before those who came."""
+    exited = sum(counts.get(kind, 0) for kind in LEAVING)
+    entered = sum(counts.get(kind, 0) for kind in ENTERING)
+    _write_changes(conn, touch, "exited", LEAVING, exited, base=last_change)
+    _write_changes(conn, touch, "entered", ENTERING, entered, base=last_change + exited)
+    return Written(entered=entered, exited=exited, kept=counts.get("kept", 0))
+
+
+def _write_changes(
+    conn: Connection, touch: Touch, change: str, kinds: Sequence[str], count: int, *, base: int
+) -> None:
+    if not count:
+        return
+    conn.execute(
+        _WRITE_CHANGES,
+        {
+            "change": change,
+            "kinds": list(kinds),
+            "base": base,
+            "at": touch.at,
+            "session": touch.session,
+            "people_a_row": changes.PEOPLE_A_ROW,
+        },
+    )
+
+
+_PROFILE = "distinct_id, email, first_name, last_name, phone, properties"
+
+_DIFFERS = """
+    (m.distinct_id, m.email, m.first_name, m.last_name, m.phone, m.properties)
+    IS DISTINCT FROM
+    (s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties)
+"""
+
+# A LATERAL with LIMIT is a probe of the primary key whatever the statistics say; a new cohort is
+# unknown to them, and a join might scan all of it for each page. The same goes for a condition with
+# an array: PostgreSQL 15 and 16 may take it for a filter, and pass the whole cohort through it.
+# What was found is written by its place.
+_PROBED = """
+    FROM staging s
+    LEFT JOIN LATERAL (
+        SELECT p.*, p.ctid AS place FROM memberships p
+        WHERE p.cohort_id = :cohort_id AND p.member_id = s.member_id LIMIT 1
+    ) m ON true
+"""
+
+_FIND_ADDED = text(
+    "INSERT INTO differences (cohort_id, kind, member_id, " + _PROFILE + ")"
+    """
+    SELECT CAST(:cohort_id AS bigint),
+           CASE WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
+           s.member_id, s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties"""
+    + _PROBED
+    + """
+    WHERE m.session <= :session
+      AND (m.entered_at IS NULL
+           OR greatest(m.session, :floor) < :session
+           OR """
+    + _DIFFERS
+    + ")"
+)
+
+# Of whom nothing is known there is no session, and `greatest` goes by the floor alone.
+_FIND_REMOVED = text(
+    """
+    INSERT INTO differences (cohort_id, kind, place, member_id)
+    SELECT CAST(:cohort_id AS bigint),
+           CASE WHEN m.member_id IS NULL THEN 'absent' ELSE 'out' END,
+           m.place, s.member_id"""
+    + _PROBED
+    + "WHERE greatest(m.session, :floor) < :session"
+)
+
+_FIND_REPLACED = text(
+    "INSERT INTO differences (cohort_id, kind, place, member_id, " + _PROFILE + ")"
+    """
+    SELECT CAST(:cohort_id AS bigint),
+           CASE WHEN m.member_id IS NULL THEN 'new'
+                WHEN s.member_id IS NULL AND m.entered_at IS NULL THEN 'stale'
+                WHEN s.member_id IS NULL THEN 'gone'
+                WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
+           m.place, coalesce(s.member_id, m.member_id),
+           s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties
+    FROM ("""
+    + staging.LATEST
+    + """) s
+    FULL JOIN (SELECT *, ctid AS place FROM memberships WHERE cohort_id = :cohort_id) m
+        ON m.member_id = s.member_id
+    WHERE m.member_id IS NULL
+       OR (m.session <= :session
+           AND (s.member_id IS NULL OR m.entered_at IS NULL OR """
+    + _DIFFERS
+    + "))"
+)
+
+_SPARE = text("DELETE FROM differences WHERE member_id = ANY(:member_ids)")
+
+_COUNT = text("SELECT kind, count(*) AS members FROM differences GROUP BY kind")
+
+_INSERT_NEW = text(
+    "INSERT INTO memberships (cohort_id, member_id, session, entered_at, " + _PROFILE + ")"
+    " SELECT cohort_id, member_id, :session, :at, " + _PROFILE + " FROM differences"
+    " WHERE kind = 'new' ORDER BY member_id"
+)
+
+_REWRITE = text(
+    "INSERT INTO memberships (cohort_id, member_id, session, entered_at, " + _PROFILE + ")"
+    " SELECT cohort_id, member_id, :session, :at, " + _PROFILE + " FROM differences"
+    """
+    WHERE kind IN ('back', 'kept') ORDER BY member_id
+    ON CONFLICT (cohort_id, member_id) DO UPDATE
+    SET session = excluded.session,
+        entered_at = coalesce(memberships.entered_at, excluded.entered_at),
+        distinct_id = excluded.distinct_id, email = excluded.email,
+        first_name = excluded.first_name, last_name = excluded.last_name,
+        phone = excluded.phone, properties = excluded.properties
+    """
+)
+
+_RENEW_TOMBSTONES = text("""
+    UPDATE memberships SET session = :session
+    WHERE cohort_id = :cohort_id
+      AND ctid = ANY(ARRAY(SELECT place FROM differences WHERE kind = 'out'))
+""")
+
+_INSERT_TOMBSTONES = text("""
+    INSERT INTO memberships (cohort_id, member_id, session)
+    SELECT cohort_id, member_id, :session FROM differences WHERE kind = 'absent' ORDER BY member_id
+""")
+
+_DELETE = text("""
+    DELETE FROM memberships
+    WHERE cohort_id = :cohort_id
+      AND ctid = ANY(ARRAY(SELECT place FROM differences WHERE kind IN ('gone', 'stale')))
+""")
+
+_WRITE_CHANGES = text("""
+    INSERT INTO changes (cohort_id, first_seq, last_seq, kind, at, session, member_ids)
+    SELECT cohort_id, :base + min(n), :base + max(n), :change, :at, :session,
+           array_agg(member_id ORDER BY n)
+    FROM (SELECT cohort_id, member_id, row_number() OVER (ORDER BY member_id) AS n
+          FROM differences WHERE kind = ANY(:kinds)) numbered
+    GROUP BY cohort_id, (n - 1) / :people_a_row
+""")
+
+_MORE_MEMORY = text("SET LOCAL work_mem = '128MB'")

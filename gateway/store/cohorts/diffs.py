@@ -1,0 +1,131 @@
+"""Diffs: people who are to come or to go, written with as few looks at each as can be.
+
+Mostly those who come are unknown and those who go are members. The former are copied straight in,
+the latter taken out where they are found; whoever else is named is compared in the `delta`. The
+caller holds the cohort, so nobody comes or goes between two statements.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from gateway.core.cohorts import member_rows
+from gateway.store.cohorts import changes, delta, staging
+from gateway.store.cohorts.delta import Written
+from gateway.store.db import arrays, plans
+from gateway.store.db.statement import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from gateway.store.cohorts.delta import Touch
+
+
+def add(
+    conn: Connection, touch: Touch, people: Mapping[str, bytes], *, last_change: int
+) -> Written:
+    """Make people members, but for whom newer sessions have touched.
+
+    `people` are lines of a roster by member id.
+    """
+    known = _known(conn, touch, people)
+    strangers = sorted(people.keys() - known if known else people)
+    start = f"{touch.cohort_id}\t{touch.session}\t{touch.at.isoformat()}\t".encode()
+    rows = staging.lines([people[one] for one in strangers], start=start)
+    staging.copy_in(conn, _COPY_MEMBERSHIPS, rows)
+    _record(conn, touch, "entered", strangers, base=last_change)
+    if not known:
+        return Written(entered=len(strangers), exited=0)
+    staging.copy(conn, staging.lines([people[one] for one in known]))
+    met = delta.add(conn, touch, last_change=last_change + len(strangers))
+    return Written(entered=len(strangers) + met.entered, exited=0, kept=met.kept)
+
+
+def remove(
+    conn: Connection, touch: Touch, people: Mapping[str, bytes], *, last_change: int
+) -> Written:
+    """Take people out, but for whom newer sessions have touched.
+
+    `people` are lines of a roster by member id, of which only the ids matter.
+    """
+    gone: list[str] = []
+    for some in arrays.cut(sorted(people)):
+        found = _TO_TAKE_OUT.rows(conn, _asked(touch, some) | {"session": touch.session})
+        gone += [row.member_id for row in found]
+        if found:
+            places = "{" + ",".join(f'"{row.place}"' for row in found) + "}"
+            parameters = {"cohort_id": touch.cohort_id, "session": touch.session}
+            plans.run_by_place(conn, _TAKE_OUT, parameters | {"places": places})
+    _record(conn, touch, "exited", sorted(gone), base=last_change)
+    if len(gone) < len(people):
+        staging.copy(conn, staging.lines([people[one] for one in people.keys() - gone]))
+        delta.remove(conn, touch)
+    return Written(entered=0, exited=len(gone))
+
+
+def _known(conn: Connection, touch: Touch, people: Iterable[str]) -> list[str]:
+    """List those who are members or have a tombstone, asked in the order of the index."""
+    found = [_KNOWN.column(conn, _asked(touch, some)) for some in arrays.cut(sorted(people))]
+    return list(itertools.chain.from_iterable(found))
+
+
+def _asked(touch: Touch, member_ids: Sequence[str]) -> dict[str, object]:
+    return {"cohort_id": touch.cohort_id, "member_ids": arrays.of_texts(member_ids)}
+
+
+def _record(
+    conn: Connection, touch: Touch, kind: str, member_ids: Sequence[str], *, base: int
+) -> None:
+    """Write transitions, with seqs from `base` + 1 on."""
+    if member_ids:
+        staging.copy_in(conn, _COPY_CHANGES, _changes(touch, kind, member_ids, base))
+
+
+def _changes(touch: Touch, kind: str, member_ids: Sequence[str], base: int) -> Iterator[bytes]:
+    ends = f"{kind}\t{touch.at.isoformat()}\t{touch.session}"
+    for start in range(0, len(member_ids), changes.PEOPLE_A_ROW):
+        part = member_ids[start : start + changes.PEOPLE_A_ROW]
+        seqs = f"{base + start + 1}\t{base + start + len(part)}"
+        array = member_rows.escape(arrays.of_texts(part))
+        yield f"{touch.cohort_id}\t{seqs}\t{ends}\t{array}\n".encode()
+
+
+_COPY_MEMBERSHIPS = """
+    COPY memberships (cohort_id, session, entered_at, member_id, distinct_id, email, first_name,
+                      last_name, phone, properties)
+    FROM STDIN
+"""
+
+_COPY_CHANGES = """
+    COPY changes (cohort_id, first_seq, last_seq, kind, at, session, member_ids) FROM STDIN
+"""
+
+# The sub-select hides the array from the planner, which would estimate each of its elements; the
+# LATERAL with LIMIT makes each a probe of the primary key, see `delta`.
+_PROBED = """
+    FROM unnest(CAST((SELECT CAST(:member_ids AS text[])) AS text[])) AS asked (member_id)
+    CROSS JOIN LATERAL (
+        SELECT p.member_id, p.ctid AS place, p.entered_at, p.session FROM memberships p
+        WHERE p.cohort_id = :cohort_id AND p.member_id = asked.member_id LIMIT 1
+    ) m
+"""
+
+_KNOWN = Statement("SELECT m.member_id" + _PROBED)
+
+_TO_TAKE_OUT = Statement(
+    "SELECT m.member_id, m.place"
+    + _PROBED
+    + "WHERE m.entered_at IS NOT NULL AND m.session <= :session"
+)
+
+_TAKE_OUT = text("""
+    UPDATE memberships
+    SET session = :session, entered_at = NULL, distinct_id = NULL, email = NULL,
+        first_name = NULL, last_name = NULL, phone = NULL, properties = NULL
+    WHERE cohort_id = :cohort_id AND ctid = ANY(CAST(:places AS tid[]))
+""")

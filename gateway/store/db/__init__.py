@@ -1,0 +1,1 @@
+"""What every room of the store uses: pools, statements, migrations and sessions."""

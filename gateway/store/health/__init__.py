@@ -1,0 +1,1 @@
+"""SQL of processes, servers and their state."""
