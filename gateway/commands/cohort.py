@@ -10,6 +10,7 @@ from gateway.commands import output, place
 from gateway.flows.cohorts import admin, lookup
 from gateway.flows.cohorts.read_routing import Readers
 from gateway.handlers.cohorts import ids, response_schemas
+from gateway.handlers.http import schemas
 
 if TYPE_CHECKING:
     import datetime
@@ -197,8 +198,8 @@ def _as_json(one: Cohort) -> dict[str, Any]:
     return _dump(response_schemas.CohortAnswer, one)
 
 
-def _dump(schema: type[response_schemas.Shown], value: object) -> dict[str, Any]:
-    dumped: dict[str, Any] = response_schemas.of(schema).dump(value)
+def _dump(schema: type[schemas.Shown], value: object) -> dict[str, Any]:
+    dumped: dict[str, Any] = schemas.of(schema).dump(value)
     return dumped
 
 

@@ -264,7 +264,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
         # `watched` before it looks at `_finished`, and here it is the other way round, so one of
         # the two always notices the other.
         if not connection.watched or connection.needs_attention():
-            self.method_queue.defer(_nothing)
+            self.method_queue.defer(lambda: None)
 
     def _must_close(self, connection: Connection) -> bool:
         """Tell, when an answer begins, whether it is the last on its connection."""
@@ -334,8 +334,8 @@ class Door(ThreadWorker):  # type: ignore[misc]
 
     def _release(self, connection: Connection) -> None:
         """Count only what is in the buffer as held."""
-        self.held_bytes += len(connection.buffer) - connection.held_bytes
-        connection.held_bytes = len(connection.buffer)
+        before, connection.held_bytes = connection.held_bytes, len(connection.buffer)
+        self.held_bytes += connection.held_bytes - before
 
     def _drop(self, connection: Connection) -> None:
         self._watch(connection, 0)
@@ -345,7 +345,3 @@ class Door(ThreadWorker):  # type: ignore[misc]
         self.connections.remove(connection)
         self.nr_conns -= 1
         connection.close()
-
-
-def _nothing() -> None:
-    """Be called by the main loop, which has woken up for it; that is all."""

@@ -72,6 +72,7 @@ def test_contributing__source_it_describes__passes_the_gate_and_works(copy: Copy
     for path in paths_of_the_example():
         copy.type_in(f".venv/bin/python -m ruff check {path}")
         copy.type_in(f".venv/bin/python -m ruff format --check {path}")
+    copy.type_in(".venv/bin/python -m mypy " + " ".join(paths_of_the_example()))
     lint = "from importlinter.cli import lint_imports_command as lint; lint()"
     copy.type_in(f".venv/bin/python -c '{lint}'")
     copy.start(documents.RUN)

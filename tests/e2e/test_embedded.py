@@ -32,7 +32,7 @@ with embedded.postgres(pathlib.Path({data_dir!r})) as server:
 GIVE_AWAY = """
 import pathlib
 from gateway import errors
-from gateway.embedded import identity
+from gateway.local.embedded import identity
 try:
     identity.give(pathlib.Path({data_dir!r}), "65534:65534")
 except errors.EmbeddedFailed as refusal:

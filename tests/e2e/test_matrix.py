@@ -16,8 +16,8 @@ from tests.matrix import Cell, Result, Servers
 PAGE = "docs/compatibility.md"
 WHERE = """
 import json
-from gateway.embedded import cluster, doorbell
-print(json.dumps([str(cluster.binary("postgres").resolve()), str(doorbell.binary().resolve())]))
+from gateway.local.embedded import cluster, valkey
+print(json.dumps([str(cluster.binary("postgres").resolve()), str(valkey.binary().resolve())]))
 """
 
 

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.flows.cohorts import submit
 from gateway.flows.cohorts.backlog_limit import Limits
 from gateway.flows.cohorts.submit import Outcome
+from gateway.flows.sources import webhook
 from gateway.sources.mixpanel import body
 from gateway.store.cohorts import session_reports
 from tests import statements
@@ -145,7 +145,7 @@ def test_page_without_a_session__is_never_a_replay(desk: Desk, begun: Receipt) -
 def test_many_cohorts_sent_again__are_not_remembered_for_ever(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submit, "REMEMBERED", 2)
+    monkeypatch.setattr(webhook, "REMEMBERED", 2)
     for number in range(4):
         page = dataclasses.replace(PAGES[0], cohort=f"cohort-{number}")
         assert outcomes(desk, [page, page, page]) == ["accepted", "duplicate", "duplicate"]

@@ -29,8 +29,8 @@ APPLY_SECONDS = 4.0
 # What one process of two does: wait for the word, then migrate.
 MIGRATE = """
 import sys
-from gateway.flows import schema
-from gateway.store.engine import Pool
+from gateway.flows.health import schema
+from gateway.store.db.engine import Pool
 pool = Pool(sys.argv[1], name="test", size=1, limit_seconds=60)
 print("ready", flush=True)
 sys.stdin.readline()

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from marshmallow import fields, validate
 
 from gateway.core.cohorts import page
 from gateway.handlers.cohorts import ids
 from gateway.handlers.http import schemas
 from gateway.handlers.http.fields import Json, Time
-
-# `gateway.commands.cohort` names them here.
-Shown = schemas.Shown
-of: Final = schemas.of
 
 
 def _session() -> fields.String:
