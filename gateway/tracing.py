@@ -1,111 +1,45 @@
-"""What a tracer is told: requests, deliveries, and steps of applying; by default nobody listens.
+"""Traces by OpenTelemetry: requests, deliveries, and steps of applying.
 
-Nothing of OpenTelemetry is imported here. It is an extra (requirements-otel.txt), and `start` looks
-for it only when the environment asks for traces.
+Its API is always installed and does nothing by itself. What records and sends spans is an extra
+(requirements-otel.txt), which `start` looks for only when the environment asks for traces.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import importlib
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final
 
 import structlog
+from opentelemetry.trace import INVALID_SPAN, NoOpTracer, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from gateway.settings import TraceExporter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-Fact = str | int | None
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanKind, Tracer
 
+HEADER: Final = "traceparent"
+PREFIX: Final = "gateway."
+OFF: Final = NoOpTracer()
+
+_PROPAGATOR: Final = TraceContextTextMapPropagator()
 _log = structlog.get_logger()
 
 
-class Span(Protocol):
-    """Something that is going on."""
-
-    @property
-    def traceparent(self) -> str | None:
-        """Its place in a trace, as W3C writes it; None when nobody traces."""
-
-    def tell(self, **facts: Fact) -> None:
-        """Add to what is known of it: ids and counts, never people's data."""
-
-    def fail(self, reason: str) -> None:
-        """Say that it failed, in a word of ours."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Step:
-    """A step of applying that is over; `traceparents` are those of its pages."""
-
-    seconds: float
-    traceparents: Sequence[str]
-    facts: Mapping[str, Fact]
-    failure: str | None = None
-
-
-class Tracer(Protocol):
-    """Who is told; asking `is_on` saves finding out what nobody wants to know."""
-
-    @property
-    def is_on(self) -> bool:
-        """Whether anybody listens."""
-
-    def request(
-        self, *, method: str, route: str, traceparent: str | None
-    ) -> contextlib.AbstractContextManager[Span]:
-        """Tell of a request for as long as the block takes; the caller may have a trace already."""
-
-    def delivery(self) -> contextlib.AbstractContextManager[Span]:
-        """Tell of the storing of a page; its traceparent is what the inbox keeps."""
-
-    def applied(self, step: Step) -> None:
-        """Tell of a step that is over."""
-
-
-class _Silence:
-    traceparent: Final = None
-
-    def tell(self, **facts: Fact) -> None:
-        """Tell nobody."""
-
-    def fail(self, reason: str) -> None:
-        """Tell nobody."""
-
-
-class Off:
-    """The tracer that nobody listens to."""
-
-    is_on: Final = False
-
-    def request(self, **_told: str | None) -> contextlib.AbstractContextManager[Span]:
-        """Tell nobody."""
-        return _SILENCE
-
-    def delivery(self) -> contextlib.AbstractContextManager[Span]:
-        """Tell nobody."""
-        return _SILENCE
-
-    def applied(self, step: Step) -> None:
-        """Tell nobody."""
-
-
-_SILENCE: Final = contextlib.nullcontext(_Silence())
-OFF: Final = Off()
-
-
 def start(exporter: TraceExporter) -> Tracer:
-    """Begin to trace if that was asked for and can be; traces are never worth a failed start."""
+    """Trace this process if that was asked for and can be; a start never fails for it."""
     if exporter is TraceExporter.NONE:
         return OFF
     lacking = missing()
     if lacking is not None:
         _log.warning("tracing.unavailable", missing=lacking, install="requirements-otel.txt")
         return OFF
-    return cast("Tracer", importlib.import_module("gateway.spans").start(exporter))
+    tracer: Tracer = importlib.import_module("gateway.spans").start(exporter)
+    return tracer
 
 
 def missing() -> str | None:
@@ -117,3 +51,43 @@ def missing() -> str | None:
             raise
         return error.name
     return None
+
+
+def is_on(tracer: Tracer) -> bool:
+    """Tell whether spans are recorded; it spares finding out what no span will hold."""
+    return not isinstance(tracer, NoOpTracer)
+
+
+@contextlib.contextmanager
+def opened(
+    tracer: Tracer, name: str, kind: SpanKind, parent: Context | None = None
+) -> Iterator[Span]:
+    """Open a span for a block; of an error it gets the type alone, as texts hold personal data."""
+    if not is_on(tracer):
+        yield INVALID_SPAN
+        return
+    with tracer.start_as_current_span(
+        name, parent, kind, record_exception=False, set_status_on_exception=False
+    ) as span:
+        try:
+            yield span
+        except Exception as error:
+            span.set_status(StatusCode.ERROR, type(error).__name__)
+            raise
+
+
+def traceparent() -> str | None:
+    """Write the place of the open span in its trace as W3C has it; None when nothing is traced."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return carrier.get(HEADER)
+
+
+def context(sent: str | None) -> Context:
+    """Read a traceparent; one that is absent or malformed has no trace."""
+    return _PROPAGATOR.extract({HEADER: sent} if sent else {})
+
+
+def attributes(facts: Mapping[str, str | int | None]) -> dict[str, str | int]:
+    """Name facts (ids and counts, never personal data) as attributes; unknown ones are left out."""
+    return {f"{PREFIX}{name}": value for name, value in facts.items() if value is not None}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flask import Flask
+    from opentelemetry.trace import Tracer
 
 ACCEPT_LIMIT_SECONDS = 8.0
 READ_LIMIT_SECONDS = 5.0
@@ -42,7 +43,7 @@ def build(environ: Mapping[str, str]) -> Flask:
     return create_app(make_deps(settings, tracing.start(settings.trace_exporter)))
 
 
-def make_deps(settings: Settings, tracer: tracing.Tracer = tracing.OFF) -> Deps:
+def make_deps(settings: Settings, tracer: Tracer = tracing.OFF) -> Deps:
     """Wire the dependencies; nothing is opened until the first request."""
     url = settings.require_database_url()
     size = settings.web_threads

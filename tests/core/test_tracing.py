@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from opentelemetry.trace import SpanKind
 
 from gateway import tracing
 from gateway.settings import TraceExporter
@@ -23,13 +24,13 @@ from workers import __main__, runtime
 
 servers = {"DATABASE_URL": "postgresql://u@127.0.0.1:1/d", "REDIS_URL": "redis://127.0.0.1:1/0"}
 wsgi.build(servers)
-assert not runtime.make(servers).applier._tracer.is_on
-print("gateway.spans" in sys.modules, "opentelemetry.exporter" in sys.modules)
+assert not tracing.is_on(runtime.make(servers).applier._tracer)
+print(*(name in sys.modules for name in ("gateway.spans", "opentelemetry.exporter")))
 """
 
 MISSING: Final = """
 import sys
-sys.modules["opentelemetry"] = None
+sys.modules["opentelemetry.sdk"] = None
 from gateway import tracing
 from gateway.settings import TraceExporter
 print(tracing.start(TraceExporter.OTLP) is tracing.OFF)
@@ -44,11 +45,11 @@ def said(program: str) -> str:
     return done.stdout
 
 
-def test_opentelemetry__while_nobody_asks_for_traces__is_not_loaded_by_us() -> None:
-    assert said(START).splitlines()[-1] == "False False"  # redis-py looks for a part of it itself
+def test_exporter__while_traces_are_not_asked_for__is_not_loaded() -> None:
+    assert said(START).splitlines()[-1] == "False False"
 
 
-def test_opentelemetry__asked_for_and_not_installed__is_said_and_done_without() -> None:
+def test_sdk__asked_for_and_not_installed__is_said_and_done_without() -> None:
     first, *_, last = said(MISSING).splitlines()
     assert "tracing.unavailable" in first
     assert "requirements-otel.txt" in first
@@ -58,17 +59,14 @@ def test_opentelemetry__asked_for_and_not_installed__is_said_and_done_without() 
 @pytest.mark.parametrize("exporter", [TraceExporter.OTLP, TraceExporter.CONSOLE])
 def test_tracer__asked_for__is_on(exporter: TraceExporter) -> None:
     program = (
-        f"from gateway import tracing as t; print(t.start(t.TraceExporter('{exporter}')).is_on)"
+        f"from gateway import tracing as t; print(t.is_on(t.start(t.TraceExporter('{exporter}'))))"
     )
     assert said(program).splitlines()[-1] == "True"
 
 
 def test_tracer__that_is_off__takes_everything_and_has_no_trace() -> None:
     tracer = tracing.start(TraceExporter.NONE)
-    assert not tracer.is_on
-    tracer.applied(tracing.Step(seconds=1, traceparents=[], facts={}))
-    for block in (tracer.request(method="GET", route="/", traceparent=None), tracer.delivery()):
-        with block as span:
-            span.tell(page=1)
-            span.fail("why")
-            assert span.traceparent is None
+    assert not tracing.is_on(tracer)
+    with tracing.opened(tracer, "accept page", SpanKind.PRODUCER) as span:
+        span.set_attributes(tracing.attributes({"page": 1, "delivery": None}))
+        assert tracing.traceparent() is None

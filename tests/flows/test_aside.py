@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from opentelemetry import trace
 from sqlalchemy import text
 
 from gateway import aside
@@ -24,7 +25,6 @@ from tests.model.desk import people
 from tests.model.sender import ADD
 
 if TYPE_CHECKING:
-    from gateway.tracing import Step
     from tests.model.desk import Desk
 
 # Host names that no resolver takes, parameters of other libraries, and what is no address at all.
@@ -54,10 +54,8 @@ PAGE = sender.Page(
 )
 
 
-class Falling:
+class Falling(trace.Tracer):
     """A tracer that fails at a moment of its life."""
-
-    is_on = True
 
     def __init__(self, moment: str) -> None:
         self.moment = moment
@@ -66,33 +64,30 @@ class Falling:
         if moment == self.moment:
             raise RuntimeError(moment)
 
-    @property
-    def traceparent(self) -> str | None:
-        """Nothing to be linked to."""
-        return None
-
-    def tell(self, **_facts: object) -> None:
-        """Fail, if it is time."""
-        self._at("tell")
-
-    def fail(self, _reason: str) -> None:
-        """Nothing is told to it."""
-
     @contextlib.contextmanager
-    def request(self, **_told: object) -> Iterator[Falling]:
-        """Do nothing."""
-        yield self
-
-    @contextlib.contextmanager
-    def delivery(self) -> Iterator[Falling]:
+    def start_as_current_span(self, *_: object, **__: object) -> Iterator[FallingSpan]:  # type: ignore[override]
         """Fail before or after, if it is time."""
         self._at("begin")
-        yield self
+        yield FallingSpan(fails=self.moment == "tell")
         self._at("end")
 
-    def applied(self, _step: Step) -> None:
+    def start_span(self, *_: object, **__: object) -> FallingSpan:
         """Fail, if it is time."""
         self._at("applied")
+        return FallingSpan(fails=False)
+
+
+class FallingSpan(trace.NonRecordingSpan):
+    """A span that may fail when it is told of something."""
+
+    def __init__(self, *, fails: bool) -> None:
+        super().__init__(trace.INVALID_SPAN_CONTEXT)
+        self.fails = fails
+
+    def set_attributes(self, *_: object, **__: object) -> None:
+        """Fail, if it is time."""
+        if self.fails:
+            raise RuntimeError
 
 
 def make_intake(desk: Desk, *, tracer: Falling, bell: Doorbell) -> Intake:

@@ -235,7 +235,7 @@ def test_error_hook__that_can_be_called__is_good_and_none_is_nothing() -> None:
 def test_traces__asked_for_without_their_packages__are_warned_of(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     monkeypatch.delitem(sys.modules, "gateway.spans", raising=False)
     (finding,) = check.traces(TraceExporter.OTLP)
     assert finding.level is Level.WARNING

@@ -19,7 +19,6 @@ from gateway import app, wsgi
 from gateway.flows.cohorts.apply import MAX_ATTEMPTS, Applier
 from gateway.handlers.http import deps
 from gateway.settings import Settings
-from gateway.spans import Spans
 from gateway.store.cohorts import inbox, traces
 from gateway.store.db.engine import Pool
 from tests.http.world import NO_REDIS, Clock, World
@@ -36,7 +35,7 @@ class Traced(World):
         self.memory = InMemorySpanExporter()
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self.memory))
-        tracer = Spans(provider)
+        tracer = provider.get_tracer("gateway")
         settings = Settings.from_environ({"DATABASE_URL": database_url, "REDIS_URL": NO_REDIS})
         given = dataclasses.replace(wsgi.make_deps(settings, tracer), now=clock)
         super().__init__(pool, app.create_app(given), clock)

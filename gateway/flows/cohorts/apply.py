@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Iterator
 
+    from opentelemetry.trace import Tracer
+
     from gateway.store.cohorts.apply_state import ApplyState
     from gateway.store.cohorts.attempts import Attempt
     from gateway.store.cohorts.inbox import Entry
@@ -62,7 +64,7 @@ class Applier:
         *,
         now: Callable[[], datetime.datetime],
         observe: Callable[[float], None] = lambda _seconds: None,
-        tracer: tracing.Tracer = tracing.OFF,
+        tracer: Tracer = tracing.OFF,
     ) -> None:
         self._pool = pool
         self._now = now

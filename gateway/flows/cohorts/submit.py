@@ -7,6 +7,7 @@ import enum
 from typing import TYPE_CHECKING
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from gateway import aside, errors, tracing
 from gateway.core.cohorts import page as pages
@@ -18,6 +19,7 @@ from gateway.store.cohorts.accept import Counters
 if TYPE_CHECKING:
     import datetime
 
+    from opentelemetry.trace import Tracer
     from sqlalchemy import Connection
 
     from gateway.core.cohorts.page import CohortRef, Heading, SourceRef, Submission
@@ -58,7 +60,7 @@ class Submitter:
         pool: Pool,
         limits: Limits,
         doorbell: Doorbell,
-        tracer: tracing.Tracer = tracing.OFF,
+        tracer: Tracer = tracing.OFF,
     ) -> None:
         self._pool = pool
         self._limits = limits
@@ -121,14 +123,14 @@ class Submitter:
         """Commit a page, or count it as a replay, and return it as far as it was read for that."""
         receipt: Receipt | None = None
         try:
-            with self._tracer.delivery() as span:
-                arrival = Arrival(at=now, request_id=request_id, traceparent=span.traceparent)
+            with tracing.opened(self._tracer, "accept page", SpanKind.PRODUCER) as span:
+                arrival = Arrival(at=now, request_id=request_id, traceparent=tracing.traceparent())
                 if known and replayed:
                     receipt = self._count_replay(source, page, known, now=now)
                 if receipt is None:
                     page = whole = sent.page()
                     receipt = self._commit(source, whole, known, arrival)
-                span.tell(**_facts(receipt, source, page))
+                span.set_attributes(tracing.attributes(_facts(receipt, source, page)))
         except Exception as error:
             if receipt is None:
                 raise

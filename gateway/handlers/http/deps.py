@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
 
+    from opentelemetry.trace import Tracer
+
     from gateway.flows.access.key_ring import KeyRing
     from gateway.flows.cohorts.export import Exporter
     from gateway.flows.cohorts.read_routing import Readers
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from gateway.jobs import Doorbell
     from gateway.settings import Settings
     from gateway.store.db.engine import Pool
-    from gateway.tracing import Tracer
 
 EXTENSION = "gateway"
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 from flask import g, request
+from opentelemetry.trace import SpanKind, StatusCode
 
-from gateway import aside
+from gateway import aside, tracing
 
 if TYPE_CHECKING:
     from flask import Flask, Response
-
-    from gateway.tracing import Tracer
-
-HEADER: Final = "traceparent"
+    from opentelemetry.trace import Tracer
 
 _PROBES: Final = "ops"
 _UNKNOWN_ROUTE: Final = "none"
@@ -25,8 +23,8 @@ _UNKNOWN_METHOD: Final = "_OTHER"
 
 
 def install(app: Flask, tracer: Tracer) -> None:
-    """Tell of each request of an application, if anybody listens."""
-    if not tracer.is_on:
+    """Tell of each request of an application, if requests are traced."""
+    if not tracing.is_on(tracer):
         return
 
     def begin() -> None:
@@ -35,10 +33,12 @@ def install(app: Flask, tracer: Tracer) -> None:
         method = request.method if request.method in HTTPMethod.__members__ else _UNKNOWN_METHOD
         route = request.url_rule.rule if request.url_rule else _UNKNOWN_ROUTE
         g.traced = contextlib.ExitStack()
+        caller = tracing.context(request.headers.get(tracing.HEADER))
         g.span = g.traced.enter_context(
-            tracer.request(method=method, route=route, traceparent=request.headers.get(HEADER))
+            tracing.opened(tracer, f"{method} {route}", SpanKind.SERVER, caller)
         )
-        structlog.contextvars.bind_contextvars(traceparent=g.span.traceparent)
+        g.span.set_attributes({"http.request.method": method, "http.route": route})
+        structlog.contextvars.bind_contextvars(traceparent=tracing.traceparent())
 
     app.before_request(begin)
     app.after_request(_tell)
@@ -48,9 +48,9 @@ def install(app: Flask, tracer: Tracer) -> None:
 def _tell(response: Response) -> Response:
     if "span" in g:
         with aside.harmless("tracing"):
-            g.span.tell(**{"http.response.status_code": response.status_code})
+            g.span.set_attribute("http.response.status_code", response.status_code)
             if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                g.span.fail(str(response.status_code))
+                g.span.set_status(StatusCode.ERROR, str(response.status_code))
     return response
 
 
