@@ -10,9 +10,10 @@ import click
 
 from gateway import errors
 from gateway.commands import output, place
-from gateway.core.health.server_rules import POSTGRES, REDIS, Finding, Level
+from gateway.core.health.finding import Finding, Level, error, ok, warning
+from gateway.core.health.server_rules import POSTGRES, REDIS
 from gateway.flows.health import check as flow
-from gateway.flows.health import installation, public_url
+from gateway.flows.health import public_url
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,20 +24,8 @@ _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 
 @click.command()
 @output.as_json
-@click.option(
-    "--web-servers",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="How many gunicorns there are, on all machines.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    help="How many workers there are, on all machines; GATEWAY_WORKERS if not given.",
-)
 @click.option("--url", help="Ask the webhook at its public URL too, without posting any page.")
-def check(*, as_json: bool, web_servers: int, workers: int | None, url: str | None) -> None:
+def check(*, as_json: bool, url: str | None) -> None:
     """Check settings, servers, access and processes, and say what to do about what is wrong.
 
     One line for each finding (ok, warning or error) with its remedy; any error makes the exit code
@@ -44,7 +33,7 @@ def check(*, as_json: bool, web_servers: int, workers: int | None, url: str | No
 
     Example: DATABASE_URL=postgresql://… REDIS_URL=redis://… python -m gateway check
     """
-    findings = _findings(web_servers, workers)
+    findings = _findings()
     if url is not None:
         findings += public_url.front(url)
     if as_json:
@@ -60,44 +49,40 @@ def check(*, as_json: bool, web_servers: int, workers: int | None, url: str | No
         )
 
 
-def _findings(web_servers: int, workers: int | None) -> list[Finding]:
+def _findings() -> list[Finding]:
     try:
         settings = Settings.from_environ(os.environ)
-    except errors.BadSettings as error:
+    except errors.BadSettings as bad:
         names_only = Settings.from_environ(dict.fromkeys(os.environ, ""))
-        return [*flow.settings_warnings(names_only), *flow.settings_problems(error)]
-    fleet = flow.Fleet(
-        web_servers=web_servers, workers=settings.workers if workers is None else workers
-    )
+        return [*flow.settings_warnings(names_only), *flow.settings_problems(bad)]
     return [
         *flow.settings_warnings(settings),
         *flow.error_hook(settings.error_hook),
         *flow.traces(settings.trace_exporter),
-        *_postgres(settings, fleet),
+        *_postgres(settings),
         *_redis(settings),
     ]
 
 
-def _postgres(settings: Settings, fleet: flow.Fleet) -> list[Finding]:
+def _postgres(settings: Settings) -> list[Finding]:
     try:
         pool = place.connect(settings)
-    except errors.GatewayError as error:
-        return [_error(POSTGRES, str(error), None)]
+    except errors.GatewayError as why:
+        return [error(POSTGRES, str(why), None)]
     try:
-        found = flow.postgres(pool, settings, now=place.now(), fleet=fleet)
-    except errors.GatewayError as error:
+        found = flow.postgres(pool, settings, now=place.now())
+    except errors.GatewayError as why:
         return [
-            _error(
+            error(
                 POSTGRES,
-                f"it cannot be asked: {place.first_cause(error)}",
+                f"it cannot be asked: {place.first_cause(why)}",
                 "start it, or correct DATABASE_URL",
             )
         ]
     finally:
         pool.close()
-    # `make run` has servers of its own, whose disk is ours, and raises its own limits.
-    more = installation.descriptors() if settings.database_url else flow.disk(settings.data_dir)
-    return [*found, *more]
+    # `make run` has servers of its own, whose disk is ours.
+    return found if settings.database_url else [*found, *flow.disk(settings.data_dir)]
 
 
 def _redis(settings: Settings) -> list[Finding]:
@@ -107,20 +92,17 @@ def _redis(settings: Settings) -> list[Finding]:
     if said is None:
         text = "REDIS_URL is not set, and only `make run` brings a server of its own"
         return [
-            Finding(
-                level=Level.WARNING,
-                subject=REDIS,
-                text=text,
-                remedy="set REDIS_URL unless `make run` is what will run",
+            warning(
+                REDIS,
+                text,
+                "set REDIS_URL unless `make run` is what will run",
             )
         ]
     # Its password is known to the running gateway alone.
     text = f"the running gateway says that its own Valkey is {said}"
     if said == "up":
-        return [Finding(level=Level.OK, subject=REDIS, text=text)]
-    return [
-        _error(REDIS, text, "look into valkey.log in the data folder, or start `make run` anew")
-    ]
+        return [ok(REDIS, text)]
+    return [error(REDIS, text, "look into valkey.log in the data folder, or start `make run` anew")]
 
 
 def _say(one: Finding) -> None:
@@ -131,7 +113,3 @@ def _say(one: Finding) -> None:
 
 def _errors(findings: Sequence[Finding]) -> int:
     return sum(one.level is Level.ERROR for one in findings)
-
-
-def _error(subject: str, text: str, remedy: str | None) -> Finding:
-    return Finding(level=Level.ERROR, subject=subject, text=text, remedy=remedy)

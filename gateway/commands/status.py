@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.commands import output, place
-from gateway.core.health.server_rules import Level
+from gateway.core.health.finding import Level
 from gateway.flows.health import check as checking
 from gateway.flows.health import status as flow
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.health import cluster_rules
 from gateway.core.health.cluster_rules import Facts, Node, Server, Wanted
-from gateway.core.health.server_rules import Level
+from gateway.core.health.finding import Level
 
 GOOD = Server(
     fsync="on",

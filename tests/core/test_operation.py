@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from gateway.core.health import installation_rules
+from gateway.core.health.finding import Finding, Level
 from gateway.core.health.installation_rules import (
     BacklogFacts,
     EnvironmentFacts,
@@ -14,9 +15,8 @@ from gateway.core.health.installation_rules import (
     SessionFacts,
     SourceFacts,
 )
-from gateway.core.health.server_rules import Finding, Level
 
-SOURCE = SourceFacts(slug="shop", auth_required=True, paused=False, logins=1, guessable=False)
+SOURCE = SourceFacts(slug="shop", auth_required=True, paused=False, logins=1)
 SESSION = SessionFacts(
     encrypted=True,
     address_is_public=True,
@@ -83,7 +83,6 @@ def test_session__on_a_private_address__needs_no_encryption() -> None:
     [
         ({"auth_required": False, "logins": 0}, Level.WARNING, "asks for no password"),
         ({"logins": 0}, Level.ERROR, "has no password"),
-        ({"guessable": True}, Level.ERROR, "tries first"),
         ({"paused": True}, Level.WARNING, "paused"),
     ],
 )
@@ -167,12 +166,6 @@ def test_processes__that_live_and_do_not_work__are_told_with_what_they_say(
 def test_backlog__that_needs_a_person__is_named(changes: dict[str, object], word: str) -> None:
     facts = dataclasses.replace(BACKLOG, **changes)  # type: ignore[arg-type]
     only(list(installation_rules.backlog(facts)), Level.WARNING, word)
-
-
-def test_guesses__of_a_source__have_its_names_and_each_once() -> None:
-    guesses = installation_rules.guesses("mixpanel", ["mixpanel", "ada"])
-    assert guesses[:2] == ("mixpanel", "ada")
-    assert len(set(guesses)) == len(guesses)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import datetime
 import pytest
 
 from gateway.core.health import server_rules
-from gateway.core.health.server_rules import Finding, Level, PostgresFacts, RedisFacts
+from gateway.core.health.finding import Finding, Level
+from gateway.core.health.server_rules import PostgresFacts, RedisFacts
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -24,15 +25,8 @@ GOOD_POSTGRES = PostgresFacts(
     in_recovery=False,
     read_only=False,
     autovacuum=True,
-    max_connections=100,
-    reserved_connections=3,
-    role_connections=-1,
-    database_connections=-1,
-    other_connections=7,
     may_make_temporary_tables=True,
-    temporary_limit_kib=-1,
     unlogged_tables=(),
-    transaction_age=1000,
     clock=NOW,
 )
 
@@ -54,7 +48,7 @@ GOOD_REDIS = RedisFacts(
 def judged(**changes: object) -> list[Finding]:
     """Judge a good Postgres with some facts changed; only what is not ok."""
     facts = dataclasses.replace(GOOD_POSTGRES, **changes)  # type: ignore[arg-type]
-    found = server_rules.postgres(facts, connections_wanted=90, now=NOW)
+    found = server_rules.postgres(facts, now=NOW)
     return [one for one in found if one.level is not Level.OK]
 
 
@@ -83,7 +77,6 @@ def test_postgres__as_it_should_be__has_no_finding_that_asks_for_anything() -> N
         ({"in_recovery": True, "read_only": True}, "standby"),
         ({"read_only": True}, "read-only"),
         ({"may_make_temporary_tables": False}, "temporary"),
-        ({"transaction_age": 2_100_000_000}, "2,100,000,000"),
     ],
 )
 def test_postgres__that_breaks_the_promise__is_an_error_with_a_remedy(
@@ -101,11 +94,6 @@ def test_postgres__that_breaks_the_promise__is_an_error_with_a_remedy(
         ({"autovacuum": False}, "autovacuum"),
         ({"standbys": 2}, "2 standbys"),
         ({"synchronous_standbys": "*", "synchronous_commit": "local"}, "local"),
-        ({"temporary_limit_kib": 1024}, "temp_file_limit"),
-        ({"transaction_age": 1_100_000_000}, "1,100,000,000"),
-        ({"other_connections": 8}, "90 connections, and 89"),
-        ({"role_connections": 10}, "10 are there"),
-        ({"database_connections": 0}, "0 are there"),
         ({"clock": NOW - datetime.timedelta(seconds=8)}, "8 s apart"),
     ],
 )

@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import click
 import helm_python
 import pytest
 import yaml
 
 from gateway import settings
-from gateway.__main__ import cli
 from tests.deploy import chart
 from tests.deploy.commands import gunicorn_setting, procfile
 from tests.stack import ROOT
@@ -103,18 +101,9 @@ def test_commands__of_all_pods__are_those_of_the_procfile() -> None:
         assert commands[name] == [expected[name].split()]
     *release, check = commands["release"]
     assert release == [command.split() for command in expected["release"].split(" && ")]
-    assert check[:4] == ["python", "-m", "gateway", "check"]
+    assert check == ["python", "-m", "gateway", "check"]
     unchecked = chart.containers(chart.pods(chart.render(BARE))["release"])
     assert [one["command"] for one in unchecked] == release
-
-
-def test_check__in_the_release__is_told_the_largest_numbers_and_knows_its_options() -> None:
-    *_, check = chart.containers(chart.pods(chart.render(EVERYTHING))["release"])
-    assert check["command"][4:] == ["--web-servers=6", "--workers=8"]
-    command = cli.get_command(click.Context(cli), "check")
-    assert command is not None
-    with click.Context(command) as context:
-        command.parse_args(context, check["command"][4:])
 
 
 @pytest.mark.parametrize("name", VALUES)

@@ -13,7 +13,7 @@ import redis
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.core.health.server_rules import Finding, Level
+from gateway.core.health.finding import Finding, Level
 from gateway.flows.health import check
 from gateway.local import embedded
 from gateway.settings import Settings, TraceExporter
@@ -128,16 +128,6 @@ def test_postgres__with_an_unlogged_table__is_refused(pool: Pool) -> None:
         with pool.begin() as conn:
             conn.execute(text("DROP TABLE careless"))
     assert "unlogged tables: careless" in texts(found, Level.ERROR)
-
-
-def test_connections__of_many_processes__are_warned_of(pool: Pool) -> None:
-    settings = Settings(web_processes=32, web_threads=8, workers=1)
-    one = check.Fleet(workers=1)
-    assert check.connections_wanted(settings, one) == 32 * (8 * 2 + 4) + 2 * 3 + 6 + 1
-    fleet = check.Fleet(web_servers=2, workers=3)
-    assert check.connections_wanted(settings, fleet) == 2 * 32 * (8 * 2 + 4) + 4 * 3 + 6 + 1
-    found = check.postgres(pool, settings, now=now(), fleet=fleet)
-    assert "1299 connections" in texts(found, Level.WARNING)
 
 
 def test_doorbell__embedded__is_good(valkey: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gateway.core.health.server_rules import Finding, Level
+from gateway.core.health.finding import Finding, Level
 from gateway.flows.health import public_url
 
 MEBIBYTE = 1024 * 1024

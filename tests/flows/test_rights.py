@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import event, text
 
 from gateway import errors
-from gateway.core.health.server_rules import Level
+from gateway.core.health.finding import Level
 from gateway.flows.health import check, schema
 from gateway.settings import Settings
 from gateway.store.db.engine import Pool
 from tests.model.desk import START
 
 if TYPE_CHECKING:
-    from gateway.core.health.server_rules import Finding
+    from gateway.core.health.finding import Finding
 
 ROLE = '"Odd role"'
 SERVING = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO " + ROLE + ";"

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.core.health.server_rules import Level
+from gateway.core.health.finding import Level
 from gateway.flows.health import check
 from gateway.flows.health.readiness import Readiness
 from gateway.settings import Settings

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.health.server_rules import Finding, Level
+from gateway.core.health.finding import error, ok, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from gateway.core.health.finding import Finding
 
 CITUS: Final = "citus"
 # What Citus calls a table that is whole on every node.
 EVERYWHERE: Final = "reference"
 
+_error = functools.partial(error, CITUS)
+_warning = functools.partial(warning, CITUS)
 _GUIDE: Final = "see docs/scaling.md"
 
 
@@ -73,9 +78,7 @@ def findings(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
             f"add the nodes before the tables are spread, or drop the extension; {_GUIDE}",
         )
         return
-    yield Finding(
-        level=Level.OK, subject=CITUS, text=f"the database is spread over {len(workers)} nodes"
-    )
+    yield ok(CITUS, f"the database is spread over {len(workers)} nodes")
     for node in facts.nodes:
         yield from _coordinator(node) if node.coordinator else _node(node, facts.max_connections)
     if not facts.hands_limits_on:
@@ -159,11 +162,3 @@ def _missing(names: frozenset[str] | set[str], what: str) -> Iterator[Finding]:
             f"these tables are {what}: {', '.join(sorted(names))}",
             "run the lines for them in docs/scaling.md (a new table is local when it is made)",
         )
-
-
-def _warning(text: str, remedy: str) -> Finding:
-    return Finding(level=Level.WARNING, subject=CITUS, text=text, remedy=remedy)
-
-
-def _error(text: str, remedy: str) -> Finding:
-    return Finding(level=Level.ERROR, subject=CITUS, text=text, remedy=remedy)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.health.server_rules import Finding, Level
+from gateway.core.health.finding import error, ok, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from gateway.core.health.finding import Finding
 
 ACCESS: Final = "access"
 PROCESSES: Final = "processes"
@@ -30,13 +32,12 @@ LONGEST_SECONDS: Final = 900.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SourceFacts:
-    """A source as it is; `guessable` if one of its passwords is what anybody tries first."""
+    """A source as it is."""
 
     slug: str
     auth_required: bool
     paused: bool
     logins: int
-    guessable: bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,28 +90,28 @@ def session(facts: SessionFacts) -> Iterator[Finding]:
     """Judge what our role may do, and under which limits."""
     if facts.tables_refused:
         names = ", ".join(facts.tables_refused)
-        yield _error(
+        yield error(
             SESSION,
             f"our role may not read and change these tables: {names}",
             f"run as an administrator of this database: {' '.join(facts.grants)}; or migrate and"
             " run as one role",
         )
     if facts.isolation != "read committed":
-        yield _error(
+        yield error(
             SESSION,
             f"default_transaction_isolation is {facts.isolation}: pages of one cohort that come"
             " together are answered 503",
             "ALTER ROLE … RESET default_transaction_isolation (and ALTER DATABASE)",
         )
     if 0 < (facts.transaction_timeout or 0) < LONGEST_SECONDS:
-        yield _warning(
+        yield warning(
             SESSION,
             f"transaction_timeout is {facts.transaction_timeout:.0f} s: large refreshes and exports"
             " take longer and never end",
             "ALTER ROLE … SET transaction_timeout = 0",
         )
     if facts.address_is_public and not facts.encrypted:
-        yield _warning(
+        yield warning(
             SESSION,
             "people's data goes to a public address without TLS",
             "add ?sslmode=verify-full to DATABASE_URL, and sslrootcert if its authority is its own",
@@ -121,40 +122,34 @@ def sources(found: Iterable[SourceFacts]) -> Iterator[Finding]:
     """Judge the sources: whether somebody can post, and whether only who should."""
     listed = tuple(found)
     if not listed:
-        yield _error(
+        yield error(
             ACCESS,
             "there is no source: every page is answered 404, which pauses its sync",
             "run `python -m gateway bootstrap`, or `source add <slug>`",
         )
     else:
-        yield _ok(ACCESS, f"sources: {', '.join(one.slug for one in listed)}")
+        yield ok(ACCESS, f"sources: {', '.join(one.slug for one in listed)}")
     for one in listed:
         yield from _source(one)
 
 
 def _source(one: SourceFacts) -> Iterator[Finding]:
     if not one.auth_required:
-        yield _warning(
+        yield warning(
             ACCESS,
             f"the source {one.slug} asks for no password: knowing its URL is enough to write to it",
             "add a source with a password, and point Mixpanel at that",
         )
     elif not one.logins:
-        yield _error(
+        yield error(
             ACCESS,
             f"the source {one.slug} has no password: every page is answered 401, which pauses its"
             " sync",
             f"`python -m gateway source rotate {one.slug}`; for `default`, or set"
             " GATEWAY_WEBHOOK_PASSWORD and run `bootstrap`",
         )
-    if one.guessable:
-        yield _error(
-            ACCESS,
-            f"the password of the source {one.slug} is one that an attacker tries first",
-            f"`python -m gateway source rotate {one.slug}`, and give Mixpanel the new one",
-        )
     if one.paused:
-        yield _warning(
+        yield warning(
             ACCESS,
             f"the source {one.slug} is paused: its pages are answered 503 until it is resumed",
             f"`python -m gateway source resume {one.slug}`",
@@ -164,8 +159,8 @@ def _source(one: SourceFacts) -> Iterator[Finding]:
 def keys(usable: int) -> Finding:
     """Judge the API keys."""
     if usable:
-        return _ok(ACCESS, f"{usable} API keys are valid")
-    return _warning(
+        return ok(ACCESS, f"{usable} API keys are valid")
+    return warning(
         ACCESS,
         "there is no API key: every call of /v1 is answered 401",
         "`python -m gateway key create`, or set GATEWAY_API_KEY and run `bootstrap`",
@@ -175,15 +170,15 @@ def keys(usable: int) -> Finding:
 def environment(facts: EnvironmentFacts) -> Iterator[Finding]:
     """Judge the credentials that the environment sets."""
     weak = weak_secrets(username=facts.username, password=facts.password, key=facts.key)
-    yield from (_warning(ACCESS, text, remedy) for text, remedy in weak)
+    yield from (warning(ACCESS, text, remedy) for text, remedy in weak)
     if facts.password is not None and not facts.password_is_in_force:
-        yield _warning(
+        yield warning(
             ACCESS,
             "GATEWAY_WEBHOOK_PASSWORD is not a password of the source default",
             "run `python -m gateway bootstrap` if it should be, or remove it",
         )
     if facts.key is not None and not facts.key_is_in_force:
-        yield _warning(
+        yield warning(
             ACCESS,
             "GATEWAY_API_KEY is not a valid key",
             "run `python -m gateway bootstrap` if it should be, or remove it",
@@ -232,14 +227,14 @@ def processes(pulses: Mapping[str, PulseFacts]) -> Iterator[Finding]:
         elif pulse.working < pulse.alive:
             yield _hindered(kind, pulse, meaning)
         else:
-            yield _ok(PROCESSES, f"{pulse.alive} {kind}s live")
+            yield ok(PROCESSES, f"{pulse.alive} {kind}s live")
 
 
 def _silent(kind: str, pulse: PulseFacts, meaning: str, command: str) -> Finding:
     last = "none has lived lately"
     if pulse.silent_seconds is not None:
         last = f"the last was heard {pulse.silent_seconds:.0f} s ago"
-    return _warning(
+    return warning(
         PROCESSES,
         f"no {kind} lives ({last}): {meaning}",
         f"start `{command}`, and see in its log why it ended",
@@ -255,45 +250,28 @@ def _hindered(kind: str, pulse: PulseFacts, meaning: str) -> Finding:
         " deploy/runbook.md#gatewayworkershindered"
     )
     if pulse.working:
-        return _warning(PROCESSES, f"{idle}{why}", remedy)
-    return _error(PROCESSES, f"{idle}{why}: {meaning}", remedy)
+        return warning(PROCESSES, f"{idle}{why}", remedy)
+    return error(PROCESSES, f"{idle}{why}: {meaning}", remedy)
 
 
 def backlog(facts: BacklogFacts) -> Iterator[Finding]:
     """Judge what waits and what was set aside."""
     if facts.blocked:
-        yield _warning(
+        yield warning(
             BACKLOG,
             f"{facts.blocked} pages are blocked: their cohorts lack what is in them",
             "GET /v1/deliveries?state=blocked says why; then `python -m gateway replay --blocked`",
         )
     if (facts.oldest_seconds or 0) > OLD_SECONDS:
-        yield _warning(
+        yield warning(
             BACKLOG,
             f"{facts.pending} pages wait, the oldest for {facts.oldest_seconds:.0f} s",
             "see that workers live, and start more of them",
         )
     if facts.pending > NEARLY_FULL * facts.most:
-        yield _warning(
+        yield warning(
             BACKLOG,
             f"{facts.pending:,} of at most {facts.most:,} pages wait; above that, pages are"
             " answered 429",
             "start more workers, or raise GATEWAY_MAX_PENDING_PAGES if the disk has room",
         )
-
-
-def guesses(slug: str, usernames: Iterable[str]) -> tuple[str, ...]:
-    """Return the passwords that anybody tries first."""
-    return tuple(dict.fromkeys((*usernames, slug, *COMMON)))
-
-
-def _ok(subject: str, text: str) -> Finding:
-    return Finding(level=Level.OK, subject=subject, text=text)
-
-
-def _warning(subject: str, text: str, remedy: str) -> Finding:
-    return Finding(level=Level.WARNING, subject=subject, text=text, remedy=remedy)
-
-
-def _error(subject: str, text: str, remedy: str) -> Finding:
-    return Finding(level=Level.ERROR, subject=subject, text=text, remedy=remedy)

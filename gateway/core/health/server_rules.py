@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 from typing import TYPE_CHECKING, Final
+
+from gateway.core.health.finding import error, ok, warning
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator
+
+    from gateway.core.health.finding import Finding
 
 POSTGRES: Final = "postgres"
 REDIS: Final = "redis"
@@ -16,36 +19,12 @@ REDIS: Final = "redis"
 OLDEST_POSTGRES: Final = 150_000  # server_version_num; 15 is the oldest that is tested
 OLDEST_REDIS: Final = (5, 0)  # what RQ asks for
 MAX_CLOCK_SKEW_SECONDS: Final = 5.0
-# Postgres stops taking writes 3 million transactions before 2^31, and warns 40 million before:
-# https://www.postgresql.org/docs/current/routine-vacuuming.html
-AGE_WARNING: Final = 1_000_000_000
-AGE_ERROR: Final = 2_000_000_000
-# A completed refresh of 10 million members puts about this much aside.
-LEAST_TEMPORARY_KIB: Final = 10 * 1024 * 1024
 FULL: Final = 0.9
-
-
-class Level(enum.StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at; `remedy` is None where there is nothing to do."""
-
-    level: Level
-    subject: str
-    text: str
-    remedy: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PostgresFacts:
-    """What a Postgres says of itself to our role. Sizes in the field's name; -1 is no limit."""
+    """What a Postgres says of itself to our role."""
 
     version: str
     version_number: int
@@ -58,15 +37,8 @@ class PostgresFacts:
     in_recovery: bool
     read_only: bool
     autovacuum: bool
-    max_connections: int
-    reserved_connections: int
-    role_connections: int
-    database_connections: int
-    other_connections: int
     may_make_temporary_tables: bool
-    temporary_limit_kib: int
     unlogged_tables: tuple[str, ...]
-    transaction_age: int
     clock: datetime.datetime
 
 
@@ -87,25 +59,22 @@ class RedisFacts:
     local: bool
 
 
-def postgres(
-    facts: PostgresFacts, *, connections_wanted: int, now: datetime.datetime
-) -> list[Finding]:
+def postgres(facts: PostgresFacts, *, now: datetime.datetime) -> list[Finding]:
     """Judge a Postgres that is to keep acknowledged pages, at a moment of our own clock."""
     findings = [
         *_durability(facts),
         *_failover(facts),
         *_ability(facts),
         *_housekeeping(facts),
-        *_connections(facts, connections_wanted),
         *_clock(facts, now),
     ]
-    return [_ok(POSTGRES, f"PostgreSQL {facts.version} answers"), *findings]
+    return [ok(POSTGRES, f"PostgreSQL {facts.version} answers"), *findings]
 
 
 def redis(facts: RedisFacts) -> list[Finding]:
     """Judge a Redis that is to ring for work; nothing kept in it matters."""
     return [
-        _ok(REDIS, f"{facts.product} {facts.version} answers"),
+        ok(REDIS, f"{facts.product} {facts.version} answers"),
         *_doorbell(facts),
         *_doorbell_memory(facts),
     ]
@@ -115,23 +84,23 @@ def _durability(facts: PostgresFacts) -> Iterator[Finding]:
     broken = "acknowledged pages would be lost, or the database broken, in a power failure"
     for name, value in (("fsync", facts.fsync), ("full_page_writes", facts.full_page_writes)):
         if value == "on":
-            yield _ok(POSTGRES, f"{name} is on")
+            yield ok(POSTGRES, f"{name} is on")
         else:
-            yield _error(
+            yield error(
                 POSTGRES,
                 f"{name} is {value}: {broken}",
                 f"set {name} = on in postgresql.conf (or ALTER SYSTEM) and reload",
             )
     if facts.synchronous_commit == "off":
-        yield _error(
+        yield error(
             POSTGRES,
             "synchronous_commit is off for our role: a crash loses pages that were acknowledged",
             "ALTER ROLE … RESET synchronous_commit (and ALTER DATABASE, postgresql.conf)",
         )
     else:
-        yield _ok(POSTGRES, f"synchronous_commit is {facts.synchronous_commit}")
+        yield ok(POSTGRES, f"synchronous_commit is {facts.synchronous_commit}")
     if facts.unlogged_tables:
-        yield _error(
+        yield error(
             POSTGRES,
             f"a crash empties unlogged tables: {', '.join(facts.unlogged_tables)}",
             "ALTER TABLE … SET LOGGED for each of them",
@@ -141,14 +110,14 @@ def _durability(facts: PostgresFacts) -> Iterator[Finding]:
 def _failover(facts: PostgresFacts) -> Iterator[Finding]:
     """A commit that no standby has seen is gone when that standby takes over."""
     if facts.synchronous_standbys and facts.synchronous_commit == "local":
-        yield _warning(
+        yield warning(
             POSTGRES,
             "synchronous_commit is local for our role: a failover loses pages that were"
             " acknowledged, although synchronous_standby_names is set",
             "ALTER ROLE … RESET synchronous_commit, so that a commit waits for a standby",
         )
     if facts.standbys and not facts.synchronous_standbys:
-        yield _warning(
+        yield warning(
             POSTGRES,
             f"{facts.standbys} standbys or other receivers stream from it and no commit waits for"
             " them: if one takes over, it may lack pages that were acknowledged",
@@ -159,11 +128,11 @@ def _failover(facts: PostgresFacts) -> Iterator[Finding]:
 
 def _ability(facts: PostgresFacts) -> Iterator[Finding]:
     if facts.version_number < OLDEST_POSTGRES:
-        yield _error(POSTGRES, "it is older than PostgreSQL 15", "upgrade it; 15 is the oldest")
+        yield error(POSTGRES, "it is older than PostgreSQL 15", "upgrade it; 15 is the oldest")
     if facts.encoding == "UTF8":
-        yield _ok(POSTGRES, "the encoding is UTF8")
+        yield ok(POSTGRES, "the encoding is UTF8")
     else:
-        yield _error(
+        yield error(
             POSTGRES,
             f"the encoding is {facts.encoding}: not every id can be stored",
             "create the database anew with ENCODING 'UTF8' TEMPLATE template0",
@@ -175,11 +144,11 @@ def _ability(facts: PostgresFacts) -> Iterator[Finding]:
             if facts.in_recovery
             else "ALTER ROLE or DATABASE … RESET default_transaction_read_only"
         )
-        yield _error(POSTGRES, f"it is {what}: no page can be accepted", remedy)
+        yield error(POSTGRES, f"it is {what}: no page can be accepted", remedy)
     else:
-        yield _ok(POSTGRES, "it takes writes")
+        yield ok(POSTGRES, "it takes writes")
     if not facts.may_make_temporary_tables:
-        yield _error(
+        yield error(
             POSTGRES,
             "our role may not make temporary tables: no page can be applied",
             "GRANT TEMPORARY ON DATABASE … TO our role",
@@ -188,51 +157,19 @@ def _ability(facts: PostgresFacts) -> Iterator[Finding]:
 
 def _housekeeping(facts: PostgresFacts) -> Iterator[Finding]:
     if facts.autovacuum:
-        yield _ok(POSTGRES, "autovacuum is on")
+        yield ok(POSTGRES, "autovacuum is on")
     else:
-        yield _warning(
+        yield warning(
             POSTGRES,
             "autovacuum (or track_counts, which it needs) is off: tables grow and plans go astray",
             "set autovacuum = on and track_counts = on",
-        )
-    if 0 <= facts.temporary_limit_kib < LEAST_TEMPORARY_KIB:
-        yield _warning(
-            POSTGRES,
-            f"temp_file_limit is {facts.temporary_limit_kib} kB: a large refresh may not complete",
-            "ALTER ROLE … SET temp_file_limit = -1",
-        )
-    if facts.transaction_age > AGE_WARNING:
-        level = Level.ERROR if facts.transaction_age > AGE_ERROR else Level.WARNING
-        yield Finding(
-            level=level,
-            subject=POSTGRES,
-            text=f"its oldest transaction is {facts.transaction_age:,} behind: near 2^31 all"
-            " writes end",
-            remedy="run VACUUM (FREEZE) and look for what holds vacuum up: old transactions,"
-            " replication slots, prepared transactions",
-        )
-
-
-def _connections(facts: PostgresFacts, wanted: int) -> Iterator[Finding]:
-    limits = [facts.max_connections - facts.reserved_connections - facts.other_connections]
-    limits += [n for n in (facts.role_connections, facts.database_connections) if n >= 0]
-    available = min(limits)
-    text = f"our pools may open {wanted} connections, and {available} are there for us"
-    if wanted <= available:
-        yield _ok(POSTGRES, text)
-    else:
-        yield _warning(
-            POSTGRES,
-            f"{text}: under load some requests will be answered 503",
-            "raise max_connections (or the limit of the role or database), put pgbouncer in"
-            " between, or lower GATEWAY_WEB_PROCESSES, GATEWAY_WEB_THREADS or GATEWAY_WORKERS",
         )
 
 
 def _clock(facts: PostgresFacts, now: datetime.datetime) -> Iterator[Finding]:
     skew_seconds = (facts.clock - now).total_seconds()
     if abs(skew_seconds) > MAX_CLOCK_SKEW_SECONDS:
-        yield _warning(
+        yield warning(
             POSTGRES,
             f"its clock and this machine's are {abs(skew_seconds):.0f} s apart",
             "let both follow NTP",
@@ -241,23 +178,23 @@ def _clock(facts: PostgresFacts, now: datetime.datetime) -> Iterator[Finding]:
 
 def _doorbell(facts: RedisFacts) -> Iterator[Finding]:
     if _version(facts.compatible_version) < OLDEST_REDIS:
-        yield _error(REDIS, "it is older than Redis 5", "upgrade it, or use Valkey")
+        yield error(REDIS, "it is older than Redis 5", "upgrade it, or use Valkey")
     if facts.role != "master":
-        yield _error(
+        yield error(
             REDIS,
             f"it is a {facts.role}, which takes no writes: nothing can be rung for",
             "let REDIS_URL name the primary",
         )
     if facts.clustered:
-        yield _error(REDIS, "it is a cluster, which RQ cannot use", "use a single server")
+        yield error(REDIS, "it is a cluster, which RQ cannot use", "use a single server")
     if facts.save_failed:
-        yield _warning(
+        yield warning(
             REDIS,
             "its last save to disk failed, so it may refuse writes",
             "CONFIG SET save '' (nothing in it has to be kept), or mend its disk",
         )
     if facts.open_to_anybody and not facts.local:
-        yield _warning(
+        yield warning(
             REDIS,
             "it asks for no password: any client that reaches it can enqueue jobs for the workers",
             "set requirepass (or an ACL) and put the password into REDIS_URL",
@@ -266,16 +203,16 @@ def _doorbell(facts: RedisFacts) -> Iterator[Finding]:
 
 def _doorbell_memory(facts: RedisFacts) -> Iterator[Finding]:
     if facts.policy == "noeviction":
-        yield _ok(REDIS, "maxmemory-policy is noeviction")
+        yield ok(REDIS, "maxmemory-policy is noeviction")
     else:
-        yield _warning(
+        yield warning(
             REDIS,
             f"maxmemory-policy is {facts.policy}: when full it forgets jobs in silence, and pages"
             " wait for the sweeper",
             "CONFIG SET maxmemory-policy noeviction",
         )
     if facts.max_memory and facts.used_memory > FULL * facts.max_memory:
-        yield _warning(
+        yield warning(
             REDIS,
             f"{facts.used_memory:,} of {facts.max_memory:,} bytes are in use",
             "raise maxmemory, or give the gateway a server of its own",
@@ -284,15 +221,3 @@ def _doorbell_memory(facts: RedisFacts) -> Iterator[Finding]:
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".")[:2] if part.isdecimal())
-
-
-def _ok(subject: str, text: str) -> Finding:
-    return Finding(level=Level.OK, subject=subject, text=text)
-
-
-def _warning(subject: str, text: str, remedy: str) -> Finding:
-    return Finding(level=Level.WARNING, subject=subject, text=text, remedy=remedy)
-
-
-def _error(subject: str, text: str, remedy: str) -> Finding:
-    return Finding(level=Level.ERROR, subject=subject, text=text, remedy=remedy)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import resource
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gateway.core.access import defaults, secrets
 from gateway.core.health import installation_rules
 from gateway.core.health.installation_rules import EnvironmentFacts, PulseFacts, SourceFacts
-from gateway.core.health.server_rules import Finding, Level
 from gateway.flows.health import duty
 from gateway.store.access import api_keys
 from gateway.store.cohorts import backlog
@@ -17,18 +15,13 @@ from gateway.store.sources import sources
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
+    from gateway.core.health.finding import Finding
     from gateway.settings import Settings
     from gateway.store.db.engine import Pool
     from gateway.store.sources.sources import Source
-
-# A guess takes 10 ms, and there are a dozen for each password.
-MOST_GUESSED: Final = 50
-# The connections of a web process, and what else it has open.
-DESCRIPTORS: Final = 2048
 
 
 def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> list[Finding]:
@@ -50,9 +43,7 @@ def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> l
     in_force = {key.hash for key in valid}
     return [
         *installation_rules.session(session),
-        *installation_rules.sources(
-            _source(one, guessed=number < MOST_GUESSED) for number, one in enumerate(found)
-        ),
+        *installation_rules.sources(map(_source, found)),
         installation_rules.keys(len(valid)),
         *installation_rules.environment(_environment(settings, found, in_force)),
         *installation_rules.processes(pulses),
@@ -60,34 +51,12 @@ def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> l
     ]
 
 
-def descriptors(limit: int | None = None) -> Iterator[Finding]:
-    """Judge how many files a process may have open, by the limit of this one."""
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if limit is None else limit
-    if 0 <= allowed < DESCRIPTORS:
-        yield Finding(
-            level=Level.WARNING,
-            subject=installation_rules.PROCESSES,
-            text=f"a process may have {allowed:,} files open: a web process alone may have 1,000"
-            " connections",
-            remedy=f"LimitNOFILE={DESCRIPTORS} in a systemd unit, or `ulimit -n {DESCRIPTORS}`"
-            " before the start",
-        )
-
-
-def _source(found: Source, *, guessed: bool) -> SourceFacts:
-    verifier = secrets.Verifier(remembered=0)
-    guesses = installation_rules.guesses(found.slug, (one.username for one in found.credentials))
+def _source(found: Source) -> SourceFacts:
     return SourceFacts(
         slug=found.slug,
         auth_required=found.auth_required,
         paused=found.paused,
         logins=len(found.credentials),
-        guessable=guessed
-        and any(
-            verifier.verify(guess.encode(), credential.password)
-            for credential in found.credentials
-            for guess in guesses
-        ),
     )
 
 

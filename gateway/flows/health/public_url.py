@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gzip
 import http.client
 import json
@@ -11,12 +12,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from gateway.core.health.server_rules import Finding, Level
+from gateway.core.health.finding import Finding, error, ok, warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FRONT: Final = "front"
+_error = functools.partial(error, FRONT)
+_warning = functools.partial(warning, FRONT)
 SECONDS: Final = 30.0
 _MEBIBYTE: Final = 1024 * 1024
 
@@ -54,18 +57,16 @@ def front(url: str, *, context: ssl.SSLContext | None = None) -> list[Finding]:
     found = []
     if parts.scheme == "http":
         found.append(
-            Finding(
-                level=Level.WARNING,
-                subject=FRONT,
-                text=f"{url} is without TLS: passwords and people's data go in the clear",
-                remedy="put a proxy with a certificate in front, and give Mixpanel its https URL",
+            _warning(
+                f"{url} is without TLS: passwords and people's data go in the clear",
+                "put a proxy with a certificate in front, and give Mixpanel its https URL",
             )
         )
     for what, (method, body, headers) in _PROBES.items():
         try:
             answer = _ask(url, method, body, headers, context)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = str(error) or type(error).__name__
+        except (OSError, http.client.HTTPException, ValueError) as why:
+            reason = str(why) or type(why).__name__
             found.append(_error(f"{what} gets no answer: {reason}", _REMEDY))
             break
         found += _judge(what, method, answer)
@@ -85,7 +86,7 @@ def _judge(what: str, method: str, answer: _Answer) -> list[Finding]:
     if method == "GET" and answer.status != HTTPStatus.METHOD_NOT_ALLOWED:
         return [_error(f"{what} is answered {answer.status} instead of 405", _REMEDY)]
     text = f"{what} comes to the gateway, which answers {answer.status}"
-    return [Finding(level=Level.OK, subject=FRONT, text=text)]
+    return [ok(FRONT, text)]
 
 
 def _ask(
@@ -116,7 +117,3 @@ def _is_ours(response: http.client.HTTPResponse) -> bool:
         )
     except (ValueError, AttributeError, LookupError, TypeError):
         return False
-
-
-def _error(text: str, remedy: str) -> Finding:
-    return Finding(level=Level.ERROR, subject=FRONT, text=text, remedy=remedy)

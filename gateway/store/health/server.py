@@ -57,8 +57,6 @@ _ROOM = text("""
     WHERE d.datname = current_database()
 """)
 
-# `client backend` of others only: ours come and go with our own pools. A setting that an old
-# version does not have reads as null.
 _FACTS = text("""
     SELECT current_setting('server_version') AS version,
            CAST(current_setting('server_version_num') AS integer) AS version_number,
@@ -72,24 +70,11 @@ _FACTS = text("""
            current_setting('transaction_read_only') = 'on' AS read_only,
            current_setting('autovacuum') = 'on' AND current_setting('track_counts') = 'on'
                AS autovacuum,
-           CAST(current_setting('max_connections') AS integer) AS max_connections,
-           CAST(current_setting('superuser_reserved_connections') AS integer)
-               + CAST(coalesce(current_setting('reserved_connections', true), '0') AS integer)
-               AS reserved_connections,
-           (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS role_connections,
-           d.datconnlimit AS database_connections,
-           (SELECT CAST(count(*) AS integer) FROM pg_stat_activity
-            WHERE backend_type = 'client backend' AND application_name NOT LIKE 'gateway-%'
-              AND application_name <> current_setting('application_name'))
-               AS other_connections,
            has_database_privilege(d.oid, 'TEMPORARY') AS may_make_temporary_tables,
-           (SELECT CAST(setting AS bigint) FROM pg_settings WHERE name = 'temp_file_limit')
-               AS temporary_limit_kib,
            ARRAY(SELECT CAST(relname AS text) FROM pg_class
                  WHERE relnamespace = CAST(current_schema() AS regnamespace)
                    AND relkind = 'r' AND relpersistence = 'u' ORDER BY relname)
                AS unlogged_tables,
-           age(d.datfrozenxid) AS transaction_age,
            clock_timestamp() AS clock
     FROM pg_database d WHERE d.datname = current_database()
 """)
