@@ -16,7 +16,7 @@ from gateway.store.cohorts.tables import epochs
 from gateway.store.db.engine import Pool
 from tests import stack as stacks
 
-WHOLE = ("tests/e2e/", "tests/security/", "tests/flows/test_model.py", "tests/http/test_webhook")
+WHOLE = ("tests/e2e/", "tests/security/", "tests/flows/test_model.py")
 
 
 def pytest_configure() -> None:
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     They run without being measured, which would only slow them down.
     """
     for item in items:
-        if item.location[0].startswith(WHOLE):
+        if item.location[0].startswith(WHOLE) or "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.whole)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import base64
 import contextlib
 import dataclasses
@@ -17,7 +18,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from gateway.local.embedded import running as embedded_now
 from gateway.store.db.engine import Pool
@@ -56,8 +57,66 @@ class Answer:
         return message
 
 
+class Client(abc.ABC):
+    """A gateway as its callers know it, whether it runs in processes or in this one."""
+
+    api_key: ClassVar[str] = API_KEY
+
+    @abc.abstractmethod
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request."""
+
+    @abc.abstractmethod
+    def settle(self, cohort_id: str | None = None) -> None:
+        """See that nothing accepted is left to apply, or nothing of one cohort."""
+
+    def post(
+        self,
+        body: object,
+        path: str = DEFAULT,
+        *,
+        auth: tuple[str, str] | None = (USERNAME, PASSWORD),
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Post a page: bytes as they are, anything else as JSON."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        basic = {} if auth is None else {"Authorization": basic_auth(*auth)}
+        return self.call("POST", path, raw, {**basic, **(headers or {})})
+
+    def api(self, path: str, *, method: str = "GET", **query: str) -> Answer:
+        """Call the query API with the key of all scopes."""
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
+        return self.call(method, path, headers={"Authorization": f"Bearer {self.api_key}"})
+
+    def cohort(self, external_id: str, **filters: str) -> Any:  # noqa: ANN401 - JSON
+        """Find the cohort of an external id; None if there is none."""
+        found = self.api("/v1/cohorts", external_id=external_id, **filters).json["cohorts"]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    def members(self, external_id: str, **filters: str) -> dict[str, Any]:
+        """List the members of a cohort (at most 1,000) by id, once its pages are applied."""
+        cohort = self.cohort(external_id, **filters)
+        self.settle(cohort["id"])
+        found = self.api(f"/v1/cohorts/{cohort['id']}/members", limit="1000").json["members"]
+        return {member["member_id"]: member for member in found}
+
+    def syncs(self, external_id: str) -> Any:  # noqa: ANN401 - JSON
+        """List the syncs of a cohort, newest first, once its pages are applied."""
+        cohort = self.cohort(external_id)
+        self.settle(cohort["id"])
+        return self.api(f"/v1/cohorts/{cohort['id']}/syncs").json["syncs"]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Stack:
+class Stack(Client):
     """A running gateway. `process` is its supervisor."""
 
     port: int
@@ -86,44 +145,6 @@ class Stack:
     def connect(self) -> socket.socket:
         """Open a connection to speak on byte by byte."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
-
-    def post(
-        self,
-        body: object,
-        path: str = DEFAULT,
-        *,
-        auth: tuple[str, str] | None = (USERNAME, PASSWORD),
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """Post a page: bytes as they are, anything else as JSON."""
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        basic = {} if auth is None else {"Authorization": basic_auth(*auth)}
-        return self.call("POST", path, raw, {**basic, **(headers or {})})
-
-    def api(self, path: str, *, method: str = "GET", **query: str) -> Answer:
-        """Call the query API with the key of all scopes."""
-        if query:
-            path += "?" + urllib.parse.urlencode(query)
-        return self.call(method, path, headers={"Authorization": f"Bearer {API_KEY}"})
-
-    def cohort(self, external_id: str, **filters: str) -> Any:  # noqa: ANN401 - JSON
-        """Find the cohort of an external id; None if there is none."""
-        found = self.api("/v1/cohorts", external_id=external_id, **filters).json["cohorts"]
-        assert len(found) <= 1
-        return found[0] if found else None
-
-    def members(self, external_id: str, **filters: str) -> dict[str, Any]:
-        """List the members of a cohort (at most 1,000) by id, once its pages are applied."""
-        cohort = self.cohort(external_id, **filters)
-        self.settle(cohort["id"])
-        found = self.api(f"/v1/cohorts/{cohort['id']}/members", limit="1000").json["members"]
-        return {member["member_id"]: member for member in found}
-
-    def syncs(self, external_id: str) -> Any:  # noqa: ANN401 - JSON
-        """List the syncs of a cohort, newest first, once its pages are applied."""
-        cohort = self.cohort(external_id)
-        self.settle(cohort["id"])
-        return self.api(f"/v1/cohorts/{cohort['id']}/syncs").json["syncs"]
 
     def settle(self, cohort_id: str | None = None) -> None:
         """Wait until nothing accepted is left to apply, or nothing of one cohort."""

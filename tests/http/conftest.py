@@ -10,6 +10,7 @@ from flask import Flask
 from gateway.handlers.http import deps
 from gateway.store.db.engine import Pool
 from tests.http import serving
+from tests.http.inside import Gateway
 from tests.http.serving import Web
 from tests.http.world import Clock, World, make_app
 
@@ -36,6 +37,12 @@ def world(pool: Pool, application: Flask, clock: Clock) -> Iterator[World]:
     begun = clock.now
     yield World(pool, application, clock)
     clock.now = max(begun, clock.now)
+
+
+@pytest.fixture
+def gateway(pool: Pool, application: Flask, clock: Clock) -> Gateway:
+    """Lend a gateway as those know it that post to its webhook: `default` has a login."""
+    return Gateway(pool, application, clock)
 
 
 @pytest.fixture(scope="session")

