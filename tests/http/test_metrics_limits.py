@@ -152,6 +152,8 @@ def test_database__on_a_disk_of_this_machine__has_the_room_of_it(
     page = look(world, GATEWAY_DISK_DIR=str(tmp_path))
     free = shutil.disk_usage(tmp_path).free
     assert page.value("gateway_database_free_bytes") == pytest.approx(free, rel=0.05)
+    page = look(world, GATEWAY_DISK_DIR=str(tmp_path / "none"))
+    assert "gateway_database_free_bytes" not in page.names()
 
 
 def test_threads__of_all_processes__are_counted(world: World) -> None:
