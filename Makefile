@@ -3,11 +3,12 @@
 .PHONY: help run bench bench-scale bench-growth test test-long test-faults test-deploy faults fuzz matrix check release-check fix lock clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
+unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
 
 python := .venv/bin/python
 install_all := bin/install requirements.txt requirements-run.txt requirements-dev.txt requirements-otel.txt
 typed := gateway workers bench tests examples deploy/gunicorn.conf.py
+in_three := -n 3 --dist loadgroup --no-loadscope-reorder
 floors := gateway/core:100 gateway/sources:100 gateway/flows:100 gateway/store:100
 
 help: ## List the targets
@@ -19,8 +20,7 @@ run: ## Start the whole gateway on embedded Postgres and Valkey; Ctrl-C stops it
 
 test: ## Run the tests and hold the coverage of each package to its floor
 	@$(install_all)
-	@$(python) -m pytest -n 3 --dist loadfile -m 'not whole' --cov --cov-report= --ignore tests/test_house.py
-	@$(python) -m pytest -n 3 --dist loadfile -m 'whole and not long'
+	@$(python) -m pytest $(in_three) -m 'not long' --cov --cov-report= --ignore tests/test_house.py
 	@$(python) -m coverage report
 	@failed=0; for floor in $(floors); do \
 		folder=$${floor%:*} percent=$${floor#*:}; \
@@ -30,7 +30,7 @@ test: ## Run the tests and hold the coverage of each package to its floor
 
 test-long: ## Run the tests that `make test` leaves out: the rest of the sender model, the documents in fresh clones
 	@$(install_all)
-	@$(python) -m pytest -n 3 --dist loadfile -m long
+	@$(python) -m pytest $(in_three) -m long
 
 test-faults: ## Break a running gateway in some sixty ways, and see that nothing is lost
 	@$(install_all)

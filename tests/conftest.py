@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-import pathlib
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
+import sqlalchemy
 from sqlalchemy import text
+from xdist.remote import Producer
+from xdist.scheduler import LoadGroupScheduling
 
-from gateway.flows.health import schema
-from gateway.local import embedded
 from gateway.store import tables
 from gateway.store.cohorts.tables import epochs
 from gateway.store.db.engine import Pool
+from tests import cluster
 from tests import stack as stacks
 
-WHOLE = ("tests/e2e/", "tests/security/", "tests/flows/test_model.py")
+# Files of tests that start programs, or try very much: they are not measured for coverage.
+WHOLE: Final = ("tests/e2e/", "tests/security/", "tests/flows/test_model.py")
+# What takes long begins first, so that no process is left alone with it at the end.
+LONGEST_FIRST: Final = (*WHOLE, "tests/workers/", "tests/http/")
 
 
 def pytest_configure() -> None:
@@ -25,14 +30,43 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start processes of their own, and the sender model.
+class _ByFile(LoadGroupScheduling):  # type: ignore[misc] # xdist is untyped
+    """Gives a process whole files, and one process all tests of the stack."""
 
-    They run without being measured, which would only slow them down.
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = super()._split_scope(nodeid)
+        return scope.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile | None:
+    """Share tests out by file, unless another way was asked for than that of `make test`."""
+    return _ByFile(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the group
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by cost: those that start programs or try very much, and those of the one stack.
+
+    All of them run without being measured, which would only slow them down. The second run in one
+    process, which starts the stack once.
     """
     for item in items:
-        if item.location[0].startswith(WHOLE) or "stack" in getattr(item, "fixturenames", ()):
+        on_the_stack = "stack" in getattr(item, "fixturenames", ())
+        if item.location[0].startswith(WHOLE) or on_the_stack:
             item.add_marker(pytest.mark.whole)
+            item.add_marker(pytest.mark.no_cover)
+        if on_the_stack:
+            item.add_marker(pytest.mark.xdist_group("stack"))
+    if getattr(config.option, "loadgroup", False):
+        items.sort(key=_length)
+
+
+def _length(item: pytest.Item) -> int:
+    """Rank a test: those of the stack, the files of LONGEST_FIRST in their order, the rest."""
+    if "stack" in getattr(item, "fixturenames", ()):
+        return -1
+    path, ranks = item.location[0], range(len(LONGEST_FIRST))
+    return next((rank for rank in ranks if path.startswith(LONGEST_FIRST[rank])), len(ranks))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -44,14 +78,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start one Postgres for the whole run and bring its schema to its head."""
-    folder: pathlib.Path = tmp_path_factory.mktemp("postgres")
-    with embedded.postgres(folder, durability=embedded.Durability.NONE) as server:
-        pool = Pool(server.url, name="test", size=2, limit_seconds=60)
-        schema.migrate(pool)
-        pool.close()
-        yield server.url
+def database_url(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str, testrun_uid: str
+) -> Iterator[str]:
+    """Make the database of this process, on the one Postgres of the run."""
+    folder = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        folder = folder.parent  # which the processes of a run have in common
+    folder = folder / f"postgres-{testrun_uid}"
+    folder.mkdir(exist_ok=True)
+    with cluster.database(folder, f"test_{worker_id}") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +97,15 @@ def shared_pool(database_url: str) -> Iterator[Pool]:
     pool = Pool(database_url, name="test", size=16, limit_seconds=60)
     yield pool
     pool.close()
+
+
+@pytest.fixture
+def empty_url(database_url: str, worker_id: str) -> Iterator[str]:
+    """Lend a database without any tables."""
+    server, name = sqlalchemy.make_url(database_url), f"empty_{worker_id}"
+    cluster.administer(server, f"CREATE DATABASE {name}")
+    yield server.set(database=name).render_as_string(hide_password=False)
+    cluster.administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

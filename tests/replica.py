@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -13,16 +14,29 @@ import sqlalchemy
 from sqlalchemy import text
 
 from gateway.local import embedded
-from gateway.local.embedded import cluster
+from gateway.local.embedded import cluster as embedded_cluster
 from gateway.store.db import replication
 from gateway.store.db.engine import Pool
+from tests import cluster
 
 ALLOW = "host replication gateway 127.0.0.1/32 scram-sha-256\n"
 
 
 @contextlib.contextmanager
+def primary(folder: Path) -> Iterator[Pool]:
+    """Run a server that has no other databases, whose changes a replica would have to replay."""
+    with cluster.database(folder, "alone") as url:
+        pool = Pool(url, name="test", size=16, limit_seconds=60)
+        yield pool
+        pool.close()
+
+
+@contextlib.contextmanager
 def following(primary: Pool, folder: Path) -> Iterator[embedded.Server]:
-    """Run a replica of the server that a pool is connected to, with its data in `folder`."""
+    """Run a replica of the server that a pool is connected to, with its data in `folder`.
+
+    The URL is that of the pool's database.
+    """
     home = folder / "postgres"
     home.mkdir(parents=True)
     url = primary.engine.url
@@ -30,7 +44,8 @@ def following(primary: Pool, folder: Path) -> Iterator[embedded.Server]:
     _copy(url, home / "pgdata")
     (home / "password").write_text(str(url.password))
     with embedded.postgres(folder, durability=embedded.Durability.NONE) as server:
-        yield server
+        own = sqlalchemy.make_url(server.url).set(database=url.database)
+        yield dataclasses.replace(server, url=own.render_as_string(hide_password=False))
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -77,7 +92,7 @@ def _let_it_follow(primary: Pool) -> None:
 
 def _copy(url: sqlalchemy.URL, place: Path) -> None:
     command = [
-        str(cluster.binary("pg_basebackup")),
+        str(embedded_cluster.binary("pg_basebackup")),
         *("--host", str(url.host), "--port", str(url.port), "--username", str(url.username)),
         *("--pgdata", str(place), "--checkpoint=fast", "--no-sync", "--write-recovery-conf"),
     ]

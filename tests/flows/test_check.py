@@ -46,8 +46,9 @@ def test_postgres__without_fsync__is_refused_and_else_good(pool: Pool) -> None:
 def test_postgres__that_is_read_only_for_our_role__is_refused(
     pool: Pool, database_url: str
 ) -> None:
+    here = f'ALTER ROLE gateway IN DATABASE "{pool.engine.url.database}"'
     with pool.begin() as conn:
-        conn.execute(text("ALTER ROLE gateway SET default_transaction_read_only = on"))
+        conn.execute(text(f"{here} SET default_transaction_read_only = on"))
     fresh = Pool(database_url, name="fresh", size=1, limit_seconds=5)
     try:
         found = check.postgres(fresh, Settings(), now=now())
@@ -55,7 +56,7 @@ def test_postgres__that_is_read_only_for_our_role__is_refused(
         fresh.close()
         with pool.begin() as conn:
             conn.execute(text("SET TRANSACTION READ WRITE"))
-            conn.execute(text("ALTER ROLE gateway RESET default_transaction_read_only"))
+            conn.execute(text(f"{here} RESET default_transaction_read_only"))
     assert "read-only for us" in texts(found, Level.ERROR)
 
 

@@ -35,6 +35,13 @@ class Clock:
 
 
 @pytest.fixture(scope="module")
+def shared_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    """Lend a server of their own to the tests of this file."""
+    with replicas.primary(tmp_path_factory.mktemp("primary")) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
 def replica(shared_pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
     """Follow the database of the tests."""
     with replicas.following(shared_pool, tmp_path_factory.mktemp("replica")) as server:

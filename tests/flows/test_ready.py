@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
@@ -16,22 +15,7 @@ from gateway.flows.sources import admin
 from gateway.store.db import schema_version
 from gateway.store.db.engine import Pool
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-
-
-@pytest.fixture
-def empty_url(pool: Pool, database_url: str) -> Iterator[str]:
-    """Lend a database without any tables."""
-    engine = pool.engine.execution_options(isolation_level="AUTOCOMMIT")
-    with engine.connect() as conn:
-        conn.execute(text("CREATE DATABASE bare"))
-    yield database_url.rpartition("/")[0] + "/bare"
-    with engine.connect() as conn:
-        conn.execute(text("DROP DATABASE bare WITH (FORCE)"))
 
 
 def add_source(pool: Pool) -> None:

@@ -23,12 +23,13 @@ SERVING = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public T
 
 
 @pytest.fixture
-def other(shared_pool: Pool, database_url: str) -> Iterator[str]:
+def other(shared_pool: Pool, empty_url: str) -> Iterator[str]:
     """Lend an empty database and make a role that has no rights in it."""
-    run(shared_pool, "CREATE DATABASE other", f"CREATE ROLE {ROLE}")
-    url = database_url.rpartition("/")[0] + "/other"
-    yield url
-    run(shared_pool, "DROP DATABASE other WITH (FORCE)", f"DROP ROLE {ROLE}")
+    run(shared_pool, f"CREATE ROLE {ROLE}")
+    yield empty_url
+    admin = lend(empty_url)
+    run(admin, f"DROP OWNED BY {ROLE}", f"DROP ROLE {ROLE}")
+    admin.close()
 
 
 def run(pool: Pool, *statements: str) -> None:

@@ -259,5 +259,6 @@ _HOLD_INTAKE = text("SELECT 1 FROM intake_state FOR UPDATE")
 _HOLD_PAGES = text("SELECT 1 FROM deliveries FOR UPDATE")
 
 _TERMINATE = text("""
-    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = :name
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = :name
 """)

@@ -25,10 +25,18 @@ class Both:
     replica: Pool
 
 
+@pytest.fixture(scope="module")
+def shared_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    """Lend a server of their own to the tests of this file."""
+    with replicas.primary(tmp_path_factory.mktemp("primary")) as pool:
+        yield pool
+
+
 @pytest.fixture
-def both(pool: Pool, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+def both(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """Build the application as gunicorn does where GATEWAY_READ_DATABASE_URL is set."""
     with replicas.following(pool, tmp_path_factory.mktemp("replica")) as server:
+        database_url = pool.engine.url.render_as_string(hide_password=False)
         urls = {"DATABASE_URL": database_url, "GATEWAY_READ_DATABASE_URL": server.url}
         made = wsgi.make_deps(Settings.from_environ({**urls, "REDIS_URL": NO_REDIS}))
         clock, replica = Clock(), Pool(server.url, name="test", size=2, limit_seconds=10)

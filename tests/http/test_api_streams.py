@@ -287,12 +287,14 @@ def test_stream__of_a_hundred_megabytes__stays_small(world: World, web: Web) -> 
 
 _COUNT_STREAMS = text("""
     SELECT count(*) FROM pg_stat_activity
-    WHERE application_name = 'gateway-read' AND state = 'active' AND query LIKE '%COPY%'
+    WHERE datname = current_database() AND application_name = 'gateway-read'
+      AND state = 'active' AND query LIKE '%COPY%'
 """)
 
 _END_STREAMS = text("""
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE application_name = :name AND state = 'active' AND query LIKE '%COPY%'
+    WHERE datname = current_database() AND application_name = :name
+      AND state = 'active' AND query LIKE '%COPY%'
 """)
 
 _MANY_MEMBERS = text("""

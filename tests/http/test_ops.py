@@ -45,17 +45,6 @@ def server_that_never_answers() -> Iterator[str]:
         yield f"postgresql+psycopg2://u:p@127.0.0.1:{server.getsockname()[1]}/d"
 
 
-@pytest.fixture
-def empty_database_url(shared_pool: Pool) -> Iterator[str]:
-    """Make a database without any table on the server of the run."""
-    engine = shared_pool.engine.execution_options(isolation_level="AUTOCOMMIT")
-    with engine.connect() as conn:
-        conn.execute(text("CREATE DATABASE unmigrated"))
-    yield shared_pool.engine.url.set(database="unmigrated").render_as_string(hide_password=False)
-    with engine.connect() as conn:
-        conn.execute(text("DROP DATABASE unmigrated WITH (FORCE)"))
-
-
 def test_healthz__with_everything_down__is_alive() -> None:
     with server_that_never_answers() as url:
         answer = make_app(url, Clock()).test_client().get("/healthz")
@@ -84,8 +73,8 @@ def test_monitors__of_workers_that_beat_and_cannot_work__are_told(world: World) 
     assert page.value("gateway_workers_working", kind="scheduler") == 1
 
 
-def test_readyz__migrations_pending__is_unready(empty_database_url: str) -> None:
-    answer = make_app(empty_database_url, Clock()).test_client().get("/readyz")
+def test_readyz__migrations_pending__is_unready(empty_url: str) -> None:
+    answer = make_app(empty_url, Clock()).test_client().get("/readyz")
     assert answer.status_code == 503
     assert answer.content_type == "application/problem+json"
     assert "migrations are pending" in answer.get_json()["detail"]
@@ -251,8 +240,8 @@ def test_metrics__every_other_connection_taken__answers(world: World) -> None:
         assert look(world.http).value("gateway_postgres_up") == 1
 
 
-def test_metrics__migrations_pending__says_what_it_knows(empty_database_url: str) -> None:
-    page = look(make_app(empty_database_url, Clock()).test_client())
+def test_metrics__migrations_pending__says_what_it_knows(empty_url: str) -> None:
+    page = look(make_app(empty_url, Clock()).test_client())
     assert page.value("gateway_postgres_up") == 1
     assert page.value("gateway_redis_up") == 0
     assert "gateway_accepted_pages_total" not in page.names()

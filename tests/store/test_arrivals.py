@@ -147,7 +147,10 @@ def _await_a_waiter(pool: Pool) -> None:
     raise AssertionError("nobody waits for the lock")
 
 
-_WAITERS = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+_WAITERS = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+""")
 
 _DUPLICATES = text("SELECT duplicate_pages, duplicates FROM intake_state, syncs")
 

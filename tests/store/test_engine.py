@@ -162,18 +162,19 @@ def test_pool__idle_connection_was_closed_by_the_server__is_replaced(database_ur
 
 
 def test_pool__server_closes_every_new_connection__is_unavailable_until_it_stops(
-    shared_pool: Pool, fleeting_url: str
+    shared_pool: Pool, empty_url: str
 ) -> None:
-    with small_pool(fleeting_url) as pool:
+    name = sqlalchemy.make_url(empty_url).database
+    with small_pool(empty_url) as pool:
         backend = backend_of(pool)
         # By then the server has closed a session that may not be idle for that long.
         sqlalchemy.event.listen(pool.engine, "connect", lambda *_: time.sleep(0.5))
-        administer(shared_pool, "ALTER DATABASE fleeting SET idle_session_timeout = '200ms'")
+        administer(shared_pool, f"ALTER DATABASE {name} SET idle_session_timeout = '200ms'")
         administer(shared_pool, f"SELECT pg_terminate_backend({backend}, 5000)")
         for _ in range(2):
             with pytest.raises(errors.Unavailable, match="closes every new connection"):
                 run(pool, "SELECT 1")
-        administer(shared_pool, "ALTER DATABASE fleeting RESET idle_session_timeout")
+        administer(shared_pool, f"ALTER DATABASE {name} RESET idle_session_timeout")
         run(pool, "SELECT 1")
 
 
@@ -198,14 +199,6 @@ def drop_limits(connection: psycopg2.extensions.connection, _record: object) -> 
         cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
         cursor.execute("SET idle_in_transaction_session_timeout = 0")
     connection.autocommit = False
-
-
-@pytest.fixture
-def fleeting_url(shared_pool: Pool, database_url: str) -> Iterator[str]:
-    """Lend a database of its own, whose settings may be changed."""
-    administer(shared_pool, "CREATE DATABASE fleeting")
-    yield database_url.rpartition("/")[0] + "/fleeting"
-    administer(shared_pool, "DROP DATABASE fleeting WITH (FORCE)")
 
 
 def administer(pool: Pool, statement: str) -> None:

@@ -22,7 +22,7 @@ from gateway.store.db import migrate, schema_version
 from gateway.store.db.engine import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 APPLY_SECONDS = 4.0
 
@@ -38,17 +38,6 @@ print(schema.migrate(pool))
 """
 
 
-@pytest.fixture
-def bare_url(shared_pool: Pool, database_url: str) -> Iterator[str]:
-    """Lend a database without any tables."""
-    engine = shared_pool.engine.execution_options(isolation_level="AUTOCOMMIT")
-    with engine.connect() as conn:
-        conn.execute(text("CREATE DATABASE unmigrated"))
-    yield database_url.rpartition("/")[0] + "/unmigrated"
-    with engine.connect() as conn:
-        conn.execute(text("DROP DATABASE unmigrated WITH (FORCE)"))
-
-
 def revision_and_tables(url: str) -> tuple[str | None, set[str]]:
     pool = Pool(url, name="test", size=1, limit_seconds=60)
     with pool.read() as conn:
@@ -58,13 +47,13 @@ def revision_and_tables(url: str) -> tuple[str | None, set[str]]:
     return revision, names
 
 
-def test_migrate__empty_database__makes_every_table(bare_url: str) -> None:
-    assert revision_and_tables(bare_url) == (None, set())
-    pool = Pool(bare_url, name="test", size=1, limit_seconds=60)
+def test_migrate__empty_database__makes_every_table(empty_url: str) -> None:
+    assert revision_and_tables(empty_url) == (None, set())
+    pool = Pool(empty_url, name="test", size=1, limit_seconds=60)
     assert schema.migrate(pool) == schema_version.head()
     assert schema.migrate(pool) == schema_version.head()
     pool.close()
-    revision, names = revision_and_tables(bare_url)
+    revision, names = revision_and_tables(empty_url)
     assert revision == schema_version.head()
     assert names == {*tables.metadata.tables, "alembic_version"}
 
@@ -75,10 +64,10 @@ def test_revisions__that_are_known__are_those_that_alembic_finds() -> None:
     assert [schema_version.head()] == found.get_heads()
 
 
-def test_migrate__by_two_processes_at_once__is_done_once(bare_url: str) -> None:
+def test_migrate__by_two_processes_at_once__is_done_once(empty_url: str) -> None:
     both = [
         subprocess.Popen(
-            [sys.executable, "-c", MIGRATE, bare_url],
+            [sys.executable, "-c", MIGRATE, empty_url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -97,11 +86,11 @@ def test_migrate__by_two_processes_at_once__is_done_once(bare_url: str) -> None:
     assert [(out, one.returncode) for (out, _), one in zip(answers, both, strict=True)] == [
         (f"{schema_version.head()}\n", 0)
     ] * 2
-    assert revision_and_tables(bare_url)[0] == schema_version.head()
+    assert revision_and_tables(empty_url)[0] == schema_version.head()
 
 
-def test_migrate__from_each_revision__arrives_with_what_was_kept(bare_url: str) -> None:
-    pool = Pool(bare_url, name="test", size=1, limit_seconds=60)
+def test_migrate__from_each_revision__arrives_with_what_was_kept(empty_url: str) -> None:
+    pool = Pool(empty_url, name="test", size=1, limit_seconds=60)
     upgrade(pool, "0001")
     with pool.begin() as conn:
         conn.execute(_DELIVERY, {"number": 1})
@@ -112,9 +101,9 @@ def test_migrate__from_each_revision__arrives_with_what_was_kept(bare_url: str) 
 
 
 def test_migrate__with_sessions_that_began_in_several_cohorts__keeps_the_first_start_of_each(
-    bare_url: str,
+    empty_url: str,
 ) -> None:
-    pool = Pool(bare_url, name="test", size=1, limit_seconds=60)
+    pool = Pool(empty_url, name="test", size=1, limit_seconds=60)
     upgrade(pool, "0001")
     with pool.begin() as conn:
         for cohort_id, key, order in ((1, b"one", 7), (2, b"one", 5), (1, b"two", 9), (2, None, 3)):
@@ -127,8 +116,8 @@ def test_migrate__with_sessions_that_began_in_several_cohorts__keeps_the_first_s
     pool.close()
 
 
-def test_migrate__with_long_ids__keeps_their_start_and_digest(bare_url: str) -> None:
-    pool = Pool(bare_url, name="test", size=1, limit_seconds=60)
+def test_migrate__with_long_ids__keeps_their_start_and_digest(empty_url: str) -> None:
+    pool = Pool(empty_url, name="test", size=1, limit_seconds=60)
     upgrade(pool, "0001")
     long = "\u20ac" * 300_000
     with pool.begin() as conn:
@@ -142,8 +131,8 @@ def test_migrate__with_long_ids__keeps_their_start_and_digest(bare_url: str) -> 
     pool.close()
 
 
-def test_migrate__behind_a_long_apply__holds_no_page_up_for_long(bare_url: str) -> None:
-    pool = Pool(bare_url, name="test", size=3, limit_seconds=60)
+def test_migrate__behind_a_long_apply__holds_no_page_up_for_long(empty_url: str) -> None:
+    pool = Pool(empty_url, name="test", size=3, limit_seconds=60)
     upgrade(pool, "0001")
     migrating = threading.Thread(target=schema.migrate, args=(pool,))
     waited, number = [], 0
@@ -161,16 +150,16 @@ def test_migrate__behind_a_long_apply__holds_no_page_up_for_long(bare_url: str) 
             time.sleep(0.05)
         assert migrating.is_alive()
     migrating.join(60)
-    assert revision_and_tables(bare_url)[0] == schema_version.head()
+    assert revision_and_tables(empty_url)[0] == schema_version.head()
     assert max(waited) > migrate.LOCK_SECONDS / 2, "the migration never stood in the way"
     assert max(waited) < APPLY_SECONDS / 2
     pool.close()
 
 
 def test_migrate__whose_connection_ends_while_it_waits__fails_and_is_done_later(
-    bare_url: str,
+    empty_url: str,
 ) -> None:
-    pool = Pool(bare_url, name="test", size=3, limit_seconds=60)
+    pool = Pool(empty_url, name="test", size=3, limit_seconds=60)
     upgrade(pool, "0001")
     with ThreadPoolExecutor(1) as crew, pool.begin() as apply:
         apply.execute(_KEPT)

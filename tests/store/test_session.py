@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import psycopg2.extensions
 import pytest
+import sqlalchemy
 from sqlalchemy import event, text
 
 from gateway import errors, startup
 from gateway.store.db import engine
 from gateway.store.db.engine import Pool
-from tests import front
+from tests import cluster, front
 
 # Each differs from what is asked for, and breaks something if it is taken.
 FOREIGN = {
@@ -42,17 +43,15 @@ SHELL = {
 }
 
 
-@pytest.fixture(scope="module")
-def foreign_url(shared_pool: Pool, database_url: str) -> Iterator[str]:
+@pytest.fixture
+def foreign_url(empty_url: str) -> str:
     """Lend a database whose sessions begin with other settings than ours."""
-    names = ("CREATE DATABASE foreign_one", "ALTER DATABASE foreign_one")
-    with shared_pool.read() as conn:
-        conn.execute(text(names[0]))
-        for name, value in FOREIGN.items():
-            conn.execute(text(f"{names[1]} SET {name} = {value}"))
-    yield database_url.rpartition("/")[0] + "/foreign_one"
-    with shared_pool.read() as conn:
-        conn.execute(text("DROP DATABASE foreign_one WITH (FORCE)"))
+    server = sqlalchemy.make_url(empty_url)
+    settings = FOREIGN.items()
+    cluster.administer(
+        server, *[f"ALTER DATABASE {server.database} SET {one} = {to}" for one, to in settings]
+    )
+    return empty_url
 
 
 def lend(url: str, *, name: str = "session") -> Pool:
@@ -184,7 +183,7 @@ def test_snapshot__where_each_transaction_sets_its_own__can_still_be_asked_for(
 
 
 def test_front__that_refuses_for_another_reason__is_unavailable(database_url: str) -> None:
-    with front.without_options(database_url.replace("/gateway", "/nowhere")) as (url, seen):
+    with front.without_options(database_url + "-of-nothing") as (url, seen):
         pool = lend(url)
         for _ in range(2):
             with pytest.raises(errors.Unavailable), pool.read():

@@ -67,4 +67,7 @@ _WHENEVER_MADE_MEMBER = text("""
     FOR EACH ROW WHEN (new.member_id = 'a') EXECUTE FUNCTION stop()
 """)
 
-_IS_STOPPED = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+_IS_STOPPED = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event = 'PgSleep'
+""")

@@ -17,7 +17,6 @@ import redis
 import rq
 from rq import command, serializers
 from rq.suspension import suspend
-from sqlalchemy import text
 
 from gateway import errors, jobs
 from gateway.flows.health import schema
@@ -99,17 +98,6 @@ def await_pulse(pool: Pool, *, working: int, trouble: str | None) -> None:
         )
         if (pulse.alive, pulse.working) == (1, working) and says:
             return
-
-
-@pytest.fixture
-def empty_url(pool: Pool, database_url: str) -> Iterator[str]:
-    """Lend a database without any tables."""
-    engine = pool.engine.execution_options(isolation_level="AUTOCOMMIT")
-    with engine.connect() as conn:
-        conn.execute(text("CREATE DATABASE bare"))
-    yield database_url.rpartition("/")[0] + "/bare"
-    with engine.connect() as conn:
-        conn.execute(text("DROP DATABASE bare WITH (FORCE)"))
 
 
 def await_applied(desk: Desk) -> None:
