@@ -84,6 +84,20 @@ def test_inbox__pages_of_eight_days__go_unless_blocked_waiting_or_behind_a_young
     assert column(pool, "SELECT number FROM deliveries ORDER BY 1") == [2, 4, 5, 6]
 
 
+def test_round__of_a_cohort_with_more_than_a_slice_has_time_for__goes_on_with_it(
+    pool: Pool, cohort_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "PAGES_AT_ONCE", 1)
+    monkeypatch.setattr(retention, "CHANGES_AT_ONCE", 1)
+    for number in (1, 2, 3, 4):
+        add_delivery(pool, cohort_id, number, 20)
+    for left in ([2, 3, 4], [3, 4], [4], []):
+        assert retention.run(pool, seconds=0)
+        assert column(pool, "SELECT number FROM deliveries ORDER BY 1") == left
+    assert retention.run(pool)
+    assert not retention.run(pool)
+
+
 def test_changes__of_ninety_one_days__go_and_the_oldest_that_is_left_is_known(
     pool: Pool, cohort_id: int
 ) -> None:
@@ -256,11 +270,12 @@ def pruning(pool: Pool, monkeypatch: pytest.MonkeyPatch, *, failing: set[int]) -
     """Have four cohorts, of which some cannot be pruned; return which have been visited."""
     seen: list[int] = []
 
-    def prune(asked: Pool, cohort_id: int, _now: datetime.datetime) -> None:
+    def prune(asked: Pool, cohort_id: int, _now: datetime.datetime, _end: float) -> bool:
         assert asked is pool
         seen.append(cohort_id)
         if cohort_id in failing:
             raise errors.Unavailable("the database cannot do this now (SQLSTATE 40P01)")
+        return True
 
     monkeypatch.setattr(retention, "_prune", prune)
     monkeypatch.setattr(

@@ -63,14 +63,23 @@ def run(
 
 
 def _slice(pool: Pool, claimed: chores.Round, end: float) -> tuple[int, errors.Unavailable | None]:
-    """Prune cohorts until time is up; returns the last, 0 after the very last, and what failed."""
+    """Prune cohorts until time is up; returns the last, 0 after the very last, and what failed.
+
+    A cohort with more to prune than time allows comes first in the next slice.
+    """
     after, trouble = claimed.after, None
     while True:
         with pool.read() as conn:
             cohort_ids = retention.cohort_ids(conn, after=after, limit=COHORTS_AT_ONCE)
         for cohort_id in cohort_ids:
             after = cohort_id
-            failed = _try(pool, cohort_id, claimed.begun_at)
+            failed = None
+            try:
+                if not _prune(pool, cohort_id, claimed.begun_at, end):
+                    return cohort_id - 1 or chores.FIRST, None
+            except errors.Unavailable as error:
+                _log.warning("retention.failed", cohort_id=cohort_id, reason=str(error))
+                failed = error
             if trouble is not None and failed is not None:
                 return after, failed
             trouble = failed
@@ -80,16 +89,8 @@ def _slice(pool: Pool, claimed: chores.Round, end: float) -> tuple[int, errors.U
             return 0, None
 
 
-def _try(pool: Pool, cohort_id: int, now: datetime.datetime) -> errors.Unavailable | None:
-    try:
-        _prune(pool, cohort_id, now)
-    except errors.Unavailable as error:
-        _log.warning("retention.failed", cohort_id=cohort_id, reason=str(error))
-        return error
-    return None
-
-
-def _prune(pool: Pool, cohort_id: int, now: datetime.datetime) -> None:
+def _prune(pool: Pool, cohort_id: int, now: datetime.datetime, end: float) -> bool:
+    """Prune a cohort; False if time was up while more was left."""
     inbox_before, history_before = now - INBOX_KEPT, now - HISTORY_KEPT
 
     def deliveries(conn: Connection, cohort_id: int) -> int:
@@ -104,21 +105,26 @@ def _prune(pool: Pool, cohort_id: int, now: datetime.datetime) -> None:
         syncs = retention.prune_syncs(conn, cohort_id, before=history_before, now=now)
         return syncs + retention.prune_tombstones(conn, cohort_id, before=history_before)
 
-    pages = _repeat(pool, cohort_id, deliveries, until_below=PAGES_AT_ONCE)
-    rows = _repeat(pool, cohort_id, changes, until_below=CHANGES_AT_ONCE)
-    rest = _once(pool, cohort_id, others)
+    pages, no_pages = _repeat(pool, cohort_id, deliveries, until_below=PAGES_AT_ONCE, end=end)
+    rows, no_rows = _repeat(pool, cohort_id, changes, until_below=CHANGES_AT_ONCE, end=end)
+    rest = _once(pool, cohort_id, others) if no_pages and no_rows else 0
     if pages + rows + rest:
         _log.info("cohort.pruned", cohort_id=cohort_id, pages=pages, changes=rows, others=rest)
+    return no_pages and no_rows
 
 
-def _repeat(pool: Pool, cohort_id: int, prune: Prune, *, until_below: int) -> int:
-    """Prune in transactions of their own until little is left."""
+def _repeat(
+    pool: Pool, cohort_id: int, prune: Prune, *, until_below: int, end: float
+) -> tuple[int, bool]:
+    """Prune in transactions of their own; returns how many, and whether little is left."""
     total = 0
     while True:
         pruned = _once(pool, cohort_id, prune)
         total += pruned
         if pruned < until_below:
-            return total
+            return total, True
+        if time.monotonic() >= end:
+            return total, False
 
 
 def _once(pool: Pool, cohort_id: int, prune: Prune) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import BigInteger, Column, Table, Text, text
 
@@ -26,9 +26,15 @@ chores = Table(
 )
 
 
+# After which to go on with the first cohort of a round that has begun.
+FIRST: Final = -1
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Round:
     """A chore that was claimed: when this round of it began, and after which cohort to go on.
+
+    `FIRST` and 0 both come before every cohort, but 0 is a round that begins.
 
     The time is by the clock of the database: a clock that jumps elsewhere must not make everything
     look old.
@@ -62,7 +68,7 @@ _CLAIM = text("""
     SET begun_at = CASE WHEN after = 0 THEN statement_timestamp() ELSE begun_at END,
         leased_until = statement_timestamp() + make_interval(secs => :lease)
     WHERE name = :chore
-      AND (after > 0 OR begun_at < statement_timestamp() - make_interval(secs => :every))
+      AND (after <> 0 OR begun_at < statement_timestamp() - make_interval(secs => :every))
       AND (leased_until IS NULL OR leased_until < statement_timestamp())
     RETURNING begun_at, after
 """)
