@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import redis
 import rq.job
@@ -13,10 +13,27 @@ from redis import backoff, retry
 from rq import serializers
 
 from gateway import aside, errors
+from gateway.core.health import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 APPLY_JOB: Final = "workers.apply.drain"
+PROBE_JOB: Final = "workers.probe.answer"
 
-QUEUE: Final = "gateway"
+# A job that waits, or runs for an hour, holds up its own queue and no other.
+QUEUES: Final[Mapping[str, str]] = {
+    processes.WORKER: "gateway",
+    processes.LOADER: "gateway-loads",
+    processes.SENDER: "gateway-sends",
+}
+
+# Every job there is, and the kinds of processes that do it. The probe of a worker is a wake-up for
+# no cohort, because that takes the way through the database too.
+JOBS: Final[Mapping[str, tuple[str, ...]]] = {
+    APPLY_JOB: (processes.WORKER,),
+    PROBE_JOB: (processes.LOADER, processes.SENDER),
+}
 
 # No cohort has this number: a ring for it changes nothing, but somewhere a worker must answer it.
 NO_COHORT: Final = 0
@@ -32,16 +49,17 @@ _log = structlog.get_logger()
 
 
 class Ring(rq.job.Job):
-    """A ring, which asks for the one thing that workers do.
+    """A ring: a job of `JOBS`, in the queue of a kind of process that does it.
 
-    A job names what it runs. RQ would import that, whatever it is; here somebody who can write to
-    Redis can at most have a cohort looked at once more.
+    A job names what it runs. RQ would import that, whatever it is; here a client that can write to
+    Redis can at most have work looked for once more.
     """
 
     @property
     def func(self) -> Any:  # noqa: ANN401 - as RQ has it
-        """What to run. Raises errors.Broken for anything but the one job there is."""
-        if self.func_name != APPLY_JOB or self.instance is not None:
+        """What to run. Raises errors.Broken for anything but a job of this queue."""
+        queues = [QUEUES[kind] for kind in JOBS.get(self.func_name or "", ())]
+        if self.origin not in queues or self.instance is not None:
             raise errors.Broken("a job in the queue is none of ours")
         return super().func
 
@@ -68,10 +86,10 @@ def connect(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> redis.Redi
     )
 
 
-def queue(connection: redis.Redis) -> rq.Queue:
-    """Return the one queue there is; jobs are JSON, never pickles."""
+def queue(connection: redis.Redis, kind: str = processes.WORKER) -> rq.Queue:
+    """Return the queue of a kind of process; jobs are JSON, never pickles."""
     serializer = serializers.JSONSerializer
-    return rq.Queue(QUEUE, connection=connection, serializer=serializer, job_class=Ring)
+    return rq.Queue(QUEUES[kind], connection=connection, serializer=serializer, job_class=Ring)
 
 
 def rung_key(cohort_id: int) -> str:
@@ -84,7 +102,7 @@ class Doorbell:
 
     def __init__(self, url: str) -> None:
         self._redis = connect(url)
-        self._queue = queue(self._redis)
+        self._queues = {kind: queue(self._redis, kind) for kind in QUEUES}
         self._broken_until = 0.0
         self._lock = threading.Lock()
 
@@ -93,23 +111,24 @@ class Doorbell:
 
         While an earlier ring for the same cohort waits, this one is already done.
         """
-        if time.monotonic() < self._broken_until:
-            return False
-        try:
-            if self._redis.set(rung_key(cohort_id), 1, nx=True, ex=RUNG_SECONDS):
-                self._enqueue(cohort_id)
-        except Exception as error:  # noqa: BLE001 - what is rung for is committed, whatever fails
-            with self._lock:
-                self._broken_until = time.monotonic() + BREAK_SECONDS
-            with aside.harmless("doorbell"):
-                _log.warning("doorbell.failed", error=type(error).__name__, cohort_id=cohort_id)
-            return False
-        return True
 
-    def probe(self) -> None:
-        """Ring for no cohort, to see a worker answer; jobs that wait already do as well."""
-        if self.depth() == 0:
+        def ring() -> None:
+            if self._redis.set(rung_key(cohort_id), 1, nx=True, ex=RUNG_SECONDS):
+                self._enqueue(processes.WORKER, APPLY_JOB, cohort_id)
+
+        return self._try(ring, cohort_id=cohort_id)
+
+    def probe(self, kind: str = processes.WORKER) -> None:
+        """Enqueue a job that changes nothing, to see a kind of process do it.
+
+        A job that waits already does as well.
+        """
+        if self.depth(kind) != 0:
+            return
+        if kind == processes.WORKER:
             self.ring(NO_COHORT)
+        else:
+            self._try(lambda: self._enqueue(kind, PROBE_JOB, kind), kind=kind)
 
     def answer(self, cohort_id: int) -> None:
         """Take the ring down, so that a later page rings anew; look at the inbox after this."""
@@ -122,19 +141,43 @@ class Doorbell:
         except Exception:  # noqa: BLE001 - whatever it is, no job gets through
             return False
 
-    def depth(self) -> int | None:
-        """Count the jobs that wait; None if Redis does not answer."""
+    def depth(self, kind: str = processes.WORKER) -> int | None:
+        """Count the jobs that wait for a kind of process; None if Redis does not answer."""
         try:
-            return int(self._queue.count)
+            return int(self._queues[kind].count)
         except Exception:  # noqa: BLE001 - as above
             return None
 
-    def _enqueue(self, cohort_id: int) -> None:
-        self._queue.enqueue_call(
-            APPLY_JOB,
-            args=(cohort_id,),
+    def depths(self) -> dict[str, int] | None:
+        """Count the jobs that wait for each kind of process; None if Redis does not answer."""
+        found = {}
+        for kind in QUEUES:
+            depth = self.depth(kind)
+            if depth is None:
+                return None
+            found[kind] = depth
+        return found
+
+    def _try(self, enqueue: Callable[[], None], **ids: object) -> bool:
+        """Enqueue unless Redis has just failed; False if it did not take it."""
+        if time.monotonic() < self._broken_until:
+            return False
+        try:
+            enqueue()
+        except Exception as error:  # noqa: BLE001 - what is rung for is committed, whatever fails
+            with self._lock:
+                self._broken_until = time.monotonic() + BREAK_SECONDS
+            with aside.harmless("doorbell"):
+                _log.warning("doorbell.failed", error=type(error).__name__, **ids)
+            return False
+        return True
+
+    def _enqueue(self, kind: str, job: str, argument: int | str) -> None:
+        self._queues[kind].enqueue_call(
+            job,
+            args=(argument,),
             timeout=-1,
             result_ttl=0,
             failure_ttl=FAILURE_TTL_SECONDS,
-            description="apply",
+            description=job,
         )

@@ -38,7 +38,7 @@ SERIES: Final = (
     Series("gateway_build_info", _G, "Always 1; what runs.", ("version", "python")),
     Series("gateway_postgres_up", _G, "Whether Postgres answered this scrape in time."),
     Series("gateway_redis_up", _G, "Whether Redis answered this scrape in time."),
-    Series("gateway_queue_depth", _G, "Jobs that wait in Redis for a worker."),
+    Series("gateway_queue_depth", _G, "Jobs that wait in Redis for this kind.", ("kind",)),
     Series("gateway_workers_alive", _G, "Processes with a recent heartbeat.", ("kind",)),
     Series(
         "gateway_workers_working",

@@ -1,8 +1,9 @@
-"""`python -m workers` answers the doorbell; `python -m workers scheduler` watches the clock."""
+"""`python -m workers [KIND]`: a process that applies, reads or sends, or keeps the schedule."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import threading
 import time
@@ -17,8 +18,8 @@ from rq.worker import WorkerStatus
 
 # Imported here and not by name in each job: a job finds them loaded.
 from gateway import errors, jobs, logs
-from gateway.flows.health import heartbeats
-from workers import apply, runtime, schedule
+from gateway.core.health.processes import LOADER, SENDER, WORKER
+from workers import apply, probe, runtime, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ WAIT_SECONDS = 5
 REDIS_SECONDS = WAIT_SECONDS + 5
 RECONNECT_SECONDS = 1.0
 
-JOBS = (apply.drain,)
+JOBS = (apply.drain, probe.answer)
 
 _log = structlog.get_logger()
 
@@ -107,31 +108,33 @@ class Worker(rq.SimpleWorker):
             raise StopRequested from error
 
 
-def work() -> None:
-    """Answer the doorbell until told to stop; while Redis is away, the sweeper does the work."""
+def work(*kinds: str) -> None:
+    """Do the jobs of some kinds until told to stop, those of an earlier kind first."""
     made = runtime.current()
     stopping = threading.Event()
     runtime.stop_when_told(stopping)
     runtime.await_schema(made, stopping)
-    _log.info("worker.started", name=made.name)
-    with runtime.beating(made, heartbeats.WORKER):
+    _log.info("worker.started", name=made.name, kinds=kinds)
+    with runtime.beating(made, *kinds):
         while not stopping.is_set():
-            failure = _answer(made, stopping)
+            failure = _answer(made, kinds, stopping)
             runtime.stop_when_told(stopping)
             if failure is not None:
                 reason = f"{type(failure).__name__}: {failure}"
                 made.duty.hinder(f"it cannot use Redis: {reason}")
                 _log.warning("worker.disconnected", error=type(failure).__name__, reason=reason)
             stopping.wait(RECONNECT_SECONDS)
-    _log.info("worker.stopped", name=made.name)
+    _log.info("worker.stopped", name=made.name, kinds=kinds)
 
 
-def _answer(made: runtime.Runtime, stopping: threading.Event) -> Exception | None:
+def _answer(
+    made: runtime.Runtime, kinds: Sequence[str], stopping: threading.Event
+) -> Exception | None:
     """Work as one RQ worker until told to stop, or until it cannot; returns why."""
     try:
         connection = jobs.connect(made.settings.require_redis_url(), timeout_seconds=REDIS_SECONDS)
         worker = Worker(
-            [jobs.queue(connection)],
+            [jobs.queue(connection, kind) for kind in kinds],
             name=f"{made.name}-{time.monotonic_ns()}",
             connection=connection,
             serializer=serializers.JSONSerializer,
@@ -144,14 +147,22 @@ def _answer(made: runtime.Runtime, stopping: threading.Event) -> Exception | Non
     return worker.failure
 
 
-PROGRAMS: Final[Mapping[str, Callable[[], None]]] = {"": work, "scheduler": schedule.run}
+# Applying shares its process with nothing: neither a read nor a vendor that hangs delays a page.
+PROGRAMS: Final[Mapping[str, Callable[[], None]]] = {
+    "": functools.partial(work, WORKER),
+    "worker": functools.partial(work, WORKER),
+    "loader": functools.partial(work, LOADER),
+    "sender": functools.partial(work, SENDER),
+    "loader,sender": functools.partial(work, SENDER, LOADER),
+    "scheduler": schedule.run,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a worker or, asked for it, the scheduler; bad settings are said on stderr."""
+    """Run the program that is asked for, else a worker; bad settings are said on stderr."""
     program = PROGRAMS.get(" ".join(arguments))
     if program is None:
-        print("usage: python -m workers [scheduler]", file=sys.stderr)  # noqa: T201 - the command line
+        print(f"usage: python -m workers [{'|'.join(filter(None, PROGRAMS))}]", file=sys.stderr)  # noqa: T201 - the command line
         return 2
     logs.catch_crashes()
     try:

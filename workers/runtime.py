@@ -24,7 +24,7 @@ from gateway.settings import Settings
 from gateway.store.db.engine import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 APPLY_LIMIT_SECONDS = 900.0
 BEAT_LIMIT_SECONDS = 5.0
@@ -89,13 +89,24 @@ def now() -> datetime.datetime:
 
 
 @contextlib.contextmanager
-def beating(runtime: Runtime, kind: str) -> Iterator[None]:
-    """Beat in the background during the block, and leave at its end."""
-    heart = meters.Heart(
-        runtime.beating, name=runtime.name, kind=kind, meters=runtime.meters, duty=runtime.duty
-    )
+def beating(runtime: Runtime, kind: str, *others: str) -> Iterator[None]:
+    """Beat in the background during the block, and leave at its end.
+
+    A process of several kinds beats as each of them, and what it counts is of the first.
+    """
+    counted = {kind: runtime.meters, **{other: meters.ApplyMeters() for other in others}}
+    hearts = [
+        meters.Heart(
+            runtime.beating,
+            name=f"{runtime.name}-{one}",
+            kind=one,
+            meters=counts,
+            duty=runtime.duty,
+        )
+        for one, counts in counted.items()
+    ]
     ended = threading.Event()
-    thread = threading.Thread(target=_beat, args=(heart, ended), name="heartbeat", daemon=True)
+    thread = threading.Thread(target=_beat, args=(hearts, ended), name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -104,12 +115,20 @@ def beating(runtime: Runtime, kind: str) -> Iterator[None]:
         thread.join(LEAVE_SECONDS)
 
 
-def _beat(heart: meters.Heart, ended: threading.Event) -> None:
+def _beat(hearts: Sequence[meters.Heart], ended: threading.Event) -> None:
+    def beat() -> None:
+        for heart in hearts:
+            heart.beat()
+
+    def stop() -> None:
+        for heart in hearts:
+            heart.stop()
+
     said = None
     while not ended.is_set():
-        said = attempt(heart.beat, "heartbeat.failed", said)
+        said = attempt(beat, "heartbeat.failed", said)
         ended.wait(meters.INTERVAL_SECONDS)
-    attempt(heart.stop, "heartbeat.failed")
+    attempt(stop, "heartbeat.failed")
 
 
 def attempt(what: Callable[[], object], event: str, said: str | None = None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -40,7 +41,8 @@ class Chore:
 
 
 def _probe(made: Runtime) -> None:
-    duty.ask(made.chores, heartbeats.WORKER, made.doorbell.probe)
+    for kind in duty.to_ask(made.chores):
+        duty.ask(made.chores, kind, functools.partial(made.doorbell.probe, kind))
 
 
 def _redact(made: Runtime) -> None:

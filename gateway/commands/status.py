@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.commands import output, place
+from gateway.core.health import processes
 from gateway.core.health.finding import Level
 from gateway.flows.health import check as checking
 from gateway.flows.health import status as flow
@@ -33,6 +34,10 @@ def status(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     if as_json:
         output.document(shown)
         return
+    del shown["processes"]
+    for kind in processes.QUEUED[1:]:
+        if one := found.processes.get(kind):
+            shown |= {f"{kind}s_{name}": value for name, value in vars(one).items()}
     for name, value in shown.items():
         click.echo(f"  {name.replace('_', ' '):24}{'-' if value is None else value}")
 

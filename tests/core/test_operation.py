@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from gateway.core.health import installation_rules
+from gateway.core.health import installation_rules, processes
 from gateway.core.health.finding import Finding, Level
 from gateway.core.health.installation_rules import (
     BacklogFacts,
@@ -42,9 +42,7 @@ def only(found: list[Finding], level: Level, word: str) -> None:
 
 
 def test_everything__as_it_should_be__asks_for_nothing() -> None:
-    pulses = dict.fromkeys(
-        ("worker", "scheduler"), PulseFacts(alive=1, working=1, silent_seconds=1.0)
-    )
+    pulses = dict.fromkeys(processes.KINDS, PulseFacts(alive=1, working=1, silent_seconds=1.0))
     found = [
         *installation_rules.session(SESSION),
         *installation_rules.session(dataclasses.replace(SESSION, transaction_timeout=None)),
@@ -120,7 +118,9 @@ def test_credentials__of_the_environment__are_judged_without_being_shown(
     assert list(installation_rules.environment(nothing)) == []
 
 
-@pytest.mark.parametrize(("kind", "other"), [("worker", "scheduler"), ("scheduler", "worker")])
+@pytest.mark.parametrize(
+    ("kind", "other"), [("worker", "scheduler"), ("scheduler", "worker"), ("loader", "sender")]
+)
 @pytest.mark.parametrize(("silent", "word"), [(None, "none has lived"), (75.0, "75 s ago")])
 def test_processes__that_are_silent__are_named_with_what_to_start(
     kind: str, other: str, silent: float | None, word: str
@@ -137,7 +137,9 @@ def test_processes__that_are_silent__are_named_with_what_to_start(
     only(found, Level.WARNING, f"no {kind} lives")
 
 
-@pytest.mark.parametrize(("kind", "other"), [("worker", "scheduler"), ("scheduler", "worker")])
+@pytest.mark.parametrize(
+    ("kind", "other"), [("worker", "scheduler"), ("scheduler", "worker"), ("loader", "sender")]
+)
 @pytest.mark.parametrize(
     ("working", "trouble", "level", "word"),
     [

@@ -8,9 +8,9 @@ from tests.stack import ROOT
 
 
 def procfile() -> dict[str, str]:
-    """Return the Procfile's kinds of processes and their commands."""
-    lines = (ROOT / "Procfile").read_text().splitlines()
-    return dict(line.split(": ", 1) for line in lines)
+    """Return the Procfile's kinds of processes and their commands, commented ones too."""
+    text = (ROOT / "Procfile").read_text()
+    return dict(re.findall(r"^(?:# )?(\w+): (.+)$", text, re.MULTILINE))
 
 
 def gunicorn_setting(name: str) -> int:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from gateway import settings
+from gateway.core.health import processes
 from tests.deploy import chart
 from tests.deploy.commands import gunicorn_setting, procfile
 from tests.stack import ROOT
@@ -32,6 +33,8 @@ EVERYTHING: Mapping[str, Any] = {
         "affinity": {"nodeAffinity": {}},
         "podAnnotations": {"a": "b"},
     },
+    "loaders": {"replicas": 1},
+    "senders": {"replicas": 2},
     "workers": {"autoscaling": {"enabled": True, "matchLabels": {"job": "gateway"}}},
     "service": {"type": "LoadBalancer", "annotations": {"c": "d"}},
     "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "tls"},
@@ -65,7 +68,7 @@ def test_chart__with_these_values__is_good_for_the_oldest_and_the_newest_kuberne
     problems = [chart.problem(one, version) for one, version in itertools.product(ours, versions)]
     assert [one for one in problems if one] == []
     count = len(ours)
-    assert count == {"plain": 11, "everything": 14, "bare": 5}[name]
+    assert count == {"plain": 11, "everything": 18, "bare": 5}[name]
     assert chart.lint(VALUES[name]) == []
 
 
@@ -99,6 +102,11 @@ def test_commands__of_all_pods__are_those_of_the_procfile() -> None:
     expected = procfile()
     for name in ("web", "worker", "scheduler"):
         assert commands[name] == [expected[name].split()]
+    both = chart.pods(chart.render(EVERYTHING))
+    for name in ("loader", "sender"):
+        assert (name in commands) == (name in processes.NEEDED)
+        (container,) = chart.containers(both[name])
+        assert container["command"] == expected[name].split()
     *release, check = commands["release"]
     assert release == [command.split() for command in expected["release"].split(" && ")]
     assert check == ["python", "-m", "gateway", "check"]
@@ -192,7 +200,7 @@ def test_selectors__of_services_budgets_and_policies__find_their_pods() -> None:
 
 def test_network__of_what_serves_nothing__lets_nobody_in() -> None:
     objects = chart.render(EVERYTHING)
-    for kind in ("worker", "scheduler", "release"):
+    for kind in ("worker", "loader", "sender", "scheduler", "release"):
         assert chart.named(objects, "NetworkPolicy", f"-{kind}")["spec"]["ingress"] == []
     web = chart.named(objects, "NetworkPolicy", "-web")["spec"]
     assert web["ingress"][0]["from"] == EVERYTHING["networkPolicy"]["ingressFrom"]

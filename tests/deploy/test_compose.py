@@ -18,13 +18,15 @@ import redis
 import yaml
 
 from gateway import settings
+from gateway.core.health import processes
 from gateway.local.embedded import folder, server
 from gateway.settings import Settings
 from tests.deploy.commands import procfile
 from tests.stack import ROOT, until
+from workers.__main__ import PROGRAMS
 
 DEPLOY = ROOT / "deploy"
-OURS = ("release", "web", "worker", "scheduler")
+OURS = ("release", "web", "worker", "loader", "scheduler")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,9 @@ def test_compose__commands_of_our_services__are_those_of_the_procfile(
     assert services["release"]["command"] == ["sh", "-c", expected["release"]]
     for name in ("worker", "scheduler"):
         assert services[name]["command"] == shlex.split(expected[name])
+    words = " ".join(services["loader"]["command"]).removeprefix("python -m workers ")
+    assert words in PROGRAMS
+    assert services["loader"]["deploy"]["replicas"] == int("loader" in processes.NEEDED)
 
 
 def test_compose__migrations__end_before_anything_starts(compose: dict[str, Any]) -> None:
@@ -88,7 +93,7 @@ def test_compose__our_services__are_locked_down_and_have_time_to_end(
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert service["tmpfs"] == ["/tmp"]  # noqa: S108 - in the container
         assert "ports" not in service
-    for name in ("web", "worker", "scheduler"):
+    for name in OURS[1:]:
         assert int(compose["services"][name]["stop_grace_period"].removesuffix("s")) >= 30
     assert [name for name, one in compose["services"].items() if "ports" in one] == ["nginx"]
     assert compose["networks"]["inside"] == {"internal": True}

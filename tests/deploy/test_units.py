@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from gateway import settings
+from gateway.core.health import processes
 from tests.deploy.commands import gunicorn_setting, procfile
 from tests.stack import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
-SERVICES = ("release", "web", "worker@", "scheduler")
+SERVICES = ("release", "web", "worker@", "loader@", "sender@", "scheduler")
 HOME = "/opt/cohort-gateway"
 # systemd's own measure: 0 is the safest, 10 no protection at all.
 MOST_EXPOSED = 1.5
@@ -120,4 +121,6 @@ def test_target__wants_every_service() -> None:
     lines = re.findall(r"^Wants=(.*)$", text, re.MULTILINE)
     wanted = {name for line in lines for name in line.split()}
     files = {path.name for path in UNITS.glob("*.service")} - {"cohort-gateway-release.service"}
+    idle = set(processes.KINDS) - set(processes.NEEDED)
+    files -= {f"cohort-gateway-{kind}@.service" for kind in idle}
     assert {re.sub(r"@\d", "@", name) for name in wanted} == files

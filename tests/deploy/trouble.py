@@ -96,6 +96,16 @@ def long_failing(installation: Production) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def loader_died(installation: Production) -> Iterator[None]:
+    """Leave the heartbeat of a loader that was killed a minute ago, until it is forgotten."""
+    change(installation, _DEAD_LOADER)
+    try:
+        yield
+    finally:
+        change(installation, "DELETE FROM workers WHERE kind = 'loader'")
+
+
+@contextlib.contextmanager
 def page_blocked(installation: Production) -> Iterator[None]:
     """Damage a page between its acceptance and its applying, and then mend it by hand."""
     with poisoned(installation, "blocked") as mend:
@@ -177,6 +187,7 @@ ALL: dict[str, Trouble] = {
     "GatewayWorkersSilent": down("worker"),
     "GatewayWorkersHindered": workers_elsewhere,
     "GatewaySchedulerSilent": down("scheduler"),
+    "GatewayLoadersSilent": loader_died,
     "GatewayPagesBlocked": page_blocked,
     "GatewayMembersSkipped": members_skipped,
     "GatewayCohortsRefused": cohorts_many,
@@ -214,6 +225,11 @@ def change(installation: Production, statement: str) -> None:
     with installation.pool() as pool, pool.begin() as conn:
         conn.execute(text(statement))
 
+
+_DEAD_LOADER = """
+    INSERT INTO workers (name, kind, started_at, beat_at)
+    VALUES ('dead', 'loader', now(), now() - interval '1 minute')
+"""
 
 _LONG_AGO = text("""
     UPDATE deliveries SET received_at = received_at - interval '10 minutes'

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from gateway import aside
 from gateway.core.access.secrets import Verifier
+from gateway.core.health import processes
 from gateway.flows.cohorts.apply import Applier, Drained
 from gateway.flows.cohorts.backlog_limit import Limits
 from gateway.flows.cohorts.submit import Outcome, Submitter
@@ -47,6 +48,8 @@ def test_doorbell__that_cannot_work__only_says_so(url: str) -> None:
     assert not bell.ring(1)  # nor while it is not tried again
     assert not bell.is_up()
     assert bell.depth() is None
+    assert bell.depths() is None
+    bell.probe(processes.LOADER)
 
 
 PAGE = sender.Page(

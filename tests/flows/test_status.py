@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
+from gateway.core.health import processes
 from gateway.flows.cohorts import admin
 from gateway.flows.health import status
 from gateway.store.health import heartbeats
@@ -40,16 +41,18 @@ def test_status__everything_alive__is_ok_and_anything_dead_degrades_it(desk: Des
     assert look(desk).status == "degraded", "pages wait, whatever the processes say"
 
 
-@pytest.mark.parametrize("kind", heartbeats.KINDS)
+@pytest.mark.parametrize("kind", processes.KINDS)
 def test_status__process_that_cannot_work__is_degraded_and_says_why(desk: Desk, kind: str) -> None:
     with desk.pool.begin() as conn:
-        for one in heartbeats.KINDS:
+        for one in processes.KINDS:
             heartbeats.join(conn, one, one)
         heartbeats.beat(conn, kind, {}, heartbeats.Condition(trouble="it cannot"))
     found = look(desk)
     assert (found.status, found.workers_alive, found.scheduler_alive) == ("degraded", 1, True)
     assert found.workers_working == (0 if kind == heartbeats.WORKER else 1)
-    assert "it cannot" in (found.workers_trouble, found.scheduler_trouble)
+    assert found.processes[kind].trouble == "it cannot"
+    assert (found.workers_trouble == "it cannot") == (kind == processes.WORKER)
+    assert (found.scheduler_trouble == "it cannot") == (kind == processes.SCHEDULER)
     with desk.pool.begin() as conn:
         heartbeats.beat(conn, kind, {})
     assert look(desk).status == "ok"

@@ -57,6 +57,9 @@ def test_status__of_an_idle_gateway__counts_nothing(world: World) -> None:
         "workers_trouble": None,
         "scheduler_alive": False,
         "scheduler_trouble": None,
+        "processes": {
+            kind: {"alive": 0, "working": 0, "trouble": None} for kind in ("worker", "scheduler")
+        },
         "redis": "down",
     }
 

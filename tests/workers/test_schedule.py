@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from gateway import errors, jobs
 from gateway.core.cohorts import member_rows
+from gateway.core.health import processes
 from gateway.flows.cohorts import erase
-from gateway.flows.health import heartbeats as meters
 from gateway.store.cohorts import backlog, inbox
 from gateway.store.db.engine import Pool
 from gateway.store.health import heartbeats
@@ -143,9 +143,58 @@ def test_chores__one_of_which_hangs__delays_no_other_and_no_sweep(
             assert book.standing(pool, receipt.cohort_id).through == 1
 
 
+@pytest.mark.parametrize("name", [one.name for one in schedule.CHORES])
+@pytest.mark.parametrize("hang", ["statement", "python"])
+def test_chore__of_the_scheduler_that_hangs__delays_no_other_and_no_sweep(
+    made: Runtime, desk: Desk, pool: Pool, name: str, hang: str
+) -> None:
+    rounds = {one.name: threading.Semaphore(0) for one in schedule.CHORES}
+    hangs, awake = threading.Event(), threading.Event()
+
+    def watched(chore: schedule.Chore) -> schedule.Chore:
+        def do_once(run: Runtime) -> None:
+            if chore.name == name:
+                hangs.set()
+                if hang == "python":
+                    awake.wait()
+                else:
+                    with run.chores.begin() as conn:
+                        conn.execute(text("SELECT pg_advisory_xact_lock(7)"))
+            chore.do(run)
+            rounds[chore.name].release()
+
+        return dataclasses.replace(chore, every_seconds=0.01, do=do_once)
+
+    with pool.begin() as holder:
+        holder.execute(text("SELECT pg_advisory_xact_lock(7)"))
+        with schedule.doing(made, [watched(one) for one in schedule.CHORES]):
+            assert hangs.wait(10)
+            for other, done in rounds.items():
+                for _ in range(3 if other != name else 0):
+                    assert done.acquire(timeout=10), other
+            receipt = desk.send("add_members", "s1", "abc")
+            once(made)
+            assert book.standing(pool, receipt.cohort_id).through == 1
+            assert not rounds[name].acquire(blocking=False)
+            awake.set()
+
+
 def test_chores__each__has_a_connection_of_its_own() -> None:
     assert len(schedule.CHORES) == runtime.CHORES
 
 
-def test_kinds__of_processes__are_those_that_are_counted() -> None:
-    assert (meters.WORKER, meters.SCHEDULER) == heartbeats.KINDS
+def test_probe__of_a_kind_that_reads__asks_it_while_it_is_remembered(
+    made: Runtime, client: redis.Redis, pool: Pool
+) -> None:
+    with pool.begin() as conn:
+        heartbeats.join(conn, "l", processes.LOADER)
+    for _ in range(2):
+        do(made, "probe")
+    assert made.doorbell.depths() == {"worker": 1, "loader": 1, "sender": 0}
+    with pool.begin() as conn:
+        names = conn.execute(text("SELECT name FROM chores ORDER BY name")).scalars()
+        assert list(names) == ["ask loader", "ask worker"]
+        heartbeats.leave(conn, "l")
+    client.flushall()
+    do(made, "probe")
+    assert made.doorbell.depths() == {"worker": 1, "loader": 0, "sender": 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -19,14 +20,15 @@ from rq import command, serializers
 from rq.suspension import suspend
 
 from gateway import errors, jobs
-from gateway.flows.health import schema
+from gateway.core.health import processes
+from gateway.flows.health import duty, schema
 from gateway.jobs import Doorbell
 from gateway.store.cohorts import backlog
 from gateway.store.db.engine import Pool
 from gateway.store.health import heartbeats
 from tests.model.desk import Desk
 from workers import runtime
-from workers.__main__ import main
+from workers.__main__ import JOBS, main
 from workers.apply import drain
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -88,6 +90,16 @@ def alive(pool: Pool, kind: str) -> int:
         return heartbeats.alive(conn, kind)
 
 
+def foreign_queue(client: redis.Redis, name: str) -> rq.Queue:
+    return rq.Queue(name, connection=client, serializer=serializers.JSONSerializer)
+
+
+def has_worked(pool: Pool, kind: str) -> bool:
+    with pool.read() as conn:
+        worked = text("SELECT count(worked_at) FROM workers WHERE kind = :kind")
+        return bool(conn.execute(worked, {"kind": kind}).scalar_one())
+
+
 def await_pulse(pool: Pool, *, working: int, trouble: str | None) -> None:
     """Wait until the one worker is so; the test's own time limit ends a wait in vain."""
     while True:
@@ -132,7 +144,7 @@ def test_worker__asked_for_something_else__does_not_do_it(
     start: Start, desk: Desk, client: redis.Redis, valkey_url: str, tmp_path: Path
 ) -> None:
     place = tmp_path / "made"
-    foreign = rq.Queue(jobs.QUEUE, connection=client, serializer=serializers.JSONSerializer)
+    foreign = foreign_queue(client, jobs.QUEUES[processes.WORKER])
     foreign.enqueue_call("os.mkdir", args=(str(place),))
     worker = start()
     worker.await_event("worker.started")
@@ -144,7 +156,7 @@ def test_worker__asked_for_something_else__does_not_do_it(
 
 @pytest.mark.parametrize("name", ["os.mkdir", "workers.apply.apply", "workers.apply.drain.x", ""])
 def test_job__of_another_name__is_not_even_imported(client: redis.Redis, name: str) -> None:
-    foreign = rq.Queue(jobs.QUEUE, connection=client, serializer=serializers.JSONSerializer)
+    foreign = foreign_queue(client, jobs.QUEUES[processes.WORKER])
     sent = foreign.enqueue_call(name or jobs.APPLY_JOB, args=(1,))
     for when in ("success", "failure", "stopped"):
         client.hset(sent.key, f"{when}_callback_name", "os.getpid")
@@ -207,7 +219,71 @@ def test_worker__told_by_redis_to_end_or_to_pause__works_on(
     assert worker.popen.poll() is None
 
 
-@pytest.mark.parametrize("program", [(), ("scheduler",)])
+@pytest.mark.parametrize("name", jobs.JOBS)
+def test_job__in_a_queue_of_another_kind__is_refused(client: redis.Redis, name: str) -> None:
+    for kind, queue in jobs.QUEUES.items():
+        foreign = foreign_queue(client, queue)
+        sent = foreign.enqueue_call(name, args=(1,))
+        found = jobs.queue(client, kind).fetch_job(sent.id)
+        assert found is not None
+        if kind in jobs.JOBS[name]:
+            assert f"{found.func.__module__}.{found.func.__qualname__}" == name
+        else:
+            with pytest.raises(errors.Broken):
+                assert found.func
+
+
+def test_jobs__of_the_registry__are_the_work_of_the_kinds_that_are_needed() -> None:
+    assert {f"{one.__module__}.{one.__qualname__}" for one in JOBS} == set(jobs.JOBS)
+    working = {kind for job, kinds in jobs.JOBS.items() if job != jobs.PROBE_JOB for kind in kinds}
+    assert set(processes.NEEDED) == {*working, processes.SCHEDULER}
+    assert jobs.QUEUES.keys() == set(processes.QUEUED) == set(processes.KINDS) - {"scheduler"}
+
+
+@pytest.mark.parametrize(
+    ("program", "kinds"),
+    [("loader", ["loader"]), ("sender", ["sender"]), ("loader,sender", ["sender", "loader"])],
+)
+def test_process__that_reads_or_sends__beats_answers_its_probes_and_ends(
+    start: Start, desk: Desk, valkey_url: str, program: str, kinds: list[str]
+) -> None:
+    process = start(program)
+    assert process.await_event("worker.started")["kinds"] == kinds
+    bell = Doorbell(valkey_url)
+    for kind in kinds:
+        while alive(desk.pool, kind) != 1:
+            pass
+        duty.ask(desk.pool, kind, functools.partial(bell.probe, kind))
+    while not all(has_worked(desk.pool, kind) for kind in kinds):
+        pass
+    receipt = desk.send("add_members", "s1", "abc")
+    assert bell.ring(receipt.cohort_id)
+    assert bell.depths() == {kind: int(kind == processes.WORKER) for kind in processes.QUEUED}
+    assert process.end() == 0
+    assert [alive(desk.pool, kind) for kind in kinds] == [0] * len(kinds)
+    with desk.pool.read() as conn:
+        assert [pulse.kind for pulse in heartbeats.pulses(conn)] == list(processes.NEEDED)
+
+
+def test_process__that_reads_and_is_killed__is_missed_until_it_is_forgotten(
+    start: Start, pool: Pool
+) -> None:
+    process = start("loader")
+    while alive(pool, processes.LOADER) != 1:
+        pass
+    process.popen.kill()
+    with pool.begin() as conn:
+        conn.execute(text("UPDATE workers SET beat_at = beat_at - interval '60 s'"))
+    with pool.read() as conn:
+        pulse = heartbeats.pulses(conn)[-1]
+    assert (pulse.kind, duty.standing(pulse)) == (processes.LOADER, duty.Standing.SILENT)
+    with pool.begin() as conn:
+        conn.execute(text("UPDATE workers SET beat_at = beat_at - interval '1 hour'"))
+        heartbeats.retire(conn)
+        assert [one.kind for one in heartbeats.pulses(conn)] == list(processes.NEEDED)
+
+
+@pytest.mark.parametrize("program", [(), ("scheduler",), ("loader,sender",)])
 def test_process__on_an_unmigrated_database__says_so_once_and_begins_when_it_is(
     start: Start, empty_url: str, program: tuple[str, ...]
 ) -> None:
@@ -250,8 +326,10 @@ def test_process__bad_settings__says_which_and_fails(environ: dict[str, str]) ->
     assert "Traceback" not in done.stderr
 
 
-def test_process__unknown_argument__says_how_to_call_it(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize("words", [["schedule"], ["worker,loader"], ["loader", "sender"]])
+def test_process__of_no_such_kind__says_which_there_are(
+    words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["schedule"]) == 2
-    assert "usage: python -m workers [scheduler]" in capsys.readouterr().err
+    assert main(words) == 2
+    usage = "usage: python -m workers [worker|loader|sender|loader,sender|scheduler]"
+    assert usage in capsys.readouterr().err

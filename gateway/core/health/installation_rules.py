@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.health.finding import error, ok, warning
+from gateway.core.health.processes import LOADER, SCHEDULER, SENDER, WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -212,16 +213,18 @@ def _weakness(secret: str, names: tuple[str, ...], *, least: int) -> str | None:
 
 
 def processes(pulses: Mapping[str, PulseFacts]) -> Iterator[Finding]:
-    """Judge the heartbeats of the workers and the scheduler, and whether they are at work."""
+    """Judge the heartbeats of each kind of process, and whether they are at work."""
     without = {
-        "worker": ("pages are applied by the scheduler alone, slowly", "python -m workers"),
-        "scheduler": (
+        WORKER: ("pages are applied by the scheduler alone, slowly", "python -m workers"),
+        SCHEDULER: (
             "a lost wake-up waits for ever, and nothing old is deleted",
             "python -m workers scheduler",
         ),
+        LOADER: ("nothing is read from sources", "python -m workers loader"),
+        SENDER: ("nothing is sent to destinations", "python -m workers sender"),
     }
-    for kind, (meaning, command) in without.items():
-        pulse = pulses[kind]
+    for kind, pulse in pulses.items():
+        meaning, command = without[kind]
         if not pulse.alive:
             yield _silent(kind, pulse, meaning, command)
         elif pulse.working < pulse.alive:

@@ -14,6 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from gateway.core.health import processes
 from gateway.store.health import heartbeats
 from gateway.store.health.heartbeats import Condition
 
@@ -99,6 +100,13 @@ def ask(pool: Pool, kind: str, ring: Callable[[], object]) -> None:
     with pool.begin() as conn:
         heartbeats.ask(conn, kind)
     ring()
+
+
+def to_ask(pool: Pool) -> list[str]:
+    """Tell which kinds of processes to ask: those with a queue that are needed or remembered."""
+    with pool.read() as conn:
+        kinds = [pulse.kind for pulse in heartbeats.pulses(conn)]
+    return [kind for kind in kinds if kind in processes.QUEUED]
 
 
 def is_anyone_at_work(pool: Pool, kind: str) -> bool:

@@ -6,6 +6,7 @@ import bisect
 import threading
 from typing import TYPE_CHECKING, Final
 
+from gateway.core.health import processes
 from gateway.store.health import heartbeats
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from gateway.flows.health.duty import Duty
     from gateway.store.db.engine import Pool
 
-WORKER: Final = heartbeats.WORKER
-SCHEDULER: Final = heartbeats.SCHEDULER
+WORKER: Final = processes.WORKER
+SCHEDULER: Final = processes.SCHEDULER
 INTERVAL_SECONDS: Final = heartbeats.INTERVAL_SECONDS
 
 APPLY_BUCKETS_SECONDS: Final = (

@@ -120,13 +120,13 @@ class Watch:
     def page(self, *, now: datetime.datetime) -> bytes:
         """Write the metrics page; without Postgres or Redis, what can be known without them."""
         end = time.monotonic() + SCRAPE_SECONDS
-        depth = self._redis.submit(self._doorbell.depth)
+        depths = self._redis.submit(self._doorbell.depths)
         counted = self._postgres.submit(self._count, now)
         found = _wait(counted, end)
         successes: Sequence[totals.Success] = ()
         if found is not None and found.totals is not None:
             successes = self._expiry.successes(now, wait_seconds=SEARCH_WAIT_SECONDS)
-        reading = _reading(self._limits, found, _wait(depth, end))
+        reading = _reading(self._limits, found, _wait(depths, end))
         return metrics.page({**reading, **_of_expiry(successes)})
 
     def ready(self) -> Ready:
@@ -135,11 +135,11 @@ class Watch:
         Raises errors.Unavailable if it cannot, or if that was not found out in time.
         """
         end = time.monotonic() + READY_SECONDS
-        depth = self._redis.submit(self._doorbell.depth)
+        depths = self._redis.submit(self._doorbell.depths)
         standings = _wait(self._postgres.submit(self._require), end)
         if standings is None:
             raise errors.Unavailable("the database did not answer in time")
-        return Ready(redis_up=_wait(depth, end) is not None, processes=standings)
+        return Ready(redis_up=_wait(depths, end) is not None, processes=standings)
 
     def _require(self) -> dict[str, Standing]:
         self._readiness.require()
@@ -176,13 +176,15 @@ def _wait(asked: concurrent.futures.Future[T], end: float) -> T | None:
         return None
 
 
-def _reading(limits: Limits, counted: Counted | None, depth: int | None) -> metrics.Reading:
+def _reading(
+    limits: Limits, counted: Counted | None, depths: dict[str, int] | None
+) -> metrics.Reading:
     build = (gateway.__version__, platform.python_version())
     reading: dict[str, list[metrics.Point] | metrics.Durations] = {
         "gateway_build_info": [(build, 1)],
         "gateway_postgres_up": [((), counted is not None)],
-        "gateway_redis_up": [((), depth is not None)],
-        "gateway_queue_depth": [] if depth is None else [((), depth)],
+        "gateway_redis_up": [((), depths is not None)],
+        "gateway_queue_depth": [((kind,), depth) for kind, depth in (depths or {}).items()],
         "gateway_web_threads": [((), limits.threads)],
     }
     if counted is not None and counted.totals is not None:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 import gateway
+from gateway.core.health import processes
 from gateway.flows.cohorts.parts import Slice
 from gateway.flows.health import duty
 from gateway.store.cohorts import backlog
@@ -23,6 +24,15 @@ OLD_SECONDS: Final = 300.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Processes:
+    """How the processes of one kind do; `trouble` says why one of them does not work."""
+
+    alive: int
+    working: int
+    trouble: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Status:
     """The numbers that tell an operator whether to look closer."""
 
@@ -36,6 +46,7 @@ class Status:
     workers_trouble: str | None
     scheduler_alive: bool
     scheduler_trouble: str | None
+    processes: dict[str, Processes]
     redis: str
 
 
@@ -44,7 +55,11 @@ def status(pool: Pool, *, redis_up: bool, now: datetime.datetime) -> Status:
     with pool.read() as conn:
         totals = backlog.totals(conn, now=now)
         pulses = heartbeats.pulses(conn)
-    workers, scheduler = pulses
+    found = {
+        one.kind: Processes(alive=one.alive, working=one.working, trouble=duty.trouble(one))
+        for one in pulses
+    }
+    workers, scheduler = found[processes.WORKER], found[processes.SCHEDULER]
     late = (totals.oldest_seconds or 0) > OLD_SECONDS
     well = redis_up and duty.all_work(pulses) and not late
     return Status(
@@ -55,9 +70,10 @@ def status(pool: Pool, *, redis_up: bool, now: datetime.datetime) -> Status:
         blocked_deliveries=totals.blocked,
         workers_alive=workers.alive,
         workers_working=workers.working,
-        workers_trouble=duty.trouble(workers),
+        workers_trouble=workers.trouble,
         scheduler_alive=scheduler.alive > 0,
-        scheduler_trouble=duty.trouble(scheduler),
+        scheduler_trouble=scheduler.trouble,
+        processes=found,
         redis="up" if redis_up else "down",
     )
 

@@ -8,6 +8,14 @@ import gateway
 from gateway.handlers.http import schemas
 
 
+class ProcessesAnswer(schemas.Shown):
+    """How the processes of one kind do."""
+
+    alive = fields.Integer(required=True)
+    working = fields.Integer(required=True)
+    trouble = fields.String(required=True, allow_none=True, metadata=schemas.like(None))
+
+
 class StatusAnswer(schemas.Shown):
     """How the gateway is doing."""
 
@@ -37,5 +45,14 @@ class StatusAnswer(schemas.Shown):
     scheduler_alive = fields.Boolean(required=True, metadata={"examples": [True]})
     scheduler_trouble = fields.String(
         required=True, allow_none=True, metadata=schemas.says("What keeps it from its work.", None)
+    )
+    processes = fields.Dict(
+        keys=fields.String(),
+        values=fields.Nested(ProcessesAnswer),
+        required=True,
+        metadata=schemas.says(
+            "The same by kind: `worker` and `scheduler`, and `loader` and `sender` where they run.",
+            {"worker": {"alive": 2, "working": 2, "trouble": None}},
+        ),
     )
     redis = fields.String(required=True, validate=validate.OneOf(["up", "down"]))

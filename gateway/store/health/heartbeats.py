@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from gateway.core.health import processes
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
-WORKER: Final = "worker"
-SCHEDULER: Final = "scheduler"
-KINDS: Final = (WORKER, SCHEDULER)
+WORKER: Final = processes.WORKER
+SCHEDULER: Final = processes.SCHEDULER
 
 INTERVAL_SECONDS: Final = 2.0
 # Who has not beaten for this long counts as dead.
@@ -116,13 +117,22 @@ def alive(conn: Connection, kind: str) -> int:
 
 def pulse(conn: Connection, kind: str) -> Pulse:
     """Tell of the processes of a kind."""
-    return {one.kind: one for one in pulses(conn)}[kind]
+    return next(iter(_pulses(conn, [kind], needed=[kind])))
 
 
 def pulses(conn: Connection) -> list[Pulse]:
-    """Tell of every kind of process how many are alive, and how many are at work."""
+    """Tell of every kind of process how many are alive, and how many are at work.
+
+    A kind that is not needed is left out unless one of it is remembered: one that ended is
+    forgotten at once, one that died after `FORGOTTEN_SECONDS`.
+    """
+    return _pulses(conn, processes.KINDS, needed=processes.NEEDED)
+
+
+def _pulses(conn: Connection, kinds: Sequence[str], *, needed: Sequence[str]) -> list[Pulse]:
     parameters = {
-        "kinds": list(KINDS),
+        "kinds": list(kinds),
+        "needed": list(needed),
         "seconds": ALIVE_SECONDS,
         "patience": PATIENCE_SECONDS,
         "asking": _ASKING,
@@ -198,5 +208,6 @@ _PULSES = text("""
         WHERE c.name = CAST(:asking AS text) || k.kind
           AND greatest(c.begun_at, seen.started_at) < now() - make_interval(secs => :patience)
           AND coalesce(seen.worked_at < c.begun_at, seen.alive > 0)) late ON true
+    WHERE k.kind = ANY(CAST(:needed AS text[])) OR seen.last_beat IS NOT NULL
     ORDER BY k.position
 """)
