@@ -30,6 +30,7 @@ LARGE: Final = frozenset(
         cohorts.sync_results,
         cohorts.blocked_deliveries,
         cohorts.skips,
+        cohorts.loads,
     }
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.model.exploration import explore
+from tests.model.loading_machine import LoadingMachine, Loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,3 +32,24 @@ def test_model__whatever_senders_do__members_counts_and_changes_are_the_oracles(
         f" {tally.steps} steps, {tally.pages} pages",
     )
     assert tally.examples >= examples
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_model__with_loads_begun_early_and_late__is_the_oracles(
+    seed: int, database_url: str, record_property: Callable[[str, object], None]
+) -> None:
+    class Counted(LoadingMachine):
+        """Examples whose loads are counted by themselves."""
+
+        loads = Loads()
+
+    examples = EXAMPLES // len(SEEDS) // 2
+    tally = explore(database_url, seed=seed + 100, examples=examples, steps=STEPS, machine=Counted)
+    record_property(
+        "figures",
+        f"sender model with loads, seed {seed}: {tally.examples} examples, {tally.steps} steps,"
+        f" {tally.pages} pages, {Counted.loads.sealed} of {Counted.loads.begun} loads sealed",
+    )
+    assert tally.examples >= examples
+    assert Counted.loads.sealed > examples

@@ -16,7 +16,9 @@ from tests.model.remote import Remote
 from tests.model.remote_machine import RemoteMachine
 
 
-def explore(url: str, *, seed: int, examples: int, steps: int) -> Tally:
+def explore(
+    url: str, *, seed: int, examples: int, steps: int, machine: type[Machine] = Machine
+) -> Tally:
     """Run the examples of one seed on a migrated database; another process may use it too.
 
     Raises AssertionError with the shrunk example in its text, which outlives the process.
@@ -26,7 +28,7 @@ def explore(url: str, *, seed: int, examples: int, steps: int) -> Tally:
     with ThreadPoolExecutor(THREADS) as crew, structlog.testing.capture_logs():
 
         @hypothesis.seed(seed)
-        class Example(Machine):
+        class Example(machine):  # type: ignore[valid-type, misc]
             """An example on this process's connections."""
 
             def __init__(self) -> None:

@@ -138,10 +138,31 @@ class Cohort:
         sync.members += len(page.members)
         sync.skipped.update("blank_id" for member_id, _ in page.members if not member_id)
         self._apply(session, page.action, number, page.members, without)
-        now = {who: one.email for who, one in self._people.items() if one.email is not None}
-        self.snapshots.append(now)
-        self._moved.append(len(self.moves))
+        self._note()
         return True
+
+    def begin_load(self, session_id: str) -> int:
+        """Rule 2 for loads: the place in order is taken when the reading begins."""
+        self.session_ids.append(session_id)
+        return len(self.session_ids)
+
+    def is_forgotten(self, session: int) -> bool:
+        """Tell whether a session began before the cohort was deleted."""
+        return session <= self._forgotten
+
+    def receive_load(
+        self, session: int, action: str, pages: Sequence[Sequence[Member]], without: Collection[str]
+    ) -> None:
+        """Take a load that was sealed: all of its pages at once, as one delivery."""
+        members = tuple(member for page in pages for member in page)
+        total = max(1, len(pages))
+        sync = Sync(pages=set(range(1, total + 1)), total=total, members=len(members))
+        sync.skipped.update("blank_id" for member_id, _ in members if not member_id)
+        self.syncs[session, action] = sync
+        self._run += 1
+        self.deliveries.append((session, action))
+        self._apply(session, action, 1, members, without)
+        self._note()
 
     def erase(self, member_id: str) -> None:
         """Forget a person, once all pages have been applied."""
@@ -177,6 +198,12 @@ class Cohort:
         self.moves += [Move(self._run, "exited", who, 0, erased) for who in member_ids]
         self._moved[-1] = len(self.moves)
         self._run += 1
+
+    def _note(self) -> None:
+        """Keep the outcome of a delivery."""
+        now = {who: one.email for who, one in self._people.items() if one.email is not None}
+        self.snapshots.append(now)
+        self._moved.append(len(self.moves))
 
     def _session(self, session_id: str | None) -> int:
         """Rule 2: sessions are ordered by the commit of their first page."""

@@ -65,6 +65,14 @@ class Project:
             following.append(other)
         self.keep(pages[0].cohort, following)
 
+    def happen(self) -> int:
+        """Note that something happened now, and return its place among sessions and erasures."""
+        return next(self._events)
+
+    def erased_since(self, event: int) -> set[str]:
+        """Return who was erased after something happened."""
+        return {who for who, erased in self._erased.items() if erased > event}
+
     def erase(self, member_id: str) -> None:
         """Erase a person everywhere, once all pages have been applied."""
         self._erased[member_id] = next(self._events)
@@ -76,4 +84,4 @@ class Project:
         if page.session is None:
             return set()
         begun = self._begun.setdefault(page.session, next(self._events))
-        return {who for who, erased in self._erased.items() if erased > begun}
+        return self.erased_since(begun)

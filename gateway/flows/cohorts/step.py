@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.core.cohorts import batch, member_rows, refresh
+from gateway.core.cohorts import load as rules
 from gateway.core.cohorts.page import Action
 from gateway.core.cohorts.refresh import State, Step
-from gateway.flows.cohorts import erased
+from gateway.flows.cohorts import rosters, sealed
+from gateway.flows.cohorts.erased import Place
 from gateway.flows.cohorts.work import Outcome
 from gateway.store.cohorts import (
     apply_state,
     blocked,
     delta,
     diffs,
-    erasures,
     inbox,
+    loads,
     session_progress,
-    sessions,
-    staging,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gateway.flows.cohorts.work import Work
     from gateway.store.cohorts.attempts import Attempt
@@ -37,8 +37,6 @@ MERGED_PAGES: Final = 50
 MERGED_MEMBERS: Final = 50_000
 # A worker has what it merges in memory about twice, so this bounds it, unless one page is larger.
 MERGED_BYTES: Final = 16 << 20
-# What is staged is only passed on.
-STAGED_BYTES: Final = 4 << 20
 # So many workers may be lost at a page before it is blocked.
 MAX_LOST: Final = 3
 
@@ -84,6 +82,11 @@ def _apply_run(work: Work, run: list[Entry], limit: int) -> Outcome:
     if first.session < work.state.floor:
         _finish(work, run, through, delta.Written(entered=0, exited=0))
         return Outcome.WORKED
+    if first.load is not None:
+        _attempt(work, first.number)
+        written, floor = _apply_load(work, first, first.load)
+        _finish(work, run, through, written, floor=floor)
+        return Outcome.WORKED
     step, reach = _decide(work, first, limit)
     if step is Step.WAIT:
         return Outcome.WAITING
@@ -94,8 +97,8 @@ def _apply_run(work: Work, run: list[Entry], limit: int) -> Outcome:
     if step is Step.COMPLETE:
         _complete(work, first, reach)
         return Outcome.WORKED
-    rosters = _rosters(work, first, [entry.number for entry in run])
-    written = _write(work, first, rosters)
+    texts = rosters.read(work.conn, _place(work, first), [entry.number for entry in run])
+    written = _write(work, first, texts)
     _finish(work, run, through, written)
     return Outcome.WORKED
 
@@ -115,33 +118,22 @@ def _attempt(work: Work, through: int) -> Attempt:
     return attempt
 
 
-def _write(work: Work, entry: Entry, rosters: Iterable[bytes]) -> delta.Written:
+def _write(work: Work, entry: Entry, texts: Iterable[bytes]) -> delta.Written:
     """Add or remove the people of some rosters, all of one session and action."""
-    people = batch.merge(rosters)
+    people = batch.merge(texts)
     change = diffs.remove if entry.action is Action.REMOVE_MEMBERS else diffs.add
     touch = work.touch(entry.session)
     return change(work.conn, touch, people, last_change=work.state.last_change)
 
 
-def _rosters(work: Work, entry: Entry, numbers: Sequence[int]) -> Iterator[bytes]:
-    """Read deliveries of one session and action, as far as they can bring in or take out."""
-    gone, heard = _erased(work, entry.session)
-    bare = heard if entry.action is Action.REMOVE_MEMBERS else frozenset[bytes]()
-    for text in _texts(work, numbers):
-        yield member_rows.without_digests(text, gone, bare=bare) if gone else text
+def _apply_load(work: Work, entry: Entry, load: int) -> tuple[delta.Written, int]:
+    """Apply a sealed load as a whole; returns the floor too that it leaves, 0 for none."""
+    written = sealed.write(work, entry, load)
+    return written, entry.session if entry.action is Action.MEMBERS else 0
 
 
-def _texts(work: Work, numbers: Sequence[int]) -> Iterator[bytes]:
-    return (inbox.unpack(packed) for _, packed in inbox.rosters(work.trip, work.cohort_id, numbers))
-
-
-def _erased(work: Work, number: int) -> tuple[Mapping[bytes, int], frozenset[bytes]]:
-    """Find who was erased after a session began, and of whom it is heard all the same."""
-    session = sessions.get(work.trip, work.cohort_id, number)
-    if not session.erased_since:
-        return {}, frozenset()
-    gone = erasures.of_cohort(work.conn, work.cohort_id, session.started_order)
-    return gone, erased.heard(work.conn, work.cohort_id, number, gone)
+def _place(work: Work, entry: Entry) -> Place:
+    return Place(cohort_id=work.cohort_id, session=entry.session, action=entry.action)
 
 
 def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
@@ -181,25 +173,17 @@ def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
 def _complete(work: Work, first: Entry, through: int) -> None:
     """Make the cohort exactly who the refresh names, and let it speak for the whole cohort."""
     conn, cohort_id, session = work.conn, work.cohort_id, first.session
-    written = _replace(work, session, through)
+    written = _replace(work, first, through)
     entries = inbox.head(conn, cohort_id, after=first.number - 1, limit=through - first.number + 1)
     _finish(work, entries, through, written, floor=session)
 
 
-def _replace(work: Work, session: int, through: int) -> delta.Written:
+def _replace(work: Work, entry: Entry, through: int) -> delta.Written:
     conn, cohort_id = work.conn, work.cohort_id
-    newest = inbox.newest_pages(conn, cohort_id, session=session, through=through)
-    gone, heard = _erased(work, session)
-    waiting, size, spared = list[bytes](), 0, list[str]()
-    for text in _texts(work, [number for _, number in newest]):
-        spared += member_rows.named(text, heard) if heard else ()
-        waiting.append(member_rows.without_digests(text, gone) if gone else text)
-        size += len(waiting[-1])
-        if size >= STAGED_BYTES:
-            staging.copy(conn, waiting)
-            waiting, size = [], 0
-    staging.copy(conn, waiting)
-    touch, last_change = work.touch(session), work.state.last_change
+    newest = inbox.newest_pages(conn, cohort_id, session=entry.session, through=through)
+    numbers = [number for _, number in newest]
+    spared, _ = rosters.stage(conn, _place(work, entry), numbers)
+    touch, last_change = work.touch(entry.session), work.state.last_change
     return delta.replace(conn, touch, last_change=last_change, spared=spared)
 
 
@@ -236,7 +220,21 @@ def _finish(
     if floor:
         session_progress.supersede_older(work.conn, cohort_id, floor)
     state = _settle(work, first, progress, completed=floor > 0)
+    if first.load is not None:
+        _end_load(work, first, first.load, state)
     work.note(run, written, expects=state is State.RECEIVING)
+
+
+def _end_load(work: Work, entry: Entry, number: int, state: State) -> None:
+    """Drop the pages of a load that has spoken, or that a newer refresh has made void."""
+    loads.end(
+        work.trip,
+        work.cohort_id,
+        number,
+        session=entry.session,
+        state=rules.State(state),
+        now=work.now,
+    )
 
 
 def _settle(
@@ -275,13 +273,17 @@ def _retry(work: Work, entry: Entry) -> None:
     conn, cohort_id = work.conn, work.cohort_id
     blocked.clear(conn, cohort_id, entry.number)
     written, floor = delta.Written(entered=0, exited=0), 0
-    if entry.session >= work.state.floor:
+    if entry.session < work.state.floor:
+        pass  # a newer refresh has spoken
+    elif entry.load is not None:
+        written, floor = _apply_load(work, entry, entry.load)
+    else:
         through = work.state.applied_through
         whole = entry.action is Action.MEMBERS and session_progress.is_whole(
             conn, cohort_id, entry.session, through=through
         )
         if whole:
-            written, floor = _replace(work, entry.session, through), entry.session
+            written, floor = _replace(work, entry, through), entry.session
         else:
             written = _write(work, entry, [_not_named_later(work, entry)])
     _finish(work, [entry], 0, written, floor=floor)
@@ -293,7 +295,7 @@ def _not_named_later(work: Work, entry: Entry) -> bytes:
     later = inbox.later_in_session(
         conn, cohort_id, entry.session, after=entry.number, through=work.state.applied_through
     )
-    (text,) = _rosters(work, entry, [entry.number])
+    (text,) = rosters.read(conn, _place(work, entry), [entry.number])
     mine, named = set(member_rows.escaped_ids(text)), set[bytes]()
     for _, other in inbox.rosters(conn, cohort_id, later):
         named |= mine.intersection(member_rows.escaped_ids(inbox.unpack(other)))

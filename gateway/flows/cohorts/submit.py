@@ -11,10 +11,9 @@ from opentelemetry.trace import SpanKind
 
 from gateway import aside, errors, tracing
 from gateway.core.cohorts import page as pages
-from gateway.core.cohorts.page import Action, Arrival, Page
+from gateway.core.cohorts.page import Arrival, Page
 from gateway.flows.cohorts import erased
 from gateway.store.cohorts import accept, cohorts, erasures, inbox, sessions
-from gateway.store.cohorts.accept import Counters
 
 if TYPE_CHECKING:
     import datetime
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from gateway.core.cohorts.page import CohortRef, Heading, SourceRef, Submission
     from gateway.flows.cohorts.backlog_limit import Limits
     from gateway.jobs import Doorbell
-    from gateway.store.cohorts.accept import Found
+    from gateway.store.cohorts.accept import Counters, Found
     from gateway.store.cohorts.sessions import Session
     from gateway.store.db.engine import Pool
     from gateway.store.db.statement import Pipeline
@@ -172,7 +171,7 @@ class Submitter:
             )
             if session.erased_since:
                 packed = inbox.pack(_kept(trip.conn, source, cohort.id, page, session))
-            counters = _advanced(found.counters, session, page)
+            counters = found.counters.after(session.number, page.action)
             accept.store(trip, cohort.id, counters, page=page, packed=packed, arrival=arrival)
             _rename(trip, cohort.id, found, page, counters, now=now)
         number = counters.last_delivery
@@ -230,20 +229,6 @@ def _kept(
     gone = erasures.since(conn, session.started_order, source.id, page.project_id)
     place = erased.Place(cohort_id=cohort_id, session=session.number, action=page.action)
     return erased.keep(conn, place, page.roster, gone)
-
-
-def _advanced(counters: Counters, session: Session, page: Page) -> Counters:
-    number = counters.last_delivery + 1
-    same_run = (counters.run_session, counters.run_action) == (session.number, page.action)
-    refresh = page.action is Action.MEMBERS
-    return Counters(
-        last_delivery=number,
-        last_session=max(counters.last_session, session.number),
-        run_session=session.number,
-        run_action=page.action.value,
-        run_from=counters.run_from if same_run else number,
-        refresh_session=max(counters.refresh_session, session.number if refresh else 0),
-    )
 
 
 def _rename(

@@ -9,6 +9,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from sqlalchemy import text
+
+from gateway.core.cohorts.page import Action
 from gateway.store.cohorts import session_progress
 from gateway.store.cohorts.sessions import ERASED_SINCE, Session
 from gateway.store.db.statement import Statement
@@ -16,7 +19,9 @@ from gateway.store.db.statement import Statement
 if TYPE_CHECKING:
     import datetime
 
-    from gateway.core.cohorts.page import Action, Arrival, Heading, Page
+    from sqlalchemy import Connection
+
+    from gateway.core.cohorts.page import Arrival, Heading, Page
     from gateway.store.db.statement import Line, Pipeline
 
 
@@ -30,6 +35,20 @@ class Counters:
     run_action: str
     run_from: int
     refresh_session: int
+
+    def after(self, session: int, action: Action) -> Counters:
+        """Return what they are once another delivery of a session is stored."""
+        number = self.last_delivery + 1
+        same_run = (self.run_session, self.run_action) == (session, action)
+        refresh = session if action is Action.MEMBERS else 0
+        return Counters(
+            last_delivery=number,
+            last_session=max(self.last_session, session),
+            run_session=session,
+            run_action=action.value,
+            run_from=self.run_from if same_run else number,
+            refresh_session=max(self.refresh_session, refresh),
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,6 +90,17 @@ def lock(trip: Pipeline, cohort_id: int, page: Heading, session_key: bytes | Non
         session=session,
         duplicate=row.duplicate,
     )
+
+
+def counters(conn: Connection, cohort_id: int) -> Counters | None:
+    """Lock the counters of a cohort; None if it is closed to new pages, or there is none."""
+    row = _COUNTERS.first(conn, {"cohort_id": cohort_id})
+    return None if row is None else Counters(**row._asdict())
+
+
+def take_session(conn: Connection, cohort_id: int, number: int) -> None:
+    """Count a session that nothing was stored of yet; the caller has locked the counters."""
+    conn.execute(_TAKE_SESSION, {"cohort_id": cohort_id, "number": number})
 
 
 def count_replay(
@@ -143,6 +173,17 @@ def note_duplicate(
     parameters = {"cohort_id": cohort_id, "session": session, "action": action, "now": now}
     _DUPLICATE.run(trip, parameters)
 
+
+_COUNTERS = Statement("""
+    SELECT FROM intake_state WHERE cohort_id = :cohort_id FOR UPDATE;
+
+    SELECT last_delivery, last_session, run_session, run_action, run_from, refresh_session
+    FROM intake_state WHERE cohort_id = :cohort_id AND NOT closed
+""")
+
+_TAKE_SESSION = text("""
+    UPDATE intake_state SET last_session = :number WHERE cohort_id = :cohort_id
+""")
 
 # The second statement sees what those left behind who had the lock before. The first one locks
 # closed counters too: they may be open again when the second looks.

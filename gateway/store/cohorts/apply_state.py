@@ -53,6 +53,12 @@ def lock(conn: Connection, cohort_id: int) -> ApplyState | None:
     return None if row is None else ApplyState(**row._mapping)
 
 
+def get(line: Line, cohort_id: int) -> ApplyState | None:
+    """Read what is remembered of a cohort without locking it; None if there is no such cohort."""
+    row = _GET.first(line, {"cohort_id": cohort_id})
+    return None if row is None else ApplyState(**row._asdict())
+
+
 def end_frozen(conn: Connection, *, silent_seconds: float) -> int:
     """End connections of ours that have stopped in the middle of a COPY; returns how many.
 
@@ -130,6 +136,12 @@ _LOCK = text("""
            CASE WHEN attempts > 0 THEN failing_since END AS failing_since
     FROM apply_state WHERE cohort_id = :cohort_id
     FOR NO KEY UPDATE
+""")
+
+_GET = Statement("""
+    SELECT applied_through, attempts, member_count, floor, last_change,
+           CASE WHEN attempts > 0 THEN failing_since END AS failing_since
+    FROM apply_state WHERE cohort_id = :cohort_id
 """)
 
 # Active and waiting for its client: in a COPY, and nowhere else.

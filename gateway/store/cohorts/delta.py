@@ -14,7 +14,7 @@ stale   a tombstone            is not needed any more
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sqlalchemy import text
 
@@ -23,9 +23,13 @@ from gateway.store.db import plans
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
+    from sqlalchemy.sql.elements import TextClause
+
+# Of differences, by kind.
+Counts: TypeAlias = "Mapping[str, int]"
 
 ENTERING: Final = ("new", "back")
 LEAVING: Final = ("gone",)
@@ -55,13 +59,17 @@ def add(conn: Connection, touch: Touch, *, last_change: int) -> Written:
     conn.execute(_FIND_ADDED, _finding(touch))
     counts = _counts(conn)
     _rewrite(conn, touch, counts)
-    return _record(conn, touch, counts, last_change=last_change)
+    return record(conn, touch, counts, last_change=last_change)
 
 
 def remove(conn: Connection, touch: Touch) -> None:
     """Leave tombstones for the staged people, none of whom is a member to be taken out."""
     conn.execute(_FIND_REMOVED, _finding(touch))
-    counts = _counts(conn)
+    write_tombstones(conn, touch, _counts(conn))
+
+
+def write_tombstones(conn: Connection, touch: Touch, counts: Counts) -> None:
+    """Leave the tombstones that were found to be missing or older."""
     if counts.get("out", 0):
         parameters = {"cohort_id": touch.cohort_id, "session": touch.session}
         plans.run_by_place(conn, _RENEW_TOMBSTONES, parameters)
@@ -76,44 +84,69 @@ def replace(
 
     Those who are `spared` stay what they are.
     """
+    counts = find_replaced(conn, touch, spared=spared)
+    return write_replaced(conn, touch, counts, last_change=last_change)
+
+
+def find_replaced(conn: Connection, touch: Touch, *, spared: Sequence[str] = ()) -> Counts:
+    """Find how the cohort differs from the staged people, and count the differences by kind."""
+    counts = find_whole(conn, touch, _FIND_REPLACED)
+    if not spared:
+        return counts
+    conn.execute(_SPARE, {"member_ids": list(spared)})
+    return _counts(conn)
+
+
+def find_whole(conn: Connection, touch: Touch, statement: TextClause) -> Counts:
+    """Run a statement that compares all that is staged, however much that is."""
     staging.analyze(conn)
     conn.execute(_MORE_MEMORY)
-    conn.execute(_FIND_REPLACED, _finding(touch))
-    if spared:
-        conn.execute(_SPARE, {"member_ids": list(spared)})
-    counts = _counts(conn)
+    conn.execute(statement, _finding(touch))
+    return _counts(conn)
+
+
+def write_replaced(conn: Connection, touch: Touch, counts: Counts, *, last_change: int) -> Written:
+    """Write the differences that were found; a member that is gone leaves nothing behind."""
     if counts.get("gone", 0) + counts.get("stale", 0):
         plans.run_by_place(conn, _DELETE, {"cohort_id": touch.cohort_id})
     _insert_new(conn, touch, counts)
     _rewrite(conn, touch, counts)
-    return _record(conn, touch, counts, last_change=last_change)
+    return record(conn, touch, counts, last_change=last_change)
 
 
 def _finding(touch: Touch) -> dict[str, int]:
     return {"cohort_id": touch.cohort_id, "session": touch.session, "floor": touch.floor}
 
 
-def _counts(conn: Connection) -> dict[str, int]:
+def _counts(conn: Connection) -> Counts:
     return {row.kind: row.members for row in conn.execute(_COUNT)}
 
 
-def _insert_new(conn: Connection, touch: Touch, counts: dict[str, int]) -> None:
+def _insert_new(conn: Connection, touch: Touch, counts: Counts) -> None:
     if counts.get("new", 0):
         conn.execute(_INSERT_NEW, {"session": touch.session, "at": touch.at})
 
 
-def _rewrite(conn: Connection, touch: Touch, counts: dict[str, int]) -> None:
+def _rewrite(conn: Connection, touch: Touch, counts: Counts) -> None:
     if counts.get("back", 0) + counts.get("kept", 0):
         conn.execute(_REWRITE, {"session": touch.session, "at": touch.at})
 
 
-def _record(conn: Connection, touch: Touch, counts: dict[str, int], *, last_change: int) -> Written:
+def record(conn: Connection, touch: Touch, counts: Counts, *, last_change: int) -> Written:
     """Write the transitions, those who left before those who came."""
-    exited = sum(counts.get(kind, 0) for kind in LEAVING)
-    entered = sum(counts.get(kind, 0) for kind in ENTERING)
-    _write_changes(conn, touch, "exited", LEAVING, exited, base=last_change)
-    _write_changes(conn, touch, "entered", ENTERING, entered, base=last_change + exited)
-    return Written(entered=entered, exited=exited, kept=counts.get("kept", 0))
+    done = written(counts)
+    _write_changes(conn, touch, "exited", LEAVING, done.exited, base=last_change)
+    _write_changes(conn, touch, "entered", ENTERING, done.entered, base=last_change + done.exited)
+    return done
+
+
+def written(counts: Counts) -> Written:
+    """Say what differences come to once they are written."""
+    return Written(
+        entered=sum(counts.get(kind, 0) for kind in ENTERING),
+        exited=sum(counts.get(kind, 0) for kind in LEAVING),
+        kept=counts.get("kept", 0),
+    )
 
 
 def _write_changes(
@@ -134,9 +167,9 @@ def _write_changes(
     )
 
 
-_PROFILE = "distinct_id, email, first_name, last_name, phone, properties"
+PROFILE = "distinct_id, email, first_name, last_name, phone, properties"
 
-_DIFFERS = """
+DIFFERS = """
     (m.distinct_id, m.email, m.first_name, m.last_name, m.phone, m.properties)
     IS DISTINCT FROM
     (s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties)
@@ -146,16 +179,17 @@ _DIFFERS = """
 # unknown to them, and a join might scan all of it for each page. The same goes for a condition with
 # an array: PostgreSQL 15 and 16 may take it for a filter, and pass the whole cohort through it.
 # What was found is written by its place.
-_PROBED = """
-    FROM staging s
+MET = """
     LEFT JOIN LATERAL (
         SELECT p.*, p.ctid AS place FROM memberships p
         WHERE p.cohort_id = :cohort_id AND p.member_id = s.member_id LIMIT 1
     ) m ON true
 """
 
+_PROBED = " FROM staging s" + MET
+
 _FIND_ADDED = text(
-    "INSERT INTO differences (cohort_id, kind, member_id, " + _PROFILE + ")"
+    "INSERT INTO differences (cohort_id, kind, member_id, " + PROFILE + ")"
     """
     SELECT CAST(:cohort_id AS bigint),
            CASE WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
@@ -166,7 +200,7 @@ _FIND_ADDED = text(
       AND (m.entered_at IS NULL
            OR greatest(m.session, :floor) < :session
            OR """
-    + _DIFFERS
+    + DIFFERS
     + ")"
 )
 
@@ -182,7 +216,7 @@ _FIND_REMOVED = text(
 )
 
 _FIND_REPLACED = text(
-    "INSERT INTO differences (cohort_id, kind, place, member_id, " + _PROFILE + ")"
+    "INSERT INTO differences (cohort_id, kind, place, member_id, " + PROFILE + ")"
     """
     SELECT CAST(:cohort_id AS bigint),
            CASE WHEN m.member_id IS NULL THEN 'new'
@@ -199,7 +233,7 @@ _FIND_REPLACED = text(
     WHERE m.member_id IS NULL
        OR (m.session <= :session
            AND (s.member_id IS NULL OR m.entered_at IS NULL OR """
-    + _DIFFERS
+    + DIFFERS
     + "))"
 )
 
@@ -208,14 +242,14 @@ _SPARE = text("DELETE FROM differences WHERE member_id = ANY(:member_ids)")
 _COUNT = text("SELECT kind, count(*) AS members FROM differences GROUP BY kind")
 
 _INSERT_NEW = text(
-    "INSERT INTO memberships (cohort_id, member_id, session, entered_at, " + _PROFILE + ")"
-    " SELECT cohort_id, member_id, :session, :at, " + _PROFILE + " FROM differences"
+    "INSERT INTO memberships (cohort_id, member_id, session, entered_at, " + PROFILE + ")"
+    " SELECT cohort_id, member_id, :session, :at, " + PROFILE + " FROM differences"
     " WHERE kind = 'new' ORDER BY member_id"
 )
 
 _REWRITE = text(
-    "INSERT INTO memberships (cohort_id, member_id, session, entered_at, " + _PROFILE + ")"
-    " SELECT cohort_id, member_id, :session, :at, " + _PROFILE + " FROM differences"
+    "INSERT INTO memberships (cohort_id, member_id, session, entered_at, " + PROFILE + ")"
+    " SELECT cohort_id, member_id, :session, :at, " + PROFILE + " FROM differences"
     """
     WHERE kind IN ('back', 'kept') ORDER BY member_id
     ON CONFLICT (cohort_id, member_id) DO UPDATE

@@ -31,7 +31,10 @@ _COMPRESSORS = threading.local()
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A delivery without its roster, of which only the unpacked size is known, `roster_bytes`."""
+    """A delivery without its roster, of which only the unpacked size is known, `roster_bytes`.
+
+    One that stands for a sealed load names it, and has an empty roster itself.
+    """
 
     number: int
     session: int
@@ -42,6 +45,7 @@ class Entry:
     roster_bytes: int
     received_at: datetime.datetime
     request_id: str | None
+    load: int | None
 
 
 def pack(roster: bytes) -> bytes:
@@ -239,7 +243,7 @@ _LATER_IN_SESSION = text("""
 
 # A frame's header has at most 18 bytes: RFC 8878, section 3.1.1.
 _HEAD = Statement("""
-    SELECT number, session, action, page, total_pages, members, received_at, request_id,
+    SELECT number, session, action, page, total_pages, members, received_at, request_id, load,
            substring(roster FOR 18) AS frame
     FROM deliveries WHERE cohort_id = :cohort_id AND number > :after
     ORDER BY number LIMIT :limit

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from gateway.store.cohorts import apply_state, changes
+from gateway.store.cohorts import apply_state, changes, loads
 
 if TYPE_CHECKING:
     import datetime
@@ -61,6 +61,7 @@ def close(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
     """Take no more pages, drop those that are kept, forget the sessions, and hide the cohort."""
     parameters = {"cohort_id": cohort_id}
     conn.execute(_CLOSE_INTAKE, parameters)
+    loads.cancel_all(conn, cohort_id, now=now)
     conn.execute(_DELETE_DELIVERIES, parameters)
     conn.execute(_DELETE_BLOCKED, parameters)
     conn.execute(_DELETE_ATTEMPTS, parameters)

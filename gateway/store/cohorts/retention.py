@@ -78,12 +78,12 @@ _COHORTS = text("SELECT id FROM cohorts WHERE id > :after ORDER BY id LIMIT :lim
 
 _PRUNE_DELIVERIES = text("""
     DELETE FROM deliveries
-    WHERE cohort_id = :cohort_id
+    WHERE cohort_id = :cohort_id AND number > 0
       AND number <= (
           SELECT max(number) FROM (
               SELECT d.number, bool_and(d.received_at < :before) OVER (ORDER BY d.number) AS expired
               FROM (SELECT number, received_at FROM deliveries
-                    WHERE cohort_id = :cohort_id AND number <= (
+                    WHERE cohort_id = :cohort_id AND number > 0 AND number <= (
                         SELECT applied_through FROM apply_state WHERE cohort_id = :cohort_id)
                       AND number NOT IN (SELECT number FROM blocked_deliveries
                                          WHERE cohort_id = :cohort_id)

@@ -171,6 +171,8 @@ sync_results = Table(
     Column("more_pages", BigInteger, nullable=False, server_default=text("0")),
 )
 
+# The inbox. Numbers above zero are those of `intake_state`; those below zero are staged pages of
+# loads, which nothing takes for deliveries (`core.cohorts.load.staged_number`).
 deliveries = Table(
     "deliveries",
     metadata,
@@ -186,9 +188,30 @@ deliveries = Table(
     Column("received_at", NOW_TYPE, nullable=False),
     Column("request_id", Text),
     Column("traceparent", Text),
+    # The load that this delivery makes visible; its pages are the deliveries below zero.
+    Column("load", BigInteger),
     Index(
         "deliveries_identity_key", "cohort_id", "session", "action", "page", "digest", unique=True
     ),
+)
+
+# Loads: the session has the place in order that was taken when the reading of `epoch` began. What
+# is counted are the staged pages of that reading.
+loads = Table(
+    "loads",
+    metadata,
+    Column("cohort_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("mode", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("session", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("pages", BigInteger, nullable=False, server_default=text("0")),
+    Column("members", BigInteger, nullable=False, server_default=text("0")),
+    Column("received", BigInteger, nullable=False, server_default=text("0")),
+    Column("skipped", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("begun_at", NOW_TYPE, nullable=False),
+    Column("ended_at", NOW_TYPE),
 )
 
 # Deliveries that applying gave up on; `retry_requested_at` puts one back into the queue.

@@ -1,0 +1,104 @@
+"""Loads: members that are read from somewhere into a cohort, once, and all of them or none."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import TYPE_CHECKING, Final, Protocol
+
+from gateway.core.cohorts.page import Action
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+# A staged page has the delivery number -(session * 2^24 + page), so numbers of one session are
+# adjacent, and below those of every delivery that can be at the head of an inbox.
+_PAGES_OF_A_SESSION: Final = 1 << 24
+MAX_PAGES: Final = _PAGES_OF_A_SESSION - 1
+
+
+class Mode(enum.StrEnum):
+    """What a load does with the members that it reads."""
+
+    REPLACE = "replace"
+    ADD = "add"
+    REMOVE = "remove"
+
+    @property
+    def action(self) -> Action:
+        """The action of its session: a replace is a refresh, the others are diffs."""
+        return _ACTIONS[self]
+
+
+class State(enum.StrEnum):
+    """How far a load has come. Pages are added while it is READING, and can be seen afterwards."""
+
+    READING = "reading"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    SUPERSEDED = "superseded"
+    CANCELED = "canceled"
+
+
+class Members(Protocol):
+    """Members as a source hands them over, normalised: `page.Page` is such a value.
+
+    `roster` has the usable members as lines of `member_rows.COLUMNS`, each id once, and `usable`
+    counts them; `skipped` counts entries without a usable id by reason, `received` all entries.
+    """
+
+    @property
+    def roster(self) -> bytes:
+        """The lines of the usable members."""
+
+    @property
+    def usable(self) -> int:
+        """How many lines that are."""
+
+    @property
+    def received(self) -> int:
+        """How many entries were read."""
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """How many entries had no usable id, by `member_ids.Skip`."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Load:
+    """A load as it stands.
+
+    `session` gives it its place in the order of sessions; `epoch` counts how often its reading
+    began. `pages` were staged by the reading of that epoch, with `members` lines in them, made of
+    `received` entries without the `skipped` ones.
+    """
+
+    cohort_id: int
+    number: int
+    mode: Mode
+    state: State
+    session: int
+    epoch: int
+    pages: int
+    members: int
+    received: int
+    skipped: Mapping[str, int]
+    begun_at: datetime.datetime
+
+
+def session_id(cohort_id: int, number: int) -> str:
+    """Name the session of a load, as reports and changes show it."""
+    return f"load-{cohort_id}-{number}"
+
+
+def staged_number(session: int, page: int) -> int:
+    """Return the delivery number of a staged page; pages count from 1."""
+    return -(session * _PAGES_OF_A_SESSION + page)
+
+
+_ACTIONS: Final[Mapping[Mode, Action]] = {
+    Mode.REPLACE: Action.MEMBERS,
+    Mode.ADD: Action.ADD_MEMBERS,
+    Mode.REMOVE: Action.REMOVE_MEMBERS,
+}

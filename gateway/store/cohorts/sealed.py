@@ -1,0 +1,104 @@
+"""Sealed sessions: the staged people of a whole load, compared with the cohort at once.
+
+A replace is what a refresh is that completes. A sealed diff has the kinds of `delta` too; in one
+that removes, a member that is `gone` leaves a tombstone. What is staged may repeat an id.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from gateway.core.cohorts.page import Action
+from gateway.store.cohorts import delta, staging
+from gateway.store.db import plans
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+    from sqlalchemy.sql.elements import TextClause
+
+    from gateway.store.cohorts.delta import Touch, Written
+
+
+def find(
+    conn: Connection, touch: Touch, action: Action, *, spared: Sequence[str] = ()
+) -> delta.Counts:
+    """Find how the staged people differ from the cohort, and count them by kind.
+
+    Members that are `spared` stay what they are.
+    """
+    if action is Action.MEMBERS:
+        return delta.find_replaced(conn, touch, spared=spared)
+    return delta.find_whole(conn, touch, _FIND[action])
+
+
+def write(
+    conn: Connection, touch: Touch, action: Action, counts: delta.Counts, *, last_change: int
+) -> Written:
+    """Write the differences that were found."""
+    if action is Action.REMOVE_MEMBERS:
+        _take_out(conn, touch, counts)
+        delta.write_tombstones(conn, touch, counts)
+        return delta.record(conn, touch, counts, last_change=last_change)
+    return delta.write_replaced(conn, touch, counts, last_change=last_change)
+
+
+def _take_out(conn: Connection, touch: Touch, counts: delta.Counts) -> None:
+    if counts.get("gone", 0):
+        parameters = {"cohort_id": touch.cohort_id, "session": touch.session}
+        plans.run_by_place(conn, _TAKE_OUT, parameters)
+
+
+# Each is probed for by the primary key, in its order, as in `delta`.
+_FIND_ADDED = text(
+    "INSERT INTO differences (cohort_id, kind, member_id, " + delta.PROFILE + ")"
+    """
+    SELECT CAST(:cohort_id AS bigint),
+           CASE WHEN m.member_id IS NULL THEN 'new'
+                WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
+           s.member_id, s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties
+    FROM ("""
+    + staging.LATEST
+    + ") s"
+    + delta.MET
+    + """
+    WHERE m.member_id IS NULL
+       OR (m.session <= :session
+           AND (m.entered_at IS NULL
+                OR greatest(m.session, :floor) < :session
+                OR """
+    + delta.DIFFERS
+    + "))"
+)
+
+# An unknown id has no session, and `greatest` goes by the floor alone.
+_FIND_REMOVED = text(
+    """
+    INSERT INTO differences (cohort_id, kind, place, member_id)
+    SELECT CAST(:cohort_id AS bigint),
+           CASE WHEN m.member_id IS NULL THEN 'absent'
+                WHEN m.entered_at IS NULL THEN 'out' ELSE 'gone' END,
+           m.place, s.member_id
+    FROM (SELECT DISTINCT member_id FROM staging ORDER BY member_id) s"""
+    + delta.MET
+    + """
+    WHERE greatest(m.session, :floor) < :session
+       OR (m.entered_at IS NOT NULL AND m.session <= :session)
+    """
+)
+
+_FIND: Final[Mapping[Action, TextClause]] = {
+    Action.ADD_MEMBERS: _FIND_ADDED,
+    Action.REMOVE_MEMBERS: _FIND_REMOVED,
+}
+
+_TAKE_OUT = text("""
+    UPDATE memberships
+    SET session = :session, entered_at = NULL, distinct_id = NULL, email = NULL,
+        first_name = NULL, last_name = NULL, phone = NULL, properties = NULL
+    WHERE cohort_id = :cohort_id
+      AND ctid = ANY(ARRAY(SELECT place FROM differences WHERE kind = 'gone'))
+""")
