@@ -18,6 +18,7 @@ import redis
 import rq
 from rq import command, serializers
 from rq.suspension import suspend
+from sqlalchemy import text
 
 from gateway import errors, jobs
 from gateway.core.health import processes
