@@ -17,6 +17,7 @@ GatewayError
 ├── Throttled          429  too much at once; later is fine
 ├── Unavailable        503  our trouble, or unknown; later is fine
 │   └── InternalFault      503  Postgres is at odds with itself; this may pass or not
+├── LeaseLost          another process has taken this work over
 ├── Poison             a page that Postgres refuses whenever it is asked
 │   └── Deadly             a page at which worker after worker was lost
 └── Broken             a bug: neither the request nor the surroundings explain it
@@ -187,6 +188,12 @@ class InternalFault(Unavailable):
     """
 
     code = "internal_fault"
+
+
+class LeaseLost(GatewayError):
+    """Another process has taken this work over; what this one has not committed is not written."""
+
+    code = "lease_lost"
 
 
 class Poison(GatewayError):
