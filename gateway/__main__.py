@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import sys
 from typing import Any, Final, NoReturn
 
@@ -12,7 +13,7 @@ import click
 
 from gateway import __version__, errors
 from gateway.commands import output
-from gateway.settings import LogFormat, LogLevel, Settings
+from gateway.settings import TABLE, LogFormat, LogLevel, Settings
 
 # Each is in the module of its name and loaded when it is asked for: all of them take four times as
 # long as the one that is wanted.
@@ -33,6 +34,9 @@ NAMES: Final = (
     "status",
 )
 
+# A link, of which the text stays, and what stands in backticks.
+_MARKS: Final = re.compile(r"\[(.*?)\]\(.*?\)|`")
+
 
 class Commands(click.Group):
     """The commands, each loaded when it is needed."""
@@ -52,6 +56,13 @@ class Commands(click.Group):
         module = importlib.import_module(f"gateway.commands.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the settings, without the marks that they have in the README."""
+        super().format_epilog(ctx, formatter)
+        meanings = ((one.name, f"{one.help} ({one.shown_default})") for one in TABLE)
+        with formatter.section("Settings, as environment variables (and their defaults)"):
+            formatter.write_dl([(name, _MARKS.sub(r"\1", text)) for name, text in meanings])
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ANN401 - as click has it
         """Run a command and exit; each failure is said on stderr behind the same word."""

@@ -1,51 +1,21 @@
-"""Every setting, read once from the environment into one frozen value; bad ones named at once."""
+"""Every setting, declared once: a field of `Settings`, with all that is known of it beside it."""
 
+import dataclasses
 import difflib
 import enum
 import os
 import pathlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Self, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 from gateway import addresses, errors, servers, values
-
-_T = TypeVar("_T")
+from gateway.values import Setting, secret, setting
 
 _PREFIX: Final = "GATEWAY_"
 _MEBIBYTE: Final = 1024 * 1024
-_MOST_PROCESSES: Final = 64
 _MOST_PROCESSES_BY_CORES: Final = 8
-_SHOWN_CHARACTERS: Final = 60
-
-# May come as NAME_FILE too: a path to a text that should be neither in an environment nor printed.
-SECRET_NAMES: Final = (
-    "DATABASE_URL",
-    "GATEWAY_READ_DATABASE_URL",
-    "REDIS_URL",
-    "GATEWAY_WEBHOOK_USERNAME",
-    "GATEWAY_WEBHOOK_PASSWORD",
-    "GATEWAY_API_KEY",
-)
-PLAIN_NAMES: Final = (
-    "PORT",
-    "GATEWAY_BIND",
-    "GATEWAY_DATA_DIR",
-    "GATEWAY_DISK_DIR",
-    "GATEWAY_DISK_GIB",
-    "GATEWAY_ERROR_HOOK",
-    "GATEWAY_LOG_FORMAT",
-    "GATEWAY_LOG_LEVEL",
-    "GATEWAY_MAX_COHORTS",
-    "GATEWAY_MAX_PENDING_PAGES",
-    "GATEWAY_PUBLIC_URL",
-    "GATEWAY_RATE_LIMIT",
-    "GATEWAY_WEB_PROCESSES",
-    "GATEWAY_WEB_THREADS",
-    "GATEWAY_WORKERS",
-    "OTEL_TRACES_EXPORTER",
-)
-NAMES: Final = (*PLAIN_NAMES, *SECRET_NAMES, *(f"{name}_FILE" for name in SECRET_NAMES))
+_PROCESSES: Final = values.whole(1, 64)
 
 
 class LogLevel(enum.StrEnum):
@@ -73,35 +43,154 @@ class TraceExporter(enum.StrEnum):
     CONSOLE = "console"
 
 
+def _cores() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    return min(cores, _MOST_PROCESSES_BY_CORES)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How this installation is set up. None means not set; secrets are not in its repr."""
 
-    port: int = 8000
-    bind: str = "127.0.0.1"
-    public_url: str | None = None
-    database_url: str | None = field(default=None, repr=False)
-    read_database_url: str | None = field(default=None, repr=False)
-    redis_url: str | None = field(default=None, repr=False)
-    data_dir: pathlib.Path = pathlib.Path(".data")
-    webhook_username: str | None = field(default=None, repr=False)
-    webhook_password: str | None = field(default=None, repr=False)
-    api_key: str | None = field(default=None, repr=False)
-    web_processes: int = 2
-    web_threads: int = 8
-    workers: int = 1
-    max_pending_pages: int = 1_000_000
-    max_cohorts: int = 10_000
-    rate_limit_per_second: int | None = None
-    disk_dir: pathlib.Path | None = None
-    disk_bytes: int | None = None
+    port: int = setting("PORT", values.whole(1, 65_535), 8000, "web port", shown="8000")
+    bind: str = setting(
+        "GATEWAY_BIND",
+        values.host,
+        "127.0.0.1",
+        "address to listen on",
+        shown="127.0.0.1; where gunicorn is started by itself, 0.0.0.0",
+    )
+    public_url: str | None = setting(
+        "GATEWAY_PUBLIC_URL",
+        values.public_url,
+        None,
+        "the public `https://host[:port][/path]` of the gateway, used in each printed URL",
+        shown="none: this machine's",
+    )
+    database_url: str | None = secret(
+        "DATABASE_URL",
+        servers.postgres,
+        "the Postgres to use, 15 or newer; `postgres://` and parameters of libpq are accepted"
+        " (`?sslmode=verify-full`, `?options=-c%20search_path%3Dapp`)",
+        shown="its own Postgres",
+    )
+    read_database_url: str | None = secret(
+        "GATEWAY_READ_DATABASE_URL",
+        servers.postgres,
+        "a streaming replica of it that serves the [query calls](docs/scaling.md#replicas)",
+        shown="none: the primary serves them",
+    )
+    redis_url: str | None = secret(
+        "REDIS_URL",
+        servers.redis,
+        "the Redis or Valkey to use, with the redis-py parameters that RQ supports",
+        shown="its own Valkey",
+    )
+    data_dir: pathlib.Path = setting(
+        "GATEWAY_DATA_DIR",
+        values.path,
+        pathlib.Path(".data"),
+        "folder of its own servers and credentials",
+    )
+    webhook_username: str | None = secret(
+        "GATEWAY_WEBHOOK_USERNAME",
+        values.username,
+        "user name of the source `default`",
+        shown="`mixpanel`",
+    )
+    webhook_password: str | None = secret(
+        "GATEWAY_WEBHOOK_PASSWORD",
+        str,
+        "its password",
+        shown="generated at the first start and kept",
+    )
+    api_key: str | None = secret(
+        "GATEWAY_API_KEY",
+        values.api_key,
+        "an API key with all scopes",
+        shown="generated at the first start and kept",
+    )
+    web_processes: int = setting(
+        "GATEWAY_WEB_PROCESSES",
+        _PROCESSES,
+        lambda: max(_cores(), 2),
+        "web processes",
+        shown="as many as cores, from 2 to 8",
+    )
+    web_threads: int = setting(
+        "GATEWAY_WEB_THREADS", values.whole(1, 256), 8, "threads in each of them"
+    )
+    workers: int = setting(
+        "GATEWAY_WORKERS",
+        _PROCESSES,
+        _cores,
+        "worker processes of `make run`",
+        shown="as many as cores, at most 8",
+    )
+    max_cohorts: int = setting(
+        "GATEWAY_MAX_COHORTS",
+        values.whole(1, 10**9),
+        10_000,
+        "cohorts of one source, without deleted ones; a page that would create one more is"
+        " answered 429",
+    )
+    max_pending_pages: int = setting(
+        "GATEWAY_MAX_PENDING_PAGES",
+        values.whole(1, 10**12),
+        1_000_000,
+        "pending pages beyond which the webhook answers 429",
+    )
+    rate_limit_per_second: int | None = setting(
+        "GATEWAY_RATE_LIMIT",
+        values.whole(1, 1_000_000),
+        None,
+        "requests per second and source beyond which the webhook answers 429",
+    )
+    disk_dir: pathlib.Path | None = setting(
+        "GATEWAY_DISK_DIR",
+        values.path,
+        None,
+        "a folder on the disk of a Postgres on this machine, for the same alert; `make run`"
+        " sets it for its own",
+        shown="unknown",
+    )
+    disk_bytes: int | None = setting(
+        "GATEWAY_DISK_GIB",
+        values.gibibytes,
+        None,
+        "size in GiB of the disk of your own Postgres, for the [alert](docs/monitoring.md)"
+        " before it is full",
+        shown="unknown",
+    )
+    log_level: LogLevel = setting(
+        "GATEWAY_LOG_LEVEL",
+        values.one_of(LogLevel),
+        LogLevel.INFO,
+        "`debug`, `info`, `warning` or `error`",
+    )
+    log_format: LogFormat = setting(
+        "GATEWAY_LOG_FORMAT",
+        values.one_of(LogFormat),
+        LogFormat.AUTO,
+        "`json`, `console`, or `auto`: console at a terminal, JSON elsewhere",
+    )
+    error_hook: str | None = setting(
+        "GATEWAY_ERROR_HOOK",
+        values.function,
+        None,
+        "`module:function` that is called with each error, as for Sentry:"
+        " [docs/tracing.md](docs/tracing.md#errors)",
+    )
+    trace_exporter: TraceExporter = setting(
+        "OTEL_TRACES_EXPORTER",
+        values.one_of(TraceExporter),
+        TraceExporter.NONE,
+        "exporter of OpenTelemetry traces, `otlp` or `console`; needs an extra:"
+        " [docs/tracing.md](docs/tracing.md)",
+    )
     max_body_bytes: int = 16 * _MEBIBYTE
     max_members: int = 10_000
     request_deadline_seconds: float = 10.0
-    log_level: LogLevel = LogLevel.INFO
-    log_format: LogFormat = LogFormat.AUTO
-    error_hook: str | None = None
-    trace_exporter: TraceExporter = TraceExporter.NONE
     warnings: tuple[str, ...] = ()
 
     @property
@@ -137,107 +226,42 @@ class Settings:
 
         Raises errors.BadSettings naming every setting that cannot be used and what is accepted.
         """
-        reader = _Reader(environ)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-        cores, processes = min(cores, _MOST_PROCESSES_BY_CORES), values.whole(1, _MOST_PROCESSES)
-        settings = cls(
-            port=reader.plain("PORT", values.whole(1, 65_535), 8000),
-            bind=reader.plain("GATEWAY_BIND", values.host, "127.0.0.1"),
-            public_url=reader.plain("GATEWAY_PUBLIC_URL", values.public_url, None),
-            database_url=reader.secret("DATABASE_URL", servers.postgres),
-            read_database_url=reader.secret("GATEWAY_READ_DATABASE_URL", servers.postgres),
-            redis_url=reader.secret("REDIS_URL", servers.redis),
-            data_dir=reader.plain("GATEWAY_DATA_DIR", values.path, pathlib.Path(".data")),
-            webhook_username=reader.secret("GATEWAY_WEBHOOK_USERNAME", values.username),
-            webhook_password=reader.secret("GATEWAY_WEBHOOK_PASSWORD", values.password),
-            api_key=reader.secret("GATEWAY_API_KEY", values.api_key),
-            web_processes=reader.plain("GATEWAY_WEB_PROCESSES", processes, max(cores, 2)),
-            web_threads=reader.plain("GATEWAY_WEB_THREADS", values.whole(1, 256), 8),
-            workers=reader.plain("GATEWAY_WORKERS", processes, cores),
-            max_cohorts=reader.plain("GATEWAY_MAX_COHORTS", values.whole(1, 10**9), 10_000),
-            max_pending_pages=reader.plain(
-                "GATEWAY_MAX_PENDING_PAGES", values.whole(1, 10**12), 1_000_000
-            ),
-            rate_limit_per_second=reader.plain("GATEWAY_RATE_LIMIT", values.rate_limit, None),
-            disk_dir=reader.plain("GATEWAY_DISK_DIR", values.path, None),
-            disk_bytes=reader.plain("GATEWAY_DISK_GIB", values.gibibytes, None),
-            log_level=reader.plain("GATEWAY_LOG_LEVEL", values.one_of(LogLevel), LogLevel.INFO),
-            log_format=reader.plain("GATEWAY_LOG_FORMAT", values.one_of(LogFormat), LogFormat.AUTO),
-            error_hook=reader.plain("GATEWAY_ERROR_HOOK", values.function, None),
-            trace_exporter=reader.plain(
-                "OTEL_TRACES_EXPORTER", values.one_of(TraceExporter), TraceExporter.NONE
-            ),
-            warnings=_warnings(environ),
-        )
-        reader.finish()
-        return settings
+        given: dict[str, Any] = {}
+        problems = []
+        for attribute, declared in FIELDS.items():
+            try:
+                if (value := declared.read(environ)) is not None:
+                    given[attribute] = value
+            except values.Unaccepted as problem:
+                problems.append(str(problem))
+        if problems:
+            raise errors.BadSettings(_refusal(*problems))
+        return cls(**given, warnings=_warnings(environ))
+
+
+FIELDS: Final[Mapping[str, Setting]] = {
+    one.name: one.metadata[values.DECLARED]
+    for one in dataclasses.fields(Settings)
+    if values.DECLARED in one.metadata
+}
+TABLE: Final = tuple(FIELDS.values())
+SECRET_NAMES: Final = tuple(one.name for one in TABLE if one.secret)
+NAMES: Final = (*(one.name for one in TABLE), *(f"{name}_FILE" for name in SECRET_NAMES))
 
 
 def _required(name: str, value: str | None) -> str:
     if value is None:
         raise errors.BadSettings(
-            f"These settings cannot be used:\n  {name}: must be set here, or in a file named by"
-            f" {name}_FILE; only `make run` brings servers of its own",
+            _refusal(
+                f"{name}: must be set here, or in a file named by {name}_FILE; only `make run`"
+                " brings servers of its own"
+            )
         )
     return value
 
 
-class _Reader:
-    """Reads settings one by one and collects what is wrong with them."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self._problems: list[str] = []
-
-    def plain(self, name: str, parse: Callable[[str], _T], default: _T) -> _T:
-        """Return the parsed setting, or the default when it is unset or bad."""
-        text = self._environ.get(name, "").strip()
-        if not text:
-            return default
-        try:
-            return parse(values.printable(text))
-        except values.Unaccepted as problem:
-            shown = ascii(text)
-            if len(shown) > _SHOWN_CHARACTERS:
-                shown = f"{shown[:_SHOWN_CHARACTERS]}…"
-            self._problems.append(f"{name}: {problem}; it is {shown}")
-            return default
-
-    def secret(self, name: str, parse: Callable[[str], str]) -> str | None:
-        """Return the parsed secret, or None when it is unset or bad; problems never show it."""
-        text, source = self._environ.get(name, ""), name
-        if file_name := self._environ.get(f"{name}_FILE", ""):
-            source = f"{name}_FILE"
-            if text:
-                self._problems.append(f"{name}: set either {name} or {source}, not both")
-                return None
-            text = self._file_text(source, file_name)
-        if not text:
-            return None
-        try:
-            return parse(values.printable(text))
-        except values.Unaccepted as problem:
-            self._problems.append(f"{source}: {problem}")
-            return None
-
-    def _file_text(self, source: str, file_name: str) -> str:
-        accepted = "the path of a readable, non-empty text file in UTF-8"
-        try:
-            text = pathlib.Path(file_name).read_text("utf-8").strip("\r\n")
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            self._problems.append(f"{source}: {accepted}; {file_name!a}: {reason}")
-            return ""
-        if not text:
-            self._problems.append(f"{source}: {accepted}; {file_name!a} is empty")
-        return text
-
-    def finish(self) -> None:
-        """Raise errors.BadSettings when anything was wrong."""
-        if self._problems:
-            raise errors.BadSettings(
-                "\n  ".join(["These settings cannot be used:", *self._problems]),
-            )
+def _refusal(*problems: str) -> str:
+    return "\n  ".join(["These settings cannot be used:", *problems])
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:

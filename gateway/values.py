@@ -1,15 +1,20 @@
-"""What each setting takes: its text turned into a value, or a sentence saying what is accepted."""
+"""A setting: what is declared of it, and its text turned into a value or a sentence about it."""
 
+import dataclasses
 import enum
 import ipaddress
 import pathlib
 import re
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 from gateway import addresses
 
 _E = TypeVar("_E", bound=enum.StrEnum)
+_T = TypeVar("_T")
+
+DECLARED: Final = "setting"  # in the metadata of a field
+_SHOWN_CHARACTERS: Final = 60
 
 _MEBIBYTE: Final = 1024 * 1024
 _FUNCTION: Final = re.compile(r"\w+(\.\w+)*:\w+", re.ASCII)
@@ -17,6 +22,83 @@ _FUNCTION: Final = re.compile(r"\w+(\.\w+)*:\w+", re.ASCII)
 
 class Unaccepted(ValueError):
     """A value that a setting does not take; its text says what it takes."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One variable: how its text is parsed, and its row in the README, in Markdown.
+
+    A secret may come as NAME_FILE too: a path to a text that should be neither in an environment
+    nor printed.
+    """
+
+    name: str
+    parse: Callable[[str], object]
+    secret: bool
+    help: str
+    shown_default: str
+
+    def read(self, environ: Mapping[str, str]) -> object:
+        """Return the value; None if it is unset. Raises Unaccepted, which never shows a secret."""
+        source, text = self.name, environ.get(self.name, "")
+        if not self.secret:
+            text = text.strip()
+        elif file_name := environ.get(f"{self.name}_FILE", ""):
+            source = f"{self.name}_FILE"
+            if text:
+                raise Unaccepted(f"{self.name}: set either {self.name} or {source}, not both")
+            text = _file_text(source, file_name)
+        try:
+            return self.parse(printable(text)) if text else None
+        except Unaccepted as problem:
+            shown = "" if self.secret else f"; it is {_short(text)}"
+            raise Unaccepted(f"{source}: {problem}{shown}") from None
+
+
+def setting(
+    name: str,
+    parse: Callable[[str], _T],
+    default: _T | Callable[[], _T],
+    help: str,  # noqa: A002 - as argparse and click call it
+    *,
+    shown: str | None = None,
+    secret: bool = False,
+) -> _T:
+    """Declare a field; its default may be a function, and `shown` says it where it is not plain."""
+    known = Setting(
+        name=name, parse=parse, secret=secret, help=help, shown_default=shown or _plain(default)
+    )
+    made: Any = {"default_factory": default} if callable(default) else {"default": default}
+    declared: _T = dataclasses.field(**made, repr=not secret, metadata={DECLARED: known})
+    return declared
+
+
+def secret(name: str, parse: Callable[[str], str], meaning: str, *, shown: str) -> str | None:
+    """Declare a field that may come in a file, and is in no repr."""
+    return setting(name, parse, None, meaning, shown=shown, secret=True)
+
+
+def _plain(default: object) -> str:
+    if default is None:
+        return "none"
+    return f"{default:,}" if isinstance(default, int) else f"`{default}`"
+
+
+def _short(text: str) -> str:
+    shown = ascii(text)
+    return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
+
+
+def _file_text(source: str, file_name: str) -> str:
+    accepted = f"{source}: the path of a readable, non-empty text file in UTF-8; {file_name!a}"
+    try:
+        text = pathlib.Path(file_name).read_text("utf-8").strip("\r\n")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise Unaccepted(f"{accepted}: {reason}") from error
+    if not text:
+        raise Unaccepted(f"{accepted} is empty")
+    return text
 
 
 def printable(text: str) -> str:
@@ -40,12 +122,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
-def rate_limit(text: str) -> int | None:
-    """Take requests a second."""
-    return whole(1, 1_000_000)(text)
-
-
-def gibibytes(text: str) -> int | None:
+def gibibytes(text: str) -> int:
     """Take a size in GiB; returns bytes."""
     return whole(1, 1_000_000)(text) * 1024 * _MEBIBYTE
 
@@ -72,7 +149,7 @@ def host(text: str) -> str:
     return text
 
 
-def function(text: str) -> str | None:
+def function(text: str) -> str:
     """Take the name of a function as `module:function`."""
     if not _FUNCTION.fullmatch(text):
         raise Unaccepted("the module and the name of a function, like package.module:function")
@@ -87,7 +164,7 @@ def path(text: str) -> pathlib.Path:
         raise Unaccepted("a path; ~name only for a user there is") from None
 
 
-def public_url(text: str) -> str | None:
+def public_url(text: str) -> str:
     """Take the URL that the outside uses; a slash at its end goes, as paths begin with one."""
     if not addresses.is_public(text):
         raise Unaccepted("https://host[:port][/path], to which /webhooks/… and /v1/… are added")
@@ -98,11 +175,6 @@ def username(text: str) -> str:
     """Take the user name of HTTP Basic authentication."""
     if ":" in text:
         raise Unaccepted("a name without a colon: HTTP Basic authentication ends it there")
-    return text
-
-
-def password(text: str) -> str:
-    """Take any password."""
     return text
 
 
