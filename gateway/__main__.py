@@ -42,7 +42,6 @@ class Commands(click.Group):
     """The commands, each loaded when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name them all."""
         return sorted({*super().list_commands(ctx), *NAMES})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

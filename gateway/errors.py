@@ -23,8 +23,7 @@ GatewayError
 └── Broken             a bug: neither the request nor the surroundings explain it
     └── Denied         our role in Postgres lacks a right; granting it helps
 
-Every error answers two questions for whoever catches it: a stable `code`, and `retryable`, whether
-trying the same thing again can help. Nobody reads a message to decide anything.
+Every error has a stable `code`. No decision depends on a message.
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ class GatewayError(Exception):
     """Anything this project raises on purpose; its text is a sentence for a person."""
 
     code: ClassVar[str] = "gateway_error"
-    retryable: ClassVar[bool] = False
 
 
 class BadSettings(GatewayError):
@@ -161,7 +159,6 @@ class Throttled(GatewayError):
     """Too much at once; the sender should come back after `retry_after_seconds`."""
 
     code = "throttled"
-    retryable = True
     status: ClassVar[int] = 429
 
     def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
@@ -173,7 +170,6 @@ class Unavailable(GatewayError):
     """Our trouble, or unknown: nothing was stored and sending again can help."""
 
     code = "unavailable"
-    retryable = True
     status: ClassVar[int] = 503
 
     def __init__(self, message: str, *, retry_after_seconds: int = 5) -> None:

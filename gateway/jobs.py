@@ -135,7 +135,6 @@ class Doorbell:
         self._redis.delete(rung_key(cohort_id))
 
     def is_up(self) -> bool:
-        """Tell whether Redis answers."""
         try:
             return bool(self._redis.ping())
         except Exception:  # noqa: BLE001 - whatever it is, no job gets through

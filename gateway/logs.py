@@ -91,7 +91,6 @@ def plan(*, level: LogLevel, style: LogFormat) -> dict[str, Any]:
 
 
 def formatter(style: LogFormat) -> logging.Formatter:
-    """Make what writes each event as a line."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *_CHAIN],
         processors=[

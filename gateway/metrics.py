@@ -5,20 +5,28 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import itertools
+import math
 import os
 import pathlib
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from gateway import aside, counts, series
+from gateway import aside, counts
+from gateway.series import SERIES, Kind
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -42,12 +50,16 @@ REJECTIONS: Final = (400, 401, 403, 404, 405, 429, 500, 503)
 UNKNOWN_SOURCE: Final = "unknown"
 MAX_SOURCES: Final = 150
 
+_DAMAGED: Final = "gateway_damaged_count_files"
+_BY_NAME: Final = {one.name: one for one in SERIES}
+_FAMILIES: Final[Mapping[Kind, Any]] = {
+    Kind.COUNTER: CounterMetricFamily,
+    Kind.GAUGE: GaugeMetricFamily,
+    Kind.HISTOGRAM: HistogramMetricFamily,
+}
+_Made = TypeVar("_Made", Counter, Histogram)
+
 _log = structlog.get_logger()
-
-
-Kind = series.Kind
-Series = series.Series
-SERIES: Final = series.SERIES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +68,13 @@ class Durations:
 
     counts: Mapping[float, float]
     seconds: float
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Add the counts up, each with its bound as Prometheus writes it."""
+        bounds = sorted(self.counts)
+        totals = itertools.accumulate(self.counts[bound] for bound in bounds)
+        shown = ("+Inf" if bound == math.inf else str(bound) for bound in bounds)
+        return list(zip(shown, totals, strict=True))
 
 
 # The kinds of what web processes count; each has a file of its own in their folder.
@@ -108,46 +127,32 @@ def page(reading: Reading) -> bytes:
 
     Raises KeyError for a series that is not declared.
     """
-    declared = {series.name: Metric(series.family, series.help, series.kind) for series in SERIES}
-    labels = {series.name: series.labels for series in SERIES}
-    for name, points in reading.items():
-        _add(declared[name], name, labels[name], points)
-    families = {series.family: declared[series.name] for series in SERIES}
-    counted, damaged = _counted()
-    _add(
-        declared["gateway_damaged_count_files"], "gateway_damaged_count_files", (), [((), damaged)]
-    )
-    for family in counted:
-        # When each began is a sample of its own to prometheus_client; nobody asked for it.
-        kept = [sample for sample in family.samples if not sample.name.endswith("_created")]
-        families[family.name].samples += kept
-    return generate_latest(_Families(list(declared.values())))
+    return generate_latest(_Page(reading))
 
 
-def _add(
-    family: Metric, name: str, labels: tuple[str, ...], points: Sequence[Point] | Durations
-) -> None:
-    if isinstance(points, Durations):
-        total = 0.0
-        for bound, count in sorted(points.counts.items()):
-            total += count
-            le = "+Inf" if bound == float("inf") else str(bound)
-            family.add_sample(f"{name}_bucket", {"le": le}, total)
-        family.add_sample(f"{name}_count", {}, total)
-        family.add_sample(f"{name}_sum", {}, points.seconds)
-        return
-    for values, value in points:
-        family.add_sample(name, dict(zip(labels, values, strict=True)), value)
+class _Page(Collector):
+    """Collects a reading and the counts of web processes, each series as it is declared."""
 
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
 
-class _Families(Collector):
-    """What `generate_latest` wants of a registry."""
-
-    def __init__(self, families: Sequence[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Sequence[Metric]:
-        return self._families
+    def collect(self) -> list[Metric]:
+        families = {
+            one.family: _FAMILIES[one.kind](one.name, one.help, labels=one.labels) for one in SERIES
+        }
+        counted, damaged = _counted()
+        for name, points in {**self._reading, _DAMAGED: [((), damaged)]}.items():
+            family = families[_BY_NAME[name].family]
+            if isinstance(points, Durations):
+                family.add_metric((), points.buckets(), points.seconds)
+                continue
+            for labels, value in points:
+                family.add_metric(labels, value)
+        for one in counted:
+            # When each began is a sample of its own to prometheus_client; nobody asked for it.
+            kept = [sample for sample in one.samples if not sample.name.endswith("_created")]
+            families[one.name].samples += kept
+        return list(families.values())
 
 
 class _Counts:
@@ -156,30 +161,21 @@ class _Counts:
     def __init__(self, folder: pathlib.Path | None) -> None:
         self._folder = folder
         self._registry = CollectorRegistry()
-        declared = {series.name: series for series in SERIES}
-        failures = declared["gateway_rejected_requests_total"]
-        crowded = declared["gateway_refused_new_cohorts_total"]
-        accepts = declared["gateway_accept_duration_seconds"]
-        requests = declared["gateway_request_duration_seconds"]
-        self.rejected = Counter(
-            failures.name, failures.help, failures.labels, registry=self._registry
+        self.rejected = self._make(Counter, "gateway_rejected_requests_total")
+        self.refused_cohorts = self._make(Counter, "gateway_refused_new_cohorts_total")
+        self.accepted = self._make(
+            Histogram, "gateway_accept_duration_seconds", buckets=ACCEPT_BUCKETS_SECONDS
         )
-        self.refused_cohorts = Counter(
-            crowded.name, crowded.help, crowded.labels, registry=self._registry
-        )
-        self.accepted = Histogram(
-            accepts.name, accepts.help, registry=self._registry, buckets=ACCEPT_BUCKETS_SECONDS
-        )
-        self.answered = Histogram(
-            requests.name,
-            requests.help,
-            requests.labels,
-            registry=self._registry,
-            buckets=REQUEST_BUCKETS_SECONDS,
+        self.answered = self._make(
+            Histogram, "gateway_request_duration_seconds", buckets=REQUEST_BUCKETS_SECONDS
         )
         self._sources: set[str] = set()
         self._expect(UNKNOWN_SOURCE)
         self._damaged: frozenset[str] = frozenset()
+
+    def _make(self, kind: type[_Made], name: str, **more: Any) -> _Made:  # noqa: ANN401 - see kind
+        one = _BY_NAME[name]
+        return kind(one.name, one.help, one.labels, registry=self._registry, **more)
 
     def expect(self, source: str) -> None:
         """Count the failures of a source by themselves, if there are not too many of those."""

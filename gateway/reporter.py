@@ -11,6 +11,7 @@ import contextlib
 import inspect
 import json
 import logging
+import logging.handlers
 import pkgutil
 import queue
 import threading
@@ -63,48 +64,51 @@ def _unusable(why: str) -> str:
     )
 
 
-class Reporter(logging.Handler):
+class Reporter(logging.handlers.QueueHandler):
     """Hands errors to a hook one after the other; too many at once are dropped."""
 
     def __init__(self, hook: Hook) -> None:
-        super().__init__(logging.ERROR)
-        self._hook = hook
-        self._waiting: queue.Queue[logging.LogRecord | threading.Event] = queue.Queue(MAX_WAITING)
-        self._thread: threading.Thread | None = None
+        self._waiting: queue.Queue[logging.LogRecord] = queue.Queue(MAX_WAITING)
+        super().__init__(self._waiting)
+        self.setLevel(logging.ERROR)
+        self._hooked = _Hooked(hook)
+        self._listener: logging.handlers.QueueListener | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue an event, unless it comes from the hook itself."""
-        if threading.current_thread() is self._thread:
-            return
+        """Queue an event as the line it is in the log, unless it comes from the hook itself."""
+        if threading.get_ident() != self._hooked.thread:
+            super().emit(record)
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Start listening with the first event: by then this is the process that reports."""
         with contextlib.suppress(queue.Full, RuntimeError):  # too late in the life of a process
             self._waiting.put_nowait(record)
-            self._start()
+            if self._listener is None:
+                listener = logging.handlers.QueueListener(self._waiting, self._hooked)
+                listener.start()
+                self._listener = listener
 
     def flush(self) -> None:
-        """Wait until what was queued before is reported, but not for long."""
-        reached = threading.Event()
-        if self._thread is None or threading.current_thread() is self._thread:
-            return
-        with contextlib.suppress(queue.Full):
-            self._waiting.put(reached, timeout=FLUSH_SECONDS)
-            reached.wait(FLUSH_SECONDS)
+        """Wait until what is queued is reported, but not for long."""
+        if self._listener is not None and threading.get_ident() != self._hooked.thread:
+            with self._waiting.all_tasks_done:
+                self._waiting.all_tasks_done.wait_for(self._is_idle, FLUSH_SECONDS)
 
-    def _start(self) -> None:
-        """Start the thread with the first event: by then this is the process that reports."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
-            self._thread.start()
+    def _is_idle(self) -> bool:
+        return not self._waiting.unfinished_tasks
 
-    def _run(self) -> None:
-        while True:
-            waiting = self._waiting.get()
-            if isinstance(waiting, threading.Event):
-                waiting.set()
-            else:
-                self._report(waiting)
 
-    def _report(self, record: logging.LogRecord) -> None:
+class _Hooked(logging.Handler):
+    """Calls the hook, on the thread of the listener."""
+
+    def __init__(self, hook: Hook) -> None:
+        super().__init__()
+        self._hook = hook
+        self.thread: int | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.thread = threading.get_ident()
         try:
-            self._hook(json.loads(self.format(record)))
+            self._hook(json.loads(record.msg))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not ours to mend
             _log.warning("hook.failed", error=type(error).__name__)

@@ -209,7 +209,6 @@ class Settings:
         return self.public_url or self.local_url
 
     def webhook_url(self, slug: str) -> str:
-        """Return the URL of a source's webhook, to print."""
         return f"{self.shown_url}{addresses.WEBHOOKS}{slug}"
 
     def require_database_url(self) -> str:

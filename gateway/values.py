@@ -110,8 +110,6 @@ def printable(text: str) -> str:
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """Make what takes a whole number within bounds."""
-
     def parse(text: str) -> int:
         # int() takes more than anybody means: underscores, signs, other scripts' digits.
         digits = len(text) <= len(str(most)) and text.isascii() and text.isdecimal()
@@ -140,7 +138,6 @@ def one_of(kind: type[_E]) -> Callable[[str], _E]:
 
 
 def host(text: str) -> str:
-    """Take an address to listen on."""
     try:
         return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
     except ValueError:
@@ -172,14 +169,12 @@ def public_url(text: str) -> str:
 
 
 def username(text: str) -> str:
-    """Take the user name of HTTP Basic authentication."""
     if ":" in text:
         raise Unaccepted("a name without a colon: HTTP Basic authentication ends it there")
     return text
 
 
 def api_key(text: str) -> str:
-    """Take what can stand behind `Bearer`."""
     if not text.isascii() or " " in text:
         raise Unaccepted("visible ASCII characters without a space, as an HTTP header carries it")
     return text

@@ -84,7 +84,6 @@ def current() -> Runtime:
 
 
 def now() -> datetime.datetime:
-    """Read the clock."""
     return datetime.datetime.now(datetime.UTC)
 
 

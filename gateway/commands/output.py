@@ -65,12 +65,10 @@ class _Guarded:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write a text."""
         self._tried(lambda: self._stream.write(text))
         return len(text)
 
     def flush(self) -> None:
-        """Write what is buffered."""
         self._tried(self._stream.flush)
 
     def _tried(self, write: Callable[[], object]) -> None:

@@ -29,7 +29,6 @@ _PROBE_SECONDS: Final = 3.0
 
 
 def now() -> datetime.datetime:
-    """Read the clock."""
     return datetime.datetime.now(datetime.UTC)
 
 

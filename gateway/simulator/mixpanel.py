@@ -80,7 +80,6 @@ def profile(member_id: str) -> dict[str, str]:
 
 
 def body(page: Page) -> bytes:
-    """Write a page as the body of its POST."""
     document = {
         "action": page.action,
         "parameters": {

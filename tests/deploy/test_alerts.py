@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway import metrics
-from gateway.metrics import Kind
+from gateway.series import SERIES, Kind
 from tests.deploy import prometheus
 from tests.deploy.production import Production
 from tests.deploy.prometheus import Prometheus
@@ -29,9 +28,7 @@ METRIC = re.compile(r"\bgateway_[a-z_]+\b")
 # The module of gunicorn's configuration and the like look the same, and are none.
 PARTS = {Kind.HISTOGRAM: ("_bucket", "_count", "_sum", "")}
 
-NAMES = {
-    f"{series.name}{part}" for series in metrics.SERIES for part in PARTS.get(series.kind, ("",))
-}
+NAMES = {f"{series.name}{part}" for series in SERIES for part in PARTS.get(series.kind, ("",))}
 
 
 def cases(alert: str) -> list[Any]:
@@ -83,7 +80,7 @@ def test_metrics__in_the_documents_table__are_those_of_the_gateway() -> None:
             ", ".join(f"`{label}`" for label in one.labels) or "none",
             one.help,
         )
-        for one in metrics.SERIES
+        for one in SERIES
     ]
 
 
@@ -105,7 +102,7 @@ def test_metrics__of_a_running_gateway__pass_promtool(
     assert prometheus.promtool("check", "metrics", text=page) == ""
     known = set(watcher.ask("label/__name__/values", **{"match[]": '{job="gateway"}'}))
     assert {name for name in known if name.startswith("gateway_")} <= NAMES
-    simple = {series.name for series in metrics.SERIES if series.kind is not Kind.HISTOGRAM}
+    simple = {series.name for series in SERIES if series.kind is not Kind.HISTOGRAM}
     assert simple <= known
 
 

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from gateway import metrics
-from gateway.metrics import Kind
+from gateway.series import SERIES, Kind
 from gateway.store.cohorts import inbox
 from gateway.store.db.engine import Pool
 from tests import stack as stacks
@@ -53,7 +52,7 @@ def test_metrics__after_some_work__has_a_sample_of_every_series(gateway: Stack) 
         assert watching.post(gateway, "1", session, people, action="members") == 200
     watching.await_applied(gateway)
     shown = watching.look(gateway).names()
-    for series in metrics.SERIES:
+    for series in SERIES:
         part = "_count" if series.kind is Kind.HISTOGRAM else ""
         assert f"{series.name}{part}" in shown
 
@@ -89,7 +88,7 @@ def test_metrics__processes_killed__fall_nowhere(gateway: Stack) -> None:
         os.kill(pid, signal.SIGKILL)
     watching.await_workers(gateway, 3)
     after = watching.look(gateway)
-    counting = tuple(one.name for one in metrics.SERIES if one.kind is not Kind.GAUGE)
+    counting = tuple(one.name for one in SERIES if one.kind is not Kind.GAUGE)
     for (name, labels), value in before.values.items():
         if name.startswith(counting):
             assert after.values[name, labels] >= value, name

@@ -19,7 +19,7 @@ from gateway import metrics
 from gateway.core import deadline
 from gateway.handlers.http import deps
 from gateway.handlers.mixpanel import responses
-from gateway.metrics import Kind
+from gateway.series import SERIES, Kind
 from gateway.store.db.engine import Pool
 from gateway.store.health import heartbeats
 from tests.http import scrape
@@ -107,7 +107,7 @@ def test_readyz__postgres_frozen__is_unready_within_three_seconds() -> None:
 
 
 def test_metrics__declared_series__are_named_as_prometheus_asks() -> None:
-    for series in metrics.SERIES:
+    for series in SERIES:
         assert re.fullmatch(r"gateway(_[a-z]+)+", series.name)
         assert re.fullmatch(r"[A-Z].*[.\w]", series.help)
         assert (series.kind is Kind.COUNTER) == series.name.endswith("_total")
@@ -115,19 +115,19 @@ def test_metrics__declared_series__are_named_as_prometheus_asks() -> None:
         assert not re.search(r"_(counter|gauge|histogram|count|sum|bucket)\b", series.name)
         assert series.kind is not Kind.HISTOGRAM or series.name.endswith("_seconds")
         assert series.kind is Kind.GAUGE or BASE_UNITS.search(series.name)
-    assert len({series.name for series in metrics.SERIES}) == len(metrics.SERIES)
+    assert len({series.name for series in SERIES}) == len(SERIES)
 
 
 def test_metrics__page__says_of_every_series_what_was_declared(world: World) -> None:
     page = look(world.http)
-    assert page.kinds == {series.name: series.kind for series in metrics.SERIES}
-    assert page.helps == {series.name: series.help for series in metrics.SERIES}
+    assert page.kinds == {series.name: series.kind for series in SERIES}
+    assert page.helps == {series.name: series.help for series in SERIES}
 
 
 def test_metrics__page__has_no_sample_that_was_not_declared(world: World) -> None:
     world.fill(["a", {"no": "id"}])
     declared: dict[str, set[str]] = {}
-    for series in metrics.SERIES:
+    for series in SERIES:
         parts = ("_bucket", "_count", "_sum") if series.kind is Kind.HISTOGRAM else ("",)
         declared |= {f"{series.name}{part}": set(series.labels) for part in parts}
     for name, labels in look(world.http).label_names().items():

@@ -43,7 +43,6 @@ BUGS = ("42601", "42P01", "42501", "25001", "25P02", "0A000", "XX001", "40002", 
 def test_sqlstate__transient_or_none__is_unavailable(sqlstate: str | None) -> None:
     named = engine.name_sqlstate(sqlstate, driver_bug=False)
     assert isinstance(named, errors.Unavailable)
-    assert named.retryable
 
 
 @pytest.mark.parametrize("sqlstate", POISON)
@@ -51,7 +50,6 @@ def test_sqlstate__of_data_that_is_refused__is_poison(sqlstate: str) -> None:
     named = engine.name_sqlstate(sqlstate, driver_bug=False)
     assert isinstance(named, errors.Poison)
     assert named.sqlstate == sqlstate
-    assert not named.retryable
 
 
 @pytest.mark.parametrize("sqlstate", BUGS)

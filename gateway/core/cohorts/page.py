@@ -74,7 +74,6 @@ class Page(Heading):
         return self
 
     def page(self) -> Page:
-        """Return the page."""
         return self
 
 

@@ -70,7 +70,6 @@ class Wanted:
 
 
 def findings(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
-    """Judge nodes, settings and tables."""
     workers = [node for node in facts.nodes if not node.coordinator]
     if not workers:
         yield _warning(

@@ -25,15 +25,12 @@ class Finding:
 
 
 def ok(subject: str, text: str) -> Finding:
-    """Find something good."""
     return Finding(level=Level.OK, subject=subject, text=text)
 
 
 def warning(subject: str, text: str, remedy: str) -> Finding:
-    """Find something that will be trouble."""
     return Finding(level=Level.WARNING, subject=subject, text=text, remedy=remedy)
 
 
 def error(subject: str, text: str, remedy: str | None) -> Finding:
-    """Find something that breaks a promise."""
     return Finding(level=Level.ERROR, subject=subject, text=text, remedy=remedy)

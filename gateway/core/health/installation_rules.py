@@ -158,7 +158,6 @@ def _source(one: SourceFacts) -> Iterator[Finding]:
 
 
 def keys(usable: int) -> Finding:
-    """Judge the API keys."""
     if usable:
         return ok(ACCESS, f"{usable} API keys are valid")
     return warning(
@@ -169,7 +168,6 @@ def keys(usable: int) -> Finding:
 
 
 def environment(facts: EnvironmentFacts) -> Iterator[Finding]:
-    """Judge the credentials that the environment sets."""
     weak = weak_secrets(username=facts.username, password=facts.password, key=facts.key)
     yield from (warning(ACCESS, text, remedy) for text, remedy in weak)
     if facts.password is not None and not facts.password_is_in_force:
@@ -258,7 +256,6 @@ def _hindered(kind: str, pulse: PulseFacts, meaning: str) -> Finding:
 
 
 def backlog(facts: BacklogFacts) -> Iterator[Finding]:
-    """Judge what waits and what was set aside."""
     if facts.blocked:
         yield warning(
             BACKLOG,

@@ -33,7 +33,6 @@ def parents(tracer: trace.Tracer, work: Work) -> list[list[str]]:
 
 
 def tell(tracer: trace.Tracer, work: Work, found: list[list[str]], seconds: float) -> None:
-    """Tell of a step that is committed."""
     for applied, traceparents in zip(work.done, found, strict=False):
         facts = {"cohort_id": work.cohort_id, **applied.facts()}
         _write(tracer, traceparents, facts, seconds=seconds)
@@ -48,7 +47,6 @@ def tell_failure(
     code: str,
     attempts: int,
 ) -> None:
-    """Tell of a page that could not be applied."""
     if tracing.is_on(tracer):
         number = entry.number
         found = traces.of_deliveries(conn, cohort_id, first=number, last=number)

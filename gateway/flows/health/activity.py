@@ -27,7 +27,6 @@ class Activity:
 
 
 def look(pool: Pool) -> Activity:
-    """Look at the server."""
     with pool.read() as conn:
         return Activity(
             transactions=activity.transactions(conn),

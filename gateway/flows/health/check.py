@@ -129,7 +129,6 @@ def disk(data_dir: pathlib.Path, *, least_free_bytes: int = LEAST_FREE_BYTES) ->
 
 
 def _nodes(pool: Pool) -> list[Finding]:
-    """Judge the servers that the database is spread over."""
     try:
         with pool.read() as conn:
             facts = citus.facts(conn)

@@ -80,7 +80,6 @@ class Duty:
                 self._begun_at, self._came_round_at = None, self._clock()
 
     def condition(self) -> Condition:
-        """Tell how the process finds itself now."""
         with self._lock:
             now = self._clock()
             if self._begun_at is not None:

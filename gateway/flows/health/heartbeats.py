@@ -37,7 +37,6 @@ class ApplyMeters:
         self._seconds = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Count one transaction."""
         with self._lock:
             self._counts[bisect.bisect_left(APPLY_BUCKETS_SECONDS, seconds)] += 1
             self._seconds += seconds

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 
 def list_cohorts(query: requests.CohortsAsked) -> Response:
-    """List cohorts."""
     given, which = deps.current(), _filter(query)
     cursor = cursors.COHORTS.of(*dataclasses.astuple(which))
     (after,) = cursor.read(query.cursor, start=(0,))
@@ -25,7 +24,6 @@ def list_cohorts(query: requests.CohortsAsked) -> Response:
 
 
 def get_cohort(cohort_id: str, query: queries.Fresh) -> Response:
-    """Answer one cohort."""
     given, number = deps.current(), ids.cohort(cohort_id)
     found = lookup.cohort(given.readers, number, now=given.now(), min_seq=query.min_seq)
     return conditional.by_content(responses.value(response_schemas.CohortAnswer, found))
@@ -52,7 +50,6 @@ def list_syncs(cohort_id: str, query: requests.PagingOfCohort) -> Response:
 
 
 def delete_cohort(cohort_id: str) -> Response:
-    """Delete a cohort."""
     given = deps.current()
     admin.delete_cohort(given.reading, ids.cohort(cohort_id), now=given.now())
     given.readers.settle()
@@ -60,7 +57,6 @@ def delete_cohort(cohort_id: str) -> Response:
 
 
 def restore_cohort(cohort_id: str) -> Response:
-    """Restore a deleted cohort."""
     given = deps.current()
     admin.restore_cohort(given.reading, ids.cohort(cohort_id), now=given.now())
     given.readers.settle()

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 
 def list_deliveries(query: requests.DeliveriesAsked) -> Response:
-    """List what waits or is stuck."""
     cursor = cursors.DELIVERIES.of(query.state)
     after = cursor.read(query.cursor, start=(0, 0))
     found = status.deliveries(
@@ -26,7 +25,6 @@ def list_deliveries(query: requests.DeliveriesAsked) -> Response:
 
 
 def retry_delivery(delivery_id: str) -> Response:
-    """Have a blocked delivery tried again."""
     given, (cohort_id, number) = deps.current(), ids.delivery(delivery_id)
     found = admin.retry_delivery(given.reading, cohort_id, number, now=given.now())
     given.doorbell.ring(cohort_id)

@@ -33,14 +33,12 @@ def _form() -> str:
 
 
 def get_member(cohort_id: str, member_id: str, query: queries.Fresh) -> Response:
-    """Answer one member of a cohort."""
     readers, number = deps.current().readers, ids.cohort(cohort_id)
     found = lookup.member(readers, number, member_id, min_seq=query.min_seq)
     return conditional.by_content(responses.document(found))
 
 
 def list_cohorts_of(member_id: str, query: requests.JoinedAsked) -> Response:
-    """List the cohorts that somebody is in."""
     source, project_id = query.source, query.project_id
     cursor = cursors.JOINED.of(member_id, source, project_id)
     (after,) = cursor.read(query.cursor, start=(0,))
@@ -61,7 +59,6 @@ def check_membership(body: requests.CheckAsked) -> Response:
 
 
 def erase_member(member_id: str, query: requests.Where) -> Response:
-    """Erase somebody."""
     given = deps.current()
     where = erase.Where(source=query.source, project_id=query.project_id)
     erase.erase(given.reading, member_id, where, now=given.now())

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 
 def get_status() -> Response:
-    """Answer how the gateway is doing."""
     given = deps.current()
     redis_up = given.doorbell.is_up()
     found = status.status(given.reading, redis_up=redis_up, now=given.now())

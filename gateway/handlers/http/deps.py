@@ -48,5 +48,4 @@ class Deps:
 
 
 def current() -> Deps:
-    """Return the application's dependencies."""
     return cast("Deps", current_app.extensions[EXTENSION])

@@ -25,7 +25,6 @@ blueprint = Blueprint("docs", __name__, template_folder="templates")
 
 @blueprint.get("/docs")
 def docs() -> Response:
-    """Answer the page."""
     style = render_template(_STYLE)
     page = render_template(
         "docs.html",

@@ -67,12 +67,10 @@ blueprint = Blueprint("openapi", __name__)
 
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
-    """Answer the description."""
     return Response(orjson.dumps(current().at(address())), content_type=responses.JSON)
 
 
 def current() -> Description:
-    """Return the description of the application's calls."""
     return cast("Description", current_app.extensions[EXTENSION])
 
 

@@ -93,7 +93,6 @@ class Foreign:
 
 
 def blueprint(name: str, operations: Iterable[Operation]) -> Blueprint:
-    """Make a blueprint that serves operations."""
     made = Blueprint(name, __name__)
     made.after_request(_keep_private)
     for operation in operations:

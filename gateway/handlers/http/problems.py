@@ -114,7 +114,6 @@ DESCRIBED: Final[Mapping[int, Described]] = {
 
 
 def described(status: int) -> dict[str, Any]:
-    """Describe the answer of a status as OpenAPI does."""
     known = DESCRIBED[status]
     schema: Any = schemas.ProblemAnswer
     if known.fields:

@@ -63,7 +63,6 @@ def limit() -> Number:
 
 
 def cursor() -> fields.String:
-    """Declare where a part of a list begins."""
     return fields.String(
         metadata=schemas.says("The `next_cursor` of the last answer; empty or none to begin.", "")
     )

@@ -55,7 +55,6 @@ class RawPath:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Answer the request under its encoded path."""
         return self._application(environ | {"PATH_INFO": encoded_path(environ)}, start_response)
 
 

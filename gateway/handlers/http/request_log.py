@@ -31,7 +31,6 @@ _log = structlog.get_logger()
 
 
 def install(app: Flask) -> None:
-    """Begin and end each request of an application here."""
     app.before_request(_begin)
     app.after_request(_end)
 

@@ -98,7 +98,6 @@ def _part(
 
 
 def of(schema: type[Schema], description: str, *, status: int = 200) -> Answer:
-    """Declare an answer in JSON."""
     return Answer(status=status, description=description, content={JSON: schema})
 
 

@@ -25,7 +25,6 @@ def like(*examples: object) -> dict[str, Any]:
 
 
 def next_cursor() -> fields.String:
-    """Declare where the next part of a list begins."""
     description = "What to send as `cursor` for the next part; null at the end."
     return fields.String(required=True, allow_none=True, metadata=says(description, None))
 

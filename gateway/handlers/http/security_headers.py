@@ -32,8 +32,6 @@ class Restraint:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Answer the request with the headers."""
-
         def start(status: str, headers: list[tuple[str, str]], *error: object) -> Any:  # noqa: ANN401 - the server's
             own = {name.lower() for name, _ in headers}
             added = [header for name, header in _BY_NAME if name not in own]
@@ -43,5 +41,4 @@ class Restraint:
 
 
 def install(app: Flask) -> None:
-    """Have an application tell browsers."""
     app.wsgi_app = Restraint(app.wsgi_app)  # type: ignore[method-assign]

@@ -49,7 +49,6 @@ def failure(status: int, message: str, headers: dict[str, str] | None = None) ->
 
 
 def from_error(error: Exception) -> Response:
-    """Answer whatever was raised."""
     if isinstance(error, errors.Refused):
         return failure(error.status, str(error), _headers(error))
     if isinstance(error, errors.Throttled | errors.Unavailable):

@@ -29,7 +29,6 @@ blueprint = Blueprint("mixpanel", __name__, url_prefix="/webhooks/mixpanel")
 @blueprint.route("/<source>", methods=METHODS, provide_automatic_options=False)
 @blueprint.route("/<source>/", methods=METHODS, provide_automatic_options=False)
 def receive(source: str) -> Response:
-    """Accept one page of a sync."""
     responses.refuse_other_methods()
     given, g.slug = deps.current(), _slug(source)
     _set_deadline(given.settings.request_deadline_seconds)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 
 def list_refusals(query: requests.RefusalsAsked) -> Response:
-    """List refusals."""
     since = None if query.since is None else query.since.isoformat()
     cursor = cursors.REFUSALS.of(query.source, since)
     (before,) = cursor.read(query.cursor, start=refusals.NEWEST)

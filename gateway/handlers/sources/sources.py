@@ -23,7 +23,6 @@ VARIABLES: Final[Mapping[str, Variable]] = {
 
 
 def list_sources(query: requests.SourcesAsked) -> Response:
-    """List sources."""
     given, cursor = deps.current(), cursors.SOURCES.of(query.kind)
     (after,) = cursor.read(query.cursor, start=("",))
     found = catalog.listing(
@@ -33,14 +32,12 @@ def list_sources(query: requests.SourcesAsked) -> Response:
 
 
 def get_source(slug: str) -> Response:
-    """Answer one source."""
     given = deps.current()
     found = catalog.entry(given.reading, slug, now=given.now())
     return responses.value(response_schemas.SourceAnswer, found)
 
 
 def change_source(slug: str, body: flow.Changes) -> Response:
-    """Change what a source is set to."""
     given, now = deps.current(), deps.current().now()
     flow.change(given.reading, slug, body, now=now)
     return responses.value(

@@ -20,7 +20,6 @@ _POLL_SECONDS = 0.02
 
 
 def never() -> bool:
-    """Answer that nothing has asked us to hurry."""
     return False
 
 

@@ -79,7 +79,6 @@ _ORIGINS = {
 
 
 def is_ready(settings: Settings) -> bool:
-    """Whether /readyz answers 200 now."""
     connection = http.client.HTTPConnection(
         addresses.local_host(settings.bind), settings.port, timeout=_PROBE_SECONDS
     )

@@ -10,7 +10,6 @@ _STDERR = 2
 
 
 def say(text: str) -> None:
-    """Write a line to standard output."""
     _write(_STDOUT, text)
 
 

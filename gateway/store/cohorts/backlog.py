@@ -70,7 +70,6 @@ def listing(
 
 
 def get(conn: Connection, cohort_id: int, number: int) -> Delivery | None:
-    """Read one delivery of the backlog."""
     found = listing(conn, state=None, after=(cohort_id, number - 1), limit=1)
     return (
         found[0] if found and (found[0].cohort_id, found[0].number) == (cohort_id, number) else None

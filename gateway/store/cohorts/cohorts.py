@@ -149,7 +149,6 @@ def present_ids(conn: Connection, *, source: str | None, project_id: str | None)
 
 
 def labels(conn: Connection, cohort_ids: Sequence[int]) -> dict[int, Label]:
-    """Name some cohorts, by id."""
     return {row.id: row for row in conn.execute(_LABELS, {"cohort_ids": list(cohort_ids)})}
 
 

@@ -17,13 +17,11 @@ if TYPE_CHECKING:
 
 
 def get(conn: Connection) -> str:
-    """Read the epoch."""
     (epoch,) = _GET.column(conn, {})
     return str(epoch)
 
 
 def put(conn: Connection, epoch: str) -> None:
-    """Begin an epoch."""
     conn.execute(_END)
     conn.execute(_BEGIN, {"epoch": epoch})
 

@@ -49,7 +49,6 @@ class Entry:
 
 
 def pack(roster: bytes) -> bytes:
-    """Compress a roster for keeping."""
     compressor = getattr(_COMPRESSORS, "compressor", None)
     if compressor is None:
         compressor = _COMPRESSORS.compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
@@ -101,7 +100,6 @@ def head(line: Line, cohort_id: int, *, after: int, limit: int) -> list[Entry]:
 
 
 def entry(line: Line, cohort_id: int, number: int) -> Entry | None:
-    """Read one delivery."""
     rows = head(line, cohort_id, after=number - 1, limit=1)
     return rows[0] if rows and rows[0].number == number else None
 

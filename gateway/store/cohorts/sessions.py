@@ -32,7 +32,6 @@ class Session:
 
 
 def get(line: Line, cohort_id: int, number: int) -> Session:
-    """Read a session that exists."""
     (row,) = _GET.rows(line, {"cohort_id": cohort_id, "number": number})
     return Session(**row._asdict())
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 
 def is_installed(conn: Connection) -> bool:
-    """Tell whether this database has the extension."""
     return bool(conn.execute(_IS_INSTALLED).scalar_one())
 
 

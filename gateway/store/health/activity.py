@@ -54,7 +54,6 @@ def connections(conn: Connection) -> list[Connections]:
 
 
 def tables(conn: Connection, *, limit: int) -> list[Table]:
-    """List the largest tables."""
     return [Table(**row) for row in conn.execute(_TABLES, {"limit": limit}).mappings()]
 
 

@@ -116,7 +116,6 @@ def alive(conn: Connection, kind: str) -> int:
 
 
 def pulse(conn: Connection, kind: str) -> Pulse:
-    """Tell of the processes of a kind."""
     return next(iter(_pulses(conn, [kind], needed=[kind])))
 
 

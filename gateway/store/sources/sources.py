@@ -116,7 +116,6 @@ def add_credential(
     password: HashedPassword,
     now: datetime.datetime,
 ) -> None:
-    """Let one more name and password open the source."""
     conn.execute(
         _ADD_CREDENTIAL,
         {
@@ -135,7 +134,6 @@ def expire_credentials(conn: Connection, source_id: int, *, at: datetime.datetim
 
 
 def drop_credentials(conn: Connection, source_id: int) -> None:
-    """Forget every credential of a source."""
     conn.execute(_DROP_CREDENTIALS, {"source_id": source_id})
 
 
@@ -201,7 +199,6 @@ def resume(conn: Connection, slug: str) -> bool:
 
 
 def rename(conn: Connection, slug: str, name: str) -> None:
-    """Give a source another name for people."""
     conn.execute(_RENAME, {"slug": slug, "name": name})
 
 
