@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 from typing import TYPE_CHECKING
 
 from gateway import logs, tracing
 from gateway.app import create_app
+from gateway.core import moments
 from gateway.core.access.secrets import Verifier
 from gateway.flows.access.key_ring import KeyRing
 from gateway.flows.cohorts.backlog_limit import Limits
@@ -78,7 +78,7 @@ def make_deps(settings: Settings, tracer: Tracer = tracing.OFF) -> Deps:
         # Streams keep their threads for as long as their readers like; the others must answer.
         exporter=Exporter(readers, at_once=max(1, size // 2)),
         tracer=tracer,
-        now=_now,
+        now=moments.now,
     )
 
 
@@ -110,10 +110,6 @@ def _watch(url: str, doorbell: Doorbell, settings: Settings) -> Watch:
         disk_dir=settings.disk_dir,
     )
     return Watch(pool, doorbell=doorbell, readiness=Readiness(pool), limits=limits)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
 
 
 def __getattr__(name: str) -> Flask:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import functools
 import os
 import signal
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway import errors, logs, tracing
+from gateway.core import moments
 from gateway.flows.cohorts.apply import Applier
 from gateway.flows.health import heartbeats as meters
 from gateway.flows.health import readiness as ready
@@ -72,7 +72,10 @@ def make(environ: Mapping[str, str]) -> Runtime:
         doorbell=Doorbell(settings.require_redis_url()),
         meters=counts,
         applier=Applier(
-            pool, now=now, observe=counts.observe, tracer=tracing.start(settings.trace_exporter)
+            pool,
+            now=moments.now,
+            observe=counts.observe,
+            tracer=tracing.start(settings.trace_exporter),
         ),
     )
 
@@ -81,10 +84,6 @@ def make(environ: Mapping[str, str]) -> Runtime:
 def current() -> Runtime:
     """Return this process's runtime; RQ's jobs have no other way to be given it."""
     return make(os.environ)
-
-
-def now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from gateway.core import moments
 from gateway.flows.cohorts import redact_history, redact_pages, retention
 from gateway.flows.cohorts.sweep import Sweeper
 from gateway.flows.health import duty, heartbeats
@@ -46,7 +47,7 @@ def _probe(made: Runtime) -> None:
 
 
 def _redact(made: Runtime) -> None:
-    redact_history.run(made.chores, now=runtime.now())
+    redact_history.run(made.chores, now=moments.now())
 
 
 CHORES: Final = (

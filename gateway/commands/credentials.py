@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway import errors
-from gateway.commands import kept, output, place
+from gateway.commands import output, place
 from gateway.core.access import defaults
-from gateway.local.supervisor.credentials import Credentials, Origin, Resolved, choose
+from gateway.local.supervisor.credentials import Credentials, Origin, Resolved, choose, read
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -35,7 +35,7 @@ def credentials(*, only: str | None, as_json: bool) -> None:
     Example: python -m gateway credentials --json
     """
     settings = place.settings()
-    found = choose(settings, kept.read(settings) or _NONE, otherwise=Origin.KEPT)
+    found = choose(settings, read(settings.data_dir) or _NONE, otherwise=Origin.KEPT)
     values = found.values
     if not values.webhook_password or not values.api_key:
         raise errors.CommandFailed(

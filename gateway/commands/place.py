@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from gateway import addresses, errors
+from gateway import errors
 from gateway.commands import output
+from gateway.core import moments
 from gateway.core.cohorts import member_ids
 from gateway.core.health import installation_rules
 from gateway.flows.health.readiness import Readiness
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
 LIMIT_SECONDS: Final = 30.0
 _PROBE_SECONDS: Final = 3.0
 
-
-def now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+now: Final = moments.now
 
 
 def settings() -> Settings:
@@ -111,16 +110,10 @@ def first_cause(error: BaseException) -> str:
 
 def redis_of_running(where: Settings) -> str | None:
     """Ask a gateway on this machine how its Redis is; None if there is none."""
-    connection = http.client.HTTPConnection(
-        addresses.local_host(where.bind), where.port, timeout=_PROBE_SECONDS
-    )
     try:
-        connection.request("GET", "/readyz")
-        return str(json.loads(connection.getresponse().read())["redis"])
+        return str(json.loads(running.readiness(where, _PROBE_SECONDS)[1])["redis"])
     except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
         return None
-    finally:
-        connection.close()
 
 
 def require_member_id(text: str) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gateway import addresses
-from gateway.commands import kept, output, place
+from gateway.commands import output, place
 from gateway.core.access import defaults, secrets
 from gateway.flows.sources import admin
+from gateway.local.supervisor import credentials
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -227,7 +228,9 @@ def rotate(
         click.echo(f"\n  Webhook URL   {settings.webhook_url(slug)}")
         _show(login, given=given)
     if slug == defaults.SLUG:
-        kept.keep(settings, login)
+        credentials.replace_login(
+            settings.data_dir, username=login.username, password=login.password
+        )
         output.note(
             "if GATEWAY_WEBHOOK_PASSWORD is set where the gateway starts, set the new one"
             " there too, or the next start puts the old one back",

@@ -6,8 +6,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from gateway import addresses, errors
-from gateway.commands import kept, place
+from gateway.commands import place
 from gateway.core.access import defaults
+from gateway.local.supervisor import credentials
 
 if TYPE_CHECKING:
     from gateway.local.supervisor.credentials import Credentials
@@ -43,7 +44,7 @@ def resolve(settings: Settings, given: Given) -> Target:
         base_url, _, slug = base_url.partition(addresses.WEBHOOKS)
         source = source or slug.rstrip("/")
     # The kept ones are for the gateway that made them, and for no other.
-    own = None if given.url else kept.read(settings)
+    own = None if given.url else credentials.read(settings.data_dir)
     if given.api_key_file:
         api_key = place.secret(given.api_key_file, "API key")
     else:

@@ -1,8 +1,12 @@
-"""Moments as they are written to the outside: RFC 3339 in UTC, always with six decimals."""
+"""Moments: the clock, and how they are written: RFC 3339 in UTC, always with six decimals."""
 
 from __future__ import annotations
 
 import datetime
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 def write(moment: datetime.datetime) -> str:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from gateway.core import moments
 from gateway.core.cohorts.load import Mode
 from gateway.flows.cohorts import load
 from gateway.jobs import Doorbell
@@ -43,12 +44,12 @@ def pages(count: int) -> Iterator[rows.Rows]:
 def main(cohort_id: int, mode: Mode, count: int) -> int:
     """Load rows, and return the peak memory of this process."""
     pool = runtime.current().pool
-    one = load.begin(pool, cohort_id, mode, now=runtime.now())
+    one = load.begin(pool, cohort_id, mode, now=moments.now())
     sys.stdout.write(f"{one.number}\n")
     sys.stdout.flush()
     for number, page in enumerate(pages(count), start=1):
-        load.add(pool, one, number, page, now=runtime.now())
-    load.seal(pool, one, doorbell=Silent(), now=runtime.now())
+        load.add(pool, one, number, page, now=moments.now())
+    load.seal(pool, one, doorbell=Silent(), now=moments.now())
     (kibibytes,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(kibibytes) // 1024
 

@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+from gateway.core import moments
 from gateway.flows.cohorts.apply import Drained
 from workers import runtime
 
@@ -18,7 +19,7 @@ def main(cohort_id: int) -> int:
     """Drain it, whatever time it takes."""
     made = runtime.current()
     later = datetime.timedelta(minutes=1)
-    applier = type(made.applier)(made.pool, now=lambda: runtime.now() + later)
+    applier = type(made.applier)(made.pool, now=lambda: moments.now() + later)
     while applier.drain(cohort_id) is Drained.OUT_OF_TIME:
         pass
     (kibibytes,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from gateway import errors
+from gateway.core import moments
 from gateway.flows.health import heartbeats as meters
 from gateway.store.db.engine import Pool
 from gateway.store.health import heartbeats
@@ -36,7 +37,7 @@ def test_names__of_two_processes__differ(made: Runtime, environ: dict[str, str])
 
 
 def test_clock__is_aware() -> None:
-    assert runtime.now().utcoffset() is not None
+    assert moments.now().utcoffset() is not None
 
 
 def test_beating__until_the_block_ends__counts_as_alive(pool: Pool, made: Runtime) -> None:

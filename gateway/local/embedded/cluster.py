@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from gateway import errors
-from gateway.local.embedded import children, folder, identity
+from gateway.local.embedded import children, folder, identity, running
 from gateway.local.embedded import server as servers
 from gateway.local.embedded.identity import AsRoot
 
-_NAME = "gateway"
+_NAME = running.NAME
 # Crash recovery reads what was written since the last checkpoint: up to 4 GB, see below.
 _READY_SECONDS = 300.0
 _INITDB_SECONDS = 120.0
@@ -23,7 +23,6 @@ _POLL_SECONDS = 0.05
 # SIGINT is PostgreSQL's fast shutdown; SIGQUIT leaves without a checkpoint, which is as safe but
 # makes the next start replay its log.
 _STOP_STEPS: children.StopSteps = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0))
-_READY_LINE = 7
 
 # mmap: the default keeps shared memory outside the data folder, in /dev/shm, where a killed server
 # leaves it and where a container has 64 MB only. No Unix sockets: their paths end at 107 bytes.
@@ -138,7 +137,7 @@ def _launch(home: pathlib.Path, who: str, port: int, log_path: pathlib.Path) -> 
         )
     return servers.Server(
         name="PostgreSQL",
-        url=f"postgresql+psycopg2://{_NAME}:{password}@{servers.LOOPBACK}:{port}/{_NAME}",
+        url=running.url(password, port),
         password=password,
         port=port,
         log_path=log_path,
@@ -153,16 +152,8 @@ def _environ() -> dict[str, str]:
 
 
 def _is_ready(pgdata: pathlib.Path, pid: int) -> bool:
-    """Whether the server says it takes connections, in the file that pg_ctl reads too."""
-    lines = _pid_file_lines(pgdata)
-    return len(lines) > _READY_LINE and lines[0] == str(pid) and lines[_READY_LINE] == "ready"
-
-
-def _pid_file_lines(pgdata: pathlib.Path) -> list[str]:
-    with suppress(FileNotFoundError):
-        text = (pgdata / "postmaster.pid").read_text("utf-8", "replace")
-        return [line.strip() for line in text.splitlines()]
-    return []
+    found = running.postmaster(pgdata)
+    return found is not None and found.pid == pid and found.ready
 
 
 def _make_cluster(
@@ -189,11 +180,21 @@ def _make_cluster(
 def _making(fresh: pathlib.Path, durability: Durability) -> Iterator[tuple[list[str], bytes]]:
     """Yield the programs that make a cluster, and what each reads on its standard input."""
     initdb = [str(binary("initdb")), "--pgdata", str(fresh / "pgdata")]
-    user = ["--username", _NAME, "--pwfile", str(fresh / "password"), "--auth", "scram-sha-256"]
+    user = [
+        "--username",
+        _NAME,
+        "--pwfile",
+        str(fresh / "password"),
+        "--auth",
+        "scram-sha-256",
+    ]
     kind = ["--encoding", "UTF8", "--locale", "C", "--data-checksums"]
     yield [*initdb, *user, *kind, "--no-sync", "--no-instructions"], b""
     single = [str(binary("postgres")), "--single", "-F", "-D", str(fresh / "pgdata")]
-    yield [*single, "-c", "exit_on_error=on", "postgres"], f"CREATE DATABASE {_NAME}\n".encode()
+    yield (
+        [*single, "-c", "exit_on_error=on", "postgres"],
+        f"CREATE DATABASE {_NAME}\n".encode(),
+    )
     if durability is Durability.FULL:
         yield [*initdb, "--sync-only"], b""
 
@@ -230,10 +231,10 @@ def _end_leftover(pgdata: pathlib.Path, give_up: Callable[[], bool]) -> None:
     PostgreSQL refuses to start as long as any process has the number in its old pid file, also a
     stranger who got that number since.
     """
-    lines = _pid_file_lines(pgdata)
-    if not lines or not lines[0].isdecimal() or not pathlib.Path("/proc/self").exists():
+    found = running.postmaster(pgdata)
+    if found is None or not pathlib.Path("/proc/self").exists():
         return
-    pid = int(lines[0])
+    pid = found.pid
     for number, seconds in (*_STOP_STEPS, (signal.SIGKILL, 5.0)):
         deadline = time.monotonic() + seconds
         if _is_postgres_of(pgdata, pid):

@@ -4,13 +4,13 @@ import http.client
 import json
 import pathlib
 import shlex
+from http import HTTPStatus
 
-from gateway import addresses
+from gateway.local.embedded import running
 from gateway.local.supervisor.credentials import Origin, Resolved
 from gateway.settings import Settings
 
 _PROBE_SECONDS = 2.0
-_HTTP_OK = 200
 
 _MEMBER_ID = "ada"
 _FIRST_PAGE = {
@@ -79,16 +79,10 @@ _ORIGINS = {
 
 
 def is_ready(settings: Settings) -> bool:
-    connection = http.client.HTTPConnection(
-        addresses.local_host(settings.bind), settings.port, timeout=_PROBE_SECONDS
-    )
     try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == _HTTP_OK
+        return running.readiness(settings, _PROBE_SECONDS)[0] == HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
-    finally:
-        connection.close()
 
 
 def text(

@@ -4,14 +4,14 @@ import enum
 import json
 import pathlib
 import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from gateway import errors
+from gateway.core.access import defaults
 from gateway.local.embedded import folder
 from gateway.settings import Settings
 
 FILE_NAME = "credentials.json"
-_DEFAULT_USERNAME = "mixpanel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ def resolve(settings: Settings, data_dir: pathlib.Path) -> Resolved:
     What comes from the settings is not written down. Raises errors.EmbeddedFailed when the kept
     ones cannot be read.
     """
-    kept, made = _kept(data_dir / FILE_NAME)
-    return choose(settings, kept, otherwise=Origin.MADE if made else Origin.KEPT)
+    kept = read(data_dir)
+    return choose(settings, kept or _make(data_dir), otherwise=Origin.KEPT if kept else Origin.MADE)
 
 
 def choose(settings: Settings, kept: Credentials, *, otherwise: Origin) -> Resolved:
@@ -71,20 +71,47 @@ def choose(settings: Settings, kept: Credentials, *, otherwise: Origin) -> Resol
     )
 
 
-def _kept(path: pathlib.Path) -> tuple[Credentials, bool]:
-    """Return the kept ones, or make them; whether they were made now."""
+def read(data_dir: pathlib.Path) -> Credentials | None:
+    """Read the kept ones; None if none were made. Raises errors.EmbeddedFailed if spoiled."""
+    path = data_dir.expanduser() / FILE_NAME
     try:
-        if path.exists():
-            texts: dict[str, str] = json.loads(path.read_text("utf-8"))
-            return Credentials(**{name: str(text) for name, text in texts.items()}), False
-        made = Credentials(
-            webhook_username=_DEFAULT_USERNAME,
-            webhook_password=secrets.token_urlsafe(24),
-            api_key=secrets.token_urlsafe(32),
-        )
-        folder.write_private(path, f"{json.dumps(asdict(made), indent=2)}\n")
+        texts: dict[str, str] = json.loads(path.read_text("utf-8"))
+        return Credentials(**{name: str(text) for name, text in texts.items()})
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise errors.EmbeddedFailed(
-            f"The credentials kept in {path} cannot be used. Remove it to have new ones made.",
-        ) from error
-    return made, True
+        raise _unusable(path) from error
+
+
+def replace_login(data_dir: pathlib.Path, *, username: str, password: str) -> None:
+    """Let the next start use a new login of the source `default`; nothing if none are kept.
+
+    Without this it would put the old password back. Raises errors.EmbeddedFailed.
+    """
+    if found := read(data_dir):
+        _write(data_dir, replace(found, webhook_username=username, webhook_password=password))
+
+
+def _make(data_dir: pathlib.Path) -> Credentials:
+    made = Credentials(
+        webhook_username=defaults.USERNAME,
+        webhook_password=secrets.token_urlsafe(24),
+        api_key=secrets.token_urlsafe(32),
+    )
+    _write(data_dir, made)
+    return made
+
+
+def _write(data_dir: pathlib.Path, values: Credentials) -> None:
+    path = data_dir.expanduser() / FILE_NAME
+    try:
+        folder.write_private(path, f"{json.dumps(asdict(values), indent=2)}\n")
+    except OSError as error:
+        raise _unusable(path) from error
+
+
+def _unusable(path: pathlib.Path) -> errors.EmbeddedFailed:
+    return errors.EmbeddedFailed(
+        f"The credentials kept in {path} cannot be used. Correct the file, or remove it to have new"
+        " ones made at the next start.",
+    )
