@@ -84,8 +84,6 @@ class Form(Schema):
     error_messages = UNKNOWN
 
     class Meta:
-        """Marshmallow's options."""
-
         unknown = RAISE
 
 

@@ -38,8 +38,6 @@ class Asked(Schema):
     value: ClassVar[type[object]]
 
     class Meta:
-        """Marshmallow's options."""
-
         unknown = EXCLUDE
 
     @post_load

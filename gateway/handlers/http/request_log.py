@@ -23,9 +23,8 @@ HEADER: Final = "X-Request-Id"
 _SANE: Final = re.compile(r"[0-9A-Za-z_-]{8,64}", re.ASCII)
 
 _METHODS: Final = frozenset(HTTPMethod)
-_UNKNOWN_ROUTE: Final = "none"
 # They are asked every few seconds and say nothing new while all is well.
-_PROBES: Final = "ops"
+PROBES: Final = "ops"
 
 _log = structlog.get_logger()
 
@@ -33,6 +32,11 @@ _log = structlog.get_logger()
 def install(app: Flask) -> None:
     app.before_request(_begin)
     app.after_request(_end)
+
+
+def route() -> str:
+    """Return the template of the route, which is told instead of the path: that may hold an id."""
+    return request.url_rule.rule if request.url_rule else "none"
 
 
 def _begin() -> None:
@@ -45,17 +49,15 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    """Log and count the route, not the path: a path may hold somebody's id."""
     seconds = time.monotonic() - g.began
-    rule, method = request.url_rule, request.method
-    route = rule.rule if rule else _UNKNOWN_ROUTE
-    metrics.answered(route=route, status=response.status_code, seconds=seconds)
-    probe = request.blueprint == _PROBES and response.status_code == HTTPStatus.OK
+    method = request.method
+    metrics.answered(route=route(), status=response.status_code, seconds=seconds)
+    probe = request.blueprint == PROBES and response.status_code == HTTPStatus.OK
     with aside.harmless("log"):
         (_log.debug if probe else _log.info)(
             "request.answered",
             method=method if method in _METHODS else None,
-            route=route,
+            route=route(),
             status=response.status_code,
             milliseconds=round(seconds * 1000, 1),
         )

@@ -33,8 +33,6 @@ class Shown(Schema):
     """What an answer holds at least; later versions may add to it."""
 
     class Meta:
-        """Marshmallow's options."""
-
         unknown = EXCLUDE
 
 

@@ -11,13 +11,12 @@ from flask import g, request
 from opentelemetry.trace import SpanKind, StatusCode
 
 from gateway import aside, tracing
+from gateway.handlers.http import request_log
 
 if TYPE_CHECKING:
     from flask import Flask, Response
     from opentelemetry.trace import Tracer
 
-_PROBES: Final = "ops"
-_UNKNOWN_ROUTE: Final = "none"
 # What OpenTelemetry calls a method that nobody knows.
 _UNKNOWN_METHOD: Final = "_OTHER"
 
@@ -28,10 +27,10 @@ def install(app: Flask, tracer: Tracer) -> None:
         return
 
     def begin() -> None:
-        if request.blueprint == _PROBES:
+        if request.blueprint == request_log.PROBES:
             return
         method = request.method if request.method in HTTPMethod.__members__ else _UNKNOWN_METHOD
-        route = request.url_rule.rule if request.url_rule else _UNKNOWN_ROUTE
+        route = request_log.route()
         g.traced = contextlib.ExitStack()
         caller = tracing.context(request.headers.get(tracing.HEADER))
         g.span = g.traced.enter_context(

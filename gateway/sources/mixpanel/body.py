@@ -105,8 +105,6 @@ class Strict(Schema):
     """What all the schemas here share: unknown fields are ignored."""
 
     class Meta:
-        """Marshmallow's options."""
-
         unknown = EXCLUDE
 
     error_messages = {"type": "send a JSON object"}  # noqa: RUF012 - marshmallow's own interface
