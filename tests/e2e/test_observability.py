@@ -102,7 +102,7 @@ def test_postgres_frozen__metrics_and_readyz__answer_in_time(gateway: Stack) -> 
             assert time.monotonic() - began < 2
             assert page.value("gateway_postgres_up") == 0
             assert page.value("gateway_redis_up") == 1
-            assert page.value("gateway_queue_depth") is not None
+            assert page.value("gateway_queue_depth", kind="worker") is not None
         began = time.monotonic()
         answer = gateway.call("GET", "/readyz")
         assert time.monotonic() - began < 3
@@ -116,7 +116,7 @@ def test_redis_frozen__metrics_and_readyz__tell(gateway: Stack) -> None:
     with watching.frozen([gateway.valkey_pid()]):
         page = watching.look(gateway)
         assert page.value("gateway_redis_up") == 0
-        assert page.value("gateway_queue_depth") is None
+        assert page.value("gateway_queue_depth", kind="worker") is None
         assert page.value("gateway_postgres_up") == 1
         answer = gateway.call("GET", "/readyz")
         assert (answer.status, answer.json["status"]) == (200, "degraded")
