@@ -8,7 +8,7 @@ unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPAT
 python := .venv/bin/python
 install_all := bin/install requirements.txt requirements-run.txt requirements-dev.txt requirements-otel.txt
 typed := gateway workers bench tests examples deploy/gunicorn.conf.py
-in_three := -n 3 --dist loadgroup --no-loadscope-reorder
+in_three := -n 3 --dist loadfile --no-loadscope-reorder
 floors := gateway/core:100 gateway/sources:100 gateway/flows:100 gateway/store:100
 
 help: ## List the targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from typing import Final
@@ -10,7 +11,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import text
 from xdist.remote import Producer
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadFileScheduling
 
 from gateway.store import tables
 from gateway.store.cohorts.tables import epochs
@@ -30,40 +31,38 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
-class _ByFile(LoadGroupScheduling):  # type: ignore[misc] # xdist is untyped
-    """Gives a process whole files, and one process all tests of the stack."""
+class _ByFile(LoadFileScheduling):  # type: ignore[misc] # xdist is untyped
+    """Gives a process whole files, and one process all files whose tests use the stack."""
 
     def _split_scope(self, nodeid: str) -> str:
-        scope: str = super()._split_scope(nodeid)
-        return scope.partition("::")[0]
+        path = nodeid.partition("::")[0]
+        return "stack" if _is_on_the_stack(path) else path
+
+
+@functools.cache
+def _is_on_the_stack(path: str) -> bool:
+    """Read it off the file: the process that shares tests out collects none."""
+    return "stack: Stack" in (stacks.ROOT / path).read_text()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile | None:
     """Share tests out by file, unless another way was asked for than that of `make test`."""
-    return _ByFile(config, log) if config.getoption("dist") == "loadgroup" else None
+    return _ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the group
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests by cost: those that start programs or try very much, and those of the one stack.
-
-    All of them run without being measured, which would only slow them down. The second run in one
-    process, which starts the stack once.
-    """
+    """Mark the tests that start programs or try very much: measuring would only slow them down."""
     for item in items:
-        on_the_stack = "stack" in getattr(item, "fixturenames", ())
-        if item.location[0].startswith(WHOLE) or on_the_stack:
+        if item.location[0].startswith(WHOLE) or "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.whole)
             item.add_marker(pytest.mark.no_cover)
-        if on_the_stack:
-            item.add_marker(pytest.mark.xdist_group("stack"))
-    if getattr(config.option, "loadgroup", False):
+    if hasattr(config, "workerinput"):
         items.sort(key=_length)
 
 
 def _length(item: pytest.Item) -> int:
     """Rank a test: those of the stack, the files of LONGEST_FIRST in their order, the rest."""
-    if "stack" in getattr(item, "fixturenames", ()):
+    if _is_on_the_stack(item.location[0]):
         return -1
     path, ranks = item.location[0], range(len(LONGEST_FIRST))
     return next((rank for rank in ranks if path.startswith(LONGEST_FIRST[rank])), len(ranks))
