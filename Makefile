@@ -1,12 +1,15 @@
 # `make` lists the targets. Each creates .venv and installs what is missing first; bin/install says how.
 
-.PHONY: help run bench bench-scale bench-growth test test-long test-faults test-deploy faults fuzz matrix check release-check fix lock clean
+.PHONY: help run bench bench-scale bench-growth test test-long test-faults test-deploy test-vendors test-console faults fuzz matrix check release-check fix lock clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 unexport MAKEFLAGS MAKELEVEL MFLAGS PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV
 
 python := .venv/bin/python
-install_all := bin/install requirements.txt requirements-run.txt requirements-dev.txt requirements-otel.txt
+base := requirements.txt requirements-run.txt requirements-dev.txt
+install_all := bin/install $(base) requirements-otel.txt
+# tests/vendors/<name>, and the lock file of what that vendor gives to its users
+vendors := opentelemetry:requirements-otel.txt
 typed := gateway workers bench tests examples deploy/gunicorn.conf.py
 in_three := -n 3 --dist loadfile --no-loadscope-reorder
 floors := gateway/core:100 gateway/sources:100 gateway/flows:100 gateway/store:100
@@ -40,6 +43,18 @@ test-deploy: ## Try what is in deploy/ with the tools it is meant for
 	@bin/ci-packages --check
 	@$(install_all) requirements-deploy.txt
 	@$(python) -m pytest --quiet -n 0 tests/deploy
+
+test-vendors: ## Try what is sent to the software of others with that software, each in an environment of its own
+	@set -e; for vendor in $(vendors); do \
+		name=$${vendor%:*} lock=$${vendor#*:}; \
+		bin/install --into .tiers/$$name $(base) $$lock; \
+		.tiers/$$name/bin/python -m pytest --quiet -n 0 tests/vendors/$$name; \
+	done
+
+test-console: ## Look at the pages of the gateway with a browser
+	@bin/ci-packages --check
+	@bin/install --into .tiers/console $(base) requirements-console.txt
+	@.tiers/console/bin/python -m pytest --quiet -n 0 tests/console
 
 faults: ## Break it in every way we know, or in those of ONLY=, and write docs/reliability.md
 	@$(install_all)
@@ -87,5 +102,5 @@ lock: ## Compile requirements*.in anew, to the newest releases
 	@bin/lock
 
 clean: ## Remove .venv and what the tools left; the data folder stays
-	rm -rf .venv .matrix .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	rm -rf .venv .tiers .matrix .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
 	find gateway workers tests deploy -name __pycache__ -type d -prune -exec rm -rf {} +

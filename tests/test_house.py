@@ -24,6 +24,7 @@ LOCK_FILES = (
     "requirements-deploy.txt",
     "requirements-otel.txt",
     "requirements-bench.txt",
+    "requirements-console.txt",
 )
 HIDDEN_BUT_OURS = (".ci", ".gitattributes", ".gitignore")
 

@@ -1,0 +1,59 @@
+"""The page of the API as a browser shows it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright import sync_api as playwright
+
+from tests.http import serving
+
+
+@pytest.fixture(scope="module")
+def url(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run the web process of production and return the address of the page."""
+    with serving.serving(database_url, tmp_path_factory.mktemp("web")) as web:
+        yield f"http://127.0.0.1:{web.port}/docs"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Start Chromium."""
+    with playwright.sync_playwright() as driver:
+        command = shutil.which("chromium")
+        assert command, "there is no chromium; bin/ci-packages installs it"
+        running = driver.chromium.launch(executable_path=command, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_docs__on_a_screen_of_any_width__scroll_down_only(
+    browser: Any,  # noqa: ANN401 - playwright is installed for this tier alone
+    url: str,
+    width: int,
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(url)
+    root = "document.scrollingElement"
+    assert page.evaluate(f"{root}.scrollHeight > {root}.clientHeight")
+    assert page.evaluate(f"{root}.scrollWidth") <= width
+    page.close()
+
+
+def test_docs__under_their_own_policy__show_their_style_and_raise_no_error(
+    browser: Any,  # noqa: ANN401 - as above
+    url: str,
+) -> None:
+    page = browser.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(url)
+    serif = page.evaluate("getComputedStyle(document.body).fontFamily")
+    assert said == []
+    assert "Times" not in serif, "the style of the page was refused"
+    page.close()
