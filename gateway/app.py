@@ -79,7 +79,7 @@ def create_app(given: deps.Deps) -> Flask:
 
 
 def _answer_error(error: Exception | HTTPException) -> Response:
-    """Answer in the words of whoever asked; a bug is logged here and nowhere else."""
+    """Answer in the dialect of the request; a bug is logged here and nowhere else."""
     response = responses.from_error(error) if responses.speaks_here() else problems.answer(error)
     bug = response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
     if bug or isinstance(error, errors.Unavailable):

@@ -42,7 +42,7 @@ def claim(folder: pathlib.Path) -> IO[bytes]:
 
 
 def clear(parent: pathlib.Path, prefix: str) -> int:
-    """Remove the folders of this prefix whose processes have all ended; returns how many."""
+    """Remove the folders of this prefix of ended processes; returns how many."""
     cleared = 0
     for owner in parent.glob(f"{prefix}*/{_OWNER}"):
         with contextlib.suppress(OSError), owner.open("rb") as opened:  # in use, or of another user

@@ -180,7 +180,7 @@ class Unavailable(GatewayError):
 class InternalFault(Unavailable):
     """Postgres had an internal error (XX000): it may pass, or be there for as long as the data is.
 
-    A sender should come back as with any trouble of ours; who applies must not come back for ever.
+    Senders may retry as for any 503; the applier retries a bounded number of times.
     """
 
     code = "internal_fault"
@@ -203,7 +203,7 @@ class Poison(GatewayError):
 
 
 class Deadly(Poison):
-    """A page in whose application worker after worker was lost: no memory, or a crash."""
+    """A page that cost worker after worker when it was applied: no memory, or a crash."""
 
     code = "worker_lost"
 

@@ -39,9 +39,9 @@ JOBS: Final[Mapping[str, tuple[str, ...]]] = {
 NO_COHORT: Final = 0
 
 TIMEOUT_SECONDS: Final = 0.25
-# After a failed ring nobody tries again for this long, so a dead Redis costs next to nothing.
+# After a failed wake-up there is none for this long, so a dead Redis costs next to nothing.
 BREAK_SECONDS: Final = 1.0
-# A ring that nobody answered within this long is forgotten, and the sweeper rings again.
+# A wake-up without an answer within this long is forgotten, and the sweeper sends another.
 RUNG_SECONDS: Final = 2
 FAILURE_TTL_SECONDS: Final = 300
 

@@ -1,4 +1,4 @@
-"""Structured logs: JSON for machines, colour for a terminal, never anybody's data."""
+"""Structured logs: JSON for machines, colour for a terminal, never personal data."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def configure(*, level: LogLevel, style: LogFormat, error_hook: str | None = Non
 
 
 def catch_crashes() -> None:
-    """Log errors that nobody catches instead of printing them; for a process that is ours alone."""
+    """Log uncaught errors instead of printing them; for a process that is ours alone."""
     sys.excepthook = _process_crashed
     threading.excepthook = _thread_crashed
 

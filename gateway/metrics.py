@@ -149,7 +149,7 @@ class _Page(Collector):
             for labels, value in points:
                 family.add_metric(labels, value)
         for one in counted:
-            # When each began is a sample of its own to prometheus_client; nobody asked for it.
+            # When each began is a sample of its own to prometheus_client; there is no use for it.
             kept = [sample for sample in one.samples if not sample.name.endswith("_created")]
             families[one.name].samples += kept
         return list(families.values())

@@ -1,7 +1,7 @@
 """What is logged as an error goes to a function that the operator names, too.
 
 The function gets what the line of the log has and nothing else: no exception, no traceback with
-its variables. So whoever it reports to gets nobody's data either. It runs on a thread of its own; a
+its variables. So no report holds personal data either. It runs on a thread of its own; a
 slow or broken one holds nothing up.
 """
 

@@ -33,7 +33,7 @@ class Series:
 _C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 
 # The last four are counted by web processes and begin anew with each start; the rest is read from
-# Postgres and Redis when somebody asks.
+# Postgres and Redis for each scrape.
 SERIES: Final = (
     Series("gateway_build_info", _G, "Always 1; what runs.", ("version", "python")),
     Series("gateway_postgres_up", _G, "Whether Postgres answered this scrape in time."),

@@ -111,7 +111,7 @@ def printable(text: str) -> str:
 
 def whole(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        # int() takes more than anybody means: underscores, signs, other scripts' digits.
+        # int() takes more than is meant: underscores, signs, other scripts' digits.
         digits = len(text) <= len(str(most)) and text.isascii() and text.isdecimal()
         if not digits or not least <= int(text) <= most:
             raise Unaccepted(f"a whole number from {least} to {most}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from gateway.flows.health.duty import Duty
 
-# One wait for a job. A worker whose Redis does not answer notices it this much later at most, and
+# One wait for a job. A worker without an answer from Redis notices it this much later at most, and
 # Redis' own time-out must be longer.
 WAIT_SECONDS = 5
 REDIS_SECONDS = WAIT_SECONDS + 5

@@ -31,8 +31,8 @@ def drain(cohort_id: int) -> None:
 def apply(run: Runtime, cohort_id: int) -> None:
     """Apply what waits for a cohort in this process. Raises what the flow and Redis raise.
 
-    The ring stays up for a while, so that pages which come soon need no job of their own. Who came
-    just before it was taken down rang in vain, so the inbox is looked at once more.
+    The ring stays up for a while, so that pages which come soon need no job of their own. One that
+    came just before it was taken down rang in vain, so the inbox is looked at once more.
     """
     with run.duty.at_work():
         try:
@@ -48,7 +48,7 @@ def apply(run: Runtime, cohort_id: int) -> None:
 def _listen(run: Runtime, cohort_id: int) -> Drained:
     """Drain a cohort, and again after a moment if more of the same sync is to come.
 
-    Pages that are applied together cost far less than one by one. A worker for whom another cohort
+    Pages that are applied together cost far less than one by one. A worker when another cohort
     waits does not wait itself.
     """
     drained = run.applier.drain(cohort_id)

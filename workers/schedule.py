@@ -31,7 +31,7 @@ _log = structlog.get_logger()
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Chore:
-    """Work that is looked at so often; whether it is due, and whose it is, is decided in Postgres.
+    """Work that is looked at so often; whether it is due, and where, is decided in Postgres.
 
     Each has a thread: one that hangs or fails delays no other, and least of all the sweep.
     """

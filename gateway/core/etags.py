@@ -12,7 +12,7 @@ _BYTES: Final = 12
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Held:
-    """The tags of answers that somebody holds already; `anything` stands for whatever there is."""
+    """The tags of answers the client holds already; `anything` stands for whatever there is."""
 
     tags: frozenset[str] = frozenset()
     anything: bool = False

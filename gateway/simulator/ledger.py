@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Ledger:
     """Follows one cohort page by page, for sessions that come one after the other.
 
-    `inside` is who is a member now; `entered` and `exited` count each person's transitions.
+    `inside` are the members now; `entered` and `exited` count each person's transitions.
     """
 
     def __init__(self, inside: Iterable[str] = ()) -> None:

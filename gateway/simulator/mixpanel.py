@@ -155,7 +155,7 @@ class Courier:
 
 
 class Sync:
-    """A cohort's recurring sync; `members` is who is in the cohort now, and may be changed."""
+    """A cohort's recurring sync; `members` are those of the cohort now, and may be changed."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class Sync:
         self._snapshot = None
 
     def start_empty(self) -> None:
-        """Take a snapshot of nobody: the first sync is then a diff, as in the example scenario."""
+        """Take an empty snapshot: the first sync is then a diff, as in the example scenario."""
         self._snapshot = frozenset()
 
     def pages(self) -> list[Page]:

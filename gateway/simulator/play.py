@@ -44,7 +44,7 @@ class Result:
 
 
 def count_pages(plan: Plan) -> int:
-    """Play with nobody listening, and return how many pages that takes."""
+    """Play without a gateway, and return how many pages that takes."""
     pages: list[None] = []
     for name in CAST:
         _act(plan, name, deliver=lambda _page: pages.append(None), say=lambda _text: None)

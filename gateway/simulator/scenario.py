@@ -31,7 +31,7 @@ def example(sync: Sync, say: Callable[[str], None]) -> None:
 
 
 class Crowd:
-    """A cohort of a chosen size whose members come and go; one seed makes one history."""
+    """A cohort of a chosen size with changing members; one seed makes one history."""
 
     def __init__(self, sync: Sync, size: int, seed: int) -> None:
         self._sync = sync
@@ -69,7 +69,7 @@ class Crowd:
         sync.run()
 
     def _churn(self) -> None:
-        """Let some leave and as many enter, half of them people who were members before."""
+        """Let some leave and as many enter, half of them members of before."""
         count = max(1, self._size * CHURN_PERCENT // 100)
         present, gone = sorted(self._sync.members), sorted(self._gone)
         leaving = set(self._random.sample(present, min(count, len(present))))

@@ -1,4 +1,4 @@
-"""An internal service: it asks the query API who is in a cohort, and what changed."""
+"""An internal service: it asks the query API for the members of a cohort, and what changed."""
 
 from __future__ import annotations
 

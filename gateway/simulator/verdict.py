@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.simulator.service import Change, Service
 
 POLL_SECONDS: Final = 0.05
-# Adds may wait 5 s for the rest of their refresh; without progress for this long nobody is at it.
+# Adds may wait 5 s for the rest of their refresh; without progress for this long nothing is at it.
 PATIENCE_SECONDS: Final = 30.0
 _SHOWN: Final = 3
 
@@ -40,7 +40,7 @@ class Before:
 
 
 def before(service: Service, source: str, cohort: Cohort) -> Before:
-    """Read how a cohort stands; nobody and nothing if there is none yet."""
+    """Read how a cohort stands; empty if there is none yet."""
     standing = service.standing(source, cohort)
     if standing is None:
         return Before()

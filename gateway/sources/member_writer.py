@@ -53,7 +53,7 @@ class Written:
 class _Shape:
     """Where the fields of members with the same names are; a page has few shapes, often one.
 
-    `odd` names are those of fields whose values are of a type that fills none.
+    `odd` names are those of fields with values of a type that fills none.
     """
 
     distinct_id: _Names
@@ -108,7 +108,7 @@ def write_ids(members: Sequence[object], *, identity: _Names) -> Written:
 
 
 def _write_plain(members: Sequence[Any], identity: _Names) -> str | None:
-    """Write a clean page whose members differ in nothing but texts; None decides nothing."""
+    """Write a clean page of members that differ in texts alone; None decides nothing."""
     if set(map(type, members)) != {dict} or not _are_texts(members[0].values()):
         return None
     names = tuple(members[0])
@@ -149,7 +149,7 @@ def _identified(
 
 
 def _plain_ids(members: Sequence[Any], identity: _Names) -> Sequence[str] | None:
-    """Read the ids of members who surely can be told by the same name; None decides nothing."""
+    """Read ids that surely all have the same name; None decides nothing."""
     if set(map(type, members)) != {dict}:
         return None
     for name in identity:

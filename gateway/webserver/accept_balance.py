@@ -1,4 +1,4 @@
-"""When a process takes the next newcomer, so that connections go to who has less to do."""
+"""Decides when a process accepts the next connection, so that load spreads over processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 # For each request at hand, how long a newcomer is left to a process that has fewer.
 YIELD_SECONDS: Final = 0.001
 MAX_YIELD_SECONDS: Final = 0.004
-# Whoever has yielded takes the next one that comes, or still waits, within this time.
+# A process that has yielded takes the next one that comes, or still waits, within this time.
 TURN_SECONDS: Final = 0.05
 # After accepting failed (no descriptors, no memory), how long until the next attempt.
 PAUSE_SECONDS: Final = 1.0
@@ -24,7 +24,7 @@ class Newcomers:
         self._open_at = 0.0
 
     def closed_seconds(self, now: float) -> float:
-        """Return for how long this process takes nobody; 0 if it may."""
+        """Return for how long this process accepts no connection; 0 if it may."""
         return max(0.0, self._open_at - now)
 
     def yields(self, now: float, *, at_hand: int) -> bool:
@@ -36,5 +36,5 @@ class Newcomers:
         return True
 
     def pause(self, now: float) -> None:
-        """Take nobody for a while: there is no room."""
+        """Accept no connection for a while: there is no room."""
         self._open_at = now + PAUSE_SECONDS

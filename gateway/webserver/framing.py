@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 LINE_END: Final = b"\r\n"
 HEAD_END: Final = b"\r\n\r\n"
 
-# The longest chunk-size line, and the longest trailer section, that is waited for. Nobody has a
+# The longest chunk-size line, and the longest trailer section, that is waited for. No client has a
 # use for either; without a bound a peer could have us hold and search text for ever.
 MAX_LINE_BYTES: Final = 8190
 

@@ -1,4 +1,4 @@
-"""A gunicorn thread worker whose main loop collects each request before a thread sees it."""
+"""A gunicorn thread worker; its main loop collects each request before a thread sees it."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
         except (BlockingIOError, ConnectionAbortedError):
             return False
         except OSError as error:
-            # Out of descriptors or memory: those who are here go on, the others wait outside.
+            # Out of descriptors or memory: open connections go on, the others wait outside.
             self.log.warning("accept.failed errno=%s", error.errno)
             self._newcomers.pause(now)
             return False
@@ -153,7 +153,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
             connection.due = min(connection.due, self._deadlines.latest(connection.stage))
 
     def _drain_backlog(self) -> bool:
-        """Accept those who came before we were told to stop; tell whether some still wait."""
+        """Accept what came before the order to stop; tell whether some still wait."""
         for listener in list(self.sockets):
             listener.setblocking(False)  # noqa: FBT003 - the standard library's
             while self.nr_conns < self.worker_connections and listener in self.sockets:

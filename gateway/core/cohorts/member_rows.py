@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMNS = ("member_id", "distinct_id", "email", "first_name", "last_name", "phone", "properties")
 
 NULL = "\\N"
-# What follows the id in the line of a member of whom nothing else is known.
+# What follows the id in the line of a member known by the id alone.
 _NOTHING_ELSE = ("\t" + NULL).encode() * (len(COLUMNS) - 1) + b"\n"
 
 # https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS, "Text Format"
@@ -45,7 +45,7 @@ def unescape(value: str) -> str:
 def without_digests(
     text: bytes, digests: Container[bytes], *, bare: Container[bytes] = ()
 ) -> bytes:
-    """Drop the lines of everybody whose id has one of these digests (SHA-256).
+    """Drop the lines of all ids with one of these digests (SHA-256).
 
     Of those in `bare` the id stays. The very same object comes back if that changes nothing.
     """
@@ -60,7 +60,7 @@ def without_digests(
 
 
 def without_ids(text: bytes, escaped: Container[bytes]) -> bytes:
-    """Drop the lines of members whose ids, as they are written, are among these.
+    """Drop the lines of members with one of these ids, as they are written.
 
     The very same object comes back if there are none.
     """

@@ -38,7 +38,7 @@ class CohortRef:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Heading:
-    """A page but for its members: whose it is, and which one it is.
+    """A page but for its members: its cohort, and which page of its session it is.
 
     `number` and `total` are page numbers from 1, though a diff may carry odd ones. `digest` (32
     bytes) is equal for equal lists of JSON values, and `received` counts all their entries. A
@@ -93,7 +93,7 @@ class Submission(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """How a page came: when, with which request, and in which trace if somebody traces."""
+    """How a page came: when, with which request, and in which trace, if any."""
 
     at: datetime.datetime
     request_id: str

@@ -27,7 +27,7 @@ class State(enum.StrEnum):
 
 
 def next_step(*, complete: bool, all_received: bool, interrupted: bool, age_seconds: float) -> Step:
-    """Decide about a refresh whose next page is at the head of its cohort's inbox.
+    """Decide about a refresh that has its next page at the head of its cohort's inbox.
 
     `complete`: with the pages at the head, pages 1 to the largest total are in. `all_received`: all
     of them are stored, though perhaps not in reach. `interrupted`: a page of another session or

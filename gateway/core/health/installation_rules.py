@@ -1,4 +1,4 @@
-"""Whether an installation lets pages in, guards them, and has somebody to apply them."""
+"""Whether an installation lets pages in, guards them, and applies them."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def session(facts: SessionFacts) -> Iterator[Finding]:
 
 
 def sources(found: Iterable[SourceFacts]) -> Iterator[Finding]:
-    """Judge the sources: whether somebody can post, and whether only who should."""
+    """Judge the sources: whether posting is possible, and guarded."""
     listed = tuple(found)
     if not listed:
         yield error(

@@ -74,7 +74,7 @@ class Applier:
         self._unreleased: set[int] = set()  # cohorts
 
     def drain(self, cohort_id: int, *, budget_seconds: float = BUDGET_SECONDS) -> Drained:
-        """Apply what waits for a cohort until nothing does, somebody else is at it, or time is up.
+        """Apply what waits for a cohort until nothing does, another is at it, or time is up.
 
         Raises errors.Unavailable when the database cannot now; what was not committed still waits.
         """
@@ -157,7 +157,7 @@ class Applier:
             _log.warning("attempt.unreleased", error=type(error).__name__)
 
     def _rang_meanwhile(self, cohort_id: int, outcome: Outcome) -> bool:
-        """Look once more, after the lock is gone, for a page whose own wake-up found us busy."""
+        """Look once more, after the lock is gone, for a page with a wake-up that came too early."""
         if outcome is Outcome.BUSY:
             return False
         with self._pool.read() as conn:
@@ -175,7 +175,7 @@ class Applier:
             if state is None:
                 return
             entry = _still_waiting(trip, cohort_id, state, number)
-            if entry is None:  # somebody else got past it meanwhile
+            if entry is None:  # another process got past it meanwhile
                 return
             retried = entry.number <= state.applied_through
             attempts = state.attempts + 1

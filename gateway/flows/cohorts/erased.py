@@ -1,10 +1,10 @@
-"""What the pages of a session may still say of people who were erased after it began.
+"""What the pages of a session may still say of people erased after it began.
 
 Such pages never bring a person in, and are stored without the person's data. But a later session
 may have brought the person back, and in this cohort that session may come before the one which
 began earlier: a session that was first heard of elsewhere is the newest here when it arrives here.
 What its pages say of the person then counts as ever, as far as it needs an id alone: a removal
-removes, and a refresh lets stay who is named.
+removes, and a refresh keeps the people it names.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Place:
 def heard(
     conn: Connection, cohort_id: int, session: int, erased: Mapping[bytes, int]
 ) -> frozenset[bytes]:
-    """Tell of whom a session is still heard, among people by digest with their erasures' orders.
+    """Tell for which people a session still counts, by digest with their erasures' orders.
 
-    Those are the ones whom a session that comes before it here may bring back. Of all others it has
-    nothing to say: whoever brings them back is newer.
+    Those are the ones that a session before it here may bring back. Of all others it has
+    nothing to say: a session that brings them back is newer.
     """
     latest = sessions.latest_start(conn, cohort_id, before=session) if erased else 0
     return frozenset(digest for digest, order in erased.items() if order < latest)

@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Asker:
-    """What whoever asks about a cohort has: some answers, and its changes up to `min_seq`."""
+    """Preconditions of a request: ETags that the client holds, and the `min_seq` it requires."""
 
     held: Held = etags.NOTHING
     min_seq: int = 0
@@ -65,9 +65,9 @@ class Tagged(Generic[T]):
 
 
 class Joined(TypedDict):
-    """A cohort that somebody is in, since when, as it is answered.
+    """A cohort that a person is in, since when, as the response shows it.
 
-    Somebody may be in many; a dataclass takes three times as long to make and to write.
+    A person may be in many; a dataclass takes three times as long to make and to write.
     """
 
     id: str
@@ -220,7 +220,7 @@ def cohorts_of(
     after: int = 0,
     limit: int | None = None,
 ) -> Slice[Joined, tuple[int]]:
-    """List the cohorts that somebody is in by id; none for a stranger, all without a limit."""
+    """List the cohorts that a person is in by id; none for an unknown id, all without a limit."""
 
     def look(conn: Connection) -> Slice[Joined, tuple[int]]:
         labels = cohort_rows.present(

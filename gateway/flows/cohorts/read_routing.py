@@ -31,7 +31,7 @@ PAUSE_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 1.0
 # An older look says nothing, however good it was.
 BELIEVED_SECONDS: Final = 3.0
-# After so long nobody, in whatever process, can be shown what was true before.
+# After so long no process can show what was true before.
 SETTLED_SECONDS: Final = MOST_BEHIND_SECONDS + BELIEVED_SECONDS
 
 _POLL_SECONDS: Final = 0.02
@@ -49,7 +49,7 @@ class Behind(errors.Unavailable):
 class Readers:
     """The primary, and perhaps a replica of it that takes the reads off it.
 
-    Once a second somebody who asks looks first how far both are. All times are of this process's
+    Once a second a read looks first how far both are. All times are of this process's
     clock: the replica shows what was committed when the primary's log ended where the replica is
     now. Whatever the replica cannot do is asked of the primary.
     """
@@ -120,7 +120,7 @@ class Readers:
         wanted = max(min_seq, after)
         found = cohort_version.last_change(conn, cohort_id) if wanted else 0
         if found is None and pool is self._primary:
-            return  # there is no such cohort, and whoever reads it will say so
+            return  # there is no such cohort, and reading it will say so
         if found is not None and found < after and pool is self._primary:
             message = f"after: the newest change of this cohort is {found}; list the members anew"
             raise errors.Ahead(message, last_seq=found, epoch=epochs.get(conn))
@@ -129,7 +129,7 @@ class Readers:
             raise Behind(message, retry_after_seconds=1)
 
     def settle(self) -> None:
-        """Wait until nobody, in whatever process, is shown less than the primary shows now.
+        """Wait until no process shows less than the primary shows now.
 
         That is when the replica has it, or when everybody has left the replica for lacking it.
         """

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gateway.store.cohorts.history_redactions import Extent, Redaction
     from gateway.store.db.engine import Pool
 
-# Of each tick of the scheduler, and of the request that erases somebody.
+# Of each tick of the scheduler, and of the request that erases.
 TICK_SECONDS: Final = 1.0
 REQUEST_SECONDS: Final = 2.0
 

@@ -1,6 +1,6 @@
 """Scrubbing: the lines of erased people are cut out of every page that is kept.
 
-Whoever is erased is left out of what is accepted and applied from then on, so nothing they would
+An erased person is left out of what is accepted and applied from then on, so nothing they would
 come back by hangs on this. It is about not keeping their data, and there may be a lot to go
 through: a slice at a time, each of which notes in its own transaction how far it has come.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.store.cohorts.page_redactions import Page, Place
     from gateway.store.db.engine import Pool
 
-# Of each tick of the scheduler, and of the request that erases somebody.
+# Of each tick of the scheduler, and of the request that erases.
 TICK_SECONDS: Final = 1.0
 REQUEST_SECONDS: Final = 2.0
 
@@ -40,14 +40,14 @@ SLICE_PAGES: Final = 100
 SLICE_BYTES: Final = 4 << 20
 TOGETHER: Final = 100
 
-# Cohorts whose pages are looked at together, after their counters were waited for together.
+# Cohorts with pages that are looked at together, after waiting for all their counters.
 SLICE_COHORTS: Final = 100
 
 _log = structlog.get_logger()
 
 
 def run(pool: Pool, *, seconds: float = TICK_SECONDS, slice_pages: int = SLICE_PAGES) -> None:
-    """Go on with what is due until nothing is, somebody else is at it, or the time is up.
+    """Go on with what is due until nothing is, another process is at it, or the time is up.
 
     Raises errors.Unavailable; what was done by then stays done.
     """
@@ -76,7 +76,7 @@ def _walk(pool: Pool, order: int, seconds: float) -> bool:
         with _slice(pool) as conn:
             following = _clean(conn, [order], after, cohort_ids, SLICE_PAGES)
         if following is None:
-            # In a transaction of its own: whoever has the row may be waiting for a page.
+            # In a transaction of its own: the holder of the row may be waiting for a page.
             with pool.begin() as conn:
                 page_redactions.finish(conn, [order])
             return True
@@ -85,7 +85,7 @@ def _walk(pool: Pool, order: int, seconds: float) -> bool:
 
 
 def _run_slice(pool: Pool, slice_pages: int) -> bool:
-    """Clean the next pages for whom it is due; False if nothing was."""
+    """Process the next slice of pending redactions; False if there is none."""
     with _slice(pool) as conn:
         seen = page_redactions.claim(conn, limit=TOGETHER)
     if seen is None:
@@ -154,11 +154,11 @@ def _clean(
 
 
 def _without_erased(conn: Connection, batch: Sequence[Page]) -> Iterator[Page]:
-    """Yield the pages that name somebody who was erased, without them."""
+    """Yield the pages that name erased people, without those."""
     for page in batch:
         try:
             text = inbox.unpack(page.roster)
-        except errors.Poison:  # damaged: nobody can be read from it, and it must not stop the rest
+        except errors.Poison:  # damaged: it is unreadable, and must not stop the rest
             continue
         place = erased.Place(cohort_id=page.cohort_id, session=page.session, action=page.action)
         rest = erased.keep(conn, place, text, page.erased)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CHORE: Final = "retention"
 EVERY_SECONDS: Final = 3600.0
-# What one claim takes. A slice whose process has died is taken again when its lease has run out.
+# What one claim takes. A slice of a process that died is taken again when its lease has run out.
 SLICE_SECONDS: Final = 5.0
 LEASE_SECONDS: Final = 120.0
 COHORTS_AT_ONCE: Final = 500

@@ -171,7 +171,7 @@ def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
 
 
 def _complete(work: Work, first: Entry, through: int) -> None:
-    """Make the cohort exactly who the refresh names, and let it speak for the whole cohort."""
+    """Make the cohort exactly the people of the refresh, which speaks for the whole cohort."""
     conn, cohort_id, session = work.conn, work.cohort_id, first.session
     written = _replace(work, first, through)
     entries = inbox.head(conn, cohort_id, after=first.number - 1, limit=through - first.number + 1)
@@ -269,7 +269,7 @@ def set_aside(work: Work, entry: Entry, *, attempts: int, code: str, reason: str
 
 
 def _retry(work: Work, entry: Entry) -> None:
-    """Apply a blocked delivery late: only to those whom no later page of its session named."""
+    """Apply a blocked delivery late: only to people that no later page of its session named."""
     conn, cohort_id = work.conn, work.cohort_id
     blocked.clear(conn, cohort_id, entry.number)
     written, floor = delta.Written(entered=0, exited=0), 0

@@ -225,7 +225,7 @@ def _session_key(source: SourceRef, page: Heading) -> bytes | None:
 def _kept(
     conn: Connection, source: SourceRef, cohort_id: int, page: Page, session: Session
 ) -> bytes:
-    """Drop those who were erased after this session began: their data is not even stored."""
+    """Drop the people erased after this session began: their data is not even stored."""
     gone = erasures.since(conn, session.started_order, source.id, page.project_id)
     place = erased.Place(cohort_id=cohort_id, session=session.number, action=page.action)
     return erased.keep(conn, place, page.roster, gone)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Held together for some ten milliseconds, in which none of them can be applied.
 BATCH_COHORTS: Final = 200
 
-# For the work in one batch, whose histories may be long.
+# For the work in one batch; its histories may be long.
 ACT_SECONDS: Final = 120.0
 
 

@@ -58,7 +58,7 @@ class Applied:
 class Work:
     """One step's transaction: its pipeline, cohort, locked state, time, and effect.
 
-    `tried` gets the delivery that the step begins with, for whoever has to explain why it failed.
+    `tried` gets the delivery that the step begins with, to explain a failure.
     `begin` commits, elsewhere, that deliveries up to a number are about to be worked on.
     """
 

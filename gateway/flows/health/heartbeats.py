@@ -44,7 +44,7 @@ class ApplyMeters:
     def read(self) -> dict[str, float]:
         """Return meters by name: the sum, and the count of each bucket, not cumulative.
 
-        Counts of processes whose buckets differ can then be summed too.
+        Counts of processes with other buckets can then be summed too.
         """
         with self._lock:
             counts, seconds = list(self._counts), self._seconds

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> list[Finding]:
-    """Judge sources, keys, processes and backlog of a database whose schema is this version's.
+    """Judge sources, keys, processes and backlog of a database with this version's schema.
 
     Raises errors.Unavailable when it cannot be asked.
     """

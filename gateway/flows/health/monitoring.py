@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 SCRAPE_SECONDS: Final = 1.5
 READY_SECONDS: Final = 2.5
 SEARCH_WAIT_SECONDS: Final = 0.25
-# What the pool of whoever watches should allow a statement.
+# What the pool for monitoring should allow a statement.
 LIMIT_SECONDS: Final = 1.0
 THREADS: Final = 2
 # Of each web process: for those threads, and for a search that takes its time.
@@ -79,7 +79,7 @@ class Limits:
     disk_dir: pathlib.Path | None = None
 
     def free_bytes(self, database_bytes: int) -> int | None:
-        """Return the room that is left to a database of that size; None if nobody told us."""
+        """Return the room that is left to a database of that size; None if that is unknown."""
         if self.disk_bytes is not None:
             return max(0, self.disk_bytes - database_bytes)
         if self.disk_dir is None:

@@ -47,7 +47,7 @@ class _Answer:
 
 
 def front(url: str, *, context: ssl.SSLContext | None = None) -> list[Finding]:
-    """Judge what stands before the webhook at this URL; the context says whom TLS may trust.
+    """Judge what stands before the webhook at this URL; the context says what TLS trusts.
 
     What is sent has no password and is no page, so that nothing of it can be stored.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Listed = sources.Listed
 
-# How long ended credentials are kept, for whoever wonders until when one was good.
+# How long ended credentials are kept, to tell until when one was good.
 KEEP_ENDED: Final = datetime.timedelta(days=30)
 
 
@@ -36,7 +36,7 @@ class Login:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A source to be made: without a login it takes pages from anybody."""
+    """A source to be made: without a login it takes pages from any sender."""
 
     slug: str
     login: Login | None
@@ -190,7 +190,7 @@ def remove(pool: Pool, slug: str, *, now: datetime.datetime) -> int:
     deleted = 0
     while left:
         for cohort_id in left:
-            with contextlib.suppress(errors.NotFound):  # somebody deleted it through the API
+            with contextlib.suppress(errors.NotFound):  # it was deleted through the API
                 admin.delete_cohort(pool, cohort_id, now=now)
         deleted += len(left)
         # A page that was let in before the removal may have made one more.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.store.sources.refusals import Refusal
     from gateway.store.sources.senders import Addressee
 
-# Of a pool for notes: more than one connection would serve nobody, and a lock is not waited for.
+# Of a pool for notes: more than one connection would be of no use, and a lock is not waited for.
 CONNECTIONS: Final = 1
 LIMIT_SECONDS: Final = 1.0
 # How often a process writes what it counted, at most, and of how many kinds in between.
@@ -69,7 +69,7 @@ class Recorder:
     ) -> None:
         """Note that a page for a source was refused; `cohort` is project and cohort as it says.
 
-        `signed` tells whether credentials came with it. Where they were not right anybody can say
+        `signed` tells whether credentials came with it. Where they were wrong any sender can say
         anything: only a cohort that exists is believed then.
         """
         stranger = isinstance(error, errors.Unauthenticated) and addressee.cohort is None

@@ -48,7 +48,7 @@ class Body(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Posted:
-    """A complete request: to which source, by whom, and its body."""
+    """A complete request: its source, its login, and its body."""
 
     slug: str
     login: Login | None
@@ -73,7 +73,7 @@ class Intake:
         self._submitter = submitter
         self._max_members = max_members
         self._refusals = refusals
-        self._sent_again: set[int] = set()  # the cohorts whose last page was a replay
+        self._sent_again: set[int] = set()  # the cohorts with a replay as their last page
 
     def accept(self, posted: Posted, *, now: datetime.datetime) -> Receipt:
         """Let a sender in and submit its page.

@@ -46,7 +46,7 @@ def require_project(page: Heading, source: Source) -> None:
 def _knows(source: Source, login: Login | None, verifier: Verifier) -> bool:
     """Check every credential of that name: two are valid while one replaces the other.
 
-    Those of other names cost the same in vain, so that the time tells nobody which names exist.
+    Those of other names cost the same in vain, so that the time does not tell which names exist.
     """
     if not source.auth_required:
         return True

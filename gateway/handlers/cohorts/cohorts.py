@@ -30,7 +30,7 @@ def get_cohort(cohort_id: str, query: queries.Fresh) -> Response:
 
 
 def list_changes(cohort_id: str, query: requests.ChangesAsked) -> Response:
-    """List who entered and left, in order."""
+    """List entries and exits, in order."""
     readers, number = deps.current().readers, ids.cohort(cohort_id)
     asker = conditional.asker(query)
     found = lookup.changes(readers, number, after=query.after, limit=query.limit, asker=asker)

@@ -26,7 +26,7 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def cohort(text: str) -> int:
-    """Read a cohort's id. Raises errors.NotFound for what can be nobody's."""
+    """Read a cohort's id. Raises errors.NotFound if the text cannot be one."""
     number = _number(text)
     if number is None:
         raise errors.NotFound(lookup.NO_COHORT)
@@ -34,7 +34,7 @@ def cohort(text: str) -> int:
 
 
 def cohorts(ids: Iterable[str]) -> dict[str, int | None]:
-    """Read cohorts' ids; None where it can be nobody's."""
+    """Read cohorts' ids; None where the text cannot be one."""
     return {text: _number(text) for text in ids}
 
 

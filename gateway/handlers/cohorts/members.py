@@ -1,4 +1,4 @@
-"""The query API's members: who is in a cohort, and in which cohorts somebody is."""
+"""The query API's members: those of a cohort, and the cohorts of a person."""
 
 from __future__ import annotations
 

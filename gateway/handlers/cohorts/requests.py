@@ -52,7 +52,7 @@ class Where:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JoinedAsked(Where):
-    """How much of the list of somebody's cohorts, and from where."""
+    """How much of the list of a person's cohorts, and from where."""
 
     limit: int | None = None
     cursor: str | None = None
@@ -89,7 +89,7 @@ class WhereQuery(queries.Asked):
 
 
 class JoinedQuery(WhereQuery):
-    """Query parameters of the list of somebody's cohorts."""
+    """Query parameters of the list of a person's cohorts."""
 
     value: ClassVar[type[object]] = JoinedAsked
     limit = Number(
@@ -148,7 +148,7 @@ class CheckBody(queries.Asked):
 
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> CheckAsked:
-        # A text that no id can be is nobody's.
+        # A text that cannot be an id has no cohorts.
         possible = tuple(one for one in loaded["member_ids"] if not member_ids.why_unusable(one))
         cohort_ids = tuple(loaded["cohort_ids"])
         _require_room(set(cohort_ids), set(possible))

@@ -122,7 +122,7 @@ class MembersAnswer(schemas.Shown):
 
 
 class ChangeAnswer(schemas.Shown):
-    """Somebody's step into a cohort or out of it."""
+    """An entry into a cohort, or an exit out of it."""
 
     seq = fields.Integer(
         required=True, metadata=schemas.says("Rises by one with each change of the cohort.", 42)
@@ -191,13 +191,13 @@ class SyncsAnswer(schemas.Shown):
 
 
 class JoinedAnswer(LabelAnswer):
-    """A cohort that somebody is in."""
+    """A cohort that a person is in."""
 
     entered_at = Time(required=True)
 
 
 class MemberCohortsAnswer(schemas.Shown):
-    """The cohorts that somebody is in."""
+    """The cohorts that a person is in."""
 
     member_id = fields.String(required=True, metadata=schemas.like("u-1842"))
     cohorts = fields.List(fields.Nested(JoinedAnswer), required=True)
@@ -205,7 +205,7 @@ class MemberCohortsAnswer(schemas.Shown):
 
 
 class CheckAnswer(schemas.Shown):
-    """Who of the people asked for is in which of the cohorts asked for."""
+    """Which of the people asked for are in which of the cohorts asked for."""
 
     memberships = fields.Dict(
         keys=fields.String(),

@@ -1,4 +1,4 @@
-"""Bearer keys: who calls, as the request says it (RFC 6750)."""
+"""Bearer keys: the caller, as the request says it (RFC 6750)."""
 
 from __future__ import annotations
 

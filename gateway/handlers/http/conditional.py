@@ -1,4 +1,4 @@
-"""Conditional answers (RFC 9110, 13): whoever holds an answer is told so instead of sent it."""
+"""Conditional answers (RFC 9110, 13): a client that holds an answer is told so."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Cursor:
         raise _bad()
 
     def _checked(self, position: Any) -> tuple[Any, ...]:  # noqa: ANN401 - JSON
-        """Anybody can make a token with a right tag: look at what it says, too."""
+        """Any client can make a token with a right tag: look at what it says, too."""
         if not isinstance(position, list) or tuple(map(type, position)) != self.types:
             raise _bad()
         for part in position:

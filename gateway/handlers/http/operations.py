@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.core.access.scopes import Scope
     from gateway.handlers.http.topics import Topic
 
-# Of a body whose operation does not say that it needs more.
+# Of a body, unless its operation says that it needs more.
 MAX_BODY_BYTES: Final = 64 * 1024
 # No list in a body is longer than 1,000, and what a schema does not know costs time as well.
 MAX_BODY_VALUES: Final = 10_000
@@ -61,7 +61,7 @@ class Operation:
     `rule` is Flask's. The view is called with the path's variables, and with `query` and `body`
     loaded if they are declared; of a body at most `max_body_bytes` are read. `refusals` are the
     statuses it answers beside those of every operation. A `tagged` one answers with a tag, and 304
-    to whoever holds that answer.
+    to a client that holds that answer.
     """
 
     name: str
@@ -103,7 +103,7 @@ def blueprint(name: str, operations: Iterable[Operation]) -> Blueprint:
 
 
 def _keep_private(response: Response) -> Response:
-    """Let nobody on the way keep an answer: it may be about people."""
+    """Set `Cache-Control: no-store`: responses contain personal data."""
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -172,7 +172,7 @@ def _utf8(name: str, value: str) -> str:
 
 
 def _body(max_bytes: int) -> object:
-    """Read a body; it is counted before it is parsed, so that nobody can make it cost much."""
+    """Read a body; it is counted before it is parsed, so that it cannot cost much."""
     raw = body.read(request.environ, max_bytes=max_bytes)
     parsed = json_body.parse(raw, max_values=MAX_BODY_VALUES)
     if parsed.problem is not None:

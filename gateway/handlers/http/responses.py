@@ -58,7 +58,7 @@ def document(ready: str) -> Response:
 def documents(
     name: str, found: Slice[T, P], cursor: Cursor, *, ready: Callable[[T], str]
 ) -> Response:
-    """Answer a part of a list whose rows are JSON documents, and where the next part begins."""
+    """Answer a part of a list of JSON documents, and where the next part begins."""
     return _part(name, found, cursor, lambda one: ready(one).encode())
 
 

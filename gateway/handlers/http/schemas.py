@@ -20,7 +20,7 @@ def says(description: str, *examples: object) -> dict[str, Any]:
 
 
 def like(*examples: object) -> dict[str, Any]:
-    """Describe a field whose name says it all by examples."""
+    """Describe by examples a field with a name that says it all."""
     return {"examples": list(examples)}
 
 

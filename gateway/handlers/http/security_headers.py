@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     Application = Callable[..., Iterable[bytes]]
 
 # An answer is of the type it says, loads nothing and is shown in no frame: the property of a member
-# is then never more than text, wherever somebody opens it.
+# is then never more than text, wherever it is opened.
 HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flask import Flask, Response
     from opentelemetry.trace import Tracer
 
-# What OpenTelemetry calls a method that nobody knows.
+# What OpenTelemetry calls an unknown method.
 _UNKNOWN_METHOD: Final = "_OTHER"
 
 

@@ -35,7 +35,7 @@ def failure(status: int, message: str, headers: dict[str, str] | None = None) ->
     """Answer a failure; the action is the one read so far, or null."""
     metrics.rejected(status, source=g.get("slug"))
     project_id, external_id = g.get("cohort") or (None, None)
-    # For whoever is woken by it: the words that Mixpanel shows, which hold nobody's data.
+    # For operators: the words that Mixpanel shows, which hold no personal data.
     _log.info(
         "page.refused",
         status=status,

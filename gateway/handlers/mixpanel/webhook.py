@@ -62,7 +62,7 @@ class _Sent:
     problem: errors.GatewayError | None = None
 
     def refuse_if_cut(self) -> None:
-        """Raise errors.Unavailable if the body has to be sent again, whoever sent it."""
+        """Raise errors.Unavailable if the body has to be sent again, by any sender."""
         if isinstance(self.problem, errors.Unavailable):
             raise self.problem
 

@@ -229,7 +229,7 @@ def _end_leftover(pgdata: pathlib.Path, give_up: Callable[[], bool]) -> None:
     """Stop a server that outlived a killed gateway, and clear what would stop the next one.
 
     PostgreSQL refuses to start as long as any process has the number in its old pid file, also a
-    stranger who got that number since.
+    other process that got that number since.
     """
     found = running.postmaster(pgdata)
     if found is None or not pathlib.Path("/proc/self").exists():

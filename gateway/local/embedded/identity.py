@@ -1,4 +1,4 @@
-"""As whom PostgreSQL runs, which refuses to run as root, without opening a folder to anybody."""
+"""Chooses the OS user that PostgreSQL runs as, because it refuses to run as root."""
 
 import enum
 import os
@@ -24,7 +24,7 @@ class AsRoot(enum.Enum):
 def choose(place: pathlib.Path, program: pathlib.Path, as_root: AsRoot) -> str:
     """Return the identity, as `launch` takes it, that may run `program` on the files at `place`.
 
-    Whoever owns the files runs the server, so nothing has to change hands; only files of root's
+    The owner of the files runs the server, so nothing has to change hands; only files of root's
     are entered through a namespace or, where that is refused (containers), given away.
     """
     if os.geteuid() != 0:
@@ -41,7 +41,7 @@ def choose_maker(identity: str) -> str:
     """Return the identity under which initdb runs for a server of `identity`.
 
     initdb refuses to run for a user without a name, as many containers have. A namespace gives one;
-    what root can give away, nobody makes first.
+    what root can give away, must not be made by another user first.
     """
     uid, _, gid = identity.partition(":")
     if identity == launch.SAME:

@@ -1,4 +1,4 @@
-"""Becomes another program that dies with its parent, with clean signals and as whom it should run.
+"""Becomes another program that dies with its parent, with clean signals and as a given user.
 
 Run as a script by `children`, which imports nothing from it but the names of identities:
 
@@ -74,7 +74,7 @@ def _enter_namespace() -> None:
 
 
 def _become_user(uid: int, gid: int) -> None:
-    """Become an ordinary user who can still pass and read what belongs to root.
+    """Become an ordinary user that can still pass and read what belongs to root.
 
     The right survives the exec because it is *ambient*: the checkout, the interpreter and the
     folder above the data may all be of mode 0700 and root's.

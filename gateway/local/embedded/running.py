@@ -92,7 +92,7 @@ def readiness(settings: Settings, seconds: float) -> tuple[int, bytes]:
 
 
 def without_libpq(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without libpq's variables: they are for somebody's other server."""
+    """Return an environment without libpq's variables: they are for another server."""
     return {name: value for name, value in environ.items() if not name.startswith("PG")}
 
 

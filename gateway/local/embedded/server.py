@@ -47,7 +47,7 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback address that nobody listens on now."""
+    """Return a TCP port of the loopback address without a listener now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -84,7 +84,7 @@ def start_until_ready(
 ) -> Server:
     """Launch a server, anew when it ends at once, and return it when it answers.
 
-    Anew, because somebody may have taken its port in the meantime, or what a killed server left
+    Anew, because its port may have been taken in the meantime, or what a killed server left
     may need a second to go. Raises errors.EmbeddedFailed, with nothing left running, when it keeps
     ending, needs more than `seconds`, or `give_up` turns true.
     """

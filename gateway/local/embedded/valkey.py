@@ -51,7 +51,7 @@ def start_valkey(
 ) -> servers.Server:
     """Start an empty Valkey and return it once it answers.
 
-    `port` and `password` are those of an earlier one whose URL must stay good; by default both are
+    `port` and `password` are those of an earlier one with a URL to keep; by default both are
     new. Raises errors.EmbeddedFailed.
     """
     home = folder.prepare(data_dir) / "valkey"

@@ -1,4 +1,4 @@
-"""Whether somebody asked us to stop, and how impatiently."""
+"""Whether a signal asked for a stop, and how urgently."""
 
 import os
 import pathlib
@@ -44,7 +44,7 @@ class StopRequests:
 
 
 def _parent_make() -> int | None:
-    """Process id of the `make` that waits for us, if there is one; a killed one tells nobody."""
+    """Process id of the `make` that waits for us, if there is one; a killed one sends no signal."""
     with suppress(OSError):
         if pathlib.Path(f"/proc/{os.getppid()}/comm").read_text("utf-8").strip() in _MAKES:
             return os.getppid()

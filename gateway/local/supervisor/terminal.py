@@ -1,4 +1,4 @@
-"""Writes to the person at the terminal, who may have left."""
+"""Writes to the terminal, which may be closed."""
 
 import os
 from contextlib import suppress

@@ -118,7 +118,7 @@ class PageInfo(Strict):
 
 
 class Parameters(Strict):
-    """`parameters`: whose page it is."""
+    """`parameters`: the cohort of the page."""
 
     mixpanel_project_id = OpaqueId(required=True)
     mixpanel_cohort_id = ExternalId(required=True)
@@ -232,7 +232,7 @@ def _paging(action: Action, info: dict[str, Any] | None, *, empty: bool) -> tupl
 
 # What Python makes of a body may take 35 times its bytes.
 _LARGE_BYTES = 1024 * 1024
-# Nobody is answered later than this anyway.
+# No response is later than this anyway.
 _TURN_SECONDS = 10.0
 _TURN = threading.Lock()
 
@@ -305,7 +305,7 @@ _COHORT_ID = ExternalId()
 
 
 def _cohort(value: object) -> tuple[str, str] | None:
-    """Read whose page it is, as the schema does, while nobody knows yet whether it is one."""
+    """Extract project and cohort ids before the body has been validated."""
     parameters = value.get("parameters") if isinstance(value, dict) else None
     if not isinstance(parameters, dict):
         return None

@@ -86,7 +86,7 @@ def _api_key(row: object) -> ApiKey:
     return ApiKey(**{**fields, "hash": bytes(fields["hash"]), "scopes": tuple(fields["scopes"])})
 
 
-# It lets readers, and nobody who writes, pass.
+# It lets readers pass, and no writer.
 _LOCK = text("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE")
 
 _FIND = text("""

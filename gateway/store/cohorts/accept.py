@@ -1,7 +1,7 @@
 """Arrivals: pages as they come in, and the counters of their cohort that accepting keeps.
 
 What a page meets and what is stored of it go through a pipeline: a page waits for each round trip,
-and so does whoever waits for its cohort's counters.
+and so do all that wait for its cohort's counters.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Counters:
-    """The counters of one cohort, locked by whoever holds this."""
+    """The counters of one cohort, locked by the holder of this."""
 
     last_delivery: int
     last_session: int
@@ -185,7 +185,7 @@ _TAKE_SESSION = text("""
     UPDATE intake_state SET last_session = :number WHERE cohort_id = :cohort_id
 """)
 
-# The second statement sees what those left behind who had the lock before. The first one locks
+# The second statement sees what earlier holders of the lock left behind. The first one locks
 # closed counters too: they may be open again when the second looks.
 _LOCK = Statement(
     """
@@ -274,8 +274,8 @@ _STORED = """
     WHERE i.cohort_id = :cohort_id AND NOT i.closed
 """
 
-# Under the lock nobody stores the page between the two. The counters come first, as they do for
-# whoever stores one: those who take both rows never cross.
+# Under the lock the page cannot be stored between the two. The counters come first, as they do for
+# storing one: transactions that take both rows never cross.
 _REPLAY = Statement(
     """
     SELECT FROM intake_state WHERE cohort_id = :cohort_id FOR UPDATE;

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ApplyState:
-    """The row of one cohort, locked by whoever holds this.
+    """The row of one cohort, locked by the holder of this.
 
     Deliveries up to `applied_through` are done, and the next has failed `attempts` times since
     `failing_since`. `floor` is the session of the newest completed refresh, 0 before the first;
@@ -36,7 +36,7 @@ class ApplyState:
 
 
 def claim(line: Line, cohort_id: int) -> ApplyState | None:
-    """Lock a cohort for applying; None if somebody else has it. The lock ends with the transaction.
+    """Lock a cohort for applying; None if it is locked already. The lock ends with the transaction.
 
     It is a statement of its own: whatever is read after it is as new as the lock.
     """
@@ -45,7 +45,7 @@ def claim(line: Line, cohort_id: int) -> ApplyState | None:
 
 
 def lock(conn: Connection, cohort_id: int) -> ApplyState | None:
-    """Lock a cohort as `claim` does, but wait for whoever has it; None if there is no such cohort.
+    """Lock a cohort as `claim` does, but wait for its lock; None if there is no such cohort.
 
     How long is the transaction's `lock_timeout`; then errors.Unavailable is raised.
     """
@@ -63,7 +63,7 @@ def end_frozen(conn: Connection, *, silent_seconds: float) -> int:
     """End connections of ours that have stopped in the middle of a COPY; returns how many.
 
     No limit of Postgres ends those: it waits for the rest for as long as the process that sends it
-    exists, and with it the lock on the cohort. Whoever it is finds its connection gone.
+    exists, and with it the lock on the cohort. That process finds its connection gone.
     """
     return len(conn.execute(_END_FROZEN, {"seconds": silent_seconds}).all())
 

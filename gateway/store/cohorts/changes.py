@@ -1,4 +1,4 @@
-"""Changes: who entered and left a cohort, in order, without gaps."""
+"""Changes: the entries and exits of a cohort, in order, without gaps."""
 
 from __future__ import annotations
 

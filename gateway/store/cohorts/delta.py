@@ -37,7 +37,7 @@ LEAVING: Final = ("gone",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Touch:
-    """Who changes a cohort, and when: the session of the pages, the cohort's floor, the time."""
+    """What changes a cohort, and when: the session of the pages, the cohort's floor, the time."""
 
     cohort_id: int
     session: int
@@ -55,7 +55,7 @@ class Written:
 
 
 def add(conn: Connection, touch: Touch, *, last_change: int) -> Written:
-    """Make the staged people, all of whom are known, members where no newer session has spoken."""
+    """Make the staged people, all known, members where no newer session has spoken."""
     conn.execute(_FIND_ADDED, _finding(touch))
     counts = _counts(conn)
     _rewrite(conn, touch, counts)
@@ -63,7 +63,7 @@ def add(conn: Connection, touch: Touch, *, last_change: int) -> Written:
 
 
 def remove(conn: Connection, touch: Touch) -> None:
-    """Leave tombstones for the staged people, none of whom is a member to be taken out."""
+    """Leave tombstones for the staged people; none of them is a member to be removed."""
     conn.execute(_FIND_REMOVED, _finding(touch))
     write_tombstones(conn, touch, _counts(conn))
 
@@ -80,9 +80,9 @@ def write_tombstones(conn: Connection, touch: Touch, counts: Counts) -> None:
 def replace(
     conn: Connection, touch: Touch, *, last_change: int, spared: Sequence[str] = ()
 ) -> Written:
-    """Make the cohort exactly the staged people, but for whom newer sessions have touched.
+    """Make the cohort exactly the staged people, except those that newer sessions have touched.
 
-    Those who are `spared` stay what they are.
+    The `spared` stay what they are.
     """
     counts = find_replaced(conn, touch, spared=spared)
     return write_replaced(conn, touch, counts, last_change=last_change)
@@ -133,7 +133,7 @@ def _rewrite(conn: Connection, touch: Touch, counts: Counts) -> None:
 
 
 def record(conn: Connection, touch: Touch, counts: Counts, *, last_change: int) -> Written:
-    """Write the transitions, those who left before those who came."""
+    """Write the transitions, exits before entries."""
     done = written(counts)
     _write_changes(conn, touch, "exited", LEAVING, done.exited, base=last_change)
     _write_changes(conn, touch, "entered", ENTERING, done.entered, base=last_change + done.exited)
@@ -204,7 +204,7 @@ _FIND_ADDED = text(
     + ")"
 )
 
-# Of whom nothing is known there is no session, and `greatest` goes by the floor alone.
+# An unknown id has no session, and `greatest` goes by the floor alone.
 _FIND_REMOVED = text(
     """
     INSERT INTO differences (cohort_id, kind, place, member_id)

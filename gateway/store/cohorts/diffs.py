@@ -1,8 +1,8 @@
-"""Diffs: people who are to come or to go, written with as few looks at each as can be.
+"""Diffs: people to add or to remove, written with as few look-ups as can be.
 
-Mostly those who come are unknown and those who go are members. The former are copied straight in,
-the latter taken out where they are found; whoever else is named is compared in the `delta`. The
-caller holds the cohort, so nobody comes or goes between two statements.
+Mostly the added are unknown and the removed are members. The former are copied straight in,
+the latter taken out where they are found; all others are compared in the `delta`. The
+caller holds the cohort, so its members stay the same between two statements.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def add(
     conn: Connection, touch: Touch, people: Mapping[str, bytes], *, last_change: int
 ) -> Written:
-    """Make people members, but for whom newer sessions have touched.
+    """Add members, except those that a newer session has touched.
 
     `people` are lines of a roster by member id.
     """
@@ -49,7 +49,7 @@ def add(
 def remove(
     conn: Connection, touch: Touch, people: Mapping[str, bytes], *, last_change: int
 ) -> Written:
-    """Take people out, but for whom newer sessions have touched.
+    """Remove members, except those that a newer session has touched.
 
     `people` are lines of a roster by member id, of which only the ids matter.
     """
@@ -69,7 +69,7 @@ def remove(
 
 
 def _known(conn: Connection, touch: Touch, people: Iterable[str]) -> list[str]:
-    """List those who are members or have a tombstone, asked in the order of the index."""
+    """List the ids of members and tombstones, asked in the order of the index."""
     found = [_KNOWN.column(conn, _asked(touch, some)) for some in arrays.cut(sorted(people))]
     return list(itertools.chain.from_iterable(found))
 

@@ -1,4 +1,4 @@
-"""Who was erased: digests of member ids, ordered among the starts of sessions."""
+"""Erasures: digests of member ids, ordered among the starts of sessions."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def forget(
 
 
 def _exit_nameless(conn: Connection, cohort_ids: Sequence[int], *, now: datetime.datetime) -> None:
-    """Write the `exited` of a person whose id is not kept."""
+    """Write the `exited` of a person without keeping the id."""
     parameters = {"cohort_ids": list(cohort_ids), "now": now}
     conn.execute(_WRITE_EXIT, parameters)
     conn.execute(_COUNT_EXIT, parameters)
@@ -90,7 +90,7 @@ def _exit_nameless(conn: Connection, cohort_ids: Sequence[int], *, now: datetime
 def _enter_again(
     conn: Connection, cohort_id: int, parameters: dict[str, object], *, now: datetime.datetime
 ) -> None:
-    """Let a person exit nameless and enter anew whom a session after the erasure found a member.
+    """Record an anonymous exit and a new entry for a member found by a session after the erasure.
 
     To that session the person was one already; with what went before it erased, the person came
     with it.
@@ -106,7 +106,7 @@ def _enter_again(
 def since(
     conn: Connection, started_order: int, source_id: int, project_id: str
 ) -> Mapping[bytes, int]:
-    """Find who was erased from a project after a session began.
+    """Find the people erased from a project after a session began.
 
     By digest (SHA-256), each with the order of the newest erasure.
     """
@@ -116,7 +116,7 @@ def since(
 
 
 def of_cohort(conn: Connection, cohort_id: int, started_order: int) -> Mapping[bytes, int]:
-    """Find who was erased from a cohort's project after a session began, as `since` does."""
+    """Find the people erased from a cohort's project after a session began, as `since` does."""
     parameters = {"cohort_id": cohort_id, "order": started_order}
     return {bytes(row.digest): row.newest for row in conn.execute(_OF_COHORT, parameters)}
 
@@ -172,7 +172,7 @@ _FORGET = text("""
     RETURNING m.cohort_id, m.entered_at IS NOT NULL AS was_member
 """)
 
-# Who is a member after `_FORGET` was touched by a later session.
+# Members left by `_FORGET` were touched by a later session.
 _KEPT = text("""
     SELECT m.cohort_id, max(s.number) AS session
     FROM memberships m

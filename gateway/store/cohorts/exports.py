@@ -95,7 +95,7 @@ def _copy(
         conn.invalidate()
         raise errors.Unavailable("the database did not finish a stream") from error
     except BaseException:
-        conn.invalidate()  # it is in the middle of a COPY that nobody reads any more
+        conn.invalidate()  # it is in the middle of a COPY without a reader
         raise
 
 

@@ -1,4 +1,4 @@
-"""Redactions: erasures whose people the history of some cohorts still names, and how far each is.
+"""Redactions: erasures of people that the history of some cohorts still names, and how far each is.
 
 A row names the person, as long as it takes to find the id in the changes; a digest would have to be
 computed of every id there. Readers are shown the history of the cohorts beyond `after` as it will

@@ -1,6 +1,6 @@
-"""Memberships as readers see them: who is in a cohort now, as ready JSON where there are many.
+"""Memberships as readers see them: the members of a cohort now, as ready JSON where there are many.
 
-A row with `entered_at` null is a tombstone and nobody's membership. Members go out as JSON text
+A row with `entered_at` null is a tombstone and no membership. Members go out as JSON text
 that Postgres writes: Python never loops over profiles, and any JSON value comes out as it came in.
 """
 
@@ -70,7 +70,7 @@ def get(conn: Connection, cohort_id: int, member_id: str) -> str | None:
 
 
 def known(conn: Connection, cohort_ids: Sequence[int], member_id: str) -> set[int]:
-    """Tell in which of these cohorts somebody is, or was taken out by a session: their rows."""
+    """Tell which of these cohorts have a row of a person: a member, or a removed one."""
     found = set[int]()
     for start in range(0, len(cohort_ids), PROBES):
         some = cohort_ids[start : start + PROBES]
@@ -82,7 +82,7 @@ def known(conn: Connection, cohort_ids: Sequence[int], member_id: str) -> set[in
 def held(
     conn: Connection, cohort_ids: Iterable[int], member_id: str
 ) -> list[tuple[int, datetime.datetime]]:
-    """List which of these cohorts somebody is in, and since when: one probe for each."""
+    """List which of these cohorts have a person as a member, and since when: one probe for each."""
     return _HELD.rows(conn, {"cohort_ids": _array(cohort_ids), "member_id": member_id})
 
 
@@ -176,7 +176,7 @@ _GET = Statement(
     + "WHERE cohort_id = :cohort_id AND member_id = :member_id AND entered_at IS NOT NULL) m"
 )
 
-# The sub-select hides the array: who sees thousands of cohorts in it may rather scan the table.
+# The sub-select hides the array: with thousands of cohorts in sight it may rather scan the table.
 _HELD = Statement("""
     SELECT cohort_id, entered_at FROM memberships
     WHERE cohort_id = ANY(CAST((SELECT CAST(:cohort_ids AS bigint[])) AS bigint[]))

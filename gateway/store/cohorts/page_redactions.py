@@ -1,4 +1,4 @@
-"""Scrubs: erasures whose people kept pages may still name, and how far each has come."""
+"""Scrubs: erasures of people that kept pages may still name, and how far each has come."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAST: Final = 2**63 - 1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Due:
-    """Erasures, by their order, that have come equally far; locked by whoever holds this."""
+    """Erasures, by their order, that have come equally far; locked by the holder of this."""
 
     orders: Sequence[int]
     after: Place
@@ -33,7 +33,7 @@ class Due:
 class Page:
     """A kept page that is to be looked at; its roster is packed.
 
-    `erased` are the people who were erased after its session began: by digest (SHA-256), each with
+    `erased` are the people erased after its session began: by digest (SHA-256), each with
     the order of the newest of the erasures.
     """
 
@@ -46,12 +46,12 @@ class Page:
 
 
 def put(conn: Connection, order: int) -> None:
-    """Note that the pages kept by now may name whom an erasure was about."""
+    """Note that the pages kept by now may name the person of an erasure."""
     conn.execute(_PUT, {"order": order})
 
 
 def claim(conn: Connection, *, limit: int) -> Due | None:
-    """Claim those that are furthest, at most `limit`; None if there are none or somebody is at it.
+    """Claim those that are furthest, at most `limit`; None if there are none or all are claimed.
 
     Those that have not begun wait for them, and then go through the pages together.
     """

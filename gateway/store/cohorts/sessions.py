@@ -23,7 +23,7 @@ class Session:
     """A session of one cohort.
 
     `started_order` places its first page, in whichever cohort of the project that came, among the
-    erasures; `erased_since` tells whether anybody was erased after it.
+    erasures; `erased_since` tells whether an erasure came after it.
     """
 
     number: int
@@ -45,7 +45,7 @@ def create(
     session_key: bytes | None,
     now: datetime.datetime,
 ) -> Session:
-    """Number a new session. The caller holds the cohort's counters, so nobody else can."""
+    """Number a new session. The caller holds the cohort's counters."""
     if session_key is None:
         order = conn.execute(_NEXT_ORDER).scalar_one()
     else:

@@ -27,7 +27,7 @@ def prepare(conn: Connection) -> None:
     """Make sure that this connection has its temporary tables; they are empty at each commit.
 
     Created per connection and not per transaction, which would bloat the system catalogue, and
-    with IF NOT EXISTS, so that a pooler may hand any connection to anybody.
+    with IF NOT EXISTS, so that a pooler may hand out any connection.
     """
     conn.execute(_TABLES)
 

@@ -256,7 +256,7 @@ changes = Table(
     Column("member_ids", ARRAY(Text), nullable=False),
 )
 
-# Who was erased, as a digest of the member id; null source or project means all of them.
+# Erased people, each as a digest of the member id; null source or project means all of them.
 erasures = Table(
     "erasures",
     metadata,
@@ -268,7 +268,7 @@ erasures = Table(
     Column("erased_at", NOW_TYPE, nullable=False),
 )
 
-# Erasures whose people kept pages may still name: those after cohort and number were not looked at.
+# Erasures of people that kept pages may name: those after cohort and number were not looked at.
 scrubs = Table(
     "scrubs",
     metadata,
@@ -277,7 +277,7 @@ scrubs = Table(
     Column("after_number", BigInteger, nullable=False, server_default=text("0")),
 )
 
-# Erasures whose people the history still names: that of cohorts beyond `after_cohort`.
+# Erasures of people that the history still names: that of cohorts beyond `after_cohort`.
 redactions = Table(
     "redactions",
     metadata,

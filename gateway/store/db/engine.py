@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gateway.store.db.statement import Pipeline
 
-# SQLSTATE classes and codes. No code at all: the connection broke, and nobody knows what happened.
+# SQLSTATE classes and codes. No code at all: the connection broke, and the outcome is unknown.
 TRANSIENT_CLASSES = ("08", "53", "57", "58")
 TRANSIENT_CODES = ("40001", "40P01", "55P03", "25006", "25P03")
 # Postgres at odds with itself, or with our encoding: it has no such character.
@@ -45,9 +45,9 @@ CONNECT_TIMEOUT_SECONDS = 2
 # A process that was stopped in mid-transaction holds its locks for this long at most; what it does
 # between two statements takes far less.
 IDLE_SECONDS = 10.0
-# A server whose machine has acknowledged nothing for this long is gone. More than the keepalives
+# A server is gone if its machine has acknowledged nothing for this long. More than the keepalives
 # take would outlast them too: Linux then goes by this alone. (The server's side has no such limit;
-# it would end exports whose reader pauses.)
+# it would end exports when their reader pauses.)
 GONE_SECONDS = 20.0
 # A proxy that takes no start-up options says so within this time, and is not offered any for the
 # next while.
@@ -125,7 +125,7 @@ class Pool:
 
     @contextlib.contextmanager
     def single(self) -> Iterator[Connection]:
-        """Lend a connection for one trip, whose statements are a transaction by themselves.
+        """Lend a connection for one trip; its statements are a transaction by themselves.
 
         PostgreSQL's documentation, "Multiple Statements in a Simple Query".
         """
@@ -134,7 +134,7 @@ class Pool:
 
     @contextlib.contextmanager
     def pipeline(self) -> Iterator[Pipeline]:
-        """Open a transaction, as `begin` does, whose statements share their round trips."""
+        """Open a transaction, as `begin` does; its statements share their round trips."""
         with (
             translated(),
             self._connect() as conn,

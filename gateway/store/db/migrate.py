@@ -33,7 +33,7 @@ def config() -> alembic.config.Config:
 
 
 def upgrade(conn: Connection) -> None:
-    """Run what is missing, in the caller's transaction, after everyone else who is at it.
+    """Run what is missing, in the caller's transaction, after any other migration under way.
 
     A newer version's schema stays as it is: this is how one goes back to the version before.
     """
@@ -45,9 +45,9 @@ def upgrade(conn: Connection) -> None:
 
 
 def lock(conn: Connection, table: str) -> None:
-    """Take a table for a revision that alters it, without holding up whoever uses it meanwhile.
+    """Take a table for a revision that alters it, without holding up its users meanwhile.
 
-    PostgreSQL lets nobody past a lock that is waited for. Behind a long apply that would be every
+    In PostgreSQL nothing passes a lock that is waited for. Behind a long apply that would be every
     page that comes in, so this waits a second at a time and lets them through in between.
     """
     while not _is_locked(conn, table):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run_by_place(conn: Connection, statement: TextClause, parameters: Mapping[str, object]) -> None:
     """Run a statement that names the rows of one cohort by their `ctid`, and have it go there.
 
-    The places have to be read in the same transaction, under the cohort's lock: nobody else moves
+    The places have to be read in the same transaction, under the cohort's lock: nothing else moves
     its rows, and what rewrites a whole table waits for the transaction that has read it.
     """
     conn.execute(_BY_PLACE)

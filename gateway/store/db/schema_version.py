@@ -1,6 +1,6 @@
 """Revisions: the states that the schema went through, and which of them a database is at.
 
-Only who migrates needs Alembic; every other process needs no more than this, and starts sooner.
+Only migrating needs Alembic; every other process needs no more than this, and starts sooner.
 """
 
 from __future__ import annotations

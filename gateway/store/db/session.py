@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import psycopg2.extensions
     from sqlalchemy import Connection
 
-# Settings whose text is a list of names: as one text it would be one name.
+# Settings with a list of names as their text: as one text it would be one name.
 _LISTS: Final = frozenset({"search_path", "temp_tablespaces", "datestyle"})
 _LISTED: Final = re.compile(r'"((?:[^"]|"")*)"|([^\s,]+)')
 

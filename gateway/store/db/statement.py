@@ -2,7 +2,7 @@
 
 SQLAlchemy lends the connection; compiling, converting and describing what is always the same costs
 more than such a statement does in Postgres (figures in docs/performance.md). In a `Pipeline` what
-needs no answer travels with what does: whoever waits for a lock held there waits for fewer trips.
+needs no answer travels with what does: a lock held there is held for fewer trips.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cuts the socket of a connection whose server has stopped answering.
+"""Cuts the socket of a connection when its server has stopped answering.
 
 A frozen server keeps its sockets open and a psycopg2 call on one waits for ever, deaf to signals;
 shutting the socket down from another thread is what ends the call, with an ordinary connection
@@ -58,7 +58,7 @@ class Watchdog:
 
 
 def _cut(descriptor: int) -> None:
-    """Shut the socket down under whoever waits on it; the descriptor itself stays theirs."""
+    """Shut the socket down under the waiting thread, which keeps the descriptor."""
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as sock:
         sock.shutdown(socket.SHUT_RDWR)
 

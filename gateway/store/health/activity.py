@@ -49,7 +49,7 @@ def transactions(conn: Connection) -> list[Transaction]:
 
 
 def connections(conn: Connection) -> list[Connections]:
-    """List who has connections, those with the most first."""
+    """List the holders of connections, those with the most first."""
     return [Connections(**row) for row in conn.execute(_CONNECTIONS).mappings()]
 
 

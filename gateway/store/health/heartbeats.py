@@ -26,15 +26,15 @@ WORKER: Final = processes.WORKER
 SCHEDULER: Final = processes.SCHEDULER
 
 INTERVAL_SECONDS: Final = 2.0
-# Who has not beaten for this long counts as dead.
+# A process without a heartbeat for this long counts as dead.
 ALIVE_SECONDS: Final = 10.0
-# Who has not beaten for this long is forgotten. If it was only asleep, it joins again.
+# A process without one for this long is forgotten. If it was only asleep, it joins again.
 FORGOTTEN_SECONDS: Final = 600.0
 
 # A process that was asked for longer than this, and has done nothing since, does not work.
 PATIENCE_SECONDS: Final = 15.0
 
-# The chore of asking a kind, whose beginning is the question that counts.
+# The chore of asking a kind; its beginning is the question that counts.
 _ASKING: Final = "ask "
 
 RETIRED: Final = "retired"
@@ -96,7 +96,7 @@ def leave(conn: Connection, name: str) -> None:
 
 
 def retire(conn: Connection) -> None:
-    """Forget who has long been silent; their counts stay. Two at once retire nobody twice."""
+    """Forget processes long silent; their counts stay. Two calls at once are safe."""
     conn.execute(_RETIRE, {"name": None, "seconds": FORGOTTEN_SECONDS, "retired": RETIRED})
 
 
@@ -169,7 +169,7 @@ _METER = text("""
     ON CONFLICT (worker, meter) DO UPDATE SET value = excluded.value
 """)
 
-# One statement, and only what this very statement took out of `workers` is added up: whoever beats
+# One statement, and only what this very statement took out of `workers` is added up: one that beats
 # at this moment either keeps its row, or finds it gone and joins again from zero.
 _RETIRE = text("""
     WITH gone AS (

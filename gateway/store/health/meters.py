@@ -1,4 +1,4 @@
-"""Totals for the metrics page, summed over small tables whose counts only ever grow.
+"""Totals for the metrics page, summed over small tables of counts that only grow.
 
 A cohort that was deleted and a source that was removed stay in the sums: counters never fall.
 """
@@ -61,7 +61,7 @@ def by_source(conn: Connection, *, stale_before: datetime.datetime) -> list[Tota
 
 
 def oldest_successes(conn: Connection, *, since: datetime.datetime) -> list[Success]:
-    """Find, of each source, the cohort whose last whole sync is the oldest; in seconds since 1970.
+    """Find, of each source, the cohort with the oldest last whole sync; in seconds since 1970.
 
     Whole is a session of which every page is stored. Cohorts with fewer than two of them may have
     been exported once, and nothing more is expected; those without one since `since` are given up.
@@ -102,7 +102,7 @@ _BY_SOURCE = text("""
 """)
 
 # 300 sessions are six days of syncs every half-hour: enough for what is asked, and it bounds what a
-# cohort costs whose syncs have been failing for weeks.
+# cohort costs if its syncs have been failing for weeks.
 _SUCCESSES = text("""
     SELECT s.slug AS source,
            CAST(extract(epoch FROM min(whole.newest)) AS double precision) AS at

@@ -18,7 +18,7 @@ workers = Table(
     Column("trouble", Text),
 )
 
-# Cumulative counts of one worker process; nobody else writes its rows.
+# Cumulative counts of one worker process; no other process writes its rows.
 worker_meters = Table(
     "worker_meters",
     metadata,

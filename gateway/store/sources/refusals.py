@@ -105,7 +105,7 @@ def listing(
     before: int,
     limit: int,
 ) -> list[Refusal]:
-    """List refusals, the newest kinds first, from the first whose id is below `before`."""
+    """List refusals, the newest kinds first, from the first with an id below `before`."""
     parameters = {"source": source, "since": since, "before": before, "limit": limit}
     rows = conn.execute(_LIST, parameters).all()
     accepted = _accepted(conn, rows)

@@ -1,4 +1,4 @@
-"""Sources: the connections that may post, and who may use them."""
+"""Sources: the connections that may post, and their credentials."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Source:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Listed:
-    """A source as its operator sees it: who may use it until when, without any secret."""
+    """A source as its operator sees it: its user names and their ends, without secrets."""
 
     slug: str
     name: str
@@ -147,7 +147,7 @@ def listing(
 ) -> list[Listed]:
     """List the sources by slug, with the credentials that are valid now and their cohorts.
 
-    With `slug` only that one; else those whose slug comes after `after`, at most `limit`.
+    With `slug` only that one; else those with a slug after `after`, at most `limit`.
     """
     parameters = {"now": now, "slug": slug, "after": after, "limit": limit}
     return [

@@ -60,7 +60,7 @@ refusals = Table(
     Column("external_id", Text),
     Column("status", Integer, nullable=False),
     Column("message", Text, nullable=False),
-    # Whether credentials came with any of them, or none were needed: else anybody may have sent it.
+    # Whether credentials came with any of them, or none were needed: else the sender is unknown.
     Column("signed", Boolean, nullable=False),
     Column("first_at", NOW_TYPE, nullable=False),
     Column("last_at", NOW_TYPE, nullable=False),

@@ -13,6 +13,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add a column that stays null unless somebody traces; no row is rewritten."""
+    """Add a column that stays null without tracing; no row is rewritten."""
     migrate.lock(op.get_bind(), "deliveries")
     op.execute("ALTER TABLE deliveries ADD COLUMN traceparent TEXT")
