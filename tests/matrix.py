@@ -154,9 +154,8 @@ def _stand_in(folder: Path) -> None:
 
 def versions(python: Path, environ: Mapping[str, str]) -> tuple[str, str, str]:
     """Ask the programs of a cell what they are, where the gateway looks for them."""
-    code = "from gateway.local.embedded import cluster, doorbell; "
-    postgres = f"{code}print(cluster.binary('postgres'))"
-    valkey = f"{code}print(doorbell.binary())"
+    postgres = "from gateway.local.embedded.cluster import binary; print(binary('postgres'))"
+    valkey = "from gateway.local.embedded.valkey import binary; print(binary())"
     programs = [_says(python, "-c", one, environ=environ) for one in (postgres, valkey)]
     kind = "Redis" if "Redis" in _says(programs[1], "--version") else "Valkey"
     return (

@@ -20,7 +20,7 @@ from tests.e2e.keeping import PATIENCE_SECONDS, ROOT, ask, is_running, recall, r
 # Says what an earlier run left, and leaves something.
 KEEP_A_WORD = """
 import os, pathlib, sqlalchemy as sa
-from gateway import embedded
+from gateway.local import embedded
 assert os.geteuid() != 0
 with embedded.postgres(pathlib.Path({data_dir!r})) as server:
     with sa.create_engine(server.url).begin() as connection:

@@ -19,7 +19,7 @@ from tests.e2e.keeping import PATIENCE_SECONDS, ROOT, ask, recall, remember, unt
 # Starts both servers, says so, and waits to be killed.
 KEEPER = """
 import pathlib, sys, time
-from gateway import embedded
+from gateway.local import embedded
 data_dir = pathlib.Path(sys.argv[1])
 with embedded.hold(data_dir), embedded.postgres(data_dir) as postgres:
     with embedded.valkey(data_dir) as valkey:

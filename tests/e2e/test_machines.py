@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import re
 import signal
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -123,7 +124,7 @@ def workers_at_work(machines: Machines) -> set[int]:
     owners = [set(descendants(stack.process.pid)) for stack in (machines.first, machines.second)]
 
     def found() -> set[int]:
-        pids = {int(name.split("-")[-3]) for name in names()}
+        pids = {int(re.findall(r"-(\d+)-[0-9a-f]{6}", name)[-1]) for name in names()}
         return {place for place, own in enumerate(owners) if pids & own}
 
     until(lambda: len(found()) == len(owners), seconds=20)  # counts come with the heartbeats

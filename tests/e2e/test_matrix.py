@@ -16,8 +16,9 @@ from tests.matrix import Cell, Result, Servers
 PAGE = "docs/compatibility.md"
 WHERE = """
 import json
-from gateway.local.embedded import cluster, valkey
-print(json.dumps([str(cluster.binary("postgres").resolve()), str(valkey.binary().resolve())]))
+from gateway.local.embedded.cluster import binary
+from gateway.local.embedded.valkey import binary as valkey
+print(json.dumps([str(binary("postgres").resolve()), str(valkey().resolve())]))
 """
 
 
