@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.running import PATIENCE_SECONDS, Running, perform
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +23,7 @@ LOGIN = "mixpanel:password-of-the-test"
 NEVER_ACCEPTED = {"POST /v1/deliveries/{delivery_id}/retry"}
 
 
+@pytest.mark.timeout(400)
 def test_api__tried_with_everything__keeps_to_its_description(tmp_path: Path) -> None:
     username, _, password = LOGIN.partition(":")
     environ = {
