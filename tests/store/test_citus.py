@@ -186,7 +186,7 @@ _NO_ANSWER = text("""
 """)
 
 _FAILING = text("""
-    CREATE FUNCTION stand_in.fail() RETURNS bigint LANGUAGE plpgsql AS
+    CREATE FUNCTION stand_in.fail() RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS
     $$ BEGIN RAISE 'node is down' USING ERRCODE = 'connection_failure'; END $$
 """)
 
