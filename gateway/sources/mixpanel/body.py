@@ -109,6 +109,14 @@ class Strict(Schema):
 
     error_messages = {"type": "send a JSON object"}  # noqa: RUF012 - marshmallow's own interface
 
+    def handle_error(self, error: ValidationError, *_: object, **__: object) -> None:
+        """Raise a copy of the error.
+
+        A local variable of marshmallow refers to the original, which would be a reference cycle
+        once raised, and keep the parsed body until Python's cycle collector runs.
+        """
+        raise ValidationError(error.messages)
+
 
 class PageInfo(Strict):
     """`page_info`: which page of how many."""
