@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 from werkzeug.test import create_environ, run_wsgi_app
 
-from gateway.core.scopes import Scope
+from gateway.core.access.scopes import Scope
 from tests.http.world import KEYS, World
 
 WEBHOOK: Final = "/webhooks/mixpanel/default"
