@@ -19,7 +19,7 @@ from gateway.core.access.scopes import Scope
 from gateway.flows.access import keys
 from gateway.flows.sources import admin
 from tests.http.webhook import accepted, body, refused, unique
-from tests.stack import API_KEY, PASSWORD, USERNAME, Stack, basic_auth, descendants
+from tests.stack import API_KEY, PASSWORD, USERNAME, Stack, basic_auth, descendants, until
 
 OLD, NEW, WRONG = "old-zqsecret-1", "new-zqsecret-2", "wrong-zqsecret-3"
 PERSON: Final = "zqperson"
@@ -138,11 +138,25 @@ def test_processes__listed_by_anybody__show_no_secret(stack: Stack, used: dict[s
     assert found == []
 
 
+def begun(stack: Stack) -> list[int]:
+    """List what the supervisor has started, when each has become its own program."""
+    supervisor = _proc(stack.process.pid, "cmdline")
+    found: list[int] = []
+
+    def are_programs() -> bool:
+        found[:] = [pid for pid in descendants(stack.process.pid) if pid != stack.process.pid]
+        # A fork has the command and the environment of its parent until it is replaced.
+        return supervisor not in {_proc(pid, "cmdline") for pid in found}
+
+    until(are_programs)
+    return found
+
+
 def test_environments__of_processes__hold_what_each_needs_and_no_more(
     stack: Stack, used: dict[str, str]
 ) -> None:
     servers = {"password of Postgres", "password of Valkey"}
-    for pid in descendants(stack.process.pid)[1:]:
+    for pid in begun(stack):
         command, environ = _proc(pid, "cmdline"), _proc(pid, "environ")
         held = {kind for kind, secret in used.items() if secret in environ}
         ours = "gateway.wsgi" in command or "-m workers" in command
