@@ -161,7 +161,7 @@ def _apply(pool: Pool, _: SourceRef, __: str, cohort_id: int, members: int) -> f
         pass
     spent = time.perf_counter() - began
     with pool.read() as conn:
-        found = cohorts.get(conn, cohort_id, stale_before=_now())
+        found = cohorts.get(conn, cohort_id, now=_now())
     if found is None or found.member_count != members:
         raise SystemExit(f"{found} should have {members} members")
     return spent
@@ -192,12 +192,11 @@ def _pages(name: str, members: int) -> Iterator[Page]:
 
 def _source(pool: Pool) -> SourceRef:
     with pool.begin() as conn:
-        made = sources.create(
-            conn, "bench", identity_property=None, project_ids=(), auth_required=False, now=_now()
-        )
-    if made is None:
+        made = sources.Made(slug="bench", kind="mixpanel", config={"auth_required": False})
+        source_id = sources.create(conn, made, expected_every_seconds=1800, now=_now())
+    if source_id is None:
         raise SystemExit("the source exists")
-    return SourceRef(id=made, slug="bench")
+    return SourceRef(id=source_id, slug="bench")
 
 
 def _cohort(pool: Pool, source: SourceRef, name: str) -> int:
@@ -211,9 +210,7 @@ def _cohort(pool: Pool, source: SourceRef, name: str) -> int:
             description=None,
             now=_now(),
         )
-        (one,) = cohorts.listing(
-            conn, Filter(external_id=name), stale_before=_now(), after=0, limit=1
-        )
+        (one,) = cohorts.listing(conn, Filter(external_id=name), now=_now(), after=0, limit=1)
     return one.id
 
 

@@ -29,6 +29,7 @@ NAMES: Final = (
     "migrate",
     "replay",
     "restored",
+    "secrets",
     "simulate",
     "source",
     "status",

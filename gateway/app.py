@@ -23,7 +23,7 @@ from gateway.handlers.http import (
     traced,
 )
 from gateway.handlers.mixpanel import description, responses, webhook
-from gateway.handlers.sources import refusals, sources
+from gateway.handlers.sources import kinds, refusals, sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     members.blueprint,
     status.blueprint,
     deliveries.blueprint,
+    kinds.blueprint,
     sources.blueprint,
     refusals.blueprint,
     ops.blueprint,
@@ -53,6 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *members.OPERATIONS,
     *status.OPERATIONS,
     *deliveries.OPERATIONS,
+    *kinds.OPERATIONS,
     *sources.OPERATIONS,
     *refusals.OPERATIONS,
 )

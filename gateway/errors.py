@@ -11,13 +11,18 @@ GatewayError
 │   ├── NotFound           404  no such thing, or no longer
 │   ├── MethodNotAllowed   405  another method is
 │   ├── Conflict           409  the thing is in another state
+│   │   ├── Exists              there is one of that name
+│   │   ├── InUse               other things depend on it
+│   │   └── NoSecretKey         secrets cannot be encrypted
 │   ├── Ahead              409  newer than anything that there is
 │   ├── Gone               410  older than what is kept
 │   └── Invalid            422  the right form, with values that cannot be accepted
+│       └── SecretsNeeded       secrets would travel to another place than they were given for
 ├── Throttled          429  too much at once; later is fine
 ├── Unavailable        503  our trouble, or unknown; later is fine
 │   └── InternalFault      503  Postgres is at odds with itself; this may pass or not
 ├── LeaseLost          another process has taken this work over
+├── SecretUnreadable   encrypted under a key that is not there any more
 ├── Poison             a page that Postgres refuses whenever it is asked
 │   └── Deadly             a page at which worker after worker was lost
 └── Broken             a bug: neither the request nor the surroundings explain it
@@ -111,6 +116,28 @@ class Conflict(Refused):
     status = 409
 
 
+class Exists(Conflict):
+    """There is a thing of that name."""
+
+    code = "exists"
+
+
+class InUse(Conflict):
+    """Cohorts depend on the thing; `cohorts` has the ids of some of them."""
+
+    code = "in_use"
+
+    def __init__(self, message: str, *, cohorts: Sequence[str]) -> None:
+        super().__init__(message)
+        self.cohorts = tuple(cohorts)
+
+
+class NoSecretKey(Conflict):
+    """Secrets are kept encrypted only, and there is no key to do so."""
+
+    code = "no_secret_key"
+
+
 class Ahead(Refused):
     """A position is beyond the newest change, `last_seq`, of the database's `epoch`."""
 
@@ -155,6 +182,12 @@ class Invalid(Refused):
         self.faults = tuple(faults)
 
 
+class SecretsNeeded(Invalid):
+    """A change would send secrets elsewhere, so they must come with it."""
+
+    code = "secrets_needed"
+
+
 class Throttled(GatewayError):
     """Too much at once; the sender should come back after `retry_after_seconds`."""
 
@@ -190,6 +223,12 @@ class LeaseLost(GatewayError):
     """Another process has taken this work over; what this one has not committed is not written."""
 
     code = "lease_lost"
+
+
+class SecretUnreadable(GatewayError):
+    """No key that is set can decrypt a secret, or it was damaged."""
+
+    code = "secret_unreadable"
 
 
 class Poison(GatewayError):

@@ -85,9 +85,16 @@ SERIES: Final = (
         ("source",),
     ),
     Series(
+        "gateway_fresh_until_timestamp_seconds",
+        _G,
+        "When this source becomes silent: three intervals of it after its newest page; not of"
+        " sources that are never expected.",
+        ("source",),
+    ),
+    Series(
         "gateway_stale_cohorts",
         _G,
-        "Cohorts of which nothing was heard for three intervals of their sync.",
+        "Cohorts of which nothing was heard for three intervals of their source.",
         ("source",),
     ),
     Series(

@@ -110,6 +110,13 @@ class Settings:
         "an API key with all scopes",
         shown="generated at the first start and kept",
     )
+    secret_key: str | None = secret(
+        "GATEWAY_SECRET_KEY",
+        values.secret_key,
+        "encrypts [secrets of sources](docs/sources.md#secrets): random texts of 32 characters or"
+        " more, the newest first, with commas between",
+        shown="generated at the first start and kept",
+    )
     web_processes: int = setting(
         "GATEWAY_WEB_PROCESSES",
         _PROCESSES,
@@ -192,6 +199,11 @@ class Settings:
     max_members: int = 10_000
     request_deadline_seconds: float = 10.0
     warnings: tuple[str, ...] = ()
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The keys of secrets, the newest first; none if none are set."""
+        return () if self.secret_key is None else values.listed(self.secret_key)
 
     @property
     def bind_host(self) -> str:

@@ -17,6 +17,7 @@ DECLARED: Final = "setting"  # in the metadata of a field
 _SHOWN_CHARACTERS: Final = 60
 
 _MEBIBYTE: Final = 1024 * 1024
+LEAST_SECRET_KEY: Final = 32
 _FUNCTION: Final = re.compile(r"\w+(\.\w+)*:\w+", re.ASCII)
 
 
@@ -178,3 +179,18 @@ def api_key(text: str) -> str:
     if not text.isascii() or " " in text:
         raise Unaccepted("visible ASCII characters without a space, as an HTTP header carries it")
     return text
+
+
+def secret_key(text: str) -> str:
+    """Take keys that encrypt secrets, the newest first, with commas between."""
+    if not all(len(key) >= LEAST_SECRET_KEY for key in listed(text)):
+        raise Unaccepted(
+            f"random texts of {LEAST_SECRET_KEY} characters or more, the newest first, with commas"
+            " between, as from `openssl rand -hex 32`"
+        )
+    return text
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Part texts with commas between."""
+    return tuple(one.strip() for one in text.split(","))

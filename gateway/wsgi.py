@@ -18,11 +18,13 @@ from gateway.flows.health import monitoring
 from gateway.flows.health.monitoring import Watch
 from gateway.flows.health.readiness import Readiness
 from gateway.flows.sources import refusals
+from gateway.flows.sources.setup import Setup
 from gateway.flows.sources.webhook import Intake
 from gateway.handlers.http.deps import Deps
 from gateway.jobs import Doorbell
 from gateway.settings import Settings
 from gateway.store.db.engine import Pool
+from gateway.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,6 +79,7 @@ def make_deps(settings: Settings, tracer: Tracer = tracing.OFF) -> Deps:
         keys=KeyRing(reading),
         # Streams keep their threads for as long as their readers like; the others must answer.
         exporter=Exporter(readers, at_once=max(1, size // 2)),
+        setup=Setup(vault=Vault(settings.secret_keys)),
         tracer=tracer,
         now=moments.now,
     )

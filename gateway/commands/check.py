@@ -51,7 +51,7 @@ def check(*, as_json: bool, url: str | None) -> None:
 
 def _findings() -> list[Finding]:
     try:
-        settings = Settings.from_environ(os.environ)
+        settings = place.with_kept_key(Settings.from_environ(os.environ))
     except errors.BadSettings as bad:
         names_only = Settings.from_environ(dict.fromkeys(os.environ, ""))
         return [*flow.settings_warnings(names_only), *flow.settings_problems(bad)]

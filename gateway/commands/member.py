@@ -74,7 +74,12 @@ def _cohorts(
     while True:
         (after,) = end
         part = lookup.cohorts_of(
-            readers, member_id, source=source, project_id=project_id, after=after
+            readers,
+            member_id,
+            source=source,
+            project_id=project_id,
+            now=place.now(),
+            after=after,
         )
         found += part.items
         if part.end is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import http.client
 import json
@@ -19,6 +20,7 @@ from gateway.core.cohorts import member_ids
 from gateway.core.health import installation_rules
 from gateway.flows.health.readiness import Readiness
 from gateway.local.embedded import running
+from gateway.local.supervisor import secret_key
 from gateway.settings import Settings
 from gateway.store.db.engine import Pool
 
@@ -36,7 +38,7 @@ def settings() -> Settings:
 
     Raises errors.BadSettings.
     """
-    read = Settings.from_environ(os.environ)
+    read = with_kept_key(Settings.from_environ(os.environ))
     weak = installation_rules.weak_secrets(
         username=read.webhook_username, password=read.webhook_password, key=read.api_key
     )
@@ -106,6 +108,18 @@ def first_cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def with_kept_key(read: Settings) -> Settings:
+    """Add the key of secrets that `make run` keeps in the data folder, if none is set.
+
+    Raises errors.BadSettings if that cannot be used.
+    """
+    kept = read.data_dir.expanduser() / secret_key.FILE_NAME
+    if read.secret_key or read.database_url or not kept.is_file():
+        return read
+    found = Settings.from_environ({"GATEWAY_SECRET_KEY_FILE": str(kept)})
+    return dataclasses.replace(read, secret_key=found.secret_key)
 
 
 def redis_of_running(where: Settings) -> str | None:

@@ -11,6 +11,7 @@ import click
 from gateway import addresses
 from gateway.commands import output, place
 from gateway.core.access import defaults, secrets
+from gateway.core.sources.webhook_config import WebhookConfig
 from gateway.flows.sources import admin
 from gateway.local.supervisor import credentials
 
@@ -66,9 +67,8 @@ def add(
     login = None if no_auth else admin.Login(username=username, password=password)
     settings = place.settings()
     with place.database(settings) as pool:
-        wanted = admin.Wanted(
-            slug=slug, login=login, identity_property=identity, project_ids=projects
-        )
+        config = {"identity_property": identity, "project_ids": list(projects)}
+        wanted = admin.Wanted(slug=slug, login=login, config=config)
         admin.add(pool, wanted, now=place.now())
     if as_json:
         output.document(_made(settings, slug, login, given=password_file is not None))
@@ -97,14 +97,15 @@ def list_sources(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command
         (
             one.slug,
             "paused" if one.paused_at else "active",
-            one.identity_property or "-",
-            ",".join(one.project_ids) or "any",
+            one.kind,
+            one.config.get("identity_property") or "-",
+            ",".join(one.config.get("project_ids", ())) or "any",
             str(one.cohorts),
             _credentials(one),
         )
         for one in found
     ]
-    place.table(("SLUG", "STATE", "IDENTITY", "PROJECTS", "COHORTS", "CREDENTIALS"), rows)
+    place.table(("SLUG", "STATE", "KIND", "IDENTITY", "PROJECTS", "COHORTS", "CREDENTIALS"), rows)
 
 
 @source.command("set")
@@ -134,13 +135,13 @@ def set_source(
         raise click.UsageError("An option and its opposite were given; leave one of the two out.")
     if not (identity or default_identity or projects or any_project):
         raise click.UsageError("Nothing to set; give --identity or --project.")
-    same = admin.Same.SAME
-    changes = admin.Changes(
-        identity_property=identity or (None if default_identity else same),
-        project_ids=projects or (() if any_project else same),
-    )
+    config: dict[str, object] = {}
+    if identity is not None or default_identity:
+        config["identity_property"] = identity
+    if projects or any_project:
+        config["project_ids"] = list(projects)
     with place.database(place.settings()) as pool:
-        admin.change(pool, slug, changes, now=place.now())
+        admin.change(pool, slug, admin.Changes(config=config), now=place.now())
     if as_json:
         output.document({"slug": slug, "changed": True})
         return
@@ -289,7 +290,7 @@ def _show(login: admin.Login | None, *, given: bool) -> None:
 
 
 def _credentials(one: admin.Listed) -> str:
-    if not one.auth_required:
+    if not WebhookConfig.of(one.config).auth_required:
         return "not needed"
     pairs = zip(one.usernames, one.credentials_end_at, strict=True)
     said = [f"{name} until {end:%Y-%m-%d %H:%M} UTC" if end else name for name, end in pairs]
@@ -298,9 +299,11 @@ def _credentials(one: admin.Listed) -> str:
 
 def _as_json(one: admin.Listed) -> dict[str, object]:
     fields = dataclasses.asdict(one)
+    del fields["id"]
     pairs = zip(fields.pop("usernames"), fields.pop("credentials_end_at"), strict=True)
     return {
         **fields,
+        **dataclasses.asdict(WebhookConfig.of(fields.pop("config"))),
         "webhook_path": f"{addresses.WEBHOOKS}{one.slug}",
         "paused": one.paused_at is not None,
         "created_at": place.moment(one.created_at),

@@ -39,6 +39,7 @@ COLUMN: Final = "cohort_id"
 EVERYWHERE: Final = (
     sources.sources,
     sources.source_credentials,
+    sources.source_secrets,
     sources.refusals,
     access.api_keys,
     cohorts.cohorts,

@@ -114,9 +114,24 @@ def test_secret__unusable__is_refused_unseen(name: str, bad: str) -> None:
     assert SECRET not in line
 
 
+def test_secret_key__of_several__has_the_newest_first() -> None:
+    assert read({}).secret_keys == ()
+    new, old = "n" * 32, "o" * 40
+    found = read({"GATEWAY_SECRET_KEY": f"{new}, {old}"})
+    assert found.secret_keys == (new, old)
+    assert new not in repr(found)
+
+
+@pytest.mark.parametrize("bad", ["n" * 31, f"{'n' * 32},", f"{'n' * 32},short", ","])
+def test_secret_key__that_can_be_guessed__is_refused_unseen(bad: str) -> None:
+    (line,) = problems({"GATEWAY_SECRET_KEY": bad})
+    assert line.startswith("GATEWAY_SECRET_KEY: random texts of 32 characters")
+    assert "nnn" not in line
+
+
 @pytest.mark.parametrize("name", SECRET_NAMES)
 def test_secret_file__holds_the_secret(name: str, tmp_path: Path) -> None:
-    value = GOOD_URLS.get(name, "s3")
+    value = GOOD_URLS.get(name, "s3" * 16)
     path = tmp_path / "secret"
     path.write_text(f"{value}\n")
     assert read({f"{name}_FILE": str(path)}) == read({name: value})

@@ -71,7 +71,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
 
 def add(stack: Stack, slug: str) -> None:
     """Add a source to a gateway, which takes pages from anybody."""
-    wanted = admin.Wanted(slug=slug, login=None, identity_property=None, project_ids=())
+    wanted = admin.Wanted(slug=slug, login=None)
     with stack.pool() as pool:
         admin.add(pool, wanted, now=datetime.datetime.now(datetime.UTC))
 

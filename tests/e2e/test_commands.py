@@ -205,7 +205,7 @@ def test_source_list__as_json__tells_everything_but_secrets(typed: Typed) -> Non
     assert found["credentials"] == [{"username": "mixpanel", "valid_until": None}]
     assert found["created_at"].endswith("Z")
     row = typed("source", "list").out.splitlines()[1].split()
-    assert row == ["shop", "paused", "-", "1,2", "0", "mixpanel"]
+    assert row == ["shop", "paused", "mixpanel", "-", "1,2", "0", "mixpanel"]
 
 
 def test_source_pause__and_resume__succeed_as_often_as_they_are_typed(typed: Typed) -> None:

@@ -51,7 +51,7 @@ def test_bootstrap__nothing_given__makes_a_source_that_nobody_can_use(pool: Pool
     assert credentials.endswith("PASSWORD is not set: there are none, and no page is taken")
     assert key.endswith("GATEWAY_API_KEY is not set: there is none, so nothing can be asked")
     made = default_source(pool)
-    assert made.auth_required
+    assert made.config.auth_required
     assert made.credentials == ()
     assert valid_keys(pool) == []
 

@@ -18,7 +18,7 @@ from gateway.flows.sources.webhook import Posted
 from gateway.flows.sources.webhook_login import Login
 from gateway.sources.mixpanel import body as mixpanel
 from gateway.store.cohorts import cohorts, erasures, inbox
-from gateway.store.sources import sources
+from gateway.store.sources import credentials
 from tests.model import book, sender, traffic
 from tests.model.desk import people
 from tests.model.sender import ADD, MEMBERS, REMOVE
@@ -57,7 +57,7 @@ def rows(pool: Pool) -> int:
 
 def read(desk: Desk, receipt: Receipt) -> Cohort:
     with desk.pool.read() as conn:
-        found = cohorts.get(conn, receipt.cohort_id, stale_before=desk.clock())
+        found = cohorts.get(conn, receipt.cohort_id, now=desk.clock())
     assert found is not None
     return found
 
@@ -135,7 +135,7 @@ def test_accept__one_of_two_credentials_of_a_name__is_known(desk: Desk, pool: Po
 def test_accept__expired_credential__is_unauthenticated(desk: Desk, pool: Pool) -> None:
     _require_credentials(desk, pool)
     with pool.begin() as conn:
-        assert sources.expire_credentials(conn, desk.source_id, at=desk.clock()) == 1
+        assert credentials.expire(conn, desk.source_id, at=desk.clock()) == 1
     with pytest.raises(errors.Unauthenticated):
         accept(desk, PAGE.body(), login=Login(username="me", password=b"right"))
 
@@ -293,7 +293,7 @@ def _require_credentials(desk: Desk, pool: Pool, *passwords: str) -> None:
     tell(pool, "UPDATE sources SET auth_required = true")
     with pool.begin() as conn:
         for password in passwords or ("right",):
-            sources.add_credential(
+            credentials.add(
                 conn,
                 desk.source_id,
                 username="me",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 # PostgreSQL 15 may take a bitmap for it.
 PROBE = re.compile(r"Index Scan (using|on) memberships_pkey")
 
@@ -65,8 +67,11 @@ def test_deleted_cohort__holds_nobody__so_a_member_needs_one_statement(desk: Des
     ):
         with pytest.raises(errors.NotFound):
             look()
-    assert lookup.cohorts_of(Readers(desk.pool), "a", source=None, project_id=None).items == []
-    assert lookup.check(Readers(desk.pool), [receipt.cohort_id], ["a"]) == {}
+    assert (
+        lookup.cohorts_of(Readers(desk.pool), "a", source=None, project_id=None, now=NOW).items
+        == []
+    )
+    assert lookup.check(Readers(desk.pool), [receipt.cohort_id], ["a"], now=NOW).inside == {}
 
 
 def test_cohort__whose_completed_refresh_grows__shows_it_under_way(desk: Desk) -> None:
@@ -89,8 +94,9 @@ def test_cohorts_of__over_many_cohorts__probe_the_primary_key(pool: Pool, *, kno
         conn.execute(_MANY_MEMBERS)
         if known:
             conn.execute(text("ANALYZE memberships"))
-    _, plan = plans_of(
-        pool, lambda: lookup.cohorts_of(Readers(pool), "user-7", source="s", project_id="p")
+    _, plan, _ = plans_of(
+        pool,
+        lambda: lookup.cohorts_of(Readers(pool), "user-7", source="s", project_id="p", now=NOW),
     )
     assert PROBE.search(plan)
     assert "Index Cond: ((cohort_id = ANY" in plan
@@ -104,7 +110,9 @@ def test_cohorts_of__among_more_than_a_few__names_only_those_a_person_is_in(
         desk.settle(desk.send(ADD, "s", "a" if number % 2 else "b", cohort=f"cohort-{number}"))
 
     def ask(member_id: str) -> Sequence[lookup.Joined]:
-        found = lookup.cohorts_of(Readers(desk.pool), member_id, source=None, project_id=None)
+        found = lookup.cohorts_of(
+            Readers(desk.pool), member_id, source=None, project_id=None, now=NOW
+        )
         assert found.end is None
         return found.items
 
@@ -113,7 +121,7 @@ def test_cohorts_of__among_more_than_a_few__names_only_those_a_person_is_in(
     assert [ask(member_id) for member_id in ("a", "b", "stranger")] == few
     assert [len(found) for found in few] == [2, 3, 0]
     monkeypatch.setattr(parts, "MAX_ROWS_BYTES", 0)
-    some = lookup.cohorts_of(Readers(desk.pool), "b", source=None, project_id=None)
+    some = lookup.cohorts_of(Readers(desk.pool), "b", source=None, project_id=None, now=NOW)
     assert list(some.items) == few[1][:1]
     assert some.end == (int(few[1][0]["id"]),)
 
@@ -125,7 +133,7 @@ def test_check__of_many_in_many__probes_the_primary_key(pool: Pool) -> None:
         conn.execute(text("ANALYZE memberships"))
         ids = conn.execute(text("SELECT id FROM cohorts LIMIT 3")).scalars().all()
     people = [f"user-{number}" for number in range(20)]
-    (plan,) = plans_of(pool, lambda: lookup.check(Readers(pool), ids, people))
+    plan, _ = plans_of(pool, lambda: lookup.check(Readers(pool), ids, people, now=NOW))
     assert PROBE.search(plan)
 
 

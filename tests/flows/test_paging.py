@@ -97,7 +97,7 @@ def test_refresh__of_more_pages_than_are_listed__is_under_way_until_all_are_in(d
 
 def under_way(desk: Desk, receipt: Receipt) -> tuple[int, int] | None:
     with desk.pool.read() as conn:
-        found = cohorts.get(conn, receipt.cohort_id, stale_before=desk.clock())
+        found = cohorts.get(conn, receipt.cohort_id, now=desk.clock())
     assert found is not None
     refresh = found.refresh
     return None if refresh is None else (refresh.pages_received, refresh.total_pages)

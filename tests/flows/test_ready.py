@@ -19,7 +19,7 @@ NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
 def add_source(pool: Pool) -> None:
-    wanted = admin.Wanted(slug="shop", login=None, identity_property=None, project_ids=())
+    wanted = admin.Wanted(slug="shop", login=None)
     admin.add(pool, wanted, now=NOW)
 
 

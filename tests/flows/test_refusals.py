@@ -13,16 +13,18 @@ from sqlalchemy import text
 from gateway import errors
 from gateway.core.access import secrets
 from gateway.core.cohorts import page as pages
+from gateway.core.sources.webhook_config import WebhookConfig
 from gateway.flows.cohorts import admin
 from gateway.flows.sources import catalog, refusals
 from gateway.flows.sources.refusals import Recorder
+from gateway.flows.sources.setup import PLAIN
 from gateway.flows.sources.webhook import Posted
 from gateway.flows.sources.webhook_login import Login
 from gateway.sources.mixpanel import body as mixpanel
 from gateway.store.cohorts import cohorts
 from gateway.store.db.engine import Pool
+from gateway.store.sources import credentials, senders
 from gateway.store.sources import refusals as rows
-from gateway.store.sources import senders, sources
 from tests.model import sender
 from tests.model.desk import people
 from tests.model.sender import ADD
@@ -75,9 +77,7 @@ def tell(pool: Pool, statement: str) -> None:
 def require_password(desk: Desk) -> None:
     with desk.pool.begin() as conn:
         password = secrets.hash_password("right")
-        sources.add_credential(
-            conn, desk.source_id, username="me", password=password, now=desk.clock()
-        )
+        credentials.add(conn, desk.source_id, username="me", password=password, now=desk.clock())
         conn.execute(text("UPDATE sources SET auth_required = true"))
 
 
@@ -169,14 +169,14 @@ def test_refusal__a_page_accepted_later__is_over_at_once_and_for_good(
     refuse(desk, login=WRONG)
     (open_one,) = unresolved(pool)
     assert (open_one.source, open_one.status) == ("desk", 401)
-    entry = catalog.entry(pool, "desk", now=desk.clock())
+    entry = catalog.entry(pool, PLAIN, "desk", now=desk.clock())
     assert entry.last_error is not None
     assert (entry.last_error.code, entry.last_error.at) == ("unauthenticated", desk.clock())
     accept(desk, RIGHT)  # a replay: it is an answer with success
     over = desk.clock()
     assert [one.resolved_at for one in noted(pool)] == [over]
     assert unresolved(pool) == []
-    assert catalog.entry(pool, "desk", now=desk.clock()).last_error is None
+    assert catalog.entry(pool, PLAIN, "desk", now=desk.clock()).last_error is None
     assert settled(pool) == 1
     accept(desk, RIGHT)
     assert settled(pool) == 0
@@ -228,7 +228,9 @@ def test_note__without_credentials_while_others_wait__leaves_them_signed(
 ) -> None:
     accept(desk)
     recorder, found = Recorder(pool, interval_seconds=0), addressee(desk)
-    found = dataclasses.replace(found, source=dataclasses.replace(found.source, auth_required=True))
+    found = dataclasses.replace(
+        found, source=dataclasses.replace(found.source, config=WebhookConfig(auth_required=True))
+    )
     desk.clock.tick(1)
     with pool.begin() as conn:
         conn.execute(text("LOCK TABLE refusals IN ACCESS EXCLUSIVE MODE"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from sqlalchemy import text
 
 from tests.http.world import PROJECT, World
 
@@ -19,6 +20,8 @@ FIELDS = {
     "created_at",
     "updated_at",
     "last_synced_at",
+    "fresh_until",
+    "kind",
     "stale",
     "refresh",
     "last_seq",
@@ -41,6 +44,7 @@ def test_cohort__after_a_sync__has_every_documented_field(world: World) -> None:
     assert listed["last_seq"] == 2
     assert listed["refresh"] is None
     assert listed["stale"] is False
+    assert listed["kind"] == "mixpanel"
     for field in ("created_at", "updated_at", "last_synced_at"):
         assert datetime.datetime.fromisoformat(listed[field]).utcoffset() == datetime.timedelta()
 
@@ -93,6 +97,53 @@ def test_stale__nothing_heard_for_three_intervals__until_a_heartbeat(world: Worl
     fresh = world.get(f"/v1/cohorts/{cohort_id}")
     assert fresh["stale"] is False
     assert datetime.datetime.fromisoformat(fresh["last_synced_at"]) == world.clock.now
+
+
+def test_fresh_until__of_a_mixpanel_cohort__is_ninety_minutes_after_it_was_heard_of(
+    world: World,
+) -> None:
+    cohort_id = world.fill(["a"])
+    found = world.get(f"/v1/cohorts/{cohort_id}")
+    heard, until = (
+        datetime.datetime.fromisoformat(found[name]) for name in ("last_synced_at", "fresh_until")
+    )
+    assert until - heard == datetime.timedelta(minutes=90)
+    world.clock.now = until
+    assert stale_everywhere(world, cohort_id) == {False}
+    world.clock.tick(seconds=1)
+    assert stale_everywhere(world, cohort_id) == {True}
+
+
+def test_cohort__of_a_source_that_is_never_expected__is_never_stale(world: World) -> None:
+    cohort_id = world.fill(["a"])
+    with world.pool.begin() as conn:
+        conn.execute(text("UPDATE sources SET expected_every_seconds = NULL"))
+    world.clock.tick(days=1000)
+    assert world.get(f"/v1/cohorts/{cohort_id}")["fresh_until"] is None
+    assert stale_everywhere(world, cohort_id) == {False}
+
+
+def stale_everywhere(world: World, cohort_id: str) -> set[bool]:
+    """Collect what each answer says of a cohort that "a" is in."""
+    (joined,) = world.get("/v1/members/a/cohorts")["cohorts"]
+    asked = {"cohort_ids": [cohort_id, "999", "x"], "member_ids": ["a"]}
+    checked = world.call("POST", "/v1/membership/check", json=asked).get_json()
+    assert checked["stale"].keys() == {cohort_id}
+    (listed,) = world.get("/v1/cohorts")["cohorts"]
+    one = world.get(f"/v1/cohorts/{cohort_id}")
+    return {joined["stale"], checked["stale"][cohort_id], listed["stale"], one["stale"]}
+
+
+def test_cohorts__of_a_kind__are_those_of_its_sources(world: World) -> None:
+    for cohort in ("1", "2", "3"):
+        world.post("add_members", ["a"], cohort=cohort)
+    assert len(world.get("/v1/cohorts", kind="mixpanel")["cohorts"]) == 3
+    assert world.get("/v1/cohorts", kind="list") == {"cohorts": [], "next_cursor": None}
+    first = world.get("/v1/cohorts", kind="mixpanel", limit=2)
+    rest = world.get("/v1/cohorts", kind="mixpanel", limit=2, cursor=first["next_cursor"])
+    assert [one["external_id"] for one in rest["cohorts"]] == ["3"]
+    wrong = world.call("GET", "/v1/cohorts", query_string={"cursor": first["next_cursor"]})
+    assert wrong.status_code == 400
 
 
 def test_refresh__while_under_way__tells_how_far_it_is(world: World) -> None:

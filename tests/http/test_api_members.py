@@ -95,7 +95,11 @@ def test_member__with_an_odd_id__can_be_asked_for(world: World, member_id: str) 
     assert [one["id"] for one in found["cohorts"]] == [cohort_id]
     check = {"cohort_ids": [cohort_id], "member_ids": [member_id]}
     answer = world.call("POST", "/v1/membership/check", json=check)
-    assert answer.get_json() == {"memberships": {cohort_id: [member_id]}, "unknown_cohorts": []}
+    assert answer.get_json() == {
+        "memberships": {cohort_id: [member_id]},
+        "stale": {cohort_id: False},
+        "unknown_cohorts": [],
+    }
     assert member_id in world.members(cohort_id)
 
 
@@ -147,6 +151,7 @@ def test_cohorts_of_a_member__filters__narrow_them(world: World) -> None:
     assert len(everything["cohorts"]) == 2
     joined = everything["cohorts"][0]
     assert joined.pop("entered_at") is not None
+    assert joined.pop("stale") is False
     assert joined == {
         "id": first,
         "source": "default",
@@ -190,6 +195,7 @@ def test_check__many_in_many__tells_who_is_where(world: World) -> None:
             "x": [],
             f"0{first}": [],
         },
+        "stale": {first: False, second: False},
         "unknown_cohorts": ["999", "x", f"0{first}"],
     }
 
@@ -205,6 +211,7 @@ def test_check__cohort_without_members_or_deleted__is_unknown_only_if_deleted(
     answer = world.call("POST", "/v1/membership/check", json=body)
     assert answer.get_json() == {
         "memberships": {gone: [], empty: [], others: []},
+        "stale": {empty: False, others: False},
         "unknown_cohorts": [gone],
     }
     nobody = world.call("POST", "/v1/membership/check", json={**body, "member_ids": []})

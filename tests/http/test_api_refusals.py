@@ -12,8 +12,8 @@ from tests.http import scrape
 from tests.http.world import PROJECT, START, World
 from tests.stack import until
 
-PINNED = admin.Changes(project_ids=("another",))
-FREE = admin.Changes(project_ids=())
+PINNED = admin.Changes(config={"project_ids": ["another"]})
+FREE = admin.Changes(config={"project_ids": []})
 
 
 def refuse(world: World, cohort: str = "1", slug: str = "default") -> int:

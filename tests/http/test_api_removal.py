@@ -39,6 +39,7 @@ def test_delete__of_a_cohort__takes_it_out_of_sight(world: World) -> None:
     checked = world.call("POST", "/v1/membership/check", json=body).get_json()
     assert checked == {
         "memberships": {cohort_id: [], other: ["a"]},
+        "stale": {other: False},
         "unknown_cohorts": [cohort_id],
     }
     assert webhook(world) == 404

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import jsonschema_rs
 import pytest
+from sqlalchemy import text
 
 from gateway.core.access.scopes import Scope
 from gateway.flows.sources import admin
@@ -132,7 +134,8 @@ def test_change__of_projects__is_what_pages_are_let_in_by(world: World) -> None:
     ("body", "paths"),
     [
         ({"slug": "x"}, {"slug"}),
-        ({"secrets": {"password": "x"}}, {"secrets"}),
+        ({"secrets": {"password": "x"}}, {"secrets.password"}),
+        ({"secrets": [], "config": {}}, {"secrets"}),
         ({"config": {"host": "x", "project_ids": ["1"]}}, {"config.host"}),
         ({"name": None, "paused": "yes", "config": []}, {"name", "paused", "config"}),
         ({"name": 7, "paused": 1, "config": None}, {"name", "paused", "config"}),
@@ -168,6 +171,116 @@ def test_change__with_countless_faults__tells_the_first_of_them(world: World) ->
 def test_change__that_is_no_object_in_json__is_malformed(world: World, sent: bytes) -> None:
     answer = world.call("PATCH", "/v1/sources/default", data=sent)
     assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed"), answer.text
+
+
+def make(world: World, **body: object) -> Any:  # noqa: ANN401 - JSON
+    answer = world.call("POST", "/v1/sources", json={"kind": "mixpanel", **body})
+    return answer.status_code, answer.get_json()
+
+
+def test_kinds__as_listed__have_the_schemas_that_sources_are_checked_by(world: World) -> None:
+    (kind,) = world.get("/v1/source-kinds")["kinds"]
+    assert (kind["kind"], kind["available"], kind["reason"]) == ("mixpanel", True, None)
+    assert kind["title"]
+    assert kind["secrets"]["properties"] == {}
+    valid = jsonschema_rs.validator_for(kind["config"]).is_valid
+    for config, good in (
+        ({"identity_property": "email", "project_ids": ["1", 2]}, True),
+        ({"identity_property": None}, True),
+        ({"identity_property": " "}, False),
+        ({"project_ids": [""]}, False),
+        ({"auth_required": False}, False),
+    ):
+        assert valid(config) == good
+        status, told = make(world, slug=f"s{len(str(config))}", config=config)
+        assert (status == 201) == good, told
+
+
+def test_source__made__takes_pages_with_the_credentials_that_are_shown_once(world: World) -> None:
+    status, made = make(world, slug="shop", name="The shop", config={"project_ids": [PROJECT]})
+    credentials = made.pop("credentials")
+    assert status == 201
+    assert made == world.get("/v1/sources/shop")
+    assert (made["kind"], made["name"]) == ("mixpanel", "The shop")
+    assert made["config"] == {"identity_property": None, "project_ids": [PROJECT]}
+    assert credentials["url"].endswith("/webhooks/mixpanel/shop")
+    login = (credentials["username"], credentials["password"])
+    sent = {
+        "action": "add_members",
+        "parameters": {
+            "mixpanel_project_id": PROJECT,
+            "mixpanel_cohort_id": "1",
+            "members": [{"mixpanel_distinct_id": "a"}],
+        },
+    }
+    for auth, expected in ((login, 200), (("mixpanel", "wrong"), 401), (None, 401)):
+        answer = world.http.post("/webhooks/mixpanel/shop", json=sent, auth=auth)
+        assert answer.status_code == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        ({}, {"slug"}),
+        ({"slug": "Shop"}, {"slug"}),
+        ({"slug": "shop", "kind": "fax"}, {"kind"}),
+        ({"slug": "shop", "paused": True}, {"paused"}),
+        ({"slug": "shop", "config": None, "secrets": 1}, {"config", "secrets"}),
+        ({"slug": "?", "config": {"x": 1}}, {"slug", "config.x"}),
+        ({"slug": "shop", "secrets": {"password": "x"}}, {"secrets.password"}),
+    ],
+)
+def test_source__that_cannot_be_made__names_every_fault_and_is_not(
+    world: World, body: dict[str, object], paths: set[str]
+) -> None:
+    status, told = make(world, **body)
+    assert (status, told["code"]) == (422, "invalid")
+    assert {one["path"] for one in told["errors"]} == paths
+    assert [one["slug"] for one in world.get("/v1/sources")["sources"]] == ["default"]
+
+
+def test_source__of_a_taken_slug__exists(world: World) -> None:
+    status, told = make(world, slug="default")
+    assert (status, told["code"]) == (409, "exists")
+
+
+def test_source__with_cohorts__is_removed_only_with_them(world: World) -> None:
+    make(world, slug="empty")
+    assert world.call("DELETE", "/v1/sources/empty").status_code == 204
+    cohort_id = world.fill(["a"])
+    answer = world.call("DELETE", "/v1/sources/default")
+    told = answer.get_json()
+    assert (answer.status_code, told["code"], told["cohorts"]) == (409, "in_use", [cohort_id])
+    assert world.members(cohort_id) == ["a"]
+    wrong = world.call("DELETE", "/v1/sources/default", query_string={"with_cohorts": "yes"})
+    assert wrong.status_code == 400
+    for expected in (204, 404):
+        query = {"with_cohorts": "true"}
+        answer = world.call("DELETE", "/v1/sources/default", query_string=query)
+        assert answer.status_code == expected
+    assert world.call("GET", f"/v1/cohorts/{cohort_id}").status_code == 404
+    assert world.changes(cohort_id)[-1] == (2, "exited", "a")
+    assert make(world, slug="default")[0] == 201
+
+
+def test_source__of_another_kind__takes_no_pages(world: World) -> None:
+    with world.pool.begin() as conn:
+        conn.execute(text("UPDATE sources SET kind = 'fax', config = '{\"number\": 7}'"))
+    assert world.http.post("/webhooks/mixpanel/default", data=b"{}").status_code == 404
+    found = world.get("/v1/sources/default")
+    assert (found["kind"], found["config"], found["secrets"]) == ("fax", {"number": 7}, {})
+    assert world.get("/v1/sources", kind="fax")["sources"] == [found]
+    assert world.get("/v1/sources", kind="mixpanel")["sources"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/v1/sources"), ("DELETE", "/v1/sources/default")]
+)
+def test_source__made_or_removed_without_the_scope__is_forbidden(
+    world: World, method: str, path: str
+) -> None:
+    answer = world.call(method, path, scope=Scope.WRITE, json={"slug": "x", "kind": "mixpanel"})
+    assert answer.status_code == 403
 
 
 def test_change__without_the_scope__is_forbidden(world: World) -> None:

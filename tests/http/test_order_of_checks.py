@@ -153,7 +153,7 @@ def trouble(pool: Pool, database_url: str, clock: Clock) -> Iterator[Trouble]:
     made = make_app(database_url, clock, GATEWAY_MAX_PENDING_PAGES="1")
     world = World(pool, made, clock)
     login = admin.Login(username="shop", password="a long password")
-    wanted = admin.Wanted(slug="shop", login=login, identity_property=None, project_ids=("1",))
+    wanted = admin.Wanted(slug="shop", login=login, config={"project_ids": ["1"]})
     admin.add(pool, wanted, now=clock())
     with pool.read() as conn:
         revision = conn.execute(REVISION).scalar_one()

@@ -155,7 +155,7 @@ def limited(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def test_rate__beyond_the_limit__is_429_for_that_source_only(stack: Stack, limited: Stack) -> None:
     with stack.pool() as pool:
-        wanted = manage.Wanted(slug="quiet", login=None, identity_property=None, project_ids=())
+        wanted = manage.Wanted(slug="quiet", login=None)
         manage.add(pool, wanted, now=datetime.datetime.now(datetime.UTC))
     page, quiet = body(unique(), "a"), "/webhooks/mixpanel/quiet"
     accepted(stack.post(page))

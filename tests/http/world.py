@@ -73,9 +73,8 @@ class World:
         project_ids: tuple[str, ...] = (),
     ) -> None:
         """Create a source, which asks for no password unless it has a login."""
-        wanted = admin.Wanted(
-            slug=slug, login=login, identity_property=identity_property, project_ids=project_ids
-        )
+        config = {"identity_property": identity_property, "project_ids": list(project_ids)}
+        wanted = admin.Wanted(slug=slug, login=login, config=config)
         admin.add(self.pool, wanted, now=START)
 
     def post(

@@ -71,14 +71,8 @@ class Desk:
         self.intake = intake(pool, self.bell)
         self._requests = itertools.count(1)
         with pool.begin() as conn:
-            source_id = sources.create(
-                conn,
-                slug,
-                identity_property=None,
-                project_ids=(),
-                auth_required=False,
-                now=self.clock(),
-            )
+            made = sources.Made(slug=slug, kind="mixpanel", config={"auth_required": False})
+            source_id = sources.create(conn, made, expected_every_seconds=1800, now=self.clock())
         assert source_id is not None, "this slug is taken"
         self.source_id = source_id
 

@@ -57,7 +57,7 @@ def everything(pool: Pool, cohort_id: int, expected: oracle.Cohort) -> None:
     assert found.through == found.received == len(expected.deliveries)
     with pool.read() as conn:
         syncs = session_reports.listing(conn, cohort_id, before=session_reports.NEWEST, limit=1000)
-        cohort = cohorts.get(conn, cohort_id, stale_before=LONG_AGO)
+        cohort = cohorts.get(conn, cohort_id, now=LONG_AGO)
     assert cohort is not None
     assert syncs is not None
     under_way = cohort.refresh

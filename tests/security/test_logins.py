@@ -18,6 +18,7 @@ from gateway.flows.sources.webhook_login import Login
 from gateway.jobs import Doorbell
 from gateway.sources.mixpanel import body
 from gateway.store.db.engine import Pool
+from gateway.store.sources import credentials
 from gateway.store.sources import sources as rows
 from tests.core.counting import counting_scrypt
 from tests.http.webhook import raw
@@ -42,7 +43,7 @@ class Desk:
             refusals=Recorder(pool, interval_seconds=0),
         )
         login = admin.Login(username="mixpanel", password="first")
-        wanted = admin.Wanted(slug="shop", login=login, identity_property=None, project_ids=())
+        wanted = admin.Wanted(slug="shop", login=login)
         admin.add(pool, wanted, now=NOW)
 
     def rotate(self, password: str, username: str | None = None) -> None:
@@ -93,9 +94,9 @@ def test_wrong_login__while_two_names_are_valid__takes_two_hashes_for_any(desk: 
 
 def test_wrong_login__after_the_last_one_ended__takes_one_hash_too(desk: Desk) -> None:
     with desk.pool.begin() as conn:
-        source_id = rows.lock(conn, "shop")
-        assert source_id is not None
-        rows.drop_credentials(conn, source_id)
+        source = rows.lock(conn, "shop")
+        assert source is not None
+        credentials.drop_all(conn, source.id)
     assert desk.cost("mixpanel", "first") == 1
 
 

@@ -32,7 +32,7 @@ def used(stack: Stack) -> Iterator[dict[str, str]]:
     slug = unique("vault")
     with stack.pool() as pool:
         login = admin.Login(username="sender", password=OLD)
-        wanted = admin.Wanted(slug=slug, login=login, identity_property=None, project_ids=())
+        wanted = admin.Wanted(slug=slug, login=login)
         admin.add(pool, wanted, now=NOW)
         overlap = datetime.timedelta(days=1)
         admin.rotate(pool, slug, password=NEW, username=None, overlap=overlap, now=NOW)

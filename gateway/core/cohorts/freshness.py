@@ -1,22 +1,45 @@
-"""When a cohort counts as stale."""
+"""How long a cohort counts as fresh after its source was last heard of."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import Final
 
-# Mixpanel syncs every half hour; a single missed sync is no news (interface 2, `stale`).
-SYNC_INTERVAL: Final = datetime.timedelta(minutes=30)
-STALE_AFTER: Final = 3 * SYNC_INTERVAL
+# A single missed sync is no news, three are (interface 2, `stale`).
+INTERVALS: Final = 3
 
 # Mixpanel compares with the last sync that succeeded for this long; then it sends everything anew
 # ("Error handling" in https://docs.mixpanel.com/docs/cohort-sync/webhooks).
 SNAPSHOT_KEPT: Final = datetime.timedelta(days=3)
 
 
-def stale_before(now: datetime.datetime) -> datetime.datetime:
-    """Return the moment since which a cohort must have been heard of not to be stale."""
-    return now - STALE_AFTER
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Freshness:
+    """Until when a cohort is fresh, None for ever, and whether it is stale by now."""
+
+    fresh_until: datetime.datetime | None
+    stale: bool
+
+
+def judge(
+    *,
+    every_seconds: int | None,
+    heard_at: datetime.datetime | None,
+    since: datetime.datetime,
+    now: datetime.datetime,
+) -> Freshness:
+    """Judge a cohort that exists `since` a moment, by how often its source is expected.
+
+    `every_seconds` None means that no source is expected, as for a list: never stale. A cohort that
+    was not heard of yet, or not since it was restored, is stale until it is.
+    """
+    if every_seconds is None:
+        return Freshness(fresh_until=None, stale=False)
+    if heard_at is None:
+        return Freshness(fresh_until=since, stale=True)
+    until = heard_at + INTERVALS * datetime.timedelta(seconds=every_seconds)
+    return Freshness(fresh_until=until, stale=now > until)
 
 
 def snapshots_since(now: datetime.datetime) -> datetime.datetime:

@@ -42,6 +42,19 @@ class SourceFacts:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SecretFacts:
+    """How many secrets are kept, and how many not under the newest key.
+
+    `unreadable` are the slugs of sources with secrets that no key can decrypt.
+    """
+
+    kept: int
+    older: int
+    unreadable: tuple[str, ...]
+    has_key: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class PulseFacts:
     """How many processes of a kind live, and how many of them work.
 
@@ -165,6 +178,31 @@ def keys(usable: int) -> Finding:
         "there is no API key: every call of /v1 is answered 401",
         "`python -m gateway key create`, or set GATEWAY_API_KEY and run `bootstrap`",
     )
+
+
+def secrets(facts: SecretFacts) -> Iterator[Finding]:
+    """Judge whether the secrets of sources can be decrypted, and new ones encrypted."""
+    if facts.unreadable:
+        yield error(
+            ACCESS,
+            f"secrets of these sources cannot be decrypted: {', '.join(facts.unreadable)}",
+            "add the key they were encrypted under to GATEWAY_SECRET_KEY, behind the newest one and"
+            " a comma, or set these secrets anew",
+        )
+    elif facts.older:
+        yield warning(
+            ACCESS,
+            f"{facts.older} secrets are encrypted under an older key",
+            "run `python -m gateway secrets rotate`, then remove that key from GATEWAY_SECRET_KEY",
+        )
+    elif facts.kept:
+        yield ok(ACCESS, f"{facts.kept} secrets are encrypted under the newest key")
+    elif not facts.has_key:
+        yield ok(
+            ACCESS,
+            "there is no key for secrets, and no source needs one: before one does, set"
+            " GATEWAY_SECRET_KEY",
+        )
 
 
 def environment(facts: EnvironmentFacts) -> Iterator[Finding]:

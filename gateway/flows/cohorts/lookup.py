@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, Generic, TypedDict, TypeVar
 import gateway
 from gateway import errors
 from gateway.core import etags, texts
-from gateway.core.cohorts import freshness
 from gateway.flows.cohorts import parts, redact_history
 from gateway.flows.cohorts.parts import Slice
 from gateway.store.cohorts import changes as change_rows
@@ -23,7 +22,7 @@ from gateway.store.cohorts import cohorts as cohort_rows
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -75,6 +74,7 @@ class Joined(TypedDict):
     project_id: str
     external_id: str
     name: str
+    stale: bool
     entered_at: datetime.datetime
 
 
@@ -102,10 +102,7 @@ def cohorts(
     """List cohorts by id."""
 
     def look(conn: Connection) -> Sequence[Cohort]:
-        stale_before = freshness.stale_before(now)
-        return cohort_rows.listing(
-            conn, which, stale_before=stale_before, after=after, limit=limit + 1
-        )
+        return cohort_rows.listing(conn, which, now=now, after=after, limit=limit + 1)
 
     return Slice.cut(readers.ask(look), limit, lambda cohort: (cohort.id,))
 
@@ -114,8 +111,7 @@ def cohort(readers: Readers, cohort_id: int, *, now: datetime.datetime, min_seq:
     """Read a cohort. Raises errors.NotFound."""
 
     def look(conn: Connection) -> Cohort:
-        found = cohort_rows.get(conn, cohort_id, stale_before=freshness.stale_before(now))
-        return _there(found)
+        return _there(cohort_rows.get(conn, cohort_id, now=now))
 
     return readers.ask_about(cohort_id, look, min_seq=min_seq)
 
@@ -217,6 +213,7 @@ def cohorts_of(
     *,
     source: str | None,
     project_id: str | None,
+    now: datetime.datetime,
     after: int = 0,
     limit: int | None = None,
 ) -> Slice[Joined, tuple[int]]:
@@ -232,7 +229,12 @@ def cohorts_of(
         wanted = held[:limit]
         if not few:
             labels = _labels(conn, [cohort_id for cohort_id, _ in wanted])
-        named = [_joined(labels[one], at) for one, at in wanted if one in labels]
+        judged = cohort_rows.freshness_of(conn, [one for one, _ in wanted], now=now)
+        named = [
+            _joined(labels[one], at, stale=one not in judged or judged[one].stale)
+            for one, at in wanted
+            if one in labels
+        ]
         return Slice(
             items=named, more=len(held) > len(named), position=lambda one: (int(one["id"]),)
         )
@@ -240,19 +242,36 @@ def cohorts_of(
     return readers.ask(look)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Which people are in which cohorts, and which of these are stale, by those that are there."""
+
+    inside: Mapping[int | None, list[str]]
+    stale: Mapping[int | None, bool]
+
+
 def check(
-    readers: Readers, cohort_ids: Iterable[int | None], member_ids: Sequence[str]
-) -> dict[int | None, list[str]]:
-    """Tell which of these people are in which of these cohorts, by the cohorts that are there."""
+    readers: Readers,
+    cohort_ids: Iterable[int | None],
+    member_ids: Sequence[str],
+    *,
+    now: datetime.datetime,
+) -> Checked:
+    """Tell which of these people are in which of these cohorts."""
     possible = [cohort_id for cohort_id in cohort_ids if cohort_id is not None]
-    inside = dict[int | None, list[str]]()
-    for cohort_id, member_id in readers.ask(
-        lambda conn: memberships.present(conn, possible, member_ids)
-    ):
-        people = inside.setdefault(cohort_id, [])
-        if member_id is not None:
-            people.append(member_id)
-    return inside
+
+    def look(conn: Connection) -> Checked:
+        inside = dict[int | None, list[str]]()
+        for cohort_id, member_id in memberships.present(conn, possible, member_ids):
+            people = inside.setdefault(cohort_id, [])
+            if member_id is not None:
+                people.append(member_id)
+        judged = cohort_rows.freshness_of(conn, possible, now=now)
+        stale = dict[int | None, bool]()
+        stale.update((one, judged[one].stale) for one in judged if one in inside)
+        return Checked(inside=inside, stale=stale)
+
+    return readers.ask(look)
 
 
 def _labels(conn: Connection, cohort_ids: Sequence[int]) -> dict[int, cohort_rows.Label]:
@@ -267,7 +286,7 @@ def _labels(conn: Connection, cohort_ids: Sequence[int]) -> dict[int, cohort_row
     return labels
 
 
-def _joined(cohort: cohort_rows.Label, entered_at: datetime.datetime) -> Joined:
+def _joined(cohort: cohort_rows.Label, entered_at: datetime.datetime, *, stale: bool) -> Joined:
     cohort_id, source, project_id, external_id, name = cohort
     return {
         "id": str(cohort_id),
@@ -275,6 +294,7 @@ def _joined(cohort: cohort_rows.Label, entered_at: datetime.datetime) -> Joined:
         "project_id": texts.id_of_kept(project_id),
         "external_id": external_id,
         "name": name,
+        "stale": stale,
         "entered_at": entered_at,
     }
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from gateway.core.access import defaults, secrets
 from gateway.core.access.scopes import Scope
+from gateway.core.sources import webhook_config
+from gateway.sources import kinds
 from gateway.store.access import api_keys
-from gateway.store.sources import sources
+from gateway.store.sources import credentials, sources
 
 if TYPE_CHECKING:
     import datetime
@@ -45,9 +47,9 @@ def _set_login(conn: Connection, settings: Settings, *, now: datetime.datetime) 
         same = secrets.Verifier().verify(password.encode(), newest.password)
         if same and newest.username == username:
             return "those of the environment are there already"
-    sources.drop_credentials(conn, found.id)
+    credentials.drop_all(conn, found.id)
     hashed = secrets.hash_password(password)
-    sources.add_credential(conn, found.id, username=username, password=hashed, now=now)
+    credentials.add(conn, found.id, username=username, password=hashed, now=now)
     return "set from the environment"
 
 
@@ -69,12 +71,6 @@ def _set_key(conn: Connection, settings: Settings, *, now: datetime.datetime) ->
 def _make_source(conn: Connection, *, now: datetime.datetime) -> bool:
     if sources.find(conn, defaults.SLUG, now=now) is not None:
         return False
-    created = sources.create(
-        conn,
-        defaults.SLUG,
-        identity_property=None,
-        project_ids=(),
-        auth_required=True,
-        now=now,
-    )
-    return created is not None
+    made = sources.Made(slug=defaults.SLUG, kind=webhook_config.KIND, config={})
+    expected = kinds.KINDS[webhook_config.KIND].expected_every_seconds
+    return sources.create(conn, made, expected_every_seconds=expected, now=now) is not None

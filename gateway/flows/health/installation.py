@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING
 
 from gateway.core.access import defaults, secrets
 from gateway.core.health import installation_rules
-from gateway.core.health.installation_rules import EnvironmentFacts, PulseFacts, SourceFacts
+from gateway.core.health.installation_rules import (
+    EnvironmentFacts,
+    PulseFacts,
+    SecretFacts,
+    SourceFacts,
+)
+from gateway.core.sources import webhook_config
 from gateway.flows.health import duty
+from gateway.flows.sources.setup import Setup
 from gateway.store.access import api_keys
 from gateway.store.cohorts import backlog
 from gateway.store.health import heartbeats, privileges
+from gateway.store.sources import secrets as secrets_kept
 from gateway.store.sources import sources
+from gateway.vault import Vault
 
 if TYPE_CHECKING:
     import datetime
@@ -33,19 +42,21 @@ def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> l
         # A query for each source, of which there are few: it is what a request looks up, too.
         found = [
             one
-            for listed in sources.listing(conn, now=now)
+            for listed in sources.listing(conn, now=now, kind=webhook_config.KIND)
             if (one := sources.find(conn, listed.slug, now=now)) is not None
         ]
         session = privileges.facts(conn)
         valid = [key for key in api_keys.listing(conn) if key.is_valid(now)]
         pulses = _pulses(conn, now)
         waiting = _backlog(conn, settings, now)
+        sealed = _secrets(conn, Setup(vault=Vault(settings.secret_keys)), now)
     in_force = {key.hash for key in valid}
     return [
         *installation_rules.session(session),
         *installation_rules.sources(map(_source, found)),
         installation_rules.keys(len(valid)),
         *installation_rules.environment(_environment(settings, found, in_force)),
+        *installation_rules.secrets(sealed),
         *installation_rules.processes(pulses),
         *installation_rules.backlog(waiting),
     ]
@@ -54,9 +65,22 @@ def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> l
 def _source(found: Source) -> SourceFacts:
     return SourceFacts(
         slug=found.slug,
-        auth_required=found.auth_required,
+        auth_required=found.config.auth_required,
         paused=found.paused,
         logins=len(found.credentials),
+    )
+
+
+def _secrets(conn: Connection, setup: Setup, now: datetime.datetime) -> SecretFacts:
+    slugs = {one.id: one.slug for one in sources.listing(conn, now=now)}
+    sealed = secrets_kept.of_sources(conn, list(slugs))
+    lost = {slugs[one.source_id] for one in sealed if setup.unreadable(one) is not None}
+    older = sum(not setup.vault.is_newest(one.ciphertext) for one in sealed)
+    return SecretFacts(
+        kept=len(sealed),
+        older=older,
+        unreadable=tuple(sorted(lost)),
+        has_key=setup.vault.has_key,
     )
 
 

@@ -6,6 +6,7 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
+import datetime
 import platform
 import shutil
 import time
@@ -24,7 +25,6 @@ from gateway.store.health import meters as totals
 from gateway.store.sources import refusals
 
 if TYPE_CHECKING:
-    import datetime
     import pathlib
     from collections.abc import Sequence
 
@@ -152,7 +152,7 @@ class Watch:
             with self._pool.read() as conn:
                 return Counted(
                     totals=Totals(
-                        sources=totals.by_source(conn, stale_before=freshness.stale_before(now)),
+                        sources=totals.by_source(conn, now=now),
                         skipped=totals.skipped(conn),
                         refused=refusals.unresolved(conn),
                         backlog=backlog.totals(conn, now=now),
@@ -220,10 +220,24 @@ def _of_sources(known: Totals) -> dict[str, list[metrics.Point]]:
         "gateway_entered_members_total": [((row.source,), row.entered) for row in rows],
         "gateway_exited_members_total": [((row.source,), row.exited) for row in rows],
         "gateway_stale_cohorts": [((row.source,), row.stale_cohorts) for row in rows],
+        "gateway_fresh_until_timestamp_seconds": [
+            ((row.source,), until) for row in rows if (until := _fresh_until(row)) is not None
+        ],
         "gateway_last_sync_timestamp_seconds": [
             ((row.source,), row.last_synced) for row in rows if row.last_synced is not None
         ],
     }
+
+
+def _fresh_until(row: totals.Totals) -> float | None:
+    """Say until when a source is fresh: as long as its cohort that was heard of last."""
+    if row.last_synced is None:
+        return None
+    heard_at = datetime.datetime.fromtimestamp(row.last_synced, datetime.UTC)
+    until = freshness.judge(
+        every_seconds=row.expected_every_seconds, heard_at=heard_at, since=heard_at, now=heard_at
+    ).fresh_until
+    return None if until is None else until.timestamp()
 
 
 def _of_expiry(successes: Sequence[totals.Success]) -> dict[str, list[metrics.Point]]:

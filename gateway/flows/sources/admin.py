@@ -7,23 +7,33 @@ import dataclasses
 import datetime
 import difflib
 import enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway import errors
-from gateway.core import texts
-from gateway.core.access import credentials, defaults, secrets
+from gateway.core.access import credentials as rules
+from gateway.core.access import defaults, secrets
+from gateway.core.sources import webhook_config
 from gateway.flows.cohorts import admin
-from gateway.store.sources import sources
+from gateway.flows.sources import setup as setups
+from gateway.flows.sources.setup import PLAIN, Setup
+from gateway.sources import fields
+from gateway.store.sources import credentials, sources
+from gateway.store.sources import secrets as kept_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sqlalchemy import Connection
 
     from gateway.store.db.engine import Pool
+    from gateway.store.sources.sources import Locked
 
 Listed = sources.Listed
 
 # How long ended credentials are kept, to tell until when one was good.
 KEEP_ENDED: Final = datetime.timedelta(days=30)
+# So many of the cohorts that depend on a source are named.
+MOST_NAMED: Final = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,12 +46,14 @@ class Login:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A source to be made: without a login it takes pages from any sender."""
+    """A source to be made: without a login a webhook takes pages from any sender."""
 
     slug: str
-    login: Login | None
-    identity_property: str | None
-    project_ids: tuple[str, ...]
+    kind: str = webhook_config.KIND
+    name: str | None = None
+    login: Login | None = None
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    secrets: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 class Same(enum.Enum):
@@ -52,36 +64,49 @@ class Same(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Changes:
-    """What to change of a source; `identity_property` None means Mixpanel's distinct id."""
+    """What to change of a source: parts of its config and single secrets among others."""
 
     name: str | Same = Same.SAME
     paused: bool | Same = Same.SAME
-    identity_property: str | Same | None = Same.SAME
-    project_ids: tuple[str, ...] | Same = Same.SAME
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    secrets: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
-def add(pool: Pool, wanted: Wanted, *, now: datetime.datetime) -> None:
-    """Make a source that takes pages from now on.
+def make(pool: Pool, wanted: Wanted, setup: Setup, *, now: datetime.datetime) -> Login | None:
+    """Make a source, and a login where its kind has one; the password is in no other answer.
 
-    Raises errors.Malformed naming what cannot be used, and errors.Conflict if the slug is taken.
+    Raises as `add` does.
     """
-    _require_usable(wanted)
+    login = None
+    if wanted.kind == webhook_config.KIND:
+        login = Login(username=defaults.USERNAME, password=secrets.new_password())
+    add(pool, dataclasses.replace(wanted, login=login), setup, now=now)
+    return login
+
+
+def add(pool: Pool, wanted: Wanted, setup: Setup = PLAIN, *, now: datetime.datetime) -> None:
+    """Make a source that works from now on.
+
+    Raises errors.Invalid naming what cannot be used, errors.Malformed for such a login,
+    errors.Exists if the slug is taken, and errors.NoSecretKey.
+    """
+    kind = setup.require(wanted.kind)
+    _require_usable(wanted, setups.faults(kind, wanted.config, wanted.secrets, whole=True))
+    config = fields.read(kind.config, wanted.config)
+    if wanted.kind == webhook_config.KIND:
+        config["auth_required"] = wanted.login is not None
+    made = sources.Made(slug=wanted.slug, kind=kind.name, name=wanted.name, config=config)
     with pool.begin() as conn:
-        source_id = sources.create(
-            conn,
-            wanted.slug,
-            identity_property=wanted.identity_property,
-            project_ids=wanted.project_ids,
-            auth_required=wanted.login is not None,
-            now=now,
-        )
+        expected = kind.expected_every_seconds
+        source_id = sources.create(conn, made, expected_every_seconds=expected, now=now)
         if source_id is None:
-            raise errors.Conflict(
+            raise errors.Exists(
                 f"there is a source '{wanted.slug}' already; choose another slug, or give that one"
                 f" a new password with `source rotate {wanted.slug}`",
             )
         if wanted.login is not None:
             _add_login(conn, source_id, wanted.login, now=now)
+        setups.write_secrets(conn, setup, source_id, wanted.secrets, now=now)
 
 
 def listing(pool: Pool, *, now: datetime.datetime) -> list[Listed]:
@@ -117,29 +142,46 @@ def resume(pool: Pool, slug: str, *, now: datetime.datetime) -> None:
             _require_known(conn, slug, now=now)
 
 
-def change(pool: Pool, slug: str, changes: Changes, *, now: datetime.datetime) -> None:
+def change(
+    pool: Pool, slug: str, changes: Changes, setup: Setup = PLAIN, *, now: datetime.datetime
+) -> None:
     """Change what a source was made with; history stays, and members change at the next full sync.
 
-    Raises errors.NotFound, and errors.Malformed naming what cannot be used.
+    Raises errors.NotFound, errors.Invalid naming what cannot be used, errors.SecretsNeeded if
+    secrets would travel elsewhere, and errors.NoSecretKey.
     """
-    _require_texts(changes.identity_property, changes.project_ids)
     with pool.begin() as conn:
-        if sources.lock(conn, slug) is None:
+        found = sources.lock(conn, slug)
+        if found is None:
             raise _unknown(conn, slug, now=now)
-        _write(conn, slug, changes, now=now)
+        if changes.config or changes.secrets:
+            _configure(conn, slug, found, changes, setup, now=now)
+        if not isinstance(changes.name, Same):
+            sources.rename(conn, slug, changes.name)
+        if changes.paused is True:
+            sources.pause(conn, slug, now=now)
+        if changes.paused is False:
+            sources.resume(conn, slug)
 
 
-def _write(conn: Connection, slug: str, changes: Changes, *, now: datetime.datetime) -> None:
-    if not isinstance(changes.name, Same):
-        sources.rename(conn, slug, changes.name)
-    if not isinstance(changes.identity_property, Same):
-        sources.identify(conn, slug, changes.identity_property)
-    if not isinstance(changes.project_ids, Same):
-        sources.pin(conn, slug, changes.project_ids)
-    if changes.paused is True:
-        sources.pause(conn, slug, now=now)
-    if changes.paused is False:
-        sources.resume(conn, slug)
+def _configure(
+    conn: Connection,
+    slug: str,
+    found: Locked,
+    changes: Changes,
+    setup: Setup,
+    *,
+    now: datetime.datetime,
+) -> None:
+    kind = setup.require(found.kind)
+    wrong = setups.faults(kind, changes.config, changes.secrets, whole=False)
+    if wrong:
+        raise errors.Invalid(wrong)
+    after = {**found.config, **fields.read(kind.config, changes.config)}
+    kept = [one.name for one in kept_secrets.of_sources(conn, [found.id])]
+    setups.require_secrets(kind, found.config, after, kept=kept, given=changes.secrets)
+    sources.configure(conn, slug, after)
+    setups.write_secrets(conn, setup, found.id, changes.secrets, now=now)
 
 
 def rotate(
@@ -154,14 +196,16 @@ def rotate(
     """Give a source a new password at once; those it has end after the overlap, or sooner.
 
     The user name stays the newest one's unless another is given. Raises errors.NotFound,
-    errors.Malformed, and errors.Conflict for a source without authentication.
+    errors.Malformed, and errors.Conflict for a source that asks for no password.
     """
     with pool.begin() as conn:
-        source_id = sources.lock(conn, slug)
+        locked = sources.lock(conn, slug)
         found = sources.find(conn, slug, now=now)
-        if source_id is None or found is None:
+        if locked is None or found is None:
             raise _unknown(conn, slug, now=now)
-        if not found.auth_required:
+        if locked.kind != webhook_config.KIND:
+            raise errors.Conflict(f"a source of kind {locked.kind} has no password to rotate")
+        if not found.config.auth_required:
             raise errors.Conflict(
                 f"the source '{slug}' was added with --no-auth and has no password; add another"
                 " source with one, and use its URL in Mixpanel",
@@ -170,22 +214,25 @@ def rotate(
         newest = names[-1] if names else defaults.USERNAME
         login = Login(username=username or newest, password=password)
         _require_login(login)
-        sources.drop_expired(conn, source_id, before=now - KEEP_ENDED)
-        sources.expire_credentials(conn, source_id, at=now + overlap)
-        _add_login(conn, source_id, login, now=now)
+        credentials.drop_expired(conn, locked.id, before=now - KEEP_ENDED)
+        credentials.expire(conn, locked.id, at=now + overlap)
+        _add_login(conn, locked.id, login, now=now)
     return login
 
 
-def remove(pool: Pool, slug: str, *, now: datetime.datetime) -> int:
+def remove(pool: Pool, slug: str, *, now: datetime.datetime, with_cohorts: bool = True) -> int:
     """End a source and delete its cohorts as the API does; returns how many cohorts.
 
     The source answers 404 before the first cohort goes, so none comes back. Run it again if it was
-    interrupted. Raises errors.NotFound when there is nothing (left) to remove.
+    interrupted. Raises errors.NotFound when there is nothing (left) to remove, and errors.InUse
+    for a source that has cohorts, unless these are to go with it.
     """
     with pool.begin() as conn:
-        removed = sources.remove(conn, slug, now=now)
+        found = sources.lock(conn, slug)
+        if found is not None:
+            _end(conn, slug, found, with_cohorts=with_cohorts, now=now)
         left = sources.left_behind(conn, slug)
-        if not removed and not left:
+        if found is None and not left:
             raise _unknown(conn, slug, now=now)
     deleted = 0
     while left:
@@ -199,8 +246,22 @@ def remove(pool: Pool, slug: str, *, now: datetime.datetime) -> int:
     return deleted
 
 
+def _end(
+    conn: Connection, slug: str, found: Locked, *, with_cohorts: bool, now: datetime.datetime
+) -> None:
+    in_use = sources.cohorts_in_use(conn, found.id, limit=MOST_NAMED)
+    if in_use and not with_cohorts:
+        named = ", ".join(f"{cohort_id} ({name})" for cohort_id, name in in_use)
+        raise errors.InUse(
+            f"cohorts come from this source: {named}; delete them first, or send with_cohorts=true",
+            cohorts=[str(cohort_id) for cohort_id, _ in in_use],
+        )
+    sources.remove(conn, slug, now=now)
+    kept_secrets.drop_all(conn, found.id)
+
+
 def _add_login(conn: Connection, source_id: int, login: Login, *, now: datetime.datetime) -> None:
-    sources.add_credential(
+    credentials.add(
         conn,
         source_id,
         username=login.username,
@@ -209,33 +270,23 @@ def _add_login(conn: Connection, source_id: int, login: Login, *, now: datetime.
     )
 
 
-def _require_usable(wanted: Wanted) -> None:
-    if not credentials.is_slug(wanted.slug):
-        raise errors.Malformed(
-            f"{wanted.slug!a} cannot be a slug: use 1 to 64 lower-case letters, digits, - and _",
-        )
+def _require_usable(wanted: Wanted, wrong: Sequence[errors.Fault]) -> None:
+    if not rules.is_slug(wanted.slug):
+        message = f"{wanted.slug!a} is none: use 1 to 64 lower-case letters, digits, - and _"
+        wrong = [errors.Fault("slug", message), *wrong]
+    if wrong:
+        raise errors.Invalid(wrong)
     if wanted.login is not None:
         _require_login(wanted.login)
-    _require_texts(wanted.identity_property, wanted.project_ids)
-
-
-def _require_texts(
-    identity_property: str | Same | None, project_ids: tuple[str, ...] | Same
-) -> None:
-    named = [("--identity", identity_property)] if isinstance(identity_property, str) else []
-    named += [] if isinstance(project_ids, Same) else [("--project", one) for one in project_ids]
-    for name, value in named:
-        if not value.strip() or not texts.is_storable(value):
-            raise errors.Malformed(f"{name} needs a text that is not blank")
 
 
 def _require_login(login: Login) -> None:
-    if not credentials.is_username(login.username):
+    if not rules.is_username(login.username):
         raise errors.Malformed(
             "the user name cannot be used: one line of 1 to 255 characters without a colon, where"
             " HTTP Basic authentication ends it",
         )
-    if not credentials.is_password(login.password):
+    if not rules.is_password(login.password):
         raise errors.Malformed(
             "the password cannot be used: one line of 1 to 255 characters without control"
             " characters",

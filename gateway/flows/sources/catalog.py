@@ -7,26 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.flows.cohorts.parts import Slice
-from gateway.store.sources import refusals, sources
+from gateway.sources import fields
+from gateway.store.sources import refusals, secrets, sources
+from gateway.store.sources.secrets import Sealed
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
+    from gateway.flows.sources.setup import Setup
     from gateway.store.db.engine import Pool
     from gateway.store.sources.sources import Listed
-
-MIXPANEL: Final = "mixpanel"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
-    """What a source was made with; no project means any, no property Mixpanel's distinct id."""
-
-    identity_property: str | None
-    project_ids: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,14 +32,22 @@ class Trouble:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SecretSet:
+    """When a secret was set; its value is in no answer."""
+
+    set_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A source, without anything secret."""
+    """A source, without anything secret; a secret that is not set is None."""
 
     slug: str
     kind: str
     name: str
     paused: bool
-    config: Config
+    config: Mapping[str, object]
+    secrets: Mapping[str, SecretSet | None]
     cohort_count: int
     created_at: datetime.datetime
     last_ok_at: datetime.datetime | None
@@ -54,20 +55,18 @@ class Entry:
 
 
 def listing(
-    pool: Pool, *, kind: str | None, after: str, limit: int, now: datetime.datetime
+    pool: Pool, setup: Setup, *, kind: str | None, after: str, limit: int, now: datetime.datetime
 ) -> Slice[Entry, tuple[str]]:
     """List the sources by slug, or those of one kind."""
-    if kind not in (None, MIXPANEL):
-        return Slice.cut((), limit, _position)
     with pool.read() as conn:
-        found = sources.listing(conn, now=now, after=after, limit=limit + 1)
-        return Slice.cut(_entries(conn, found), limit, _position)
+        found = sources.listing(conn, now=now, kind=kind, after=after, limit=limit + 1)
+        return Slice.cut(_entries(conn, setup, found), limit, _position)
 
 
-def entry(pool: Pool, slug: str, *, now: datetime.datetime) -> Entry:
+def entry(pool: Pool, setup: Setup, slug: str, *, now: datetime.datetime) -> Entry:
     """Read one source. Raises errors.NotFound."""
     with pool.read() as conn:
-        found = _entries(conn, sources.listing(conn, now=now, slug=slug))
+        found = _entries(conn, setup, sources.listing(conn, now=now, slug=slug))
     if not found:
         raise errors.NotFound("no such source, or it was removed")
     return found[0]
@@ -77,23 +76,52 @@ def _position(entry: Entry) -> tuple[str]:
     return (entry.slug,)
 
 
-def _entries(conn: Connection, found: Sequence[Listed]) -> list[Entry]:
+def _entries(conn: Connection, setup: Setup, found: Sequence[Listed]) -> list[Entry]:
     pages = sources.last_pages(conn, [one.slug for one in found])
     troubles = _troubles(conn)
+    sealed = dict[int, list[Sealed]]()
+    for secret in secrets.of_sources(conn, [one.id for one in found]):
+        sealed.setdefault(secret.source_id, []).append(secret)
     return [
         Entry(
             slug=one.slug,
-            kind=MIXPANEL,
+            kind=one.kind,
             name=one.name,
             paused=one.paused_at is not None,
-            config=Config(identity_property=one.identity_property, project_ids=one.project_ids),
+            config=_config(setup, one),
+            secrets=_secrets(setup, one, sealed.get(one.id, ())),
             cohort_count=one.cohorts,
             created_at=one.created_at,
             last_ok_at=pages.get(one.slug),
-            last_error=troubles.get(one.slug),
+            last_error=_unreadable(setup, sealed.get(one.id, ())) or troubles.get(one.slug),
         )
         for one in found
     ]
+
+
+def _config(setup: Setup, one: Listed) -> Mapping[str, object]:
+    """Show what a kind has; of a kind that only a newer version knows, all that is kept."""
+    kind = setup.kinds.get(one.kind)
+    return one.config if kind is None else fields.shown(kind.config, one.config)
+
+
+def _secrets(setup: Setup, one: Listed, sealed: Sequence[Sealed]) -> Mapping[str, SecretSet | None]:
+    kind = setup.kinds.get(one.kind)
+    unset: dict[str, SecretSet | None] = {} if kind is None else dict.fromkeys(_names(kind.secrets))
+    return unset | {secret.name: SecretSet(set_at=secret.set_at) for secret in sealed}
+
+
+def _names(declared: Sequence[fields.Field]) -> list[str]:
+    return [one.name for one in declared]
+
+
+def _unreadable(setup: Setup, sealed: Sequence[Sealed]) -> Trouble | None:
+    """Tell of the first secret that no key can read any more; nothing else fails of it."""
+    for secret in sealed:
+        error = setup.unreadable(secret)
+        if error is not None:
+            return Trouble(code=error.code, message=str(error), at=secret.set_at)
+    return None
 
 
 def _troubles(conn: Connection) -> dict[str, Trouble]:

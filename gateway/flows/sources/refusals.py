@@ -81,7 +81,7 @@ class Recorder:
             external_id=texts.shown_id(believed[1]) if believed else None,
             status=error.status,
             message=str(error)[:MAX_MESSAGE_CHARACTERS],
-            signed=signed or not addressee.source.auth_required,
+            signed=signed or not addressee.source.config.auth_required,
         )
         with aside.harmless("refusals"):
             self._count(refused, known=addressee.cohort is not None, now=now)

@@ -101,7 +101,7 @@ class Intake:
     def _submit(self, posted: Posted, addressee: Addressee, *, now: datetime.datetime) -> Receipt:
         source, known = addressee.source, addressee.cohort
         again = known is not None and known.id in self._sent_again
-        sent = _Sent(posted.body, source.identity_property, self._max_members)
+        sent = _Sent(posted.body, source.config.identity_property, self._max_members)
         try:
             page = sent.heading() if again else sent.page()
             webhook_login.require_project(page, source)

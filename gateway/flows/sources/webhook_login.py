@@ -35,7 +35,8 @@ def let_in(source: Source, login: Login | None, verifier: Verifier) -> None:
 
 def require_project(page: Heading, source: Source) -> None:
     """Raise errors.Forbidden for a page of a project that this source does not take."""
-    if source.project_ids and page.project_id not in source.project_ids:
+    pinned = source.config.project_ids
+    if pinned and page.project_id not in pinned:
         message = (
             "parameters.mixpanel_project_id: this source is pinned to other projects;"
             " use the URL made for this project, or let the source take it"
@@ -48,7 +49,7 @@ def _knows(source: Source, login: Login | None, verifier: Verifier) -> bool:
 
     Those of other names cost the same in vain, so that the time does not tell which names exist.
     """
-    if not source.auth_required:
+    if not source.config.auth_required:
         return True
     if login is None:
         return False

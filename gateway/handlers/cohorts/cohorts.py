@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def list_cohorts(query: requests.CohortsAsked) -> Response:
     given, which = deps.current(), _filter(query)
-    cursor = cursors.COHORTS.of(*dataclasses.astuple(which))
+    # Cursors without a filter by kind are those of the version before.
+    cursor = cursors.COHORTS.of(*dataclasses.astuple(which)[: None if which.kind else -1])
     (after,) = cursor.read(query.cursor, start=(0,))
     found = lookup.cohorts(given.readers, which, after=after, limit=query.limit, now=given.now())
     return responses.part(response_schemas.CohortsAnswer, "cohorts", found, cursor)
@@ -69,6 +70,7 @@ def _filter(query: requests.CohortsAsked) -> lookup.Filter:
         project_id=query.project_id,
         external_id=query.external_id,
         name=query.name,
+        kind=query.kind,
     )
 
 

@@ -42,20 +42,27 @@ def list_cohorts_of(member_id: str, query: requests.JoinedAsked) -> Response:
     source, project_id = query.source, query.project_id
     cursor = cursors.JOINED.of(member_id, source, project_id)
     (after,) = cursor.read(query.cursor, start=(0,))
-    readers, limit = deps.current().readers, query.limit
+    given = deps.current()
     found = lookup.cohorts_of(
-        readers, member_id, source=source, project_id=project_id, after=after, limit=limit
+        given.readers,
+        member_id,
+        source=source,
+        project_id=project_id,
+        now=given.now(),
+        after=after,
+        limit=query.limit,
     )
     return responses.plain_part("cohorts", found, cursor, beside={"member_id": member_id})
 
 
 def check_membership(body: requests.CheckAsked) -> Response:
     """Tell which of some people are in which of some cohorts."""
-    numbers = ids.cohorts(body.cohort_ids)
-    inside = lookup.check(deps.current().readers, numbers.values(), body.member_ids)
-    found = {text: inside.get(number, []) for text, number in numbers.items()}
-    unknown = [text for text, number in numbers.items() if number not in inside]
-    return responses.plain({"memberships": found, "unknown_cohorts": unknown})
+    given, numbers = deps.current(), ids.cohorts(body.cohort_ids)
+    found = lookup.check(given.readers, numbers.values(), body.member_ids, now=given.now())
+    inside = {text: found.inside.get(number, []) for text, number in numbers.items()}
+    stale = {text: found.stale[one] for text, one in numbers.items() if one in found.stale}
+    unknown = [text for text, one in numbers.items() if one not in found.inside]
+    return responses.plain({"memberships": inside, "stale": stale, "unknown_cohorts": unknown})
 
 
 def erase_member(member_id: str, query: requests.Where) -> Response:

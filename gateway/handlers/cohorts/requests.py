@@ -64,6 +64,7 @@ class CohortsAsked(queries.Paging, Where):
 
     external_id: str | None = None
     name: str | None = None
+    kind: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,6 +107,7 @@ class CohortsQuery(queries.PagingQuery, WhereQuery):
     value: ClassVar[type[object]] = CohortsAsked
     external_id = queries.exact("Only the cohort with this id at its source.", "1478097")
     name = queries.exact("Only cohorts with exactly this name.", "Trial users")
+    kind = queries.exact("Only cohorts of sources of this kind.", "mixpanel")
 
 
 class ChangesQuery(queries.FreshQuery):

@@ -53,9 +53,17 @@ class LabelAnswer(schemas.Shown):
     name = fields.String(required=True, metadata=schemas.like("Trial users"))
 
 
+def _stale() -> fields.Boolean:
+    described = schemas.says("Nothing was heard of its source for longer than expected.")
+    return fields.Boolean(required=True, metadata=described)
+
+
 class CohortAnswer(LabelAnswer):
     """A cohort."""
 
+    kind = fields.String(
+        required=True, metadata=schemas.says("The kind of its source.", "mixpanel")
+    )
     description = fields.String(
         required=True, allow_none=True, metadata=schemas.like("On trial, active this week")
     )
@@ -69,9 +77,15 @@ class CohortAnswer(LabelAnswer):
         allow_none=True,
         metadata=schemas.says("When the source was last heard of it."),
     )
-    stale = fields.Boolean(
-        required=True, metadata=schemas.says("Nothing was heard for three intervals of 30 minutes.")
+    fresh_until = Time(
+        required=True,
+        allow_none=True,
+        metadata=schemas.says(
+            "When it becomes stale: of kind `mixpanel`, three intervals of 30 minutes after"
+            " `last_synced_at`. Null if its source is never expected, so it is never stale."
+        ),
     )
+    stale = _stale()
     refresh = fields.Nested(
         RefreshAnswer,
         required=True,
@@ -193,6 +207,7 @@ class SyncsAnswer(schemas.Shown):
 class JoinedAnswer(LabelAnswer):
     """A cohort that a person is in."""
 
+    stale = _stale()
     entered_at = Time(required=True)
 
 
@@ -213,6 +228,15 @@ class CheckAnswer(schemas.Shown):
         required=True,
         metadata=schemas.says(
             "By cohort id, the ids that are members of it.", {"17": ["u-1842"], "18": []}
+        ),
+    )
+    stale = fields.Dict(
+        keys=fields.String(),
+        values=fields.Boolean(),
+        required=True,
+        metadata=schemas.says(
+            "By cohort id, whether nothing was heard of its source for longer than expected.",
+            {"17": False},
         ),
     )
     unknown_cohorts = fields.List(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.flows.cohorts.read_routing import Readers
     from gateway.flows.health.monitoring import Watch
     from gateway.flows.health.readiness import Readiness
+    from gateway.flows.sources.setup import Setup
     from gateway.flows.sources.webhook import Intake
     from gateway.jobs import Doorbell
     from gateway.settings import Settings
@@ -43,6 +44,7 @@ class Deps:
     watch: Watch
     keys: KeyRing
     exporter: Exporter
+    setup: Setup
     tracer: Tracer
     now: Callable[[], datetime.datetime]
 

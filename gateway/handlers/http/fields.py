@@ -70,6 +70,18 @@ def _text(place: int, value: object) -> str:
     return value
 
 
+class Truth(fields.Boolean):
+    """True or false, as query parameters carry it."""
+
+    def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - marshmallow's
+        super().__init__(
+            truthy={"true"},
+            falsy={"false"},
+            **rest,
+            error_messages={"invalid": "must be true or false"},
+        )
+
+
 class Json(fields.Raw):
     """Any value that JSON has."""
 

@@ -9,6 +9,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields
 from gateway import errors
 from gateway.core import texts
 from gateway.handlers.http import schemas
+from gateway.handlers.http.fields import Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ UNKNOWN: Final = {"unknown": "there is no such field"}
 
 
 def _null(what: str) -> dict[str, str | list[Any] | dict[Any, Any]]:
-    return {"null": f"must be {what}", "invalid": f"must be {what}"}
+    return {"null": f"must be {what}", "invalid": f"must be {what}", "required": "is missing"}
 
 
 class Line(fields.String):
@@ -38,32 +39,16 @@ class Line(fields.String):
         return _line(value)
 
 
-class Lines(fields.List[str]):
-    """A list of such texts, or of integers, which become their decimal texts.
+class Object(fields.Dict):
+    """An object whose fields are checked by what it is for."""
 
-    It is counted before anything of it is looked at.
-    """
-
-    def __init__(self, *, most: int, **rest: Any) -> None:  # noqa: ANN401 - marshmallow's
-        metadata = {"maxItems": most, **rest.pop("metadata", {})}
+    def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - marshmallow's
         super().__init__(
-            Line(metadata={"type": ["string", "integer"]}),
+            keys=fields.String(),
+            values=Json(allow_none=True),
             **rest,
-            metadata=metadata,
-            error_messages=_null("a list of texts"),
+            error_messages=_null("an object"),
         )
-        self._most = most
-
-    def _deserialize(self, value: Any, *_rest: Any, **_named: Any) -> list[str | None]:  # noqa: ANN401
-        if type(value) is not list:
-            raise ValidationError("must be a list of texts")
-        if len(value) > self._most:
-            raise ValidationError(f"has {len(value)} items; send at most {self._most}")
-        faults: dict[str | int, list[str]] = {}
-        found: list[str | None] = [_item(one, place, faults) for place, one in enumerate(value)]
-        if faults:
-            raise ValidationError(faults)
-        return found
 
 
 class Flag(fields.Boolean):
@@ -105,14 +90,6 @@ def _faults(messages: object, path: tuple[str, ...]) -> Iterator[tuple[str, str]
             yield from _faults(below, place)
     else:
         yield ".".join(path), str(messages[0] if isinstance(messages, list) else messages)
-
-
-def _item(value: object, place: int, faults: dict[str | int, list[str]]) -> str:
-    try:
-        return _line(str(value) if type(value) is int else value)
-    except ValidationError as error:
-        faults[place] = [str(error.messages[0])]
-        return ""
 
 
 def _line(value: object) -> str:

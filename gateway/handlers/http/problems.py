@@ -80,6 +80,13 @@ DESCRIBED: Final[Mapping[int, Described]] = {
                 last_seq=42,
                 epoch="6f1c9d2e",
             ),
+            **_shown(
+                409,
+                "in_use",
+                "cohorts come from this source: 17 (Trial users); delete them first, or send"
+                " with_cohorts=true",
+                cohorts=["17"],
+            ),
             **_shown(409, "conflict", "this delivery is not blocked; it waits for its turn"),
         },
     ),
@@ -162,6 +169,8 @@ def _headers(error: errors.Refused) -> Mapping[str, str]:
 def _extra(error: errors.Refused) -> Mapping[str, object]:
     if isinstance(error, errors.Ahead):
         return {"last_seq": error.last_seq, "epoch": error.epoch}
+    if isinstance(error, errors.InUse):
+        return {"cohorts": list(error.cohorts)}
     if isinstance(error, errors.Invalid):
         return {"errors": [dataclasses.asdict(fault) for fault in error.faults]}
     return {"oldest_seq": error.oldest_seq} if isinstance(error, errors.Gone) else {}

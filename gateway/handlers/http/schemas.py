@@ -54,6 +54,9 @@ class ProblemAnswer(Shown):
     oldest_seq = fields.Integer(metadata=says("Only of a 410: the oldest change kept."))
     last_seq = fields.Integer(metadata=says("Only of a 409 `ahead`: the newest change."))
     epoch = fields.String(metadata=says("Only of a 409 `ahead`: the epoch that this is true of."))
+    cohorts = fields.List(
+        fields.String(), metadata=says("Only of a 409 `in_use`: ids of cohorts, at most 100.")
+    )
     errors = fields.List(
         fields.Nested(FaultAnswer), metadata=says("Only of a 422: all that is wrong.")
     )

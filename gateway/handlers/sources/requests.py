@@ -5,19 +5,25 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from marshmallow import fields, post_load
+from marshmallow import post_load
 
 from gateway.flows.sources import admin
 from gateway.handlers.http import forms, queries, schemas
-from gateway.handlers.http.fields import Moment
+from gateway.handlers.http.fields import Moment, Truth
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping
 
-MAX_PROJECTS: Final = 1000
-# The most projects with the longest ids, each character of them escaped, and some room.
+# A thousand projects with the longest ids, each character of them escaped, and some room.
 MAX_SOURCE_BYTES: Final = 2 * 1024 * 1024
+
+_CONFIG: Final = schemas.says(
+    "By the JSON Schema of its kind in `/v1/source-kinds`.", {"project_ids": ["2195193"]}
+)
+_SECRETS: Final = schemas.says(
+    "By the JSON Schema of its kind in `/v1/source-kinds`; kept encrypted, in no answer.", {}
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,6 +41,13 @@ class RefusalsAsked(queries.Paging):
     since: datetime.datetime | None = None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RemovalAsked:
+    """How to remove a source."""
+
+    with_cohorts: bool = False
+
+
 class SourcesQuery(queries.PagingQuery):
     """Query parameters of the list of sources."""
 
@@ -50,20 +63,12 @@ class RefusalsQuery(queries.PagingQuery):
     since = Moment(metadata={"description": "Only such as happened at this moment or later."})
 
 
-class MixpanelConfigForm(forms.Form):
-    """What to change of a Mixpanel source's `config`; what is left out stays."""
+class RemovalQuery(queries.Asked):
+    """Query parameters of the removal of a source."""
 
-    error_messages = {**forms.UNKNOWN, "type": "must be an object"}  # noqa: RUF012 - marshmallow's own interface
-
-    identity_property = forms.Line(
-        allow_none=True,
-        metadata=schemas.says(
-            "The property that holds the member id; null for Mixpanel's distinct id.", None
-        ),
-    )
-    project_ids = forms.Lines(
-        most=MAX_PROJECTS,
-        metadata=schemas.says("The only projects that may post; empty for any.", ["2195193"]),
+    value: ClassVar[type[object]] = RemovalAsked
+    with_cohorts = Truth(
+        metadata={"description": "Delete its cohorts, too; without it, a source in use stays."}
     )
 
 
@@ -72,12 +77,28 @@ class SourceForm(forms.Form):
 
     name = forms.Line(metadata=schemas.says("What people call it.", "Mixpanel, production"))
     paused = forms.Flag(metadata={"description": "Whether its webhook answers 503 for now."})
-    config = fields.Nested(MixpanelConfigForm, error_messages={"null": "must be an object"})
+    config = forms.Object(metadata=_CONFIG)
+    secrets = forms.Object(metadata=_SECRETS)
 
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> admin.Changes:
-        given = {**loaded, **loaded.get("config", {})}
-        given.pop("config", None)
-        if "project_ids" in given:
-            given["project_ids"] = tuple(given["project_ids"])
-        return admin.Changes(**given)
+        return admin.Changes(**loaded)
+
+
+class NewSourceForm(forms.Form):
+    """A source to be made."""
+
+    slug = forms.Line(
+        required=True,
+        metadata=schemas.says("Its name in URLs, for ever: 1 to 64 of a-z, 0-9, - and _.", "shop"),
+    )
+    kind = forms.Line(
+        required=True, metadata=schemas.says("One of `/v1/source-kinds`.", "mixpanel")
+    )
+    name = forms.Line(metadata=schemas.says("What people call it.", "Mixpanel, production"))
+    config = forms.Object(metadata=_CONFIG)
+    secrets = forms.Object(metadata=_SECRETS)
+
+    @post_load
+    def _make(self, loaded: Mapping[str, Any], **_: object) -> admin.Wanted:
+        return admin.Wanted(**loaded)

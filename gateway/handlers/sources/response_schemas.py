@@ -5,24 +5,46 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from gateway.handlers.http import schemas
-from gateway.handlers.http.fields import Time
+from gateway.handlers.http.fields import Json, Time
 
 
-class MixpanelConfigAnswer(schemas.Shown):
-    """What a Mixpanel source is set to."""
+class KindAnswer(schemas.Shown):
+    """A kind of source, and what one is made with."""
 
-    identity_property = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=schemas.says(
-            "The property that holds the member id; null for Mixpanel's distinct id.", None
-        ),
+    kind = fields.String(required=True, metadata=schemas.like("mixpanel"))
+    title = fields.String(
+        required=True, metadata=schemas.says("For people.", "Mixpanel cohort sync (webhook)")
     )
-    project_ids = fields.List(
-        fields.String(),
+    config = fields.Dict(
+        keys=fields.String(),
+        values=Json(),
         required=True,
-        metadata=schemas.says("The only projects that may post; empty for any.", ["2195193"]),
+        metadata=schemas.says("The JSON Schema (2020-12) of its settings."),
     )
+    secrets = fields.Dict(
+        keys=fields.String(),
+        values=Json(),
+        required=True,
+        metadata=schemas.says("The JSON Schema (2020-12) of its secrets."),
+    )
+    available = fields.Boolean(
+        required=True, metadata=schemas.says("Whether such a source can be made here.")
+    )
+    reason = fields.String(
+        required=True, allow_none=True, metadata=schemas.says("Why not, else null.", None)
+    )
+
+
+class KindsAnswer(schemas.Shown):
+    """The kinds of sources."""
+
+    kinds = fields.List(fields.Nested(KindAnswer), required=True)
+
+
+class SecretAnswer(schemas.Shown):
+    """That a secret is set."""
+
+    set_at = Time(required=True)
 
 
 class TroubleAnswer(schemas.Shown):
@@ -46,19 +68,28 @@ class SourceAnswer(schemas.Shown):
     slug = fields.String(
         required=True, metadata=schemas.says("Its name in URLs, for ever.", "default")
     )
-    kind = fields.String(required=True, validate=validate.OneOf(["mixpanel"]))
+    kind = fields.String(
+        required=True, metadata=schemas.says("One of `/v1/source-kinds`.", "mixpanel")
+    )
     name = fields.String(required=True, metadata=schemas.says("What people call it.", "Mixpanel"))
     paused = fields.Boolean(
         required=True,
         metadata=schemas.says("Its webhook answers 503 until it is resumed."),
     )
-    config = fields.Nested(MixpanelConfigAnswer, required=True)
+    config = fields.Dict(
+        keys=fields.String(),
+        values=Json(),
+        required=True,
+        metadata=schemas.says(
+            "What it is set to, by the JSON Schema of its kind.",
+            {"identity_property": None, "project_ids": ["2195193"]},
+        ),
+    )
     secrets = fields.Dict(
         keys=fields.String(),
-        values=Time(),
+        values=fields.Nested(SecretAnswer, allow_none=True),
         required=True,
-        dump_default=dict,
-        metadata=schemas.says("When each secret was set, never its value; this kind has none.", {}),
+        metadata=schemas.says("When each secret was set, null if not; never its value.", {}),
     )
     cohort_count = fields.Integer(required=True)
     created_at = Time(required=True)
@@ -72,8 +103,28 @@ class SourceAnswer(schemas.Shown):
         required=True,
         allow_none=True,
         metadata=schemas.says(
-            "The newest refusal of a cohort of which no page was accepted since.", None
+            "A secret that no key can decrypt, or else the newest refusal of a cohort of which no"
+            " page was accepted since.",
+            None,
         ),
+    )
+
+
+class CredentialsAnswer(schemas.Shown):
+    """What a sender is set up with; the password is shown this once."""
+
+    url = fields.String(
+        required=True, metadata=schemas.like("https://gateway.example.com/webhooks/mixpanel/shop")
+    )
+    username = fields.String(required=True, metadata=schemas.like("mixpanel"))
+    password = fields.String(required=True)
+
+
+class NewSourceAnswer(SourceAnswer):
+    """A source that was just made."""
+
+    credentials = fields.Nested(
+        CredentialsAnswer, metadata=schemas.says("Only of kind `mixpanel`, and only here.")
     )
 
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from gateway import errors
 from gateway.local import embedded
 from gateway.local.embedded import children, folder, running
-from gateway.local.supervisor import banner, credentials, port, restarting, terminal
+from gateway.local.supervisor import banner, credentials, port, restarting, secret_key, terminal
 from gateway.local.supervisor.restarting import Kept
 from gateway.local.supervisor.stop_signals import StopRequests
 from gateway.settings import SECRET_NAMES, Settings, unknown_names
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 _TICK_SECONDS = 0.1
+# What encrypts secrets is needed by whatever reads or writes them.
+_PASSED_ON = ("GATEWAY_SECRET_KEY", "GATEWAY_SECRET_KEY_FILE")
 _PROBE_PAUSE_SECONDS = 0.3
 _READY_PATIENCE_SECONDS = 30.0
 # A migration may have a large table to walk through.
@@ -83,6 +85,8 @@ class _Gateway:
         self._asked = asked
         self._credentials = credentials.resolve(settings, data_dir)
         self._environ = _environ(settings, environ, data_dir)
+        if not settings.secret_key:
+            self._environ["GATEWAY_SECRET_KEY_FILE"] = str(secret_key.keep(data_dir))
         self._servers: list[Kept] = []
         self._edges: list[Kept] = []
         self._schedulers: list[Kept] = []
@@ -228,7 +232,7 @@ def _environ(
     """
     replica = settings.read_database_url
     known = environ if settings.database_url else running.without_libpq(environ)
-    secret = {*SECRET_NAMES, *(f"{name}_FILE" for name in SECRET_NAMES)}
+    secret = {*SECRET_NAMES, *(f"{name}_FILE" for name in SECRET_NAMES)} - set(_PASSED_ON)
     left_out = secret.union(unknown_names(environ))
     return {
         **{name: value for name, value in known.items() if name not in left_out},

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlalchemy import text
 
 from gateway.core import texts
+from gateway.core.cohorts import freshness
 from gateway.core.cohorts.page import CohortRef
 from gateway.core.cohorts.page import cohort_key as digest
 from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection, RowMapping
+
+    from gateway.core.cohorts.freshness import Freshness
 
 
 # What tells a cohort from others: its id, source, project, external id and name.
@@ -38,6 +41,7 @@ class Cohort:
 
     id: int
     source: str
+    kind: str
     project_id: str
     external_id: str
     name: str
@@ -46,6 +50,7 @@ class Cohort:
     created_at: datetime.datetime
     updated_at: datetime.datetime
     last_synced_at: datetime.datetime | None
+    fresh_until: datetime.datetime | None
     stale: bool
     refresh: Refresh | None
     last_seq: int
@@ -61,6 +66,7 @@ class Filter:
     project_id: str | None = None
     external_id: str | None = None
     name: str | None = None
+    kind: str | None = None
 
 
 def find(conn: Connection, source_id: int, cohort_key: bytes) -> CohortRef | None:
@@ -112,26 +118,38 @@ def rename(
     conn.execute(_RENAME, parameters)
 
 
-def get(conn: Connection, cohort_id: int, *, stale_before: datetime.datetime) -> Cohort | None:
+def get(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> Cohort | None:
     """Read a cohort that is not deleted."""
     which = Filter(id=cohort_id)
-    found = listing(conn, which, stale_before=stale_before, after=0, limit=1)
+    found = listing(conn, which, now=now, after=0, limit=1)
     return found[0] if found else None
 
 
 def listing(
-    conn: Connection, which: Filter, *, stale_before: datetime.datetime, after: int, limit: int
+    conn: Connection, which: Filter, *, now: datetime.datetime, after: int, limit: int
 ) -> list[Cohort]:
-    """List cohorts that are not deleted by id, from the first beyond `after`.
-
-    One that was last heard of before `stale_before`, or never, is stale.
-    """
-    parameters = dataclasses.asdict(which) | {"key": None, "stale_before": stale_before}
-    parameters |= {"after": after, "limit": limit}
+    """List cohorts that are not deleted by id, from the first beyond `after`."""
+    parameters = dataclasses.asdict(which) | {"key": None, "after": after, "limit": limit}
     parameters["project_id"] = _kept(which.project_id)
     if which.project_id is not None and which.external_id is not None:
         parameters["key"] = digest(which.project_id, which.external_id)
-    return [_cohort(row._mapping) for row in conn.execute(_READ, parameters)]
+    return [_cohort(row._mapping, now=now) for row in conn.execute(_READ, parameters)]
+
+
+def freshness_of(
+    conn: Connection, cohort_ids: Iterable[int], *, now: datetime.datetime
+) -> dict[int, Freshness]:
+    """Judge how fresh some cohorts are, by id; those that are not there are left out."""
+    numbers = f"{{{','.join(map(str, cohort_ids))}}}"  # one constant, not a list that is parsed
+    return {
+        row.cohort_id: freshness.judge(
+            every_seconds=row.expected_every_seconds,
+            heard_at=row.last_synced_at,
+            since=row.created_at,
+            now=now,
+        )
+        for row in _HEARD.rows(conn, {"cohort_ids": numbers})
+    }
 
 
 def present(
@@ -162,8 +180,15 @@ def _kept(project_id: str | None) -> str | None:
     return None if project_id is None else texts.kept_id(project_id)
 
 
-def _cohort(fields: RowMapping) -> Cohort:
+def _cohort(fields: RowMapping, *, now: datetime.datetime) -> Cohort:
     plain = {**fields, "project_id": texts.id_of_kept(fields["project_id"])}
+    judged = freshness.judge(
+        every_seconds=plain.pop("expected_every_seconds"),
+        heard_at=fields["last_synced_at"],
+        since=fields["created_at"],
+        now=now,
+    )
+    plain |= {"fresh_until": judged.fresh_until, "stale": judged.stale}
     session_id, newer, pages, total = (
         plain.pop(f"refresh_{part}") for part in ("session", "newer", "pages", "total")
     )
@@ -203,9 +228,9 @@ _RENAME = text("""
 
 # A refresh is under way until it, or a newer one, is complete and has become the floor.
 _READ = text("""
-    SELECT c.id, s.slug AS source, c.project_id, c.external_id, c.name, c.description,
+    SELECT c.id, s.slug AS source, s.kind, c.project_id, c.external_id, c.name, c.description,
            a.member_count, c.created_at, greatest(c.updated_at, a.updated_at) AS updated_at,
-           i.last_synced_at, coalesce(i.last_synced_at < :stale_before, true) AS stale,
+           i.last_synced_at, s.expected_every_seconds,
            a.last_change AS last_seq, e.epoch,
            n.session_id AS refresh_session, r.total_pages AS refresh_total,
            r.session > a.floor AS refresh_newer,
@@ -228,7 +253,16 @@ _READ = text("""
       AND (CAST(:external_id AS text) IS NULL OR c.external_id = :external_id)
       AND (CAST(:key AS bytea) IS NULL OR c.key = :key)
       AND (CAST(:name AS text) IS NULL OR c.name = :name)
+      AND (CAST(:kind AS text) IS NULL OR s.kind = :kind)
     ORDER BY c.id LIMIT :limit
+""")
+
+_HEARD = Statement("""
+    SELECT i.cohort_id, i.last_synced_at, c.created_at, s.expected_every_seconds
+    FROM intake_state i
+    JOIN cohorts c ON c.id = i.cohort_id
+    JOIN sources s ON s.id = c.source_id
+    WHERE i.cohort_id = ANY(CAST(:cohort_ids AS bigint[]))
 """)
 
 _PRESENT = Statement("""

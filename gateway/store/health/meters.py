@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.core.cohorts import freshness
+from gateway.core.sources import webhook_config
+
 if TYPE_CHECKING:
     import datetime
 
@@ -30,6 +33,7 @@ class Totals:
     entered: int
     exited: int
     last_synced: float | None
+    expected_every_seconds: int | None
     cohorts: int
     stale_cohorts: int
 
@@ -51,22 +55,25 @@ class Skipped:
     members: int
 
 
-def by_source(conn: Connection, *, stale_before: datetime.datetime) -> list[Totals]:
+def by_source(conn: Connection, *, now: datetime.datetime) -> list[Totals]:
     """Sum the counters of each source's cohorts; sources of one name, one after the other, are one.
 
-    Stale are cohorts in use of which nothing was heard since `stale_before`.
+    Stale cohorts are in use, and were heard of once, as `core.cohorts.freshness` judges. What is
+    expected is that of the source in use; None if nothing is.
     """
-    rows = conn.execute(_BY_SOURCE, {"stale_before": stale_before})
+    rows = conn.execute(_BY_SOURCE, {"now": now, "intervals": freshness.INTERVALS})
     return [Totals(**row._mapping) for row in rows]
 
 
 def oldest_successes(conn: Connection, *, since: datetime.datetime) -> list[Success]:
-    """Find, of each source, the cohort with the oldest last whole sync; in seconds since 1970.
+    """Find, of each Mixpanel source, the cohort with the oldest last whole sync.
 
-    Whole is a session of which every page is stored. Cohorts with fewer than two of them may have
-    been exported once, and nothing more is expected; those without one since `since` are given up.
+    Times are in seconds since 1970. Whole is a session of which every page is stored. Cohorts with
+    fewer than two of them may have been exported once, and nothing more is expected; those without
+    one since `since` are given up.
     """
-    return [Success(**row._mapping) for row in conn.execute(_SUCCESSES, {"since": since})]
+    parameters = {"since": since, "kind": webhook_config.KIND}
+    return [Success(**row._mapping) for row in conn.execute(_SUCCESSES, parameters)]
 
 
 def skipped(conn: Connection) -> list[Skipped]:
@@ -90,10 +97,13 @@ _BY_SOURCE = text("""
            CAST(extract(epoch FROM max(i.last_synced_at)
                FILTER (WHERE s.removed_at IS NULL AND c.deleted_at IS NULL)) AS double precision)
                AS last_synced,
+           max(s.expected_every_seconds) FILTER (WHERE s.removed_at IS NULL)
+               AS expected_every_seconds,
            count(c.id) FILTER (WHERE s.removed_at IS NULL AND c.deleted_at IS NULL) AS cohorts,
            count(*) FILTER (
                WHERE s.removed_at IS NULL AND c.deleted_at IS NULL
-                 AND i.last_synced_at < :stale_before) AS stale_cohorts
+                 AND i.last_synced_at + :intervals * make_interval(
+                     secs => s.expected_every_seconds) < :now) AS stale_cohorts
     FROM sources s
     LEFT JOIN cohorts c ON c.source_id = s.id
     LEFT JOIN intake_state i ON i.cohort_id = c.id
@@ -120,7 +130,7 @@ _SUCCESSES = text("""
                     WHERE z.cohort_id = i.cohort_id AND z.session > i.last_session - 300) y
               GROUP BY y.session HAVING bool_and(y.whole)
               ORDER BY y.session DESC LIMIT 2) newest) whole
-    WHERE s.removed_at IS NULL AND whole.syncs = 2 AND whole.newest > :since
+    WHERE s.removed_at IS NULL AND s.kind = :kind AND whole.syncs = 2 AND whole.newest > :since
     GROUP BY s.slug ORDER BY s.slug
 """)
 

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from gateway.core.cohorts.page import CohortRef
+from gateway.core.sources.webhook_config import KIND
 from gateway.store.db.statement import Statement
 from gateway.store.sources import sources
 
@@ -29,7 +30,7 @@ def find(
     conn: Connection, slug: str, cohort_key: bytes | None, *, now: datetime.datetime
 ) -> Addressee | None:
     """Find a source, with the credentials that are valid now, and one of its cohorts."""
-    rows = _FIND.rows(conn, {"slug": slug, "key": cohort_key, "now": now})
+    rows = _FIND.rows(conn, {"slug": slug, "kind": KIND, "key": cohort_key, "now": now})
     if not rows:
         return None
     first, known = rows[0], None
@@ -38,13 +39,16 @@ def find(
     return Addressee(source=sources.from_rows(rows), cohort=known)
 
 
-_FIND = Statement("""
-    SELECT k.id AS cohort_id, k.deleted_at IS NOT NULL AS deleted,
-           s.id, s.slug, s.identity_property, s.project_ids, s.auth_required,
-           s.paused_at IS NOT NULL AS paused, c.username, c.salt, c.hash
+# Pages are posted to a source of one kind; at another none is let in.
+_FIND = Statement(
+    "SELECT k.id AS cohort_id, k.deleted_at IS NOT NULL AS deleted, s.id, s.slug,"
+    " s.paused_at IS NOT NULL AS paused, c.username, c.salt, c.hash,"
+    + sources.CONFIG
+    + """
     FROM sources s
     LEFT JOIN source_credentials c
         ON c.source_id = s.id AND (c.expires_at IS NULL OR c.expires_at > :now)
     LEFT JOIN cohorts k ON k.source_id = s.id AND k.key = :key
-    WHERE s.slug = :slug AND s.removed_at IS NULL ORDER BY c.id
-""")
+    WHERE s.slug = :slug AND s.removed_at IS NULL AND s.kind = :kind ORDER BY c.id
+    """
+)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from sqlalchemy import text
 
 from gateway.core.access.secrets import HashedPassword
 from gateway.core.cohorts.page import SourceRef
+from gateway.core.sources.webhook_config import WebhookConfig
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -27,13 +29,11 @@ class Credential:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
-    """A connection; `project_ids` empty means that any project may post."""
+    """A connection that pages are posted to."""
 
     id: int
     slug: str
-    identity_property: str | None
-    project_ids: tuple[str, ...]
-    auth_required: bool
+    config: WebhookConfig
     paused: bool
     credentials: tuple[Credential, ...]
 
@@ -44,14 +44,33 @@ class Source:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Made:
+    """A source to be made; without a name its slug is shown."""
+
+    slug: str
+    kind: str
+    name: str | None = None
+    config: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Locked:
+    """A source that is about to be changed, of any kind."""
+
+    id: int
+    kind: str
+    config: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Listed:
     """A source as its operator sees it: its user names and their ends, without secrets."""
 
+    id: int
     slug: str
+    kind: str
     name: str
-    identity_property: str | None
-    project_ids: tuple[str, ...]
-    auth_required: bool
+    config: Mapping[str, Any]
     created_at: datetime.datetime
     paused_at: datetime.datetime | None
     cohorts: int
@@ -60,7 +79,7 @@ class Listed:
 
 
 def find(conn: Connection, slug: str, *, now: datetime.datetime) -> Source | None:
-    """Find a source with the credentials that are valid now, the newest last."""
+    """Find a source of any kind with the credentials that are valid now, the newest last."""
     rows = conn.execute(_FIND, {"slug": slug, "now": now}).all()
     return from_rows(rows) if rows else None
 
@@ -71,9 +90,7 @@ def from_rows(rows: Sequence[Any]) -> Source:
     return Source(
         id=first.id,
         slug=first.slug,
-        identity_property=first.identity_property,
-        project_ids=tuple(first.project_ids),
-        auth_required=first.auth_required,
+        config=WebhookConfig.of(first.config),
         paused=first.paused,
         credentials=tuple(
             Credential(
@@ -87,54 +104,28 @@ def from_rows(rows: Sequence[Any]) -> Source:
 
 
 def create(
-    conn: Connection,
-    slug: str,
-    *,
-    identity_property: str | None,
-    project_ids: Sequence[str],
-    auth_required: bool,
-    now: datetime.datetime,
+    conn: Connection, made: Made, *, expected_every_seconds: int | None, now: datetime.datetime
 ) -> int | None:
     """Create a source and return its id, or None if the slug is taken."""
-    return conn.execute(
-        _CREATE,
-        {
-            "slug": slug,
-            "identity_property": identity_property,
-            "project_ids": list(project_ids),
-            "auth_required": auth_required,
-            "now": now,
-        },
-    ).scalar_one_or_none()
+    parameters = {
+        "slug": made.slug,
+        "kind": made.kind,
+        "name": made.name,
+        "expected_every_seconds": expected_every_seconds,
+        "now": now,
+    }
+    return conn.execute(_CREATE, parameters | _written(made.config)).scalar_one_or_none()
 
 
-def add_credential(
-    conn: Connection,
-    source_id: int,
-    *,
-    username: str,
-    password: HashedPassword,
-    now: datetime.datetime,
-) -> None:
-    conn.execute(
-        _ADD_CREDENTIAL,
-        {
-            "source_id": source_id,
-            "username": username,
-            "salt": password.salt,
-            "hash": password.hash,
-            "now": now,
-        },
-    )
-
-
-def expire_credentials(conn: Connection, source_id: int, *, at: datetime.datetime) -> int:
-    """End the validity of every credential of a source at a moment; returns how many."""
-    return conn.execute(_EXPIRE, {"source_id": source_id, "at": at}).rowcount
-
-
-def drop_credentials(conn: Connection, source_id: int) -> None:
-    conn.execute(_DROP_CREDENTIALS, {"source_id": source_id})
+def _written(config: Mapping[str, Any]) -> dict[str, object]:
+    """Write a config, and those parts of it that the version before reads in columns."""
+    webhook = WebhookConfig.of(config)
+    return {
+        "config": orjson.dumps(config).decode(),
+        "identity_property": webhook.identity_property,
+        "project_ids": list(webhook.project_ids),
+        "auth_required": webhook.auth_required,
+    }
 
 
 def listing(
@@ -142,21 +133,23 @@ def listing(
     *,
     now: datetime.datetime,
     slug: str | None = None,
+    kind: str | None = None,
     after: str = "",
     limit: int | None = None,
 ) -> list[Listed]:
     """List the sources by slug, with the credentials that are valid now and their cohorts.
 
-    With `slug` only that one; else those with a slug after `after`, at most `limit`.
+    With `slug` only that one; else those of `kind`, or of any, with a slug after `after`, at most
+    `limit`.
     """
-    parameters = {"now": now, "slug": slug, "after": after, "limit": limit}
+    parameters = {"now": now, "slug": slug, "kind": kind, "after": after, "limit": limit}
     return [
         Listed(
+            id=row.id,
             slug=row.slug,
+            kind=row.kind,
             name=row.name,
-            identity_property=row.identity_property,
-            project_ids=tuple(row.project_ids),
-            auth_required=row.auth_required,
+            config=row.config,
             created_at=row.created_at,
             paused_at=row.paused_at,
             cohorts=row.cohorts,
@@ -183,9 +176,10 @@ def were_any(conn: Connection) -> bool:
     return bool(conn.execute(_WERE_ANY).scalar_one())
 
 
-def lock(conn: Connection, slug: str) -> int | None:
-    """Return the id of a source, which no other operator changes until the transaction ends."""
-    return conn.execute(_LOCK, {"slug": slug}).scalar_one_or_none()
+def lock(conn: Connection, slug: str) -> Locked | None:
+    """Find a source, which no other operator changes until the transaction ends."""
+    row = conn.execute(_LOCK, {"slug": slug}).one_or_none()
+    return None if row is None else Locked(id=row.id, kind=row.kind, config=row.config)
 
 
 def pause(conn: Connection, slug: str, *, now: datetime.datetime) -> bool:
@@ -202,14 +196,9 @@ def rename(conn: Connection, slug: str, name: str) -> None:
     conn.execute(_RENAME, {"slug": slug, "name": name})
 
 
-def identify(conn: Connection, slug: str, identity_property: str | None) -> None:
-    """Name the property that holds the member id; None for Mixpanel's distinct id."""
-    conn.execute(_IDENTIFY, {"slug": slug, "identity_property": identity_property})
-
-
-def pin(conn: Connection, slug: str, project_ids: Sequence[str]) -> None:
-    """Pin a source to projects; none lets any project post."""
-    conn.execute(_PIN, {"slug": slug, "project_ids": list(project_ids)})
+def configure(conn: Connection, slug: str, config: Mapping[str, Any]) -> None:
+    """Set all of what a source is set to; the caller has locked it."""
+    conn.execute(_CONFIGURE, {"slug": slug} | _written(config))
 
 
 def remove(conn: Connection, slug: str, *, now: datetime.datetime) -> bool:
@@ -217,46 +206,47 @@ def remove(conn: Connection, slug: str, *, now: datetime.datetime) -> bool:
     return conn.execute(_REMOVE, {"slug": slug, "now": now}).rowcount == 1
 
 
+def cohorts_in_use(conn: Connection, source_id: int, *, limit: int) -> list[tuple[int, str]]:
+    """List (id, name) of the cohorts of a source that are not deleted, by id."""
+    rows = conn.execute(_IN_USE, {"source_id": source_id, "limit": limit})
+    return [(row.id, row.name) for row in rows]
+
+
 def left_behind(conn: Connection, slug: str) -> list[int]:
     """List the cohorts of removed sources of this name that are not deleted yet."""
     return list(conn.execute(_LEFT_BEHIND, {"slug": slug}).scalars())
 
 
-def drop_expired(conn: Connection, source_id: int, *, before: datetime.datetime) -> None:
-    """Forget the credentials of a source that ended before a moment."""
-    conn.execute(_DROP_EXPIRED, {"source_id": source_id, "before": before})
+# What a source is set to. Processes of the version before write the columns alone, so these win.
+CONFIG: Final = """
+    CASE WHEN s.kind = 'mixpanel' THEN s.config || jsonb_build_object(
+        'identity_property', s.identity_property, 'project_ids', to_jsonb(s.project_ids),
+        'auth_required', s.auth_required) ELSE s.config END AS config
+"""
 
-
-_FIND = text("""
-    SELECT s.id, s.slug, s.identity_property, s.project_ids, s.auth_required,
-           s.paused_at IS NOT NULL AS paused, c.username, c.salt, c.hash
+_FIND = text(
+    "SELECT s.id, s.slug, s.paused_at IS NOT NULL AS paused, c.username, c.salt, c.hash,"
+    + CONFIG
+    + """
     FROM sources s
     LEFT JOIN source_credentials c
         ON c.source_id = s.id AND (c.expires_at IS NULL OR c.expires_at > :now)
     WHERE s.slug = :slug AND s.removed_at IS NULL ORDER BY c.id
-""")
+    """
+)
 
 _CREATE = text("""
-    INSERT INTO sources (slug, identity_property, project_ids, auth_required, created_at)
-    VALUES (:slug, :identity_property, :project_ids, :auth_required, :now)
+    INSERT INTO sources (slug, kind, name, config, identity_property, project_ids, auth_required,
+                         expected_every_seconds, created_at)
+    VALUES (:slug, :kind, :name, CAST(:config AS jsonb), :identity_property, :project_ids,
+            :auth_required, :expected_every_seconds, :now)
     ON CONFLICT (slug) WHERE removed_at IS NULL DO NOTHING RETURNING id
 """)
 
-_ADD_CREDENTIAL = text("""
-    INSERT INTO source_credentials (source_id, username, salt, hash, created_at)
-    VALUES (:source_id, :username, :salt, :hash, :now)
-""")
-
-_EXPIRE = text("""
-    UPDATE source_credentials SET expires_at = :at
-    WHERE source_id = :source_id AND (expires_at IS NULL OR expires_at > :at)
-""")
-
-_DROP_CREDENTIALS = text("DELETE FROM source_credentials WHERE source_id = :source_id")
-
-_LIST = text("""
-    SELECT s.slug, coalesce(s.name, s.slug) AS name, s.identity_property, s.project_ids,
-           s.auth_required, s.created_at, s.paused_at,
+_LIST = text(
+    "SELECT s.id, s.slug, s.kind, coalesce(s.name, s.slug) AS name, s.created_at, s.paused_at,"
+    + CONFIG
+    + """,
            (SELECT count(*) FROM cohorts c
             WHERE c.source_id = s.id AND c.deleted_at IS NULL) AS cohorts,
            coalesce(array_agg(k.username ORDER BY k.id) FILTER (WHERE k.id IS NOT NULL), '{}')
@@ -268,8 +258,10 @@ _LIST = text("""
         ON k.source_id = s.id AND (k.expires_at IS NULL OR k.expires_at > :now)
     WHERE s.removed_at IS NULL AND s.slug > :after
       AND (CAST(:slug AS text) IS NULL OR s.slug = :slug)
+      AND (CAST(:kind AS text) IS NULL OR s.kind = :kind)
     GROUP BY s.id ORDER BY s.slug LIMIT :limit
-""")
+    """
+)
 
 _LAST_PAGES = text("""
     SELECT s.slug, max(i.last_synced_at) AS at
@@ -287,9 +279,13 @@ _WAS_REMOVED = text("""
 _WERE_ANY = text("SELECT EXISTS (SELECT FROM sources)")
 
 # Accepting only reads the row, and a new cohort's reference to it is not held up either.
-_LOCK = text("""
-    SELECT id FROM sources WHERE slug = :slug AND removed_at IS NULL FOR NO KEY UPDATE
-""")
+_LOCK = text(
+    "SELECT s.id, s.kind,"
+    + CONFIG
+    + """
+    FROM sources s WHERE s.slug = :slug AND s.removed_at IS NULL FOR NO KEY UPDATE
+    """
+)
 
 _PAUSE = text("""
     UPDATE sources SET paused_at = :now
@@ -303,25 +299,24 @@ _RESUME = text("""
 
 _RENAME = text("UPDATE sources SET name = :name WHERE slug = :slug AND removed_at IS NULL")
 
-_IDENTIFY = text("""
-    UPDATE sources SET identity_property = :identity_property
+_CONFIGURE = text("""
+    UPDATE sources
+    SET config = CAST(:config AS jsonb), identity_property = :identity_property,
+        project_ids = :project_ids, auth_required = :auth_required
     WHERE slug = :slug AND removed_at IS NULL
-""")
-
-_PIN = text("""
-    UPDATE sources SET project_ids = :project_ids WHERE slug = :slug AND removed_at IS NULL
 """)
 
 _REMOVE = text("""
     UPDATE sources SET removed_at = :now WHERE slug = :slug AND removed_at IS NULL
 """)
 
+_IN_USE = text("""
+    SELECT id, name FROM cohorts WHERE source_id = :source_id AND deleted_at IS NULL
+    ORDER BY id LIMIT :limit
+""")
+
 _LEFT_BEHIND = text("""
     SELECT c.id FROM cohorts c JOIN sources s ON s.id = c.source_id
     WHERE s.slug = :slug AND s.removed_at IS NOT NULL AND c.deleted_at IS NULL
     ORDER BY c.id
-""")
-
-_DROP_EXPIRED = text("""
-    DELETE FROM source_credentials WHERE source_id = :source_id AND expires_at < :before
 """)

@@ -1,4 +1,4 @@
-"""Tables of sources: what they are set to, their credentials, and the pages they were refused."""
+"""Tables of sources: their settings and secrets, their credentials, and the pages refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from gateway.store.db.metadata import NOW_TYPE, metadata
 
@@ -24,6 +24,11 @@ sources = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("slug", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default=text("'mixpanel'")),
+    Column("config", JSONB, nullable=False, server_default=text("'{}'")),
+    # How often the source is expected to be heard of; without it, its cohorts are never stale.
+    Column("expected_every_seconds", Integer, server_default=text("1800")),
+    # As the version before reads and writes parts of `config`; the next version drops them.
     Column("identity_property", Text),
     Column("project_ids", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("auth_required", Boolean, nullable=False, server_default=text("true")),
@@ -44,6 +49,16 @@ source_credentials = Table(
     Column("hash", LargeBinary, nullable=False),
     Column("created_at", NOW_TYPE, nullable=False),
     Column("expires_at", NOW_TYPE),
+)
+
+# Encrypted under GATEWAY_SECRET_KEY, and of use only in this row (gateway/vault.py).
+source_secrets = Table(
+    "source_secrets",
+    metadata,
+    Column("source_id", BigInteger, ForeignKey("sources.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("set_at", NOW_TYPE, nullable=False),
 )
 
 # No foreign key: a note must not wait for a lock on its source, nor hold one that others wait for.

@@ -1,0 +1,1 @@
+"""Values of sources: what each kind of them is set to."""

@@ -1,0 +1,104 @@
+"""What sources are set up with: their kinds, and the vault of their secrets."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+from gateway import errors
+from gateway.errors import Fault
+from gateway.sources import fields, kinds
+from gateway.store.sources import secrets
+from gateway.vault import Place, Vault
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from gateway.sources.kinds import Kind
+    from gateway.store.sources.secrets import Sealed
+
+TABLE: Final = "sources"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setup:
+    """The kinds that can be made, and what encrypts their secrets."""
+
+    kinds: Mapping[str, Kind] = dataclasses.field(default_factory=lambda: kinds.KINDS)
+    vault: Vault = dataclasses.field(default_factory=lambda: Vault(()))
+
+    def require(self, name: str) -> Kind:
+        """Return a kind of which sources can be made here. Raises errors.Invalid."""
+        kind = self.kinds.get(name)
+        if kind is None:
+            known = ", ".join(self.kinds)
+            raise errors.Invalid([Fault("kind", f"there is no such kind; there are {known}")])
+        if kind.reason is not None:
+            raise errors.Invalid([Fault("kind", kind.reason)])
+        return kind
+
+    def unreadable(self, sealed: Sealed) -> errors.SecretUnreadable | None:
+        """Say why a secret cannot be decrypted; None if it can."""
+        try:
+            self.vault.open(sealed.ciphertext, place(sealed.source_id, sealed.name))
+        except errors.SecretUnreadable as error:
+            return error
+        return None
+
+
+PLAIN: Final = Setup()
+
+
+def place(source_id: int, name: str) -> Place:
+    """Return where a secret of a source is kept."""
+    return Place(table=TABLE, row=source_id, name=name)
+
+
+def faults(
+    kind: Kind, config: Mapping[str, object], given: Mapping[str, object], *, whole: bool
+) -> list[Fault]:
+    """Tell all that is wrong with parts of a config and with secrets, or with the whole of them."""
+    return [
+        *fields.faults(kind.config, config, "config", whole=whole),
+        *fields.faults(kind.secrets, given, "secrets", whole=whole),
+    ]
+
+
+def require_secrets(
+    kind: Kind,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    *,
+    kept: Sequence[str],
+    given: Mapping[str, object],
+) -> None:
+    """Raise errors.SecretsNeeded if secrets that are kept would travel elsewhere from now on.
+
+    Else a change of the host would send the password of one server to another.
+    """
+    was, becomes = (fields.shown(kind.config, one) for one in (before, after))
+    moved = sorted(name for name in kind.carriers if was[name] != becomes[name])
+    missing = [name for name in kept if name not in given]
+    if moved and missing:
+        why = f"{', '.join(moved)} changes where this secret travels; send it again"
+        raise errors.SecretsNeeded([Fault(f"secrets.{name}", why) for name in missing])
+
+
+def write_secrets(
+    conn: Connection,
+    setup: Setup,
+    source_id: int,
+    given: Mapping[str, Any],
+    *,
+    now: datetime.datetime,
+) -> None:
+    """Encrypt and keep secrets; null forgets one. Raises errors.NoSecretKey."""
+    for name, secret in given.items():
+        if secret is None:
+            secrets.drop(conn, source_id, name)
+        else:
+            sealed = setup.vault.seal(secret, place(source_id, name))
+            secrets.put(conn, source_id, name, sealed, now=now)

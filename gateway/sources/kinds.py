@@ -1,0 +1,54 @@
+"""The kinds of sources there are: what each is set to, and how often it is expected."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from typing import TYPE_CHECKING, Final
+
+from gateway.core.sources import webhook_config
+from gateway.sources.mixpanel import settings as mixpanel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.sources.fields import Field
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of source.
+
+    `expected_every_seconds` tells how often each of its cohorts is heard of, None where nothing is
+    expected. `carriers` are the fields of the config that decide where secrets travel, and how.
+    `package` is what an optional installation brings, and this kind needs.
+    """
+
+    name: str
+    title: str
+    config: tuple[Field, ...]
+    secrets: tuple[Field, ...] = ()
+    carriers: frozenset[str] = frozenset()
+    expected_every_seconds: int | None = None
+    package: str | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why no source of this kind can be made here; None if one can."""
+        if self.package is None or importlib.util.find_spec(self.package) is not None:
+            return None
+        return (
+            f"the Python package {self.package} is not installed: run"
+            f" `pip install -r requirements-{self.name}.txt`, and restart the gateway"
+        )
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    webhook_config.KIND: Kind(
+        name=webhook_config.KIND,
+        title="Mixpanel cohort sync (webhook)",
+        config=mixpanel.CONFIG,
+        # Mixpanel syncs each cohort every half-hour.
+        expected_every_seconds=30 * 60,
+    ),
+}

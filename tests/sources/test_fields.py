@@ -1,0 +1,72 @@
+"""Fields of a source: what is declared is what the schema says and the check demands."""
+
+from __future__ import annotations
+
+import jsonschema_rs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.sources import fields, kinds
+from gateway.sources.fields import Text, Texts
+from gateway.sources.kinds import Kind
+
+FIELDS = (
+    Text(name="host", title="Host", description="Where it is.", required=True),
+    Text(name="role", title="Role", description="Who it is.", optional=True, max_characters=9),
+    Texts(name="tables", title="Tables", description="Which.", max_items=2),
+    Text(name="password", title="Password", description="Its secret.", secret=True),
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.floats(allow_nan=False).filter(lambda one: not one.is_integer())
+    | st.text("a \0"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("a"), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@given(given=st.dictionaries(st.sampled_from(["host", "role", "tables", "other"]), VALUES))
+def test_check__of_any_values__finds_faults_where_the_schema_does(given: dict[str, object]) -> None:
+    schema = fields.json_schema(FIELDS)
+    found = list(fields.faults(FIELDS, given, "config", whole=True))
+    assert (found == []) == jsonschema_rs.validator_for(schema).is_valid(given)
+
+
+def test_schemas__of_all_kinds__are_json_schemas_of_2020() -> None:
+    for kind in kinds.KINDS.values():
+        for declared in (kind.config, kind.secrets):
+            schema = fields.json_schema(declared)
+            assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+            jsonschema_rs.meta.validate(schema)
+
+
+def test_check__of_parts__misses_nothing() -> None:
+    assert list(fields.faults(FIELDS, {}, "config", whole=False)) == []
+    (fault,) = fields.faults(FIELDS, {}, "config", whole=True)
+    assert (fault.path, fault.message) == ("config.host", "is missing")
+
+
+def test_read__of_parts__turns_integers_of_a_list_into_texts() -> None:
+    given = {"tables": ["a", 7], "role": None}
+    assert fields.read(FIELDS, given) == {"tables": ["a", "7"], "role": None}
+
+
+def test_shown__of_a_config__has_defaults_and_nothing_that_is_not_declared() -> None:
+    shown = fields.shown(FIELDS[:3], {"host": "db", "auth_required": True})
+    assert shown == {"host": "db", "role": None, "tables": ()}
+
+
+def test_secret__in_a_schema__is_only_written() -> None:
+    assert fields.json_schema(FIELDS)["properties"]["password"]["writeOnly"] is True
+
+
+@pytest.mark.parametrize(("package", "available"), [("json", True), ("no_such_package", False)])
+def test_kind__that_needs_a_package__says_what_to_install(package: str, *, available: bool) -> None:
+    kind = Kind(name="sql", title="SQL", config=(), package=package)
+    assert (kind.reason is None) == available
+    if kind.reason is not None:
+        assert package in kind.reason
+        assert "requirements-sql.txt" in kind.reason
