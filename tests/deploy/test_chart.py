@@ -145,6 +145,13 @@ def test_secrets__of_all_pods__are_files_and_credentials_are_for_the_release_alo
                 assert key not in given
 
 
+def test_secret_key__if_it_is_there__is_for_all_pods() -> None:
+    keys = ["DATABASE_URL", "REDIS_URL", "GATEWAY_SECRET_KEY"]
+    for pod in chart.pods(chart.render({**PLAIN, "secretKeys": keys})).values():
+        (items,) = (one["secret"]["items"] for one in pod["volumes"] if "secret" in one)
+        assert [one["key"] for one in items] == keys
+
+
 @pytest.mark.parametrize("name", VALUES)
 def test_web__that_ends__serves_until_proxies_know_and_then_finishes_what_has_begun(
     name: str,

@@ -118,13 +118,14 @@ def test_secrets__made_twice__stay_and_are_what_the_gateway_takes(secrets: Path)
     subprocess.run([secrets.parent / "make-secrets"], check=True, capture_output=True)
     assert {path.name: path.read_text() for path in secrets.iterdir()} == first
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
-    assert len(set(first.values())) == 6
+    assert len(set(first.values())) == 7
     read = Settings.from_environ(
         {
             "DATABASE_URL_FILE": f"{secrets}/database_url",
             "REDIS_URL_FILE": f"{secrets}/redis_url",
             "GATEWAY_WEBHOOK_PASSWORD_FILE": f"{secrets}/webhook_password",
             "GATEWAY_API_KEY_FILE": f"{secrets}/api_key",
+            "GATEWAY_SECRET_KEY_FILE": f"{secrets}/secret_key",
         }
     )
     password = first["postgres_password"].strip()

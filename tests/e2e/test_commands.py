@@ -52,6 +52,7 @@ COMMANDS = (
     ("replay",),
     ("erase",),
     ("restored",),
+    ("secrets", "rotate"),
 )
 
 

@@ -184,6 +184,7 @@ def test_run__servers_given__starts_none_and_keeps_no_secret_given(
         "credentials.json",
         "lock",
         "metrics",
+        "secret-key",
     ]
     assert "of-ours" not in (running.data_dir / "credentials.json").read_text()
     assert "of ours" not in (running.data_dir / "credentials.json").read_text()

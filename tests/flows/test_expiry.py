@@ -22,6 +22,15 @@ def look(search: expiry.Search, desk: Desk, *, wait_seconds: float) -> Sequence[
     return search.successes(desk.clock(), wait_seconds=wait_seconds)
 
 
+def test_search__of_another_kind_of_source__finds_no_snapshot(desk: Desk) -> None:
+    for session in ("s1", "s2"):
+        desk.send(ADD, session, "a")
+    assert len(look(expiry.Search(desk.pool), desk, wait_seconds=30)) == 1
+    with desk.pool.begin() as conn:
+        conn.execute(text("UPDATE sources SET kind = 'list'"))
+    assert not look(expiry.Search(desk.pool), desk, wait_seconds=30)
+
+
 def test_search__that_is_slow__is_told_of_when_it_has_ended(desk: Desk, database_url: str) -> None:
     for session in ("s1", "s2"):
         desk.send(ADD, session, "a")

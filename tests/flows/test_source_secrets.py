@@ -16,11 +16,10 @@ from gateway.flows.sources import setup as setups
 from gateway.flows.sources.reseal import Resealed
 from gateway.flows.sources.setup import Setup
 from gateway.settings import Settings
-from gateway.sources.fields import Text
-from gateway.sources.kinds import Kind
 from gateway.store.db.engine import Pool
 from gateway.store.sources import secrets
 from gateway.vault import Vault
+from tests.sources.sample_kind import DATABASE
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
@@ -28,27 +27,6 @@ OLD, NEW = "an old key of thirty-two characters", "a new key of thirty-two chara
 SECRET = "a password of another system"
 
 
-def field(
-    name: str, *, secret: bool = False, required: bool = False, optional: bool = False
-) -> Text:
-    return Text(
-        name=name,
-        title=name,
-        description=name,
-        secret=secret,
-        required=required,
-        optional=optional,
-    )
-
-
-# A kind as those of databases will be: its secrets travel to its host.
-DATABASE = Kind(
-    name="database",
-    title="A database",
-    config=(field("host", required=True), field("role", optional=True)),
-    secrets=(field("password", secret=True), field("key", secret=True, optional=True)),
-    carriers=frozenset({"host"}),
-)
 SETUP = Setup(kinds={"database": DATABASE}, vault=Vault([OLD]))
 WANTED = admin.Wanted(
     slug="db", kind="database", config={"host": "a"}, secrets={"password": SECRET}

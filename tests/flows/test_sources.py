@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import datetime
 import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from gateway import errors
 from gateway.core.access import defaults
@@ -172,6 +174,36 @@ def test_change__to_what_cannot_work__is_refused_by_name(
     admin.add(pool, wanted(), now=NOW)
     with pytest.raises(errors.Invalid, match=word):
         admin.change(pool, "shop", changes, now=NOW)
+
+
+def test_config__written_by_a_process_of_the_version_before__counts_and_is_kept(
+    pool: Pool,
+) -> None:
+    admin.add(pool, wanted(config=config("email", "1")), now=NOW)
+    with pool.begin() as conn:
+        conn.execute(text("UPDATE sources SET project_ids = '{2}'"))
+        conn.execute(text("INSERT INTO sources (slug, created_at) VALUES ('old', now())"))
+    made, changed = admin.listing(pool, now=NOW)
+    assert (made.kind, made.config) == ("mixpanel", config(None) | {"auth_required": True})
+    assert changed.config == config("email", "2") | {"auth_required": True}
+    admin.change(pool, "shop", admin.Changes(config={"identity_property": "id"}), now=NOW)
+    with pool.read() as conn:
+        row = conn.execute(text("SELECT * FROM sources WHERE slug = 'shop'")).one()
+    assert (row.identity_property, row.project_ids, row.auth_required) == ("id", ["2"], True)
+    assert row.config == config("id", "2") | {"auth_required": True}
+
+
+def test_change__of_two_parts_at_once__keeps_both(pool: Pool) -> None:
+    admin.add(pool, wanted(config=config("email", "1")), now=NOW)
+    with pool.begin() as first, concurrent.futures.ThreadPoolExecutor(1) as other:
+        locked = rows.lock(first, "shop")
+        assert locked is not None
+        later = admin.Changes(config={"project_ids": ["2"]})
+        waiting = other.submit(admin.change, pool, "shop", later, now=NOW)
+        rows.configure(first, "shop", {**locked.config, "identity_property": "id"})
+        first.commit()
+        waiting.result(30)
+    assert kept(pool) == ("id", ["2"])
 
 
 def test_change__of_an_unknown_source__is_not_found(pool: Pool) -> None:

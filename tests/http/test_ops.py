@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 import gateway
@@ -200,6 +202,41 @@ def test_metrics__cohort_not_heard_of_for_three_intervals__is_stale(world: World
     assert look(world.http).value("gateway_stale_cohorts", source="default") == 0
     world.clock.tick(minutes=2)
     assert look(world.http).value("gateway_stale_cohorts", source="default") == 1
+
+
+def test_metrics__of_a_source__tell_until_when_it_is_fresh(world: World) -> None:
+    def until() -> float | None:
+        return look(world.http).value("gateway_fresh_until_timestamp_seconds", source="default")
+
+    assert until() is None
+    world.post("add_members", ["a"])
+    assert until() == world.clock().timestamp() + 90 * 60
+
+
+def test_metrics__of_a_source_that_is_never_expected__never_call_it_silent(world: World) -> None:
+    world.post("add_members", ["a"])
+    with world.pool.begin() as conn:
+        conn.execute(text("UPDATE sources SET expected_every_seconds = NULL"))
+    world.clock.tick(days=1000)
+    page = look(world.http)
+    assert page.value("gateway_fresh_until_timestamp_seconds", source="default") is None
+    assert page.value("gateway_stale_cohorts", source="default") == 0
+
+
+@given(every=st.integers(1, 10**6), late=st.sampled_from([-1, 0, 1]))
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_metrics__of_stale_cohorts__count_as_each_cohort_says(
+    world: World, every: int, late: int
+) -> None:
+    world.post("add_members", ["a"], session=None)
+    with world.pool.begin() as conn:
+        conn.execute(text("UPDATE sources SET expected_every_seconds = :every"), {"every": every})
+    world.clock.tick(seconds=3 * every + late)
+    (cohort,) = world.get("/v1/cohorts")["cohorts"]
+    counted = look(world.http).value("gateway_stale_cohorts", source="default")
+    assert cohort["stale"] == (late > 0) == bool(counted)
 
 
 def test_metrics__requests__are_counted_by_template_and_status_only(world: World) -> None:

@@ -31,6 +31,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{/* What servers read of the Secret; the credentials are for the release alone, which stores hashes. */}}
 {{- define "gateway.serverKeys" -}}
 DATABASE_URL REDIS_URL
+{{- if has "GATEWAY_SECRET_KEY" .Values.secretKeys }} GATEWAY_SECRET_KEY{{ end }}
 {{- end }}
 
 {{/* What every pod is: nobody, without rights, on a read-only root. */}}
