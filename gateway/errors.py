@@ -23,6 +23,14 @@ GatewayError
 │   └── InternalFault      503  Postgres is at odds with itself; this may pass or not
 ├── LeaseLost          another process has taken this work over
 ├── SecretUnreadable   encrypted under a key that is not there any more
+├── Outbound           a request that we send has no answer that can be used
+│   ├── Unreachable        no such name, or no connection, or it broke off
+│   ├── OutboundTimeout    one of its phases, or all of it, took too long
+│   ├── BadAnswer          the answer is no HTTP, or is cut off
+│   ├── AnswerTooLarge     the body has more bytes than we read
+│   ├── BadCertificate     TLS does not show that it is the host of that name
+│   ├── ForbiddenAddress   the name leads into a network that is not allowed
+│   └── BadAddress         it is no URL
 ├── Poison             a page that Postgres refuses whenever it is asked
 │   └── Deadly             a page at which worker after worker was lost
 └── Broken             a bug: neither the request nor the surroundings explain it
@@ -229,6 +237,54 @@ class SecretUnreadable(GatewayError):
     """No key that is set can decrypt a secret, or it was damaged."""
 
     code = "secret_unreadable"
+
+
+class Outbound(GatewayError):
+    """A request that was sent has no answer that can be used; the text names no content of it."""
+
+    code = "outbound"
+
+
+class Unreachable(Outbound):
+    """No connection was made, or it broke off."""
+
+    code = "unreachable"
+
+
+class OutboundTimeout(Outbound):
+    """A phase of the request, or all of it, took longer than it may."""
+
+    code = "timed_out"
+
+
+class BadAnswer(Outbound):
+    """What came back is no HTTP, or ends before its end."""
+
+    code = "bad_answer"
+
+
+class AnswerTooLarge(Outbound):
+    """The body of an answer has more bytes than are read."""
+
+    code = "answer_too_large"
+
+
+class BadCertificate(Outbound):
+    """The certificate is not valid for the name, or no authority that counts has signed it."""
+
+    code = "bad_certificate"
+
+
+class ForbiddenAddress(Outbound):
+    """A name has an address in a network that requests may not go to."""
+
+    code = "forbidden_address"
+
+
+class BadAddress(Outbound):
+    """It is no URL of http or https."""
+
+    code = "bad_address"
 
 
 class Poison(GatewayError):

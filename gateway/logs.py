@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 # Alembic tells at INFO that it has a connection, RQ each job and its arguments, Werkzeug each path.
-QUIET: Final = ("alembic", "rq", "werkzeug")
+# httpcore2 and httpx2 would log URLs and headers.
+QUIET: Final = ("alembic", "httpcore2", "httpx2", "rq", "werkzeug")
 
 _CHAIN: Final[list[structlog.typing.Processor]] = [
     structlog.contextvars.merge_contextvars,

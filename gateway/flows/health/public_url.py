@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import gzip
-import http.client
 import json
-import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from gateway import errors, outbound
 from gateway.core.health.finding import Finding, error, ok, warning
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
+
+    from gateway.outbound import Answer, Client
 
 FRONT: Final = "front"
 _error = functools.partial(error, FRONT)
 _warning = functools.partial(warning, FRONT)
-SECONDS: Final = 30.0
+# The largest body goes over a slow line, and its answer comes after all of it.
+LIMITS: Final = outbound.Limits(write_seconds=30.0, read_seconds=30.0, total_seconds=120.0)
 _MEBIBYTE: Final = 1024 * 1024
 
 # What people are called and what attackers send look alike to a firewall.
@@ -40,12 +42,6 @@ _REMEDY: Final = (
 )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Answer:
-    status: int
-    ours: bool
-
-
 def front(url: str, *, context: ssl.SSLContext | None = None) -> list[Finding]:
     """Judge what stands before the webhook at this URL; the context says what TLS trusts.
 
@@ -62,19 +58,20 @@ def front(url: str, *, context: ssl.SSLContext | None = None) -> list[Finding]:
                 "put a proxy with a certificate in front, and give Mixpanel its https URL",
             )
         )
-    for what, (method, body, headers) in _PROBES.items():
-        try:
-            answer = _ask(url, method, body, headers, context)
-        except (OSError, http.client.HTTPException, ValueError) as why:
-            reason = str(why) or type(why).__name__
-            found.append(_error(f"{what} gets no answer: {reason}", _REMEDY))
-            break
-        found += _judge(what, method, answer)
+    # The operator says where to ask, and that may well be inside.
+    with outbound.Client(allow=outbound.ANYWHERE, limits=LIMITS, context=context) as client:
+        for what, (method, body, headers) in _PROBES.items():
+            try:
+                answer = _ask(client, url, method, body, headers)
+            except errors.Outbound as why:
+                found.append(_error(f"{what} gets no answer: {why}", _REMEDY))
+                break
+            found += _judge(what, method, answer)
     return found
 
 
-def _judge(what: str, method: str, answer: _Answer) -> list[Finding]:
-    if not answer.ours:
+def _judge(what: str, method: str, answer: Answer) -> list[Finding]:
+    if not _is_ours(answer):
         return [_error(f"{what} is answered {answer.status}, and not by a Cohort Gateway", _REMEDY)]
     if answer.status == HTTPStatus.NOT_FOUND:
         return [
@@ -89,31 +86,18 @@ def _judge(what: str, method: str, answer: _Answer) -> list[Finding]:
     return [ok(FRONT, text)]
 
 
-def _ask(
-    url: str, method: str, body: bytes, headers: Mapping[str, str], context: ssl.SSLContext | None
-) -> _Answer:
-    parts = urlsplit(url)
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        trusted = context or ssl.create_default_context()
-        connection = http.client.HTTPSConnection(parts.netloc, timeout=SECONDS, context=trusted)
-    else:
-        connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
-    try:
-        connection.request(method, parts.path or "/", body, dict(headers))
-        response = connection.getresponse()
-        return _Answer(status=response.status, ours=_is_ours(response))
-    finally:
-        connection.close()
+def _ask(client: Client, url: str, method: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    # A connection each: a proxy that refuses a body often closes it.
+    given = {"Connection": "close", **headers}
+    return client.request(method, url, headers=given, body=body)
 
 
-def _is_ours(response: http.client.HTTPResponse) -> bool:
+def _is_ours(answer: Answer) -> bool:
     """Whether an answer has the shape that every failure of a webhook has."""
     try:
-        said = json.loads(response.read(64 * 1024))
+        said = json.loads(answer.body)
         return bool(
-            said.keys() == {"action", "status", "error"}
-            and said["error"]["code"] == response.status
+            said.keys() == {"action", "status", "error"} and said["error"]["code"] == answer.status
         )
     except (ValueError, AttributeError, LookupError, TypeError):
         return False
