@@ -10,7 +10,7 @@ from typing import Final
 from gateway.core.health.cluster_rules import Wanted
 from gateway.store.access import tables as access
 from gateway.store.cohorts import tables as cohorts
-from gateway.store.db import chores, leases
+from gateway.store.db import audit, chores, leases
 from gateway.store.db import metadata as base
 from gateway.store.health import tables as health
 from gateway.store.sources import tables as sources
@@ -18,7 +18,7 @@ from gateway.store.sources import tables as sources
 metadata: Final = base.metadata
 
 # Importing a room's tables is what adds them to the metadata.
-ROOMS: Final = (access, chores, cohorts, health, leases, sources)
+ROOMS: Final = (access, audit, chores, cohorts, health, leases, sources)
 
 LARGE: Final = frozenset(
     {

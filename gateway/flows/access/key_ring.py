@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.core.access import scopes, secrets
+from gateway.core.access.actor import Actor, Via
 from gateway.store.access import api_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.core.access.scopes import Scope
+    from gateway.store.access.api_keys import ApiKey
     from gateway.store.db.engine import Pool
 
 # A look-up by a service is two statements without this and one with it. A revoked key dies within
@@ -51,22 +53,24 @@ class KeyRing:
         self._now = now
         self._remembered = remembered
         self._lock = threading.Lock()
-        self._known: dict[bytes, tuple[float, tuple[str, ...]]] = {}
+        self._known: dict[bytes, tuple[float, ApiKey]] = {}
 
-    def require(self, key: str | None, needed: Scope) -> None:
-        """Let a key with a scope pass.
+    def require(self, key: str | None, needed: Scope) -> Actor:
+        """Let a key with a scope pass, and return what it does things as.
 
         Raises errors.Unauthenticated without a valid key, errors.Forbidden without the scope, and
         errors.Unavailable if the key could not be looked up.
         """
         if key is None:
             raise errors.Unauthenticated("send 'Authorization: Bearer <key>' with a valid key")
-        if not scopes.allow(self._scopes(secrets.hash_key(key)), needed):
+        held = self._find(secrets.hash_key(key))
+        if not scopes.allow(held.scopes, needed):
             raise errors.Forbidden(f"this key lacks the scope '{needed}'")
+        return Actor(via=Via.API, name=held.name)
 
-    def _scopes(self, key_hash: bytes) -> tuple[str, ...]:
-        until, held = self._known.get(key_hash, (0.0, ()))
-        if self._clock() < until:
+    def _find(self, key_hash: bytes) -> ApiKey:
+        until, held = self._known.get(key_hash, (0.0, None))
+        if held is not None and self._clock() < until:
             return held
         with self._pool.read() as conn:
             found = api_keys.find(conn, key_hash)
@@ -78,5 +82,5 @@ class KeyRing:
             if len(self._known) >= self._remembered:
                 self._known.clear()
             until = self._clock() + _believed_seconds(found.expires_at, now)
-            self._known[key_hash] = (until, found.scopes)
-        return found.scopes
+            self._known[key_hash] = (until, found)
+        return found

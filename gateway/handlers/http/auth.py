@@ -9,12 +9,16 @@ from flask import request
 from gateway.handlers.http import deps
 
 if TYPE_CHECKING:
+    from gateway.core.access.actor import Actor
     from gateway.core.access.scopes import Scope
 
 
-def require(needed: Scope) -> None:
-    """Raise errors.Unauthenticated, Forbidden or Unavailable unless the key has the scope."""
-    deps.current().keys.require(_bearer(), needed)
+def require(needed: Scope) -> Actor:
+    """Return what the key does things as.
+
+    Raises errors.Unauthenticated, Forbidden or Unavailable unless the key has the scope.
+    """
+    return deps.current().keys.require(_bearer(), needed)
 
 
 def _bearer() -> str | None:

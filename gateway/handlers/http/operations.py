@@ -61,7 +61,8 @@ class Operation:
     `rule` is Flask's. The view is called with the path's variables, and with `query` and `body`
     loaded if they are declared; of a body at most `max_body_bytes` are read. `refusals` are the
     statuses it answers beside those of every operation. A `tagged` one answers with a tag, and 304
-    to a client that holds that answer.
+    to a client that holds that answer. The view of one that `acts` is also called with an `actor`,
+    for the audit log.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Operation:
     max_body_bytes: int = MAX_BODY_BYTES
     refusals: tuple[int, ...] = ()
     tagged: bool = False
+    acts: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,8 +112,10 @@ def _keep_private(response: Response) -> Response:
 
 def _endpoint(operation: Operation) -> Callable[..., Response]:
     def endpoint(**variables: str) -> Response:
-        auth.require(operation.scope)
+        actor = auth.require(operation.scope)
         arguments: dict[str, Any] = dict(variables)
+        if operation.acts:
+            arguments["actor"] = actor
         sent = _query(operation.query)
         if operation.query is not None:
             arguments["query"] = _asked(operation.query, sent)
