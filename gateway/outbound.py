@@ -216,7 +216,7 @@ def _left(timeout: float | None) -> float:
 
 
 class _Transport(httpx2.HTTPTransport):
-    """httpx's transport, whose connections are made by our backend."""
+    """httpx's transport, with connections that our backend makes."""
 
     def __init__(self, backend: _Backend, limits: Limits, context: ssl.SSLContext) -> None:
         super().__init__(verify=context, trust_env=False)

@@ -40,7 +40,7 @@ class Line(fields.String):
 
 
 class Object(fields.Dict):
-    """An object whose fields are checked by what it is for."""
+    """An object; the schema of its own use checks its fields."""
 
     def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - marshmallow's
         super().__init__(
