@@ -18,6 +18,7 @@ from gateway.settings import TABLE, LogFormat, LogLevel, Settings
 # Each is in the module of its name and loaded when it is asked for: all of them take four times as
 # long as the one that is wanted.
 NAMES: Final = (
+    "activity",
     "bootstrap",
     "check",
     "cohort",

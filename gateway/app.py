@@ -11,7 +11,7 @@ from flask import Flask, Response
 
 from gateway import errors
 from gateway.handlers.cohorts import cohorts, deliveries, ids, members
-from gateway.handlers.health import ops, status
+from gateway.handlers.health import activity, ops, status
 from gateway.handlers.http import (
     deps,
     docs,
@@ -43,6 +43,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     kinds.blueprint,
     sources.blueprint,
     refusals.blueprint,
+    activity.blueprint,
     ops.blueprint,
     openapi.blueprint,
     docs.blueprint,
@@ -57,6 +58,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *kinds.OPERATIONS,
     *sources.OPERATIONS,
     *refusals.OPERATIONS,
+    *activity.OPERATIONS,
 )
 FOREIGN: tuple[Foreign, ...] = (*description.CALLS, *ops.CALLS)
 # The variables in the paths of these operations.

@@ -75,6 +75,9 @@ class Worker(rq.SimpleWorker):
         with self._giving_up():
             self.set_state(WorkerStatus.IDLE)
             while True:
+                # A signal that came before RQ listened for it has ended nothing yet.
+                if self.stopping.is_set():
+                    raise StopRequested
                 self.heartbeat()
                 if self.should_run_maintenance_tasks:
                     self.run_maintenance_tasks()  # type: ignore[no-untyped-call]

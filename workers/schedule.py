@@ -13,7 +13,7 @@ import structlog
 from gateway.core import moments
 from gateway.flows.cohorts import redact_history, redact_pages, retention
 from gateway.flows.cohorts.sweep import Sweeper
-from gateway.flows.health import duty, heartbeats
+from gateway.flows.health import audit, duty, heartbeats
 from gateway.flows.sources import refusals
 from workers import runtime
 
@@ -56,6 +56,7 @@ CHORES: Final = (
     Chore(name="redact", every_seconds=1.0, do=_redact),
     Chore(name="scrub", every_seconds=1.0, do=lambda made: redact_pages.run(made.chores)),
     Chore(name="refusals", every_seconds=10.0, do=lambda made: refusals.tend(made.chores)),
+    Chore(name="audit", every_seconds=10.0, do=lambda made: audit.prune(made.chores)),
     Chore(name="retention", every_seconds=1.0, do=lambda made: retention.run(made.chores)),
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from gateway.commands import output, place
+from gateway.core.access.actor import COMMAND
 from gateway.flows.cohorts import admin, lookup
 from gateway.flows.cohorts.read_routing import Readers
 from gateway.handlers.cohorts import ids, response_schemas
@@ -126,7 +127,7 @@ def delete(*, cohort_id: str, yes: bool, as_json: bool) -> None:
     number = ids.cohort(cohort_id)
     place.confirm(yes, f"Delete the cohort {cohort_id} with all its members?")
     with place.database(place.settings()) as pool:
-        admin.delete_cohort(pool, number, now=place.now())
+        admin.delete_cohort(pool, number, now=place.now(), actor=COMMAND)
     if as_json:
         output.document({"id": cohort_id, "deleted": True})
     else:
@@ -145,7 +146,7 @@ def restore(cohort_id: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of 
     """
     number = ids.cohort(cohort_id)
     with place.database(place.settings()) as pool:
-        admin.restore_cohort(pool, number, now=place.now())
+        admin.restore_cohort(pool, number, now=place.now(), actor=COMMAND)
     if as_json:
         output.document({"id": cohort_id, "deleted": False})
     else:

@@ -10,6 +10,7 @@ import click
 
 from gateway.commands import output, place
 from gateway.core.access import defaults
+from gateway.core.access.actor import COMMAND
 from gateway.core.access.scopes import Scope
 from gateway.flows.access import keys
 
@@ -59,7 +60,7 @@ def create(
         replace=replace,
     )
     with place.database(place.settings()) as pool:
-        made = keys.create(pool, wanted, now=now)
+        made = keys.create(pool, wanted, now=now, actor=COMMAND)
     if as_json:
         output.document(
             {
@@ -129,7 +130,7 @@ def revoke(which: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the c
     """
     now = place.now()
     with place.database(place.settings()) as pool:
-        ended = keys.revoke(pool, which, now=now)
+        ended = keys.revoke(pool, which, now=now, actor=COMMAND)
     if as_json:
         output.document({"revoked": [{"id": one.id, "name": one.name} for one in ended]})
     for one in ended:

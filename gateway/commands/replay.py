@@ -8,6 +8,7 @@ import click
 
 from gateway import errors
 from gateway.commands import output, place
+from gateway.core.access.actor import COMMAND
 from gateway.flows.cohorts import admin
 from gateway.flows.health import status
 from gateway.handlers.cohorts import ids
@@ -51,7 +52,7 @@ def replay(
     with place.database(place.settings()) as pool:
         if delivery_id is not None:
             cohort, number = ids.delivery(delivery_id)
-            again = [admin.retry_delivery(pool, cohort, number, now=place.now())]
+            again = [admin.retry_delivery(pool, cohort, number, now=place.now(), actor=COMMAND)]
         else:
             again = list(_retried(pool, _blocked(pool, only), say=not as_json))
     if as_json:
@@ -84,7 +85,9 @@ def _retried(pool: Pool, found: Iterator[Delivery], *, say: bool) -> Iterator[De
     """Have each tried again, but for those that were retried, applied or dropped meanwhile."""
     for one in found:
         try:
-            again = admin.retry_delivery(pool, one.cohort_id, one.number, now=place.now())
+            again = admin.retry_delivery(
+                pool, one.cohort_id, one.number, now=place.now(), actor=COMMAND
+            )
         except (errors.NotFound, errors.Conflict):
             continue
         if say:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gateway.commands import output, place
+from gateway.core.access.actor import COMMAND
 from gateway.flows.cohorts import restored as flow
 
 
@@ -19,7 +20,7 @@ def restored(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command lin
     Example: DATABASE_URL=postgresql://… python -m gateway restored
     """
     with place.database(place.settings()) as pool:
-        epoch = flow.begin_epoch(pool)
+        epoch = flow.begin_epoch(pool, now=place.now(), actor=COMMAND)
     if as_json:
         output.document({"epoch": epoch})
     else:

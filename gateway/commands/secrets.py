@@ -8,6 +8,7 @@ import click
 
 from gateway import errors
 from gateway.commands import output, place
+from gateway.core.access.actor import COMMAND
 from gateway.flows.sources import reseal
 from gateway.flows.sources.setup import Setup
 from gateway.vault import Vault
@@ -34,7 +35,7 @@ def rotate(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     settings = place.settings()
     setup = Setup(vault=Vault(settings.secret_keys))
     with place.database(settings) as pool:
-        done = reseal.reseal(pool, setup)
+        done = reseal.reseal(pool, setup, now=place.now(), actor=COMMAND)
     if as_json:
         output.document(dataclasses.asdict(done))
     else:

@@ -11,6 +11,7 @@ import click
 from gateway import addresses
 from gateway.commands import output, place
 from gateway.core.access import defaults, secrets
+from gateway.core.access.actor import COMMAND
 from gateway.core.sources.webhook_config import WebhookConfig
 from gateway.flows.sources import admin
 from gateway.local.supervisor import credentials
@@ -69,7 +70,7 @@ def add(
     with place.database(settings) as pool:
         config = {"identity_property": identity, "project_ids": list(projects)}
         wanted = admin.Wanted(slug=slug, login=login, config=config)
-        admin.add(pool, wanted, now=place.now())
+        admin.add(pool, wanted, now=place.now(), actor=COMMAND)
     if as_json:
         output.document(_made(settings, slug, login, given=password_file is not None))
         return
@@ -141,7 +142,7 @@ def set_source(
     if projects or any_project:
         config["project_ids"] = list(projects)
     with place.database(place.settings()) as pool:
-        admin.change(pool, slug, admin.Changes(config=config), now=place.now())
+        admin.change(pool, slug, admin.Changes(config=config), now=place.now(), actor=COMMAND)
     if as_json:
         output.document({"slug": slug, "changed": True})
         return
@@ -159,7 +160,7 @@ def pause(slug: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the com
     Example: python -m gateway source pause shop-eu
     """
     with place.database(place.settings()) as pool:
-        admin.pause(pool, slug, now=place.now())
+        admin.pause(pool, slug, now=place.now(), actor=COMMAND)
     if as_json:
         output.document({"slug": slug, "paused": True})
         return
@@ -175,7 +176,7 @@ def resume(slug: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the co
     Example: python -m gateway source resume shop-eu
     """
     with place.database(place.settings()) as pool:
-        admin.resume(pool, slug, now=place.now())
+        admin.resume(pool, slug, now=place.now(), actor=COMMAND)
     if as_json:
         output.document({"slug": slug, "paused": False})
         return
@@ -217,7 +218,13 @@ def rotate(
     settings = place.settings()
     with place.database(settings) as pool:
         login = admin.rotate(
-            pool, slug, password=password, username=username, overlap=overlap, now=now
+            pool,
+            slug,
+            password=password,
+            username=username,
+            overlap=overlap,
+            now=now,
+            actor=COMMAND,
         )
     given = password_file is not None
     if as_json:
@@ -252,7 +259,7 @@ def remove(*, slug: str, yes: bool, as_json: bool) -> None:
     """
     place.confirm(yes, f"Remove the source {slug} and delete all of its cohorts?")
     with place.database(place.settings()) as pool:
-        deleted = admin.remove(pool, slug, now=place.now())
+        deleted = admin.remove(pool, slug, now=place.now(), actor=COMMAND)
     if as_json:
         output.document({"slug": slug, "removed": True, "cohorts_deleted": deleted})
         return

@@ -111,8 +111,8 @@ def test_rotate__with_a_new_key_before_the_old__encrypts_all_anew(pool: Pool) ->
         admin.add(pool, dataclasses.replace(WANTED, slug=f"db{number}"), SETUP, now=NOW)
     both = dataclasses.replace(SETUP, vault=Vault([NEW, OLD]))
     admin.add(pool, dataclasses.replace(WANTED, slug="new"), both, now=NOW)
-    assert reseal.reseal(pool, both, part=2) == Resealed(resealed=5, newest=1)
-    assert reseal.reseal(pool, both, part=3) == Resealed(newest=6)
+    assert reseal.reseal(pool, both, now=NOW, part=2) == Resealed(resealed=5, newest=1)
+    assert reseal.reseal(pool, both, now=NOW, part=3) == Resealed(newest=6)
     only = dataclasses.replace(SETUP, vault=Vault([NEW]))
     assert opened(pool, only) == {"password": SECRET}
 
@@ -120,10 +120,10 @@ def test_rotate__with_a_new_key_before_the_old__encrypts_all_anew(pool: Pool) ->
 def test_rotate__without_the_old_key__leaves_what_it_cannot_read(pool: Pool) -> None:
     admin.add(pool, WANTED, SETUP, now=NOW)
     lost = dataclasses.replace(SETUP, vault=Vault([NEW]))
-    assert reseal.reseal(pool, lost) == Resealed(unreadable=1)
+    assert reseal.reseal(pool, lost, now=NOW) == Resealed(unreadable=1)
     assert opened(pool) == {"password": SECRET}
     with pytest.raises(errors.NoSecretKey):
-        reseal.reseal(pool, Setup())
+        reseal.reseal(pool, Setup(), now=NOW)
 
 
 def test_reseal__of_a_secret_that_is_set_anew_meanwhile__leaves_the_new_one(pool: Pool) -> None:
@@ -143,7 +143,7 @@ def test_rotate__while_a_secret_is_set_anew__counts_it_as_newest(
     admin.add(pool, WANTED, SETUP, now=NOW)
     both = dataclasses.replace(SETUP, vault=Vault([NEW, OLD]))
     monkeypatch.setattr(secrets, "reseal", lambda *_: False)
-    assert reseal.reseal(pool, both) == Resealed(newest=1)
+    assert reseal.reseal(pool, both, now=NOW) == Resealed(newest=1)
 
 
 def test_password__of_a_kind_without_one__is_not_rotated(pool: Pool) -> None:

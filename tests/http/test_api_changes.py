@@ -80,7 +80,7 @@ def test_epoch__after_a_restore__is_another_one_everywhere(world: World) -> None
     paths = (f"/v1/cohorts/{cohort_id}", f"/v1/cohorts/{cohort_id}/changes")
     before = {path: world.call("GET", path) for path in paths}
     epochs = {answer.get_json()["epoch"] for answer in before.values()}
-    restored.begin_epoch(world.pool)
+    restored.begin_epoch(world.pool, now=world.clock())
     for path, answer in before.items():
         held = {"If-None-Match": answer.headers["ETag"]}
         now = world.call("GET", path, headers=held)

@@ -133,7 +133,7 @@ CHECKS: Final = (
     ),
     Check(
         name="project",
-        spoil=lambda to: to.change(project_ids=("2",)),
+        spoil=lambda to: to.change(config={"project_ids": ["2"]}),
         status=403,
         words="mixpanel_project_id",
     ),

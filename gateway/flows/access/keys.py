@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors
 from gateway.core import texts
 from gateway.core.access import defaults, secrets
+from gateway.core.access.actor import GATEWAY
 from gateway.store.access import api_keys
+from gateway.store.db import audit
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
+    from gateway.core.access.actor import Actor
     from gateway.core.access.scopes import Scope
     from gateway.store.db.engine import Pool
 
@@ -40,7 +43,7 @@ class Made:
     replaced: Sequence[ApiKey]
 
 
-def create(pool: Pool, wanted: Wanted, *, now: datetime.datetime) -> Made:
+def create(pool: Pool, wanted: Wanted, *, now: datetime.datetime, actor: Actor = GATEWAY) -> Made:
     """Make a key and return it; only its hash is kept.
 
     Raises errors.Malformed for a name that cannot be used or an end that is over, and
@@ -61,6 +64,7 @@ def create(pool: Pool, wanted: Wanted, *, now: datetime.datetime) -> Made:
             )
         for one in older:
             api_keys.revoke(conn, one.id, now=now)
+            audit.write(conn, actor, "key.revoked", one.name, now=now)
         api_keys.create(
             conn,
             name=wanted.name,
@@ -69,6 +73,8 @@ def create(pool: Pool, wanted: Wanted, *, now: datetime.datetime) -> Made:
             now=now,
             expires_at=wanted.expires_at,
         )
+        scopes = [one.value for one in wanted.scopes]
+        audit.write(conn, actor, "key.created", wanted.name, now=now, scopes=scopes)
     return Made(key=key, replaced=older)
 
 
@@ -78,7 +84,9 @@ def listing(pool: Pool) -> list[ApiKey]:
         return api_keys.listing(conn)
 
 
-def revoke(pool: Pool, which: str, *, now: datetime.datetime) -> list[ApiKey]:
+def revoke(
+    pool: Pool, which: str, *, now: datetime.datetime, actor: Actor = GATEWAY
+) -> list[ApiKey]:
     """End the key with this id, or every key with this name; returns those that this ended.
 
     Raises errors.NotFound when there is none, and errors.Conflict when it was revoked before.
@@ -90,6 +98,8 @@ def revoke(pool: Pool, which: str, *, now: datetime.datetime) -> list[ApiKey]:
         ended = [key for key in named if api_keys.revoke(conn, key.id, now=now)]
         if not ended:
             raise errors.Conflict(f"the key {which!a} is revoked already")
+        for key in ended:
+            audit.write(conn, actor, "key.revoked", key.name, now=now)
     return ended
 
 

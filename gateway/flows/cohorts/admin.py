@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
+from gateway.core.access.actor import GATEWAY
 from gateway.flows.cohorts import lookup
 from gateway.store.cohorts import apply_state, backlog, removals
-from gateway.store.db import timeouts
+from gateway.store.db import audit, timeouts
 
 if TYPE_CHECKING:
     import datetime
 
+    from gateway.core.access.actor import Actor
     from gateway.flows.cohorts.lookup import Filter
     from gateway.store.cohorts.backlog import Delivery
     from gateway.store.db.engine import Pool
@@ -25,7 +27,12 @@ Deleted = removals.Deleted
 
 
 def delete_cohort(
-    pool: Pool, cohort_id: int, *, now: datetime.datetime, lock_seconds: float = LOCK_SECONDS
+    pool: Pool,
+    cohort_id: int,
+    *,
+    now: datetime.datetime,
+    actor: Actor = GATEWAY,
+    lock_seconds: float = LOCK_SECONDS,
 ) -> None:
     """Delete a cohort: everybody exits, its pages and sessions are dropped, its webhook is closed.
 
@@ -38,10 +45,16 @@ def delete_cohort(
             raise errors.NotFound(lookup.NO_COHORT)
         removals.let_everyone_exit(conn, cohort_id, now=now)
         removals.close(conn, cohort_id, now=now)
+        audit.write(conn, actor, "cohort.deleted", cohort_id, now=now)
 
 
 def restore_cohort(
-    pool: Pool, cohort_id: int, *, now: datetime.datetime, lock_seconds: float = LOCK_SECONDS
+    pool: Pool,
+    cohort_id: int,
+    *,
+    now: datetime.datetime,
+    actor: Actor = GATEWAY,
+    lock_seconds: float = LOCK_SECONDS,
 ) -> None:
     """Restore a deleted cohort, empty; nothing happens to one that is not deleted.
 
@@ -56,6 +69,7 @@ def restore_cohort(
             raise errors.NotFound("the source of this cohort was removed; nothing can come to it")
         if removals.is_deleted(conn, cohort_id):
             removals.reopen(conn, cohort_id, now=now)
+            audit.write(conn, actor, "cohort.restored", cohort_id, now=now)
 
 
 def deleted_cohorts(pool: Pool, which: Filter) -> list[Deleted]:
@@ -64,7 +78,9 @@ def deleted_cohorts(pool: Pool, which: Filter) -> list[Deleted]:
         return removals.listing(conn, which, limit=MOST_LISTED)
 
 
-def retry_delivery(pool: Pool, cohort_id: int, number: int, *, now: datetime.datetime) -> Delivery:
+def retry_delivery(
+    pool: Pool, cohort_id: int, number: int, *, now: datetime.datetime, actor: Actor = GATEWAY
+) -> Delivery:
     """Put a blocked delivery back into the queue; the caller rings for its cohort.
 
     Raises errors.NotFound if it neither waits nor is blocked, errors.Conflict if it waits already.
@@ -72,6 +88,8 @@ def retry_delivery(pool: Pool, cohort_id: int, number: int, *, now: datetime.dat
     with pool.begin() as conn:
         requested = backlog.request_retry(conn, cohort_id, number, now=now)
         found = backlog.get(conn, cohort_id, number)
+        if requested:
+            audit.write(conn, actor, "delivery.retried", f"{cohort_id}-{number}", now=now)
     if found is None:
         raise errors.NotFound("no such delivery waits or is blocked")
     if not requested:

@@ -7,17 +7,20 @@ import functools
 import threading
 from typing import TYPE_CHECKING, Final, Self
 
-from gateway import errors
+from gateway import aside, errors
 from gateway.flows.cohorts import lookup
 from gateway.flows.cohorts.lookup import Asker, Tagged
 from gateway.store.cohorts import cohort_version, exports
+from gateway.store.db import audit
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable
     from types import TracebackType
 
     from sqlalchemy import Connection
 
+    from gateway.core.access.actor import Actor
     from gateway.flows.cohorts.read_routing import Readers
     from gateway.store.db.engine import Pool
 
@@ -27,6 +30,15 @@ if TYPE_CHECKING:
 LIMIT_SECONDS: Final = 900.0
 
 RETRY_SECONDS: Final = 10
+
+
+def record(pool: Pool, actor: Actor, cohort_id: int, form: str, *, now: datetime.datetime) -> None:
+    """Note in the audit log that a whole cohort is being read out.
+
+    Nothing depends on it: a replica answers while the primary, which keeps the log, is away.
+    """
+    with aside.harmless("audit"), pool.begin() as conn:
+        audit.write(conn, actor, "cohort.exported", cohort_id, now=now, format=form)
 
 
 class Exporter:

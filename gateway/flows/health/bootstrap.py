@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.core.access import defaults, secrets
+from gateway.core.access.actor import GATEWAY
 from gateway.core.access.scopes import Scope
 from gateway.core.sources import webhook_config
 from gateway.sources import kinds
 from gateway.store.access import api_keys
+from gateway.store.db import audit
 from gateway.store.sources import credentials, sources
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def _set_login(conn: Connection, settings: Settings, *, now: datetime.datetime) 
     credentials.drop_all(conn, found.id)
     hashed = secrets.hash_password(password)
     credentials.add(conn, found.id, username=username, password=hashed, now=now)
+    audit.write(conn, GATEWAY, "source.password_rotated", defaults.SLUG, now=now, username=username)
     return "set from the environment"
 
 
@@ -65,6 +68,8 @@ def _set_key(conn: Connection, settings: Settings, *, now: datetime.datetime) ->
     revoked = api_keys.revoke_others(conn, name=defaults.KEY_NAME, key_hash=key_hash, now=now)
     if there and not revoked:
         return "that of the environment is there already"
+    scopes = [one.value for one in Scope]
+    audit.write(conn, GATEWAY, "key.created", defaults.KEY_NAME, now=now, scopes=scopes)
     return "set from the environment"
 
 
@@ -73,4 +78,8 @@ def _make_source(conn: Connection, *, now: datetime.datetime) -> bool:
         return False
     made = sources.Made(slug=defaults.SLUG, kind=webhook_config.KIND, config={})
     expected = kinds.KINDS[webhook_config.KIND].expected_every_seconds
-    return sources.create(conn, made, expected_every_seconds=expected, now=now) is not None
+    source_id = sources.create(conn, made, expected_every_seconds=expected, now=now)
+    if source_id is None:
+        return False
+    audit.write(conn, GATEWAY, "source.created", defaults.SLUG, now=now, kind=made.kind)
+    return True

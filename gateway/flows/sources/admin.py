@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway import errors
 from gateway.core.access import credentials as rules
 from gateway.core.access import defaults, secrets
+from gateway.core.access.actor import GATEWAY
 from gateway.core.sources import webhook_config
 from gateway.flows.cohorts import admin
 from gateway.flows.sources import setup as setups
 from gateway.flows.sources.setup import PLAIN, Setup
 from gateway.sources import fields
+from gateway.store.db import audit
 from gateway.store.sources import credentials, sources
 from gateway.store.sources import secrets as kept_secrets
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from gateway.core.access.actor import Actor
     from gateway.store.db.engine import Pool
     from gateway.store.sources.sources import Locked
 
@@ -71,8 +74,16 @@ class Changes:
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     secrets: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
+    def changed(self) -> list[str]:
+        """Name the fields that change, but `paused`, which is a state of its own."""
+        name = [] if isinstance(self.name, Same) else ["name"]
+        config = [f"config.{one}" for one in sorted(self.config)]
+        return [*name, *config, *(f"secrets.{one}" for one in sorted(self.secrets))]
 
-def make(pool: Pool, wanted: Wanted, setup: Setup, *, now: datetime.datetime) -> Login | None:
+
+def make(
+    pool: Pool, wanted: Wanted, setup: Setup, *, now: datetime.datetime, actor: Actor = GATEWAY
+) -> Login | None:
     """Make a source, and a login where its kind has one; the password is in no other answer.
 
     Raises as `add` does.
@@ -80,11 +91,18 @@ def make(pool: Pool, wanted: Wanted, setup: Setup, *, now: datetime.datetime) ->
     login = None
     if wanted.kind == webhook_config.KIND:
         login = Login(username=defaults.USERNAME, password=secrets.new_password())
-    add(pool, dataclasses.replace(wanted, login=login), setup, now=now)
+    add(pool, dataclasses.replace(wanted, login=login), setup, now=now, actor=actor)
     return login
 
 
-def add(pool: Pool, wanted: Wanted, setup: Setup = PLAIN, *, now: datetime.datetime) -> None:
+def add(
+    pool: Pool,
+    wanted: Wanted,
+    setup: Setup = PLAIN,
+    *,
+    now: datetime.datetime,
+    actor: Actor = GATEWAY,
+) -> None:
     """Make a source that works from now on.
 
     Raises errors.Invalid naming what cannot be used, errors.Malformed for such a login,
@@ -107,6 +125,7 @@ def add(pool: Pool, wanted: Wanted, setup: Setup = PLAIN, *, now: datetime.datet
         if wanted.login is not None:
             _add_login(conn, source_id, wanted.login, now=now)
         setups.write_secrets(conn, setup, source_id, wanted.secrets, now=now)
+        audit.write(conn, actor, "source.created", wanted.slug, now=now, kind=kind.name)
 
 
 def listing(pool: Pool, *, now: datetime.datetime) -> list[Listed]:
@@ -122,28 +141,34 @@ def require(pool: Pool, slug: str, *, now: datetime.datetime) -> None:
             _require_known(conn, slug, now=now)
 
 
-def pause(pool: Pool, slug: str, *, now: datetime.datetime) -> None:
+def pause(pool: Pool, slug: str, *, now: datetime.datetime, actor: Actor = GATEWAY) -> None:
     """Let a source answer 503 until it is resumed; one that is paused stays so.
 
     Raises errors.NotFound.
     """
     with pool.begin() as conn:
-        if not sources.pause(conn, slug, now=now):
+        if not _pause(conn, slug, actor, now=now):
             _require_known(conn, slug, now=now)
 
 
-def resume(pool: Pool, slug: str, *, now: datetime.datetime) -> None:
+def resume(pool: Pool, slug: str, *, now: datetime.datetime, actor: Actor = GATEWAY) -> None:
     """Let a paused source take pages again; one that is not paused goes on.
 
     Raises errors.NotFound.
     """
     with pool.begin() as conn:
-        if not sources.resume(conn, slug):
+        if not _resume(conn, slug, actor, now=now):
             _require_known(conn, slug, now=now)
 
 
 def change(
-    pool: Pool, slug: str, changes: Changes, setup: Setup = PLAIN, *, now: datetime.datetime
+    pool: Pool,
+    slug: str,
+    changes: Changes,
+    setup: Setup = PLAIN,
+    *,
+    now: datetime.datetime,
+    actor: Actor = GATEWAY,
 ) -> None:
     """Change what a source was made with; history stays, and members change at the next full sync.
 
@@ -159,9 +184,26 @@ def change(
         if not isinstance(changes.name, Same):
             sources.rename(conn, slug, changes.name)
         if changes.paused is True:
-            sources.pause(conn, slug, now=now)
+            _pause(conn, slug, actor, now=now)
         if changes.paused is False:
-            sources.resume(conn, slug)
+            _resume(conn, slug, actor, now=now)
+        changed = changes.changed()
+        if changed:
+            audit.write(conn, actor, "source.changed", slug, now=now, fields=changed)
+
+
+def _pause(conn: Connection, slug: str, actor: Actor, *, now: datetime.datetime) -> bool:
+    done = sources.pause(conn, slug, now=now)
+    if done:
+        audit.write(conn, actor, "source.paused", slug, now=now)
+    return done
+
+
+def _resume(conn: Connection, slug: str, actor: Actor, *, now: datetime.datetime) -> bool:
+    done = sources.resume(conn, slug)
+    if done:
+        audit.write(conn, actor, "source.resumed", slug, now=now)
+    return done
 
 
 def _configure(
@@ -192,6 +234,7 @@ def rotate(
     username: str | None,
     overlap: datetime.timedelta,
     now: datetime.datetime,
+    actor: Actor = GATEWAY,
 ) -> Login:
     """Give a source a new password at once; those it has end after the overlap, or sooner.
 
@@ -217,10 +260,18 @@ def rotate(
         credentials.drop_expired(conn, locked.id, before=now - KEEP_ENDED)
         credentials.expire(conn, locked.id, at=now + overlap)
         _add_login(conn, locked.id, login, now=now)
+        audit.write(conn, actor, "source.password_rotated", slug, now=now, username=login.username)
     return login
 
 
-def remove(pool: Pool, slug: str, *, now: datetime.datetime, with_cohorts: bool = True) -> int:
+def remove(
+    pool: Pool,
+    slug: str,
+    *,
+    now: datetime.datetime,
+    with_cohorts: bool = True,
+    actor: Actor = GATEWAY,
+) -> int:
     """End a source and delete its cohorts as the API does; returns how many cohorts.
 
     The source answers 404 before the first cohort goes, so none comes back. Run it again if it was
@@ -231,6 +282,7 @@ def remove(pool: Pool, slug: str, *, now: datetime.datetime, with_cohorts: bool 
         found = sources.lock(conn, slug)
         if found is not None:
             _end(conn, slug, found, with_cohorts=with_cohorts, now=now)
+            audit.write(conn, actor, "source.removed", slug, now=now)
         left = sources.left_behind(conn, slug)
         if found is None and not left:
             raise _unknown(conn, slug, now=now)
@@ -238,7 +290,7 @@ def remove(pool: Pool, slug: str, *, now: datetime.datetime, with_cohorts: bool 
     while left:
         for cohort_id in left:
             with contextlib.suppress(errors.NotFound):  # it was deleted through the API
-                admin.delete_cohort(pool, cohort_id, now=now)
+                admin.delete_cohort(pool, cohort_id, now=now, actor=actor)
         deleted += len(left)
         # A page that was let in before the removal may have made one more.
         with pool.read() as conn:

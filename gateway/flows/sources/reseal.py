@@ -6,12 +6,17 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
+from gateway.core.access.actor import GATEWAY
 from gateway.flows.sources import setup as setups
+from gateway.store.db import audit
 from gateway.store.sources import secrets
 
 if TYPE_CHECKING:
+    import datetime
+
     from sqlalchemy import Connection
 
+    from gateway.core.access.actor import Actor
     from gateway.flows.sources.setup import Setup
     from gateway.store.db.engine import Pool
     from gateway.store.sources.secrets import Sealed
@@ -38,7 +43,14 @@ class Resealed:
         )
 
 
-def reseal(pool: Pool, setup: Setup, *, part: int = PART) -> Resealed:
+def reseal(
+    pool: Pool,
+    setup: Setup,
+    *,
+    now: datetime.datetime,
+    actor: Actor = GATEWAY,
+    part: int = PART,
+) -> Resealed:
     """Encrypt every secret that an older key has sealed under the newest one.
 
     What no key can read stays as it is. Raises errors.NoSecretKey if there is no key at all.
@@ -53,8 +65,10 @@ def reseal(pool: Pool, setup: Setup, *, part: int = PART) -> Resealed:
             found = secrets.part(conn, after=after, limit=part)
             for one in found:
                 total += _reseal(conn, setup, one)
-        if len(found) < part:
-            return total
+            if len(found) < part:
+                counts = dataclasses.asdict(total)
+                audit.write(conn, actor, "secrets.rotated", "sources", now=now, **counts)
+                return total
         after = (found[-1].source_id, found[-1].name)
 
 

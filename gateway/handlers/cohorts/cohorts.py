@@ -14,6 +14,8 @@ from gateway.handlers.http.operations import Operation
 if TYPE_CHECKING:
     from flask import Response
 
+    from gateway.core.access.actor import Actor
+
 
 def list_cohorts(query: requests.CohortsAsked) -> Response:
     given, which = deps.current(), _filter(query)
@@ -50,16 +52,16 @@ def list_syncs(cohort_id: str, query: requests.PagingOfCohort) -> Response:
     )
 
 
-def delete_cohort(cohort_id: str) -> Response:
+def delete_cohort(cohort_id: str, actor: Actor) -> Response:
     given = deps.current()
-    admin.delete_cohort(given.reading, ids.cohort(cohort_id), now=given.now())
+    admin.delete_cohort(given.reading, ids.cohort(cohort_id), now=given.now(), actor=actor)
     given.readers.settle()
     return responses.nothing()
 
 
-def restore_cohort(cohort_id: str) -> Response:
+def restore_cohort(cohort_id: str, actor: Actor) -> Response:
     given = deps.current()
-    admin.restore_cohort(given.reading, ids.cohort(cohort_id), now=given.now())
+    admin.restore_cohort(given.reading, ids.cohort(cohort_id), now=given.now(), actor=actor)
     given.readers.settle()
     return responses.nothing()
 
@@ -137,6 +139,7 @@ OPERATIONS: Final = (
         rule="/v1/cohorts/<raw:cohort_id>",
         view=delete_cohort,
         scope=Scope.ADMIN,
+        acts=True,
         topic=topics.COHORTS,
         summary="Delete a cohort",
         description="Writes `exited` for every member, drops its pending pages and forgets its"
@@ -150,6 +153,7 @@ OPERATIONS: Final = (
         rule="/v1/cohorts/<raw:cohort_id>/restore",
         view=restore_cohort,
         scope=Scope.ADMIN,
+        acts=True,
         topic=topics.COHORTS,
         summary="Restore a deleted cohort",
         description="It comes back empty and waits for its next sync; `seq` goes on. Restoring a"

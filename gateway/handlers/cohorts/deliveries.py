@@ -14,6 +14,8 @@ from gateway.handlers.http.operations import Operation
 if TYPE_CHECKING:
     from flask import Response
 
+    from gateway.core.access.actor import Actor
+
 
 def list_deliveries(query: requests.DeliveriesAsked) -> Response:
     cursor = cursors.DELIVERIES.of(query.state)
@@ -24,9 +26,9 @@ def list_deliveries(query: requests.DeliveriesAsked) -> Response:
     return responses.part(response_schemas.DeliveriesAnswer, "deliveries", found, cursor)
 
 
-def retry_delivery(delivery_id: str) -> Response:
+def retry_delivery(delivery_id: str, actor: Actor) -> Response:
     given, (cohort_id, number) = deps.current(), ids.delivery(delivery_id)
-    found = admin.retry_delivery(given.reading, cohort_id, number, now=given.now())
+    found = admin.retry_delivery(given.reading, cohort_id, number, now=given.now(), actor=actor)
     given.doorbell.ring(cohort_id)
     return responses.value(response_schemas.DeliveryAnswer, found, 202)
 
@@ -49,6 +51,7 @@ OPERATIONS: Final = (
         rule="/v1/deliveries/<raw:delivery_id>/retry",
         view=retry_delivery,
         scope=Scope.ADMIN,
+        acts=True,
         topic=topics.DELIVERIES,
         summary="Retry a blocked page",
         answer=responses.of(response_schemas.DeliveryAnswer, "The page waits again.", status=202),

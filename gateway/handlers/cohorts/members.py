@@ -9,6 +9,7 @@ from werkzeug.datastructures import MIMEAccept
 
 from gateway.core.access.scopes import Scope
 from gateway.flows.cohorts import erase, lookup
+from gateway.flows.cohorts import export as flow
 from gateway.handlers.cohorts import exports, ids, requests, response_schemas
 from gateway.handlers.http import conditional, cursors, deps, operations, queries, responses, topics
 from gateway.handlers.http.operations import Answer, Operation, Text
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
 
     from flask import Response
 
+    from gateway.core.access.actor import Actor
+    from gateway.flows.cohorts.export import Export
+    from gateway.flows.cohorts.lookup import Tagged
 
-def list_members(cohort_id: str, query: requests.PagingOfCohort) -> Response:
+
+def list_members(cohort_id: str, query: requests.PagingOfCohort, actor: Actor) -> Response:
     """List the members of a cohort in the form that the request accepts."""
-    answer = FORMS[_form()](ids.cohort(cohort_id), query)
+    answer = FORMS[_form()](ids.cohort(cohort_id), query, actor)
     answer.vary.add("Accept")
     return answer
 
@@ -73,7 +78,7 @@ def erase_member(member_id: str, query: requests.Where) -> Response:
     return responses.nothing()
 
 
-def _page(cohort_id: int, query: requests.PagingOfCohort) -> Response:
+def _page(cohort_id: int, query: requests.PagingOfCohort, _: Actor) -> Response:
     readers, cursor = deps.current().readers, cursors.MEMBERS.of(cohort_id)
     (after,) = cursor.read(query.cursor, start=("",))
     asker = conditional.asker(query)
@@ -86,23 +91,29 @@ def _page(cohort_id: int, query: requests.PagingOfCohort) -> Response:
     )
 
 
-def _ndjson(cohort_id: int, query: requests.PagingOfCohort) -> Response:
+def _ndjson(cohort_id: int, query: requests.PagingOfCohort, actor: Actor) -> Response:
     found = deps.current().exporter.ndjson(cohort_id, conditional.asker(query))
-    name = f"cohort-{cohort_id}.ndjson"
-    return conditional.by_version(
-        found, lambda export: exports.Stream(export, exports.NDJSON, filename=name)
-    )
+    return _stream(found, cohort_id, actor, exports.NDJSON, "ndjson")
 
 
-def _csv(cohort_id: int, query: requests.PagingOfCohort) -> Response:
+def _csv(cohort_id: int, query: requests.PagingOfCohort, actor: Actor) -> Response:
     found = deps.current().exporter.csv(cohort_id, conditional.asker(query))
-    name = f"cohort-{cohort_id}.csv"
-    return conditional.by_version(
-        found, lambda export: exports.Stream(export, exports.CSV, filename=name)
-    )
+    return _stream(found, cohort_id, actor, exports.CSV, "csv")
 
 
-FORMS: Final[Mapping[str, Callable[[int, requests.PagingOfCohort], Response]]] = {
+def _stream(
+    found: Tagged[Export], cohort_id: int, actor: Actor, media_type: str, form: str
+) -> Response:
+    given = deps.current()
+
+    def answer(export: Export) -> Response:
+        flow.record(given.reading, actor, cohort_id, form, now=given.now())
+        return exports.Stream(export, media_type, filename=f"cohort-{cohort_id}.{form}")
+
+    return conditional.by_version(found, answer)
+
+
+FORMS: Final[Mapping[str, Callable[[int, requests.PagingOfCohort, Actor], Response]]] = {
     responses.JSON: _page,
     exports.NDJSON: _ndjson,
     exports.CSV: _csv,
@@ -129,6 +140,7 @@ OPERATIONS: Final = (
         rule="/v1/cohorts/<raw:cohort_id>/members",
         view=list_members,
         scope=Scope.READ,
+        acts=True,
         topic=topics.MEMBERS,
         summary="List the members of a cohort, or stream all of them",
         description="JSON is paged, by the bytes of the member ids. NDJSON and CSV stream the"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 import gateway
+from gateway.core.access.actor import Via
 from gateway.handlers.http import schemas
+from gateway.handlers.http.fields import Json, Time
 
 
 class ProcessesAnswer(schemas.Shown):
@@ -56,3 +58,37 @@ class StatusAnswer(schemas.Shown):
         ),
     )
     redis = fields.String(required=True, validate=validate.OneOf(["up", "down"]))
+
+
+class EntryAnswer(schemas.Shown):
+    """Something that was done."""
+
+    id = fields.String(required=True, metadata=schemas.like("4711"))
+    at = Time(required=True)
+    by = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=schemas.says(
+            "The name of the API key; null for a command and for the gateway itself.", "crm"
+        ),
+    )
+    via = fields.String(required=True, validate=validate.OneOf(list(Via)))
+    action = fields.String(
+        required=True, metadata=schemas.says("What was done, as `noun.verbed`.", "source.paused")
+    )
+    thing = fields.String(
+        required=True, metadata=schemas.says("With which of these: its slug, name or id.", "shop")
+    )
+    details = fields.Dict(
+        keys=fields.String(),
+        values=Json(),
+        required=True,
+        metadata=schemas.says("What else there is to tell, by action.", {}),
+    )
+
+
+class ActivityAnswer(schemas.Shown):
+    """A part of the audit log."""
+
+    activity = fields.List(fields.Nested(EntryAnswer), required=True)
+    next_cursor = schemas.next_cursor()

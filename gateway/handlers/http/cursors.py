@@ -82,6 +82,7 @@ MEMBERS: Final = _Kind("members", (str,))
 SYNCS: Final = _Kind("syncs", (int, str))
 SOURCES: Final = _Kind("sources", (str,))
 REFUSALS: Final = _Kind("refusals", (int,))
+ACTIVITY: Final = _Kind("activity", (int,))
 DELIVERIES: Final = _Kind("deliveries", (int, int))
 
 

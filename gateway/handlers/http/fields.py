@@ -86,7 +86,9 @@ class Json(fields.Raw):
     """Any value that JSON has."""
 
     def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - as above
-        super().__init__(**rest, metadata={"type": [*JSON_TYPES]})
+        # The description adds "null" to the types of what may be none.
+        named = [one for one in JSON_TYPES if one != "null" or not rest.get("allow_none")]
+        super().__init__(**rest, metadata={"type": named})
 
 
 class Time(fields.AwareDateTime):

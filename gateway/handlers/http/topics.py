@@ -20,5 +20,6 @@ MEMBERS: Final = Topic("Members", "The members of a cohort, and the cohorts of a
 CHANGES: Final = Topic("Changes", "Each entry into a cohort and each exit from it, in order.")
 SOURCES: Final = Topic("Sources", "Where cohorts come from, and what was refused of them.")
 DELIVERIES: Final = Topic("Deliveries", "Accepted pages that wait to be applied or are blocked.")
+ACTIVITY: Final = Topic("Activity", "What was changed, read out or tried, by which key.")
 STATUS: Final = Topic("Status", "How the gateway is doing.")
 HEALTH: Final = Topic("Health", "Probes and metrics, which need no key.")

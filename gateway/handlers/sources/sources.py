@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from flask import Response
 
+    from gateway.core.access.actor import Actor
+
 VARIABLES: Final[Mapping[str, Variable]] = {
     "slug": Variable(description="The slug of a source.", example="default"),
 }
@@ -38,26 +40,26 @@ def get_source(slug: str) -> Response:
     return responses.value(response_schemas.SourceAnswer, found)
 
 
-def create_source(body: flow.Wanted) -> Response:
+def create_source(body: flow.Wanted, actor: Actor) -> Response:
     """Make a source."""
     given, now = deps.current(), deps.current().now()
-    login = flow.make(given.reading, body, given.setup, now=now)
+    login = flow.make(given.reading, body, given.setup, now=now, actor=actor)
     found = catalog.entry(given.reading, given.setup, body.slug, now=now)
     shown = dataclasses.asdict(found) | _credentials(body.slug, login)
     return responses.value(response_schemas.NewSourceAnswer, shown, status=201)
 
 
-def change_source(slug: str, body: flow.Changes) -> Response:
+def change_source(slug: str, body: flow.Changes, actor: Actor) -> Response:
     given, now = deps.current(), deps.current().now()
-    flow.change(given.reading, slug, body, given.setup, now=now)
+    flow.change(given.reading, slug, body, given.setup, now=now, actor=actor)
     found = catalog.entry(given.reading, given.setup, slug, now=now)
     return responses.value(response_schemas.SourceAnswer, found)
 
 
-def remove_source(slug: str, query: requests.RemovalAsked) -> Response:
+def remove_source(slug: str, query: requests.RemovalAsked, actor: Actor) -> Response:
     """Remove a source."""
     given = deps.current()
-    flow.remove(given.reading, slug, now=given.now(), with_cohorts=query.with_cohorts)
+    flow.remove(given.reading, slug, now=given.now(), with_cohorts=query.with_cohorts, actor=actor)
     given.readers.settle()
     return responses.nothing()
 
@@ -99,6 +101,7 @@ OPERATIONS: Final = (
         rule="/v1/sources",
         view=create_source,
         scope=Scope.ADMIN,
+        acts=True,
         topic=topics.SOURCES,
         summary="Make a source",
         description="Of kind `mixpanel` the answer has what to enter in Mixpanel. The password is"
@@ -114,6 +117,7 @@ OPERATIONS: Final = (
         rule="/v1/sources/<raw:slug>",
         view=remove_source,
         scope=Scope.ADMIN,
+        acts=True,
         topic=topics.SOURCES,
         summary="Remove a source",
         description="Its webhook answers 404 from now on. With `with_cohorts=true` its cohorts are"
@@ -128,6 +132,7 @@ OPERATIONS: Final = (
         rule="/v1/sources/<raw:slug>",
         view=change_source,
         scope=Scope.ADMIN,
+        acts=True,
         topic=topics.SOURCES,
         summary="Rename, pause, resume or set up a source anew",
         description="What is left out stays. Cohorts and their history are kept; with another"

@@ -74,8 +74,8 @@ def write(
     conn.execute(_WRITE, parameters)
 
 
-def listing(conn: Connection, *, before: int | None, limit: int) -> list[Entry]:
-    """List the rows before one, or all, the newest first."""
+def listing(conn: Connection, *, before: int, limit: int) -> list[Entry]:
+    """List the rows before one, the newest first."""
     rows = conn.execute(_LIST, {"before": before, "limit": limit})
     return [Entry(**row._mapping) for row in rows]
 
@@ -92,7 +92,7 @@ _WRITE = text("""
 
 _LIST = text("""
     SELECT id, at, by, via, action, thing, details FROM audit_log
-    WHERE CAST(:before AS bigint) IS NULL OR id < :before
+    WHERE id < :before
     ORDER BY id DESC LIMIT :limit
 """)
 
