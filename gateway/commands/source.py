@@ -236,13 +236,7 @@ def rotate(
         click.echo(f"\n  Webhook URL   {settings.webhook_url(slug)}")
         _show(login, given=given)
     if slug == defaults.SLUG:
-        credentials.replace_login(
-            settings.data_dir, username=login.username, password=login.password
-        )
-        output.note(
-            "if GATEWAY_WEBHOOK_PASSWORD is set where the gateway starts, set the new one"
-            " there too, or the next start puts the old one back",
-        )
+        _keep(settings, login)
 
 
 @source.command()
@@ -283,6 +277,15 @@ def _made(
         "username": None if login is None else login.username,
         "password": None if login is None or given else login.password,
     }
+
+
+def _keep(settings: Settings, login: admin.Login) -> None:
+    """Keep the login of the source `default` where `make run` looks for it."""
+    credentials.replace_login(settings.data_dir, username=login.username, password=login.password)
+    output.note(
+        "if GATEWAY_WEBHOOK_PASSWORD is set where the gateway starts, set the new one"
+        " there too, or the next start puts the old one back",
+    )
 
 
 def _show(login: admin.Login | None, *, given: bool) -> None:

@@ -28,6 +28,7 @@ READ_404: Final[Statuses] = (401, 401, 404, 404, 404)
 READ_400: Final[Statuses] = (401, 401, 400, 400, 400)
 ADMIN_400: Final[Statuses] = (401, 401, 403, 403, 400)
 ADMIN_404: Final[Statuses] = (401, 401, 403, 403, 404)
+ADMIN: Final[Statuses] = (401, 401, 403, 403, 200)
 ADMIN_204: Final[Statuses] = (401, 401, 403, 403, 204)
 # An API key is no password of a source; there the address is looked at before who asks.
 PASSWORD_ONLY: Final[Statuses] = (401, 401, 401, 401, 401)
@@ -35,6 +36,7 @@ NOWHERE: Final[Statuses] = (404, 404, 404, 404, 404)
 
 LOOK: Final = {"GET": READ, "HEAD": READ, "OPTIONS": OPEN}
 LOOK_404: Final = {"GET": READ_404, "HEAD": READ_404, "OPTIONS": OPEN}
+LOOK_AS_ADMIN: Final = {"GET": ADMIN, "HEAD": ADMIN, "OPTIONS": OPEN}
 PUBLIC: Final = {"GET": OPEN, "HEAD": OPEN, "OPTIONS": OPEN}
 
 TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
@@ -62,6 +64,7 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/v1/sources": {**LOOK, "POST": ADMIN_400},
     "/v1/sources/<raw:slug>": {**LOOK_404, "PATCH": ADMIN_400, "DELETE": ADMIN_404},
     "/v1/refusals": LOOK,
+    "/v1/activity": LOOK_AS_ADMIN,
     "/v1/deliveries": LOOK,
     "/v1/deliveries/<raw:delivery_id>/retry": {"POST": ADMIN_404, "OPTIONS": OPEN},
 }

@@ -15,6 +15,7 @@ from gateway.core.access import defaults, secrets
 from gateway.core.access.actor import GATEWAY
 from gateway.core.sources import webhook_config
 from gateway.flows.cohorts import admin
+from gateway.flows.sources import logins
 from gateway.flows.sources import setup as setups
 from gateway.flows.sources.setup import PLAIN, Setup
 from gateway.sources import fields
@@ -32,19 +33,12 @@ if TYPE_CHECKING:
     from gateway.store.sources.sources import Locked
 
 Listed = sources.Listed
+Login = logins.Login
 
 # How long ended credentials are kept, to tell until when one was good.
 KEEP_ENDED: Final = datetime.timedelta(days=30)
 # So many of the cohorts that depend on a source are named.
 MOST_NAMED: Final = 100
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Login:
-    """A user name and a password as they will be presented."""
-
-    username: str
-    password: str = dataclasses.field(repr=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,7 +117,7 @@ def add(
                 f" a new password with `source rotate {wanted.slug}`",
             )
         if wanted.login is not None:
-            _add_login(conn, source_id, wanted.login, now=now)
+            logins.add(conn, source_id, wanted.login, now=now)
         setups.write_secrets(conn, setup, source_id, wanted.secrets, now=now)
         audit.write(conn, actor, "source.created", wanted.slug, now=now, kind=kind.name)
 
@@ -256,10 +250,10 @@ def rotate(
         names = [credential.username for credential in found.credentials]
         newest = names[-1] if names else defaults.USERNAME
         login = Login(username=username or newest, password=password)
-        _require_login(login)
+        logins.require(login)
         credentials.drop_expired(conn, locked.id, before=now - KEEP_ENDED)
         credentials.expire(conn, locked.id, at=now + overlap)
-        _add_login(conn, locked.id, login, now=now)
+        logins.add(conn, locked.id, login, now=now)
         audit.write(conn, actor, "source.password_rotated", slug, now=now, username=login.username)
     return login
 
@@ -312,16 +306,6 @@ def _end(
     kept_secrets.drop_all(conn, found.id)
 
 
-def _add_login(conn: Connection, source_id: int, login: Login, *, now: datetime.datetime) -> None:
-    credentials.add(
-        conn,
-        source_id,
-        username=login.username,
-        password=secrets.hash_password(login.password),
-        now=now,
-    )
-
-
 def _require_usable(wanted: Wanted, wrong: Sequence[errors.Fault]) -> None:
     if not rules.is_slug(wanted.slug):
         message = f"{wanted.slug!a} is none: use 1 to 64 lower-case letters, digits, - and _"
@@ -329,20 +313,7 @@ def _require_usable(wanted: Wanted, wrong: Sequence[errors.Fault]) -> None:
     if wrong:
         raise errors.Invalid(wrong)
     if wanted.login is not None:
-        _require_login(wanted.login)
-
-
-def _require_login(login: Login) -> None:
-    if not rules.is_username(login.username):
-        raise errors.Malformed(
-            "the user name cannot be used: one line of 1 to 255 characters without a colon, where"
-            " HTTP Basic authentication ends it",
-        )
-    if not rules.is_password(login.password):
-        raise errors.Malformed(
-            "the password cannot be used: one line of 1 to 255 characters without control"
-            " characters",
-        )
+        logins.require(wanted.login)
 
 
 def _require_known(conn: Connection, slug: str, *, now: datetime.datetime) -> None:
