@@ -23,6 +23,7 @@ GatewayError
 │   └── InternalFault      503  Postgres is at odds with itself; this may pass or not
 ├── LeaseLost          another process has taken this work over
 ├── SecretUnreadable   encrypted under a key that is not there any more
+├── ReadFailed         a load cannot read members from what it was given
 ├── Outbound           a request that we send has no answer that can be used
 │   ├── Unreachable        no such name, or no connection, or it broke off
 │   ├── OutboundTimeout    one of its phases, or all of it, took too long
@@ -237,6 +238,17 @@ class SecretUnreadable(GatewayError):
     """No key that is set can decrypt a secret, or it was damaged."""
 
     code = "secret_unreadable"
+
+
+class ReadFailed(GatewayError):
+    """A load cannot read members; `failure` is of a closed list, `hint` says what to do."""
+
+    code = "read_failed"
+
+    def __init__(self, failure: str, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.failure = failure
+        self.hint = hint
 
 
 class Outbound(GatewayError):

@@ -35,9 +35,10 @@ _FILLING = {str, int}  # not bool, which is an int to isinstance
 _Names: TypeAlias = tuple[str, ...]
 _Member: TypeAlias = dict[str, object]
 
-# Where a template is filled in; no line has one, because Postgres' text cannot.
-_HOLE = "\0"
-_TEXT = f'"{_HOLE}"'
+# Where a template is filled in, and where with a JSON text; no line has a NUL, because Postgres'
+# text cannot.
+HOLE = "\0"
+TEXT = f'"{HOLE}"'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,12 +72,10 @@ class _Shape:
 
     def template(self, values: Sequence[str], *, clean: bool) -> str:
         """Write a line with a hole for the id and each field there is, and these JSON values."""
-        fields = [
-            _HOLE if names else member_rows.NULL for names in (self.distinct_id, *self.fields)
-        ]
+        fields = [HOLE if names else member_rows.NULL for names in (self.distinct_id, *self.fields)]
         written = (json_body.storable_json(name, clean=clean) for name in self.rest)
         properties = map("{}:{}".format, map(member_rows.escape, written), values)
-        return "\t".join([_HOLE, *fields, f"{{{','.join(properties)}}}\n"])
+        return "\t".join([HOLE, *fields, f"{{{','.join(properties)}}}\n"])
 
 
 def write_roster(members: Sequence[object], *, identity: _Names, clean: bool) -> Written:
@@ -103,7 +102,7 @@ def write_ids(members: Sequence[object], *, identity: _Names) -> Written:
     """Write lines as `write_roster` does, but with null for everything but the id."""
     kept, skipped = _identified(members, identity)
     rest = f"\t{member_rows.NULL}" * (len(member_rows.COLUMNS) - 1) + "\n"
-    text = rest.join([*_escaped(list(kept), clean=False), ""])
+    text = rest.join([*escaped(list(kept), clean=False), ""])
     return Written(text=text, usable=len(kept), skipped=skipped)
 
 
@@ -123,15 +122,15 @@ def _write_plain(members: Sequence[Any], identity: _Names) -> str | None:
             _are_texts(ids) and len(set(ids)) == len(ids) and member_ids.are_surely_usable(ids)
         ):
             return None
-        template = shape.template([_TEXT] * len(shape.rest), clean=True)
-        return _filled(template, map(itemgetter(*used), members), lines=len(members))
+        template = shape.template([TEXT] * len(shape.rest), clean=True)
+        return filled(template, map(itemgetter(*used), members), lines=len(members))
     except (KeyError, TypeError):  # another name, or a value that is no text
         return None
 
 
-def _filled(template: str, rows: Iterable[Iterable[str]], *, lines: int) -> str:
+def filled(template: str, rows: Iterable[Iterable[str]], *, lines: int) -> str:
     """Fill the holes of one line with the texts of each row. Raises TypeError for other values."""
-    pieces = [piece for after in template.split(_HOLE)[1:] for piece in ("", after)] * lines
+    pieces = [piece for after in template.split(HOLE)[1:] for piece in ("", after)] * lines
     pieces[::2] = chain.from_iterable(rows)
     return "".join(pieces)
 
@@ -208,16 +207,16 @@ def _present(spellings: _Names, names: _Names) -> _Names:
 def _lines(
     alike: Sequence[_Member], ids: Sequence[str], shape: _Shape, *, clean: bool
 ) -> list[str]:
-    columns = [_escaped(ids, clean=clean)]
+    columns = [escaped(ids, clean=clean)]
     spellings = (shape.distinct_id, *shape.fields)
     columns += [_column(alike, names[0], clean=clean) for names in spellings if names]
     values = []
     for name in shape.rest:
-        value, column = _json_column([member[name] for member in alike], clean=clean)
+        value, column = json_column([member[name] for member in alike], clean=clean)
         values.append(value)
         columns.append(column)
     rows = zip(*columns, strict=True)
-    text = _filled(shape.template(values, clean=clean), rows, lines=len(alike))
+    text = filled(shape.template(values, clean=clean), rows, lines=len(alike))
     return text.split("\n")[:-1]  # splitlines would end lines where Postgres does not
 
 
@@ -225,29 +224,29 @@ def _column(alike: Sequence[_Member], name: str, *, clean: bool) -> Sequence[str
     """Write one field of members, each of which has a text or an integer by that name."""
     column = [member[name] for member in alike]
     texts_only = column if _are_texts(column) else list(map(str, column))
-    return _escaped(texts_only, clean=clean)
+    return escaped(texts_only, clean=clean)
 
 
-def _json_column(column: Sequence[object], *, clean: bool) -> tuple[str, Sequence[str]]:
+def json_column(column: Sequence[object], *, clean: bool) -> tuple[str, Sequence[str]]:
     """Write the values of one property as JSON; what all of them share goes into a template."""
     found = [value for value in column if type(value) is str]
     others = [value for value in column if type(value) is not str]
     are_plain = clean or texts.is_plain("".join(found), but='"')
     if not are_plain or {list, dict} & set(map(type, others)):
         written = [json_body.storable_json(value, clean=clean) for value in column]
-        return _HOLE, list(map(member_rows.escape, written))
+        return HOLE, list(map(member_rows.escape, written))
     if not others:
-        return _TEXT, found
+        return TEXT, found
     # These have no comma in them.
     scalars = iter(json_body.storable_json(others, clean=True)[1:-1].split(","))
-    return _HOLE, [f'"{value}"' if type(value) is str else next(scalars) for value in column]
+    return HOLE, [f'"{value}"' if type(value) is str else next(scalars) for value in column]
 
 
 def _are_texts(column: Collection[object]) -> TypeGuard[Sequence[str]]:
     return set(map(type, column)) == {str}
 
 
-def _escaped(column: Sequence[str], *, clean: bool) -> Sequence[str]:
+def escaped(column: Sequence[str], *, clean: bool) -> Sequence[str]:
     if clean or texts.is_plain("".join(column)):
         return column
     return [_escape(value) for value in column]

@@ -20,7 +20,7 @@ WHITE_SPACE = (
 
 
 class Skip(enum.StrEnum):
-    """Why a member of a page has no usable id."""
+    """Why an entry of a page, or a row of a file, is no member."""
 
     NOT_AN_OBJECT = "not_an_object"
     MISSING_ID = "missing_id"
@@ -28,6 +28,8 @@ class Skip(enum.StrEnum):
     BLANK_ID = "blank_id"
     TOO_LONG = "too_long"
     BAD_TEXT = "bad_text"
+    TOO_MANY_CELLS = "too_many_cells"
+    DAMAGED_NUMBER = "damaged_number"
 
 
 def are_surely_usable(member_ids: Sequence[str]) -> bool:
