@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Protocol
+import itertools
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+
+_FIRST_ROWS: Final = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +32,10 @@ class Rows(Protocol):
         """Read all rows, some at a time; rows and whole blocks may be empty."""
 
 
-def first_rows(rows: Rows) -> Block:
-    """Read the first rows that are not empty: those of a block."""
-    found = map(without_empty, rows.blocks())
-    return next((block for block in found if block.rows), Block((), (), 1.0))
+def first_rows(rows: Rows) -> Sequence[Sequence[str]]:
+    """Read the first rows that are not empty."""
+    every = itertools.chain.from_iterable(block.rows for block in rows.blocks())
+    return list(itertools.islice(filter(any, every), _FIRST_ROWS))
 
 
 def parts(block: Block, most_rows: int) -> Iterator[Block]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from gateway.sources.lists.layout import Layout
     from gateway.sources.lists.options import Options
 
-_SAMPLE_LINES: Final = 100
 _FILLING: Final = {str, int}  # as in `member_writer`
 
 # One spelling of each name is enough, as names are compared.
@@ -32,7 +31,7 @@ _Object = dict[str, Any]
 def columns(lines: Rows) -> tuple[str, ...]:
     """Read the names that the first objects have. Raises errors.ReadFailed if there is none."""
     found: dict[str, None] = {}
-    for place, row in enumerate(blocks.first_rows(lines).rows[:_SAMPLE_LINES]):
+    for place, row in enumerate(blocks.first_rows(lines)):
         value = _parsed(row[0])
         if value is not None:
             found.update(dict.fromkeys(value))
@@ -52,19 +51,20 @@ def content(lines: Rows, shown: Layout, options: Options) -> Objects:
     unseen = tuple(name for name in _PROFILE if names.comparable(name) not in seen)
     mapping = {column: field for column, field in shown.mapping.items() if column not in unseen}
     said = dataclasses.replace(options, member_id=None, fields={}, mapping=mapping)
-    return Objects(lines, layout.of_table(shown.columns + unseen, said, None))
+    return Objects(lines, layout.of_table(shown.columns + unseen, said, None), shown.columns)
 
 
 @dataclasses.dataclass(frozen=True)
 class Objects:
-    """The objects of a file."""
+    """The objects of a file; of rejected ones the values of `columns` are kept."""
 
     lines: Rows
     layout: Layout
+    columns: tuple[str, ...]
 
     def read(self) -> Iterator[Read]:
         """Read all lines."""
-        reader = _Reader(self.layout)
+        reader = _Reader(self.layout, self.columns)
         for block in self.lines.blocks():
             yield reader.understood(blocks.without_empty(block))
 
@@ -72,8 +72,8 @@ class Objects:
 class _Reader:
     """Reads members by the fields that names have; a name without a field is a property."""
 
-    def __init__(self, given: Layout) -> None:
-        self._columns = given.columns
+    def __init__(self, given: Layout, columns: tuple[str, ...]) -> None:
+        self._columns = columns
         self._member_id = given.columns[given.member_id]
         self._profile = [[given.columns[place] for place in places] for places in given.profile]
         fields = zip(given.columns, given.fields, strict=True)

@@ -85,7 +85,7 @@ def _nothing(_: tuple[str, ...]) -> None:
 
 def _of_workbook(file: IO[bytes], asked: Options, remember: Remembered) -> Table:
     rows = sheet.Sheet(workbook.open_sheet(file, asked.sheet))
-    first = blocks.first_rows(rows).rows
+    first = blocks.first_rows(rows)
     is_single = max(map(len, first), default=0) <= 1
     first_cell = first[0][0] if first else ""
     is_list = is_single and not (asked.header and _is_name(first_cell, asked, remember))
@@ -114,7 +114,7 @@ def _of_text(file: IO[bytes], start: bytes, asked: Options, remember: Remembered
     is_whole = len(start) < limits.START_BYTES
     delimiter = _delimiter(sample, asked, remember, is_whole=is_whole)
     rows: Rows = delimited.Delimited(text, delimiter) if delimiter else delimited.Lines(text)
-    first = blocks.first_rows(rows).rows
+    first = blocks.first_rows(rows)
     found, has_header = _laid_out(first, asked, remember, is_list=delimiter is None)
     return Table(
         format=Format.TEXT if delimiter is None else Format.CSV,
