@@ -77,7 +77,7 @@ def date(text: str, *, since_1904: bool) -> str:
         raise archive.damaged() from error
     days, of_day = divmod(milliseconds, _MILLISECONDS_A_DAY)
     epoch, first_days = (_EPOCH_1904, 0) if since_1904 else (_EPOCH, _DAYS_OFF)
-    if not 0 <= days < (_END_OF_TIME - epoch).days:
+    if not 0 <= days <= (_END_OF_TIME - epoch).days:
         return number(text)
     off = datetime.timedelta(days=days < first_days, milliseconds=milliseconds)
     moment = epoch + off
