@@ -38,7 +38,7 @@ ENCODING_GUESSED: Final = "encoding_guessed"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Table:
-    """A file whose columns are known.
+    """A file with columns that are known.
 
     `encoding` is a label of WHATWG, None for XLSX; `delimiter` is None unless it is CSV. `mapping`
     is column → field (`names.Field`), without columns that are ignored. `bare` tells that there is
