@@ -1,1 +1,1 @@
-"""What is done to API keys."""
+"""What is done to API keys, and by them at the console's door."""

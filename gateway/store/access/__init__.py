@@ -1,1 +1,1 @@
-"""SQL of API keys."""
+"""SQL of API keys, and of the sessions they open."""

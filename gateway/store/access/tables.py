@@ -1,4 +1,4 @@
-"""The table of API keys."""
+"""Tables of access: API keys, and the sessions of the console that keys opened."""
 
 from __future__ import annotations
 
@@ -17,4 +17,15 @@ api_keys = Table(
     Column("created_at", NOW_TYPE, nullable=False),
     Column("revoked_at", NOW_TYPE),
     Column("expires_at", NOW_TYPE),
+)
+
+# The id of a session is in its cookie alone. No foreign key: api_keys is on every node of Citus,
+# this is not, and keys are revoked but never deleted.
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("key_id", BigInteger, nullable=False),
+    Column("created_at", NOW_TYPE, nullable=False),
+    Column("used_at", NOW_TYPE, nullable=False),
 )

@@ -7,7 +7,7 @@ no data of members.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from sqlalchemy import BigInteger, Column, Identity, Table, Text, text
@@ -34,6 +34,10 @@ audit_log = Table(
     Column("thing", Text, nullable=False),
     Column("details", JSONB, nullable=False),
 )
+
+
+# Among so many times as many of the newest rows a bounded action is counted.
+_NEWEST_TIMES: Final = 10
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,39 @@ def write(
     **details: object,
 ) -> None:
     """Add a row, in the transaction of what it tells of."""
-    parameters = {
+    conn.execute(_WRITE, _row(actor, action, thing, now, details))
+
+
+def write_bounded(
+    conn: Connection,
+    actor: Actor,
+    action: str,
+    thing: object,
+    *,
+    now: datetime.datetime,
+    most: int,
+    within: datetime.timedelta,
+    **details: object,
+) -> bool:
+    """Add a row unless the newest ones have `most` of this action already; tells whether it did.
+
+    For what any sender can cause. Of some that come at once a few more may be written.
+    """
+    bounds = {"most": most, "since": now - within, "newest": most * _NEWEST_TIMES}
+    row = _row(actor, action, thing, now, details)
+    return conn.execute(_WRITE_BOUNDED, row | bounds).rowcount == 1
+
+
+def listing(conn: Connection, *, before: int, limit: int) -> list[Entry]:
+    """List the rows before one, the newest first."""
+    rows = conn.execute(_LIST, {"before": before, "limit": limit})
+    return [Entry(**row._mapping) for row in rows]
+
+
+def _row(
+    actor: Actor, action: str, thing: object, now: datetime.datetime, details: Mapping[str, object]
+) -> dict[str, object]:
+    return {
         "at": now,
         "by": actor.name,
         "via": actor.via,
@@ -71,13 +107,6 @@ def write(
         "thing": str(thing),
         "details": orjson.dumps(details).decode(),
     }
-    conn.execute(_WRITE, parameters)
-
-
-def listing(conn: Connection, *, before: int, limit: int) -> list[Entry]:
-    """List the rows before one, the newest first."""
-    rows = conn.execute(_LIST, {"before": before, "limit": limit})
-    return [Entry(**row._mapping) for row in rows]
 
 
 def prune(conn: Connection, *, before: datetime.datetime, limit: int) -> int:
@@ -88,6 +117,15 @@ def prune(conn: Connection, *, before: datetime.datetime, limit: int) -> int:
 _WRITE = text("""
     INSERT INTO audit_log (at, by, via, action, thing, details)
     VALUES (:at, :by, :via, :action, :thing, CAST(:details AS jsonb))
+""")
+
+# Only so many of the newest rows are looked at, so that it costs the same for ever.
+_WRITE_BOUNDED = text("""
+    INSERT INTO audit_log (at, by, via, action, thing, details)
+    SELECT :at, :by, :via, :action, :thing, CAST(:details AS jsonb)
+    WHERE (SELECT count(*)
+           FROM (SELECT action, at FROM audit_log ORDER BY id DESC LIMIT :newest) newest
+           WHERE newest.action = :action AND newest.at > :since) < :most
 """)
 
 _LIST = text("""
