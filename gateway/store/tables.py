@@ -31,6 +31,7 @@ LARGE: Final = frozenset(
         cohorts.blocked_deliveries,
         cohorts.skips,
         cohorts.loads,
+        cohorts.cohort_hours,
     }
 )
 

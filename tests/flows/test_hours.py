@@ -82,7 +82,7 @@ def test_hours__older_than_400_days__go_but_for_the_size_at_that_moment(desk: De
         conn.execute(_SHIFT, {"shift": shift})
     assert retention.run(desk.pool, every_seconds=0)
     with desk.pool.read() as conn:
-        found = hours.listing(conn, first.cohort_id, since=START)
+        found = hours.listing(conn, first.cohort_id, since=START - 10000 * DAY)
     assert [one.members for one in found] == [2, 3]
 
 

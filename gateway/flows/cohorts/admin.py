@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors
 from gateway.core.access.actor import GATEWAY
 from gateway.flows.cohorts import lookup
-from gateway.store.cohorts import apply_state, backlog, removals
+from gateway.store.cohorts import apply_state, backlog, hours, removals
 from gateway.store.db import audit, timeouts
 
 if TYPE_CHECKING:
@@ -41,9 +41,11 @@ def delete_cohort(
     """
     with pool.begin(limit_seconds=REMOVE_SECONDS) as conn:
         timeouts.allow(conn, statement_seconds=REMOVE_SECONDS, lock_seconds=lock_seconds)
-        if apply_state.lock(conn, cohort_id) is None or removals.is_deleted(conn, cohort_id):
+        state = apply_state.lock(conn, cohort_id)
+        if state is None or removals.is_deleted(conn, cohort_id):
             raise errors.NotFound(lookup.NO_COHORT)
         removals.let_everyone_exit(conn, cohort_id, now=now)
+        hours.add(conn, cohort_id, entered=0, exited=state.member_count, now=now)
         removals.close(conn, cohort_id, now=now)
         audit.write(conn, actor, "cohort.deleted", cohort_id, now=now)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from gateway import errors
-from gateway.store.cohorts import apply_state, retention
+from gateway.store.cohorts import apply_state, hours, retention
 from gateway.store.db import chores
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ COHORTS_AT_ONCE: Final = 500
 # Interface 1.3 promises 7 days for page digests and 90 for what decides between sessions.
 INBOX_KEPT: Final = datetime.timedelta(days=8)
 HISTORY_KEPT: Final = datetime.timedelta(days=91)
+# A year of sizes and a month, so that this month compares with that of the year before.
+HOURS_KEPT: Final = datetime.timedelta(days=400)
 
 # Rows in one transaction. A page is some 30 kB, a row of changes holds up to 1,000.
 PAGES_AT_ONCE: Final = 500
@@ -103,7 +105,8 @@ def _prune(pool: Pool, cohort_id: int, now: datetime.datetime, end: float) -> bo
 
     def others(conn: Connection, cohort_id: int) -> int:
         syncs = retention.prune_syncs(conn, cohort_id, before=history_before, now=now)
-        return syncs + retention.prune_tombstones(conn, cohort_id, before=history_before)
+        curve = hours.prune(conn, cohort_id, before=now - HOURS_KEPT)
+        return syncs + curve + retention.prune_tombstones(conn, cohort_id, before=history_before)
 
     pages, no_pages = _repeat(pool, cohort_id, deliveries, until_below=PAGES_AT_ONCE, end=end)
     rows, no_rows = _repeat(pool, cohort_id, changes, until_below=CHANGES_AT_ONCE, end=end)

@@ -20,6 +20,7 @@ from gateway.store.cohorts import (
     blocked,
     delta,
     diffs,
+    hours,
     inbox,
     loads,
     session_progress,
@@ -217,6 +218,7 @@ def _finish(
         floor=floor,
         now=work.now,
     )
+    hours.add(trip, cohort_id, entered=written.entered, exited=written.exited, now=work.now)
     if floor:
         session_progress.supersede_older(work.conn, cohort_id, floor)
     state = _settle(work, first, progress, completed=floor > 0)

@@ -256,6 +256,17 @@ changes = Table(
     Column("member_ids", ARRAY(Text), nullable=False),
 )
 
+# How many members a cohort had at the end of an hour in which they changed, and how they did.
+cohort_hours = Table(
+    "cohort_hours",
+    metadata,
+    Column("cohort_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("hour", NOW_TYPE, primary_key=True),
+    Column("members", BigInteger, nullable=False),
+    Column("entered", BigInteger, nullable=False),
+    Column("exited", BigInteger, nullable=False),
+)
+
 # Erased people, each as a digest of the member id; null source or project means all of them.
 erasures = Table(
     "erasures",
