@@ -11,6 +11,7 @@ from flask import Flask, Response
 
 from gateway import errors
 from gateway.handlers.cohorts import cohorts, deliveries, ids, members
+from gateway.handlers.console import failures, rooms, site
 from gateway.handlers.health import activity, ops, status
 from gateway.handlers.http import (
     deps,
@@ -80,12 +81,13 @@ def create_app(given: deps.Deps) -> Flask:
     app.register_error_handler(Exception, _answer_error)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    rooms.install(app)
     return app
 
 
 def _answer_error(error: Exception | HTTPException) -> Response:
     """Answer in the dialect of the request; a bug is logged here and nowhere else."""
-    response = responses.from_error(error) if responses.speaks_here() else problems.answer(error)
+    response = _in_its_dialect(error)
     bug = response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
     if bug or isinstance(error, errors.Unavailable):
         (_log.error if bug else _log.warning)(
@@ -96,6 +98,12 @@ def _answer_error(error: Exception | HTTPException) -> Response:
         )
     _release(error, error.__cause__)
     return response
+
+
+def _in_its_dialect(error: Exception | HTTPException) -> Response:
+    if responses.speaks_here():
+        return responses.from_error(error)
+    return failures.answer(error) if site.is_here() else problems.answer(error)
 
 
 def _release(*raised: BaseException | None) -> None:

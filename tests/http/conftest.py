@@ -12,6 +12,7 @@ from gateway.store.db.engine import Pool
 from tests.http import serving
 from tests.http.inside import Gateway
 from tests.http.serving import Web
+from tests.http.troubled import trouble
 from tests.http.world import Clock, World, make_app
 
 
@@ -37,6 +38,12 @@ def world(pool: Pool, application: Flask, clock: Clock) -> Iterator[World]:
     begun = clock.now
     yield World(pool, application, clock)
     clock.now = max(begun, clock.now)
+
+
+@pytest.fixture
+def cohort(world: World) -> str:
+    """Make a cohort of three, of which one has left, with a page blocked and one refused."""
+    return trouble(world)
 
 
 @pytest.fixture

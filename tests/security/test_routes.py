@@ -33,11 +33,17 @@ ADMIN_204: Final[Statuses] = (401, 401, 403, 403, 204)
 # An API key is no password of a source; there the address is looked at before who asks.
 PASSWORD_ONLY: Final[Statuses] = (401, 401, 401, 401, 401)
 NOWHERE: Final[Statuses] = (404, 404, 404, 404, 404)
+# A key is none of a session: pages lead all of these to the door, and what is no form is refused.
+TO_THE_DOOR: Final[Statuses] = (303, 303, 303, 303, 303)
+NO_FORM: Final[Statuses] = (400, 400, 400, 400, 400)
 
 LOOK: Final = {"GET": READ, "HEAD": READ, "OPTIONS": OPEN}
 LOOK_404: Final = {"GET": READ_404, "HEAD": READ_404, "OPTIONS": OPEN}
 LOOK_AS_ADMIN: Final = {"GET": ADMIN, "HEAD": ADMIN, "OPTIONS": OPEN}
 PUBLIC: Final = {"GET": OPEN, "HEAD": OPEN, "OPTIONS": OPEN}
+
+PAGE: Final = {"GET": TO_THE_DOOR, "HEAD": TO_THE_DOOR, "OPTIONS": OPEN}
+FORM: Final = {"POST": NO_FORM, "OPTIONS": OPEN}
 
 TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/healthz": PUBLIC,
@@ -67,6 +73,32 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/v1/activity": LOOK_AS_ADMIN,
     "/v1/deliveries": LOOK,
     "/v1/deliveries/<raw:delivery_id>/retry": {"POST": ADMIN_404, "OPTIONS": OPEN},
+    "/": PUBLIC,
+    "/console/static/<raw:name>": PUBLIC,
+    "/console/sign-in": {**PUBLIC, **FORM},
+    "/console/sign-out": FORM,
+    "/console": PAGE,
+    "/console/cohorts": PAGE,
+    "/console/deleted-cohorts": PAGE,
+    "/console/cohorts/<raw:cohort_id>": PAGE,
+    "/console/cohorts/<raw:cohort_id>/changes": PAGE,
+    "/console/cohorts/<raw:cohort_id>/syncs": PAGE,
+    "/console/cohorts/<raw:cohort_id>/settings": PAGE,
+    "/console/cohorts/<raw:cohort_id>/members/<raw:member_id>": PAGE,
+    "/console/cohorts/<raw:cohort_id>/delete": FORM,
+    "/console/cohorts/<raw:cohort_id>/restore": FORM,
+    "/console/sources": PAGE,
+    "/console/sources/<raw:slug>": {**PAGE, **FORM},
+    "/console/sources/<raw:slug>/pause": FORM,
+    "/console/sources/<raw:slug>/resume": FORM,
+    "/console/sources/<raw:slug>/rotate": FORM,
+    "/console/sources/<raw:slug>/remove": FORM,
+    "/console/new-source": PAGE,
+    "/console/new-source/<raw:kind>": {**PAGE, **FORM},
+    "/console/deliveries": PAGE,
+    "/console/deliveries/<raw:delivery_id>/retry": FORM,
+    "/console/keys": {**PAGE, **FORM},
+    "/console/keys/<raw:key_id>/revoke": FORM,
 }
 
 EXAMPLES: Final = {
@@ -75,6 +107,9 @@ EXAMPLES: Final = {
     "raw:cohort_id": "999999999999",
     "raw:member_id": "nobody-has-this-id",
     "raw:slug": "no-such-source",
+    "raw:kind": "mixpanel",
+    "raw:key_id": "999999999999",
+    "raw:name": "console.css",
     "raw:delivery_id": "999999999999-1",
 }
 

@@ -75,19 +75,17 @@ def sign_in(pool: Pool, key: str, *, now: datetime.datetime) -> str:
 
 def visitor(pool: Pool, session_id: str | None, *, now: datetime.datetime) -> Visitor:
     """Return the visitor of a session. Raises errors.Unauthenticated if it has ended."""
-    session_hash = secrets.hash_key(session_id or "")
     with pool.read() as conn:
         found = console_sessions.find(
             conn,
-            session_hash,
+            secrets.hash_key(session_id or ""),
             now=now,
             created_since=now - LIFETIME,
             used_since=now - IDLE,
+            note_before=now - NOTED_EVERY,
         )
-        if found is None:
-            raise errors.Unauthenticated("sign in to see this page")
-        if now - found.used_at >= NOTED_EVERY:
-            console_sessions.use(conn, session_hash, now=now)
+    if found is None:
+        raise errors.Unauthenticated("sign in to see this page")
     return Visitor(key_name=found.key_name, scopes=found.scopes)
 
 

@@ -9,7 +9,7 @@ import gateway
 from gateway.core.health import processes
 from gateway.flows.cohorts.parts import Slice
 from gateway.flows.health import duty
-from gateway.store.cohorts import backlog
+from gateway.store.cohorts import backlog, cohorts
 from gateway.store.health import heartbeats
 
 if TYPE_CHECKING:
@@ -86,3 +86,29 @@ def deliveries(
     with pool.read() as conn:
         found = backlog.listing(conn, state=wanted, after=after, limit=limit + 1)
     return Slice.cut(found, limit, lambda delivery: (delivery.cohort_id, delivery.number))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Named:
+    """A delivery and the name of its cohort."""
+
+    delivery: Delivery
+    cohort: str
+
+
+def named_deliveries(
+    pool: Pool, *, state: str | None, after: tuple[int, int], limit: int
+) -> Slice[Named, tuple[int, int]]:
+    """List them as `deliveries` does, with the names of their cohorts."""
+    found = deliveries(pool, state=state, after=after, limit=limit)
+    with pool.read() as conn:
+        labels = cohorts.labels(conn, sorted({one.cohort_id for one in found.items}))
+    named = [
+        Named(delivery=one, cohort=labels[one.cohort_id][-1] if one.cohort_id in labels else "")
+        for one in found.items
+    ]
+    return Slice(
+        items=named,
+        more=found.more,
+        position=lambda one: (one.delivery.cohort_id, one.delivery.number),
+    )

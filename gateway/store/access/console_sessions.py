@@ -19,13 +19,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """A session that has not ended: its key's name and scopes, and when it was noted to be used."""
+    """A session that has not ended: its key's name and scopes."""
 
-    key_id: int
     key_name: str
     scopes: tuple[str, ...]
-    created_at: datetime.datetime
-    used_at: datetime.datetime
 
 
 def create(conn: Connection, session_hash: bytes, *, key_id: int, now: datetime.datetime) -> None:
@@ -39,21 +36,22 @@ def find(
     now: datetime.datetime,
     created_since: datetime.datetime,
     used_since: datetime.datetime,
+    note_before: datetime.datetime,
 ) -> Session | None:
-    """Find a session that began and was used since these moments, and has a key that is valid."""
+    """Find a session that began and was used since these moments, and has a key that is valid.
+
+    Its use is noted if the last one noted was before a moment: in the same statement, since every
+    page has one.
+    """
     parameters = {
         "hash": session_hash,
         "now": now,
         "created_since": created_since,
         "used_since": used_since,
+        "note_before": note_before,
     }
     row = conn.execute(_FIND, parameters).one_or_none()
     return None if row is None else Session(**{**row._mapping, "scopes": tuple(row.scopes)})
-
-
-def use(conn: Connection, session_hash: bytes, *, now: datetime.datetime) -> None:
-    """Note that a session is used; of two uses at once the later one counts."""
-    conn.execute(_USE, {"hash": session_hash, "now": now})
 
 
 def end(conn: Connection, session_hash: bytes) -> bool:
@@ -74,15 +72,15 @@ _CREATE = text("""
     VALUES (:hash, :key_id, :now, :now)
 """)
 
+# The SELECT sees the row as it was before the UPDATE. One that has ended is not used again.
 _FIND = text("""
-    SELECT k.id AS key_id, k.name AS key_name, k.scopes, s.created_at, s.used_at
+    WITH used AS (
+        UPDATE console_sessions SET used_at = :now
+        WHERE hash = :hash AND used_at < :note_before AND used_at > :used_since)
+    SELECT k.name AS key_name, k.scopes
     FROM console_sessions s JOIN api_keys k ON k.id = s.key_id
     WHERE s.hash = :hash AND s.created_at > :created_since AND s.used_at > :used_since
       AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > :now)
-""")
-
-_USE = text("""
-    UPDATE console_sessions SET used_at = greatest(used_at, :now) WHERE hash = :hash
 """)
 
 _END = text("DELETE FROM console_sessions WHERE hash = :hash")

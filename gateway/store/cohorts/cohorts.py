@@ -126,10 +126,20 @@ def get(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> Cohort |
 
 
 def listing(
-    conn: Connection, which: Filter, *, now: datetime.datetime, after: int, limit: int
+    conn: Connection,
+    which: Filter,
+    *,
+    now: datetime.datetime,
+    after: int,
+    limit: int,
+    search: str | None = None,
 ) -> list[Cohort]:
-    """List cohorts that are not deleted by id, from the first beyond `after`."""
+    """List cohorts that are not deleted by id, from the first beyond `after`.
+
+    With `search` those that have it in their name, in any case, or for their id at the source.
+    """
     parameters = dataclasses.asdict(which) | {"key": None, "after": after, "limit": limit}
+    parameters["search"] = search
     parameters["project_id"] = _kept(which.project_id)
     if which.project_id is not None and which.external_id is not None:
         parameters["key"] = digest(which.project_id, which.external_id)
@@ -254,6 +264,8 @@ _READ = text("""
       AND (CAST(:key AS bytea) IS NULL OR c.key = :key)
       AND (CAST(:name AS text) IS NULL OR c.name = :name)
       AND (CAST(:kind AS text) IS NULL OR s.kind = :kind)
+      AND (CAST(:search AS text) IS NULL OR strpos(lower(c.name), lower(:search)) > 0
+           OR c.external_id = :search)
     ORDER BY c.id LIMIT :limit
 """)
 

@@ -1,0 +1,134 @@
+"""Browsing: cohorts and what is in them, as a person looks for it in pages."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+from gateway import errors
+from gateway.core.cohorts import curve
+from gateway.flows.cohorts import lookup, redact_history
+from gateway.flows.cohorts.parts import Slice
+from gateway.store.cohorts import browse, history_redactions, hours
+from gateway.store.cohorts import cohorts as cohort_rows
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from gateway.core.cohorts.curve import Point
+    from gateway.flows.cohorts.lookup import Filter
+    from gateway.flows.cohorts.read_routing import Readers
+    from gateway.store.cohorts.browse import Member, Stake
+    from gateway.store.cohorts.changes import Change
+    from gateway.store.cohorts.cohorts import Cohort
+
+NEWEST_CHANGE: Final = 2**63 - 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sized:
+    """A cohort, a part of its members, and its size over some time."""
+
+    cohort: Cohort
+    members: Slice[Member, tuple[str]]
+    sizes: Sequence[Point]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class History:
+    """A cohort and a part of its changes, the newest first."""
+
+    cohort: Cohort
+    changes: Slice[Change, tuple[int]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Endangered:
+    """A cohort, and what its deletion would do."""
+
+    cohort: Cohort
+    stake: Stake
+
+
+def cohorts(
+    readers: Readers,
+    which: Filter,
+    *,
+    search: str,
+    after: int,
+    limit: int,
+    now: datetime.datetime,
+) -> Slice[Cohort, tuple[int]]:
+    """List cohorts by id, with this text in their name or for their id at the source."""
+
+    def look(conn: Connection) -> Sequence[Cohort]:
+        return cohort_rows.listing(
+            conn, which, now=now, after=after, limit=limit + 1, search=search or None
+        )
+
+    return Slice.cut(readers.ask(look), limit, lambda cohort: (cohort.id,))
+
+
+def members(
+    readers: Readers,
+    cohort_id: int,
+    *,
+    prefix: str,
+    after: str,
+    limit: int,
+    since: datetime.datetime,
+    now: datetime.datetime,
+) -> Sized:
+    """Look at members with ids of this beginning, and at the size since then.
+
+    Raises errors.NotFound.
+    """
+
+    def look(conn: Connection) -> Sized:
+        found = _require(conn, cohort_id, now)
+        rows = browse.members(conn, cohort_id, prefix=prefix, after=after, limit=limit + 1)
+        known = [(one.hour, one.members) for one in hours.listing(conn, cohort_id, since=since)]
+        return Sized(
+            cohort=found,
+            members=Slice.cut(rows, limit, lambda member: (member.member_id,)),
+            sizes=curve.sizes(known, since=since, now=now, members=found.member_count),
+        )
+
+    return readers.ask(look)
+
+
+def changes(
+    readers: Readers, cohort_id: int, *, before: int, limit: int, now: datetime.datetime
+) -> History:
+    """Look at the changes before one, the newest first. Raises errors.NotFound."""
+
+    def look(conn: Connection) -> History:
+        found = _require(conn, cohort_id, now)
+        due = history_redactions.of_cohort(conn, cohort_id)
+        rows = browse.newest_changes(conn, cohort_id, before=before, limit=limit + 1)
+        shown = redact_history.hide(conn, cohort_id, rows, due)
+        return History(cohort=found, changes=Slice.cut(shown, limit, lambda one: (one.seq,)))
+
+    return readers.ask(look)
+
+
+def endangered(readers: Readers, cohort_id: int, *, now: datetime.datetime) -> Endangered:
+    """Say what the deletion of a cohort would do. Raises errors.NotFound."""
+
+    def look(conn: Connection) -> Endangered:
+        found, lost = _require(conn, cohort_id, now), browse.stake(conn, cohort_id)
+        if lost is None:  # it was deleted in between
+            raise errors.NotFound(lookup.NO_COHORT)
+        return Endangered(cohort=found, stake=lost)
+
+    return readers.ask(look)
+
+
+def _require(conn: Connection, cohort_id: int, now: datetime.datetime) -> Cohort:
+    found = cohort_rows.get(conn, cohort_id, now=now)
+    if found is None:
+        raise errors.NotFound(lookup.NO_COHORT)
+    return found

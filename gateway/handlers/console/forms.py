@@ -1,0 +1,92 @@
+"""Forms as browsers send them, and the values in them."""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import request
+
+from gateway import errors
+from gateway.core import texts
+from gateway.handlers.http import body
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gateway.sources.fields import Field
+
+_NO_FORM: Final = "the form is not URL-encoded UTF-8, or has too many fields"
+
+MAX_BYTES: Final = 256 * 1024
+MAX_FIELDS: Final = 200
+URLENCODED: Final = "application/x-www-form-urlencoded"
+
+Form = dict[str, str]
+
+
+def read() -> Form:
+    """Read the fields of a form, the first of each name. Raises errors.Malformed."""
+    if request.mimetype != URLENCODED:
+        raise errors.Malformed("this address takes the form of its page, and nothing else")
+    raw = body.read(request.environ, max_bytes=MAX_BYTES)
+    try:
+        pairs = urllib.parse.parse_qsl(
+            raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
+        )
+    except ValueError as error:
+        raise errors.Malformed(_NO_FORM) from error
+    found: Form = {}
+    for name, value in pairs:
+        found.setdefault(name, texts.storable(value).replace("\r\n", "\n"))
+    return found
+
+
+def asked(name: str, *, most: int = 200) -> str:
+    """Read a query parameter, empty without it; what is longer than it may be is cut."""
+    return texts.cut(request.args.get(name, "").strip(), most)
+
+
+def config(fields: Sequence[Field], form: Mapping[str, str], prefix: str) -> dict[str, Any]:
+    """Read the values of some fields by what their schemas say, as JSON would bring them.
+
+    Flows check them, so what cannot be read stays as it was typed.
+    """
+    return {
+        field.name: _value(field.schema(), form.get(f"{prefix}.{field.name}", ""))
+        for field in fields
+    }
+
+
+def secrets(fields: Sequence[Field], form: Mapping[str, str]) -> dict[str, Any]:
+    """Read secrets; an empty one is left as it is."""
+    read_ones = config(fields, form, "secrets")
+    return {name: value for name, value in read_ones.items() if value not in ("", None)}
+
+
+def typed(fields: Sequence[Field], values: Mapping[str, object], prefix: str) -> Form:
+    """Write values of a config as a form shows them."""
+    return {f"{prefix}.{one.name}": _shown(values.get(one.name, one.default)) for one in fields}
+
+
+def _value(schema: Mapping[str, Any], text: str) -> object:
+    types = schema.get("type", "string")
+    kinds = [types] if isinstance(types, str) else list(types)
+    text = text if "array" in kinds else text.strip()
+    if "array" in kinds:
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    if "boolean" in kinds:
+        return text == "on"
+    if not text and "null" in kinds:
+        return None
+    if "integer" in kinds and text.isascii() and text.lstrip("-").isdigit():
+        return int(text)
+    return text
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "\n".join(map(str, value))
+    if isinstance(value, bool):
+        return "on" if value else ""
+    return "" if value is None else str(value)

@@ -1,0 +1,25 @@
+"""Ids in the paths of pages, as the API writes them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from gateway import errors
+
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
+
+
+def cohort(text: str) -> int:
+    """Read a cohort's id. Raises errors.NotFound if the text cannot be one."""
+    if not _NUMBER.fullmatch(text):
+        raise errors.NotFound("there is no such cohort; the list of cohorts shows those there are")
+    return int(text)
+
+
+def delivery(text: str) -> tuple[int, int]:
+    """Read a delivery's id, `<cohort>-<number>`. Raises errors.NotFound."""
+    first, _, second = text.partition("-")
+    if not _NUMBER.fullmatch(first) or not _NUMBER.fullmatch(second):
+        raise errors.NotFound("there is no such page; the list shows those that wait")
+    return int(first), int(second)

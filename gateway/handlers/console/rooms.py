@@ -1,0 +1,40 @@
+"""The console as a whole: the one list of its rooms, and what they need of the application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.handlers.console import (
+    cohort,
+    cohorts,
+    deliveries,
+    door,
+    filters,
+    keys,
+    overview,
+    root,
+    sources,
+    static_files,
+)
+
+if TYPE_CHECKING:
+    from flask import Blueprint, Flask
+
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    root.blueprint,
+    door.blueprint,
+    static_files.blueprint,
+    overview.blueprint,
+    cohorts.blueprint,
+    cohort.blueprint,
+    sources.blueprint,
+    deliveries.blueprint,
+    keys.blueprint,
+)
+
+
+def install(app: Flask) -> None:
+    """Make what templates use known, and serve every room."""
+    filters.install(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

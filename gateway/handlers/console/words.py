@@ -1,0 +1,107 @@
+"""The words of the console: a state has one word, one tone and one meaning wherever it stands."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+from gateway.core.cohorts.page import Action
+from gateway.core.cohorts.refresh import State
+from gateway.core.sources.condition import Condition
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+    from gateway.flows.access.keys import ApiKey
+
+
+@dataclasses.dataclass(frozen=True)
+class Word:
+    """A word with the tone of its colour, and what it means, which is shown on hover."""
+
+    text: str
+    tone: str
+    meaning: str
+
+
+FRESH: Final = Word("Fresh", "good", "The source was heard of in time.")
+STALE: Final = Word("Stale", "bad", "The source has missed three syncs: members may be outdated.")
+ON_DEMAND: Final = Word("On demand", "quiet", "Nothing is expected; it changes when it is changed.")
+
+CONDITIONS: Final[Mapping[str, Word]] = {
+    Condition.LIVE: Word("Live", "good", "Pages come in as often as they are expected."),
+    Condition.SILENT: Word("Silent", "bad", "No page has come for three of its intervals."),
+    Condition.NEW: Word("New", "info", "No page has come yet."),
+    Condition.ON_DEMAND: ON_DEMAND,
+    Condition.PAUSED: Word("Paused", "warn", "Its pages are answered 503 until it is resumed."),
+}
+
+SYNCS: Final[Mapping[str, Word]] = {
+    State.RECEIVING: Word("Receiving", "info", "Pages of it are still to come or to be applied."),
+    State.APPLIED: Word("Applied", "good", "All of its pages have been applied."),
+    State.SUPERSEDED: Word("Superseded", "quiet", "A newer full sync has taken its place."),
+    State.BLOCKED: Word("Blocked", "bad", "A page of it could not be applied."),
+}
+
+DELIVERIES: Final[Mapping[str, Word]] = {
+    "pending": Word("Waiting", "info", "It is applied when its turn comes."),
+    "blocked": Word("Blocked", "bad", "It could not be applied, and waits to be retried."),
+}
+
+OPEN: Final = Word("Open", "bad", "No page of this cohort has been accepted since.")
+OVER: Final = Word("Over", "quiet", "A page of this cohort was accepted later.")
+
+VALID: Final = Word("Valid", "good", "It opens what its scope allows.")
+EXPIRED: Final = Word("Expired", "quiet", "Its time is over.")
+REVOKED: Final = Word("Revoked", "quiet", "It was ended.")
+
+ACTIONS: Final[Mapping[str, str]] = {
+    Action.MEMBERS: "Full sync",
+    Action.ADD_MEMBERS: "Additions",
+    Action.REMOVE_MEMBERS: "Removals",
+}
+
+KINDS: Final[Mapping[str, str]] = {"mixpanel": "Mixpanel", "list": "List"}
+
+SCOPES: Final[Mapping[str, str]] = {
+    "read": "Read: look at everything, download",
+    "write": "Write: also upload and change members",
+    "admin": "Admin: also sources, keys, deletion",
+}
+
+# By the status that the sender got.
+REFUSED: Final[Mapping[int, str]] = {
+    400: "The page is not what Mixpanel documents, or no member of it has an id. Check the"
+    " identity property of this source, then resume the sync in Mixpanel.",
+    401: "User name or password were wrong. Enter those of this source in Mixpanel's connection"
+    " (rotate the password if it is lost), then resume the sync there.",
+    403: "This source takes other projects only. Add the project in its settings, or use another"
+    " source for it, then resume the sync in Mixpanel.",
+    404: "The cohort was deleted here. Restore it, or end its sync in Mixpanel.",
+}
+
+# What was done, after a form; the key is in the URL, the text never is.
+DONE: Final[Mapping[str, str]] = {
+    "signed-out": "You have signed out.",
+    "paused": "The source is paused. Its pages are answered 503, and Mixpanel sends them again.",
+    "resumed": "The source takes pages again.",
+    "saved": "The settings are saved. Members change at the next full sync of each cohort.",
+    "removed": "The source is removed, with its cohorts.",
+    "deleted": "The cohort is deleted. It can be restored, empty, from the list of deleted ones.",
+    "restored": "The cohort is restored, empty. It waits for its next full sync.",
+    "retried": "The page waits for its turn again.",
+    "revoked": "The key is revoked. Nothing opens with it any more.",
+}
+
+
+def of_cohort(*, stale: bool, fresh_until: datetime.datetime | None) -> Word:
+    if stale:
+        return STALE
+    return ON_DEMAND if fresh_until is None else FRESH
+
+
+def of_key(key: ApiKey, now: datetime.datetime) -> Word:
+    if key.revoked_at is not None:
+        return REVOKED
+    return VALID if key.is_valid(now) else EXPIRED
