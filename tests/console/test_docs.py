@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright import sync_api as playwright
 
 from tests.http import serving
 
@@ -17,17 +15,6 @@ def url(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Run the web process of production and return the address of the page."""
     with serving.serving(database_url, tmp_path_factory.mktemp("web")) as web:
         yield f"http://127.0.0.1:{web.port}/docs"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Start Chromium."""
-    with playwright.sync_playwright() as driver:
-        command = shutil.which("chromium")
-        assert command, "there is no chromium; bin/ci-packages installs it"
-        running = driver.chromium.launch(executable_path=command, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280])

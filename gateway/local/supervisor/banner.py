@@ -40,6 +40,8 @@ Cohort Gateway is ready.
   User name     {username}
   Password      {password}
                 {password_from}
+  Console       {base_url}/console
+                sign in with the API key
   API           {base_url}/v1
   API docs      {base_url}/docs
   API key       {api_key}

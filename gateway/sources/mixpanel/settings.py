@@ -12,7 +12,7 @@ CONFIG: Final[tuple[Field, ...]] = (
     Text(
         name="identity_property",
         title="Identity property",
-        description="The property that holds the member id; null for Mixpanel's distinct id.",
+        description="The property that holds the member id; without one, Mixpanel's distinct id.",
         optional=True,
     ),
     Texts(

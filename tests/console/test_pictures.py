@@ -1,0 +1,68 @@
+"""Every page, in light and dark, wide and narrow: it fits, has no error, and is pictured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.console.conftest import Console
+
+AXE: Final = Path(__file__).parent / "axe" / "axe.min.js"
+SERIOUS: Final = {"serious", "critical"}
+
+PAGES: Final = {
+    "overview": "",
+    "cohorts": "/cohorts",
+    "cohorts-none-found": "/cohorts?q=nothing",
+    "deleted": "/deleted-cohorts",
+    "members": "{cohort}",
+    "members-none-found": "{cohort}?id=nothing",
+    "changes": "{cohort}/changes",
+    "syncs": "{cohort}/syncs",
+    "settings": "{cohort}/settings",
+    "member": "{cohort}/members/u-09000",
+    "sources": "/sources",
+    "source": "/sources/default",
+    "source-paused": "/sources/warehouse-eu",
+    "kinds": "/new-source",
+    "new-source": "/new-source/mixpanel",
+    "deliveries": "/deliveries",
+    "deliveries-none-waiting": "/deliveries?state=pending",
+    "keys": "/keys",
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_pages__on_a_screen__fit_and_have_no_error_and_nothing_serious_for_axe(
+    browser: Any,  # noqa: ANN401 - playwright is installed for this tier alone
+    filled: str,
+    pictures: Path,
+    scheme: str,
+    width: int,
+) -> None:
+    console = Console(browser, filled, color_scheme=scheme, width=width)
+    looks = {"sign-in": ""} | PAGES
+    found: dict[str, list[str]] = {}
+    for name, path in looks.items():
+        if name == "overview":
+            console.sign_in()
+        console.open(path.format(cohort=console.cohort) if "{" in path else path)
+        console.page.screenshot(path=pictures / f"{name}-{scheme}-{width}.png", full_page=True)
+        assert console.page.evaluate("document.scrollingElement.scrollWidth") <= width, name
+        found[name] = _axe(console.page)
+    assert {name: faults for name, faults in found.items() if faults} == {}
+    assert console.said == []
+    assert console.elsewhere == []
+    console.close()
+
+
+def _axe(page: Any) -> list[str]:  # noqa: ANN401 - as above
+    """Run axe beside the page's policy, which would not let it in."""
+    page.evaluate(AXE.read_text() + "; undefined")
+    violations = page.evaluate("axe.run(document).then((found) => found.violations)")
+    return [
+        f"{one['id']}: {one['nodes'][0]['html']}" for one in violations if one["impact"] in SERIOUS
+    ]
