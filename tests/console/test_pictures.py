@@ -31,6 +31,7 @@ PAGES: Final = {
     "deliveries": "/deliveries",
     "deliveries-none-waiting": "/deliveries?state=pending",
     "keys": "/keys",
+    "activity": "/activity",
 }
 
 

@@ -161,3 +161,19 @@ def test_key__expired__is_listed_among_those_that_ended(world: World) -> None:
     )
     world.clock.tick(minutes=2)
     assert "Expired" in Visitor(world).page("/keys?all=1")
+
+
+def test_activity__after_some_acts__names_each_with_its_key(world: World) -> None:
+    visitor = Visitor(world)
+    visitor.post("/sources/default/pause")
+    visitor.post("/keys", name="crm", scope="read", days="")
+    Visitor(world, None).sign_in("cg_wrong")
+    said = visitor.page("/activity")
+    for row in (
+        "Session refused code unauthenticated console none Console",
+        "Key created scopes read crm admin Console",
+        "Source paused default admin Console",
+        "Session opened admin admin Console",
+    ):
+        assert row in said, row
+    assert "cg_wrong" not in said

@@ -34,6 +34,7 @@ PAGES: Final = (
     "/deliveries?state=blocked",
     "/keys",
     "/keys?all=1",
+    "/activity",
 )
 INLINE: Final = re.compile(
     r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|javascript:", re.IGNORECASE
@@ -66,7 +67,7 @@ def test_page__for_a_key_that_only_reads__offers_nothing_that_is_refused(
     world: World, cohort: str, path: str
 ) -> None:
     answer = Visitor(world, "read").get(path.format(id=cohort))
-    is_for_admins = path.startswith(("/keys", "/new-source"))
+    is_for_admins = path.startswith(("/keys", "/new-source", "/activity"))
     assert answer.status_code == (403 if is_for_admins else 200)
     assert re.findall(r'method="post" action="([^"]+)"', answer.text) == ["/console/sign-out"]
     assert "/console/keys" not in answer.text

@@ -97,6 +97,7 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/console/new-source/<raw:kind>": {**PAGE, **FORM},
     "/console/deliveries": PAGE,
     "/console/deliveries/<raw:delivery_id>/retry": FORM,
+    "/console/activity": PAGE,
     "/console/keys": {**PAGE, **FORM},
     "/console/keys/<raw:key_id>/revoke": FORM,
 }

@@ -18,7 +18,7 @@ _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 # Pages of administrators alone, beside those of everyone.
-ADMIN_AREAS: Final = (("keys", "Keys"),)
+ADMIN_AREAS: Final = (("keys", "Keys"), ("activity", "Activity"))
 
 
 def install(app: Flask) -> None:

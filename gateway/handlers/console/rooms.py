@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.handlers.console import (
+    activity,
     cohort,
     cohorts,
     deliveries,
@@ -30,6 +31,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     sources.blueprint,
     deliveries.blueprint,
     keys.blueprint,
+    activity.blueprint,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final
 
+from gateway.core.access.actor import Via
 from gateway.core.cohorts.page import Action
 from gateway.core.cohorts.refresh import State
 from gateway.core.sources.condition import Condition
@@ -62,6 +63,13 @@ ACTIONS: Final[Mapping[str, str]] = {
     Action.REMOVE_MEMBERS: "Removals",
 }
 
+VIA: Final[Mapping[str, str]] = {
+    Via.API: "API",
+    Via.CONSOLE: "Console",
+    Via.COMMAND: "Command",
+    Via.GATEWAY: "Gateway",
+}
+
 KINDS: Final[Mapping[str, str]] = {"mixpanel": "Mixpanel", "list": "List"}
 
 SCOPES: Final[Mapping[str, str]] = {
@@ -93,6 +101,12 @@ DONE: Final[Mapping[str, str]] = {
     "retried": "The page waits for its turn again.",
     "revoked": "The key is revoked. Nothing opens with it any more.",
 }
+
+
+def event(action: str) -> str:
+    """Write what the audit log calls `source.password_rotated`."""
+    noun, _, verbed = action.partition(".")
+    return f"{noun} {verbed.replace('_', ' ')}".capitalize()
 
 
 def of_cohort(*, stale: bool, fresh_until: datetime.datetime | None) -> Word:
