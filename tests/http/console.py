@@ -6,6 +6,8 @@ import html
 import re
 from typing import Final
 
+from werkzeug.wrappers import Response
+
 from tests.http.world import KEYS, Answer, World
 
 ORIGIN: Final = "http://localhost"
@@ -54,7 +56,7 @@ class Visitor:
         )
 
 
-def text(answer: Answer) -> str:
+def text(answer: Response) -> str:
     """Return what a page says: no markup, and one space between words."""
-    body = re.sub(r"<head>.*?</head>", "", answer.text, flags=re.DOTALL)
+    body = re.sub(r"<head>.*?</head>", "", answer.get_data(as_text=True), flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gateway.store.cohorts.cohorts import Cohort
 
 NEWEST_CHANGE: Final = 2**63 - 1
+NOTHING: Final = browse.Stake(members=0, pages=0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,9 +120,8 @@ def endangered(readers: Readers, cohort_id: int, *, now: datetime.datetime) -> E
     """Say what the deletion of a cohort would do. Raises errors.NotFound."""
 
     def look(conn: Connection) -> Endangered:
-        found, lost = _require(conn, cohort_id, now), browse.stake(conn, cohort_id)
-        if lost is None:  # it was deleted in between
-            raise errors.NotFound(lookup.NO_COHORT)
+        found = _require(conn, cohort_id, now)
+        lost = browse.stake(conn, cohort_id) or NOTHING  # it may be deleted in between
         return Endangered(cohort=found, stake=lost)
 
     return readers.ask(look)
