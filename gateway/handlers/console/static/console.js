@@ -37,6 +37,9 @@
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
 
+  // On a narrow screen the areas scroll sideways.
+  document.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
   show(document);
   setInterval(() => show(document), 30000);
   document.addEventListener("htmx:after:swap", () => show(document));
