@@ -53,6 +53,17 @@ def test_hours__listed_since_a_moment__begin_with_the_size_at_it(desk: Desk) -> 
     assert of(desk, receipt.cohort_id + 1) == []
 
 
+def test_hours__listed_by_steps__are_the_newest_of_each(desk: Desk) -> None:
+    receipt = desk.send(ADD, "s0", "a")
+    desk.settle(receipt)
+    for place, letter in enumerate("bcdef"):
+        desk.clock.tick(HOUR)
+        desk.settle(desk.send(ADD, f"s{place + 1}", letter))
+    with desk.pool.read() as conn:
+        found = hours.listing(conn, receipt.cohort_id, since=START, step=3 * hours.HOUR)
+    assert [one.members for one in found] == [3, 6]
+
+
 def test_hours__of_a_deleted_cohort__end_with_nobody(desk: Desk) -> None:
     receipt = desk.send(ADD, "s1", "abc")
     desk.settle(receipt)

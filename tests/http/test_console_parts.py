@@ -48,12 +48,9 @@ def test_curve__of_points__goes_in_steps_from_zero_or_from_what_is_least() -> No
     assert (high.bottom, high.top, high.first, high.last) == (100, 101, 100, 101)
 
 
-def test_curve__of_very_many_points__is_thinned_and_keeps_its_ends() -> None:
-    points = [Point(START + place * HOUR, place) for place in range(9001)]
-    drawn = charts.curve(points, since=START)
-    assert drawn is not None
-    assert drawn.line.count("H") <= charts.MOST_POINTS
-    assert (drawn.first, drawn.last) == (0, 9000)
+@pytest.mark.parametrize(("days", "hours"), [(0, 1), (7, 1), (30, 2), (365, 22)])
+def test_step__of_a_curve__grows_with_its_time(days: int, hours: int) -> None:
+    assert curve.step(START, START + datetime.timedelta(days=days)) == hours * HOUR
 
 
 def test_bars__of_a_day_without_changes__are_flat() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_HOUR = datetime.timedelta(hours=1)
+_HOUR: Final = datetime.timedelta(hours=1)
+# More are not told apart on any screen.
+MOST_POINTS: Final = 400
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +21,11 @@ class Point:
 
     at: datetime.datetime
     members: int
+
+
+def step(since: datetime.datetime, now: datetime.datetime) -> datetime.timedelta:
+    """Return of how many hours a curve shows one: few enough that it has at most MOST_POINTS."""
+    return _HOUR * max(1, math.ceil((now - since) / _HOUR / MOST_POINTS))
 
 
 def sizes(

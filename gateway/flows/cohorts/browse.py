@@ -91,7 +91,8 @@ def members(
     def look(conn: Connection) -> Sized:
         found = _require(conn, cohort_id, now)
         rows = browse.members(conn, cohort_id, prefix=prefix, after=after, limit=limit + 1)
-        known = [(one.hour, one.members) for one in hours.listing(conn, cohort_id, since=since)]
+        listed = hours.listing(conn, cohort_id, since=since, step=curve.step(since, now))
+        known = [(one.hour, one.members) for one in listed]
         return Sized(
             cohort=found,
             members=Slice.cut(rows, limit, lambda member: (member.member_id,)),

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 1000
 HEIGHT: Final = 200
-# More points than this are not told apart on any screen.
-MOST_POINTS: Final = 400
 # A curve that stays above this part of its maximum is drawn from its own minimum, not from zero.
 _FLAT: Final = 0.6
 
@@ -59,8 +57,8 @@ def curve(points: Sequence[Point], *, since: datetime.datetime) -> Curve | None:
     """Draw points as steps, from the first that is known; None if there are none."""
     if not points:
         return None
-    some, since, until = _thinned(points), max(since, points[0].at), points[-1].at
-    most, least = max(one.members for one in some), min(one.members for one in some)
+    since, until = max(since, points[0].at), points[-1].at
+    most, least = max(one.members for one in points), min(one.members for one in points)
     bottom = least if least > _FLAT * most else 0
     top = max(most, bottom + 1)
     seconds = max((until - since).total_seconds(), 1.0)
@@ -71,8 +69,8 @@ def curve(points: Sequence[Point], *, since: datetime.datetime) -> Curve | None:
     def y(one: Point) -> float:
         return round(HEIGHT * (top - one.members) / (top - bottom), 1)
 
-    line = f"M{x(some[0])},{y(some[0])}" + "".join(f"H{x(one)}V{y(one)}" for one in some[1:])
-    area = f"{line}V{HEIGHT}H{x(some[0])}Z"
+    line = f"M{x(points[0])},{y(points[0])}" + "".join(f"H{x(one)}V{y(one)}" for one in points[1:])
+    area = f"{line}V{HEIGHT}H{x(points[0])}Z"
     return Curve(
         line=line,
         area=area,
@@ -80,8 +78,8 @@ def curve(points: Sequence[Point], *, since: datetime.datetime) -> Curve | None:
         bottom=bottom,
         since=since,
         until=until,
-        first=some[0].members,
-        last=some[-1].members,
+        first=points[0].members,
+        last=points[-1].members,
     )
 
 
@@ -104,9 +102,3 @@ def bars(flows: Sequence[Flow]) -> Bars:
         entered=sum(one.entered for one in flows),
         exited=sum(one.exited for one in flows),
     )
-
-
-def _thinned(points: Sequence[Point]) -> Sequence[Point]:
-    """Leave out points between others until they are few; the first and the last stay."""
-    step = len(points) // MOST_POINTS + 1
-    return [*points[:-1:step], points[-1]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.store.db.statement import Line
+
+
+HOUR: Final = datetime.timedelta(hours=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,9 +60,18 @@ def add(line: Line, cohort_id: int, *, entered: int, exited: int, now: datetime.
     _ADD.run(line, parameters)
 
 
-def listing(conn: Connection, cohort_id: int, *, since: datetime.datetime) -> list[Hour]:
-    """List the hours of a cohort since one, and the newest before it, in order."""
-    rows = conn.execute(_LIST, {"cohort_id": cohort_id, "since": since})
+def listing(
+    conn: Connection,
+    cohort_id: int,
+    *,
+    since: datetime.datetime,
+    step: datetime.timedelta = HOUR,
+) -> list[Hour]:
+    """List the hours of a cohort since one, and the newest before it, in order.
+
+    Of each step, counted from `since`, only the newest hour: a year has thousands.
+    """
+    rows = conn.execute(_LIST, {"cohort_id": cohort_id, "since": since, "step": step})
     return [Hour(**row._mapping) for row in rows]
 
 
@@ -86,11 +98,12 @@ _ADD = Statement("""
 """)
 
 _LIST = text("""
-    SELECT hour, members, entered, exited FROM cohort_hours
+    SELECT DISTINCT ON (date_bin(:step, hour, :since)) hour, members, entered, exited
+    FROM cohort_hours
     WHERE cohort_id = :cohort_id AND hour >= coalesce(
         (SELECT max(hour) FROM cohort_hours WHERE cohort_id = :cohort_id AND hour <= :since),
         :since)
-    ORDER BY hour
+    ORDER BY date_bin(:step, hour, :since), hour DESC
 """)
 
 _FLOWS = text("""

@@ -261,7 +261,8 @@ cohort_hours = Table(
     "cohort_hours",
     metadata,
     Column("cohort_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("hour", NOW_TYPE, primary_key=True),
+    # The index is for sums over all cohorts; updates leave it as it is.
+    Column("hour", NOW_TYPE, primary_key=True, index=True),
     Column("members", BigInteger, nullable=False),
     Column("entered", BigInteger, nullable=False),
     Column("exited", BigInteger, nullable=False),

@@ -22,3 +22,4 @@ def upgrade() -> None:
             CONSTRAINT cohort_hours_pkey PRIMARY KEY (cohort_id, hour)
         )
     """)
+    op.execute("CREATE INDEX cohort_hours_hour_idx ON cohort_hours (hour)")
