@@ -1,4 +1,4 @@
-"""The overview: how sources and processes fare, what waits, and what the day has changed."""
+"""The overview: how sources and processes fare, what waits, and what changed lately."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Flow = hours.Flow
 
-HOURS: Final = 24
+# Of ten thousand cohorts these are 120,000 rows to sum: more would make the page slow.
+HOURS: Final = 12
 # With more than this, the list of sources tells of the others.
 SOURCES: Final = 100
 
