@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Flow = hours.Flow
 
-# Of ten thousand cohorts these are 120,000 rows to sum: more would make the page slow.
-HOURS: Final = 12
+# Of ten thousand cohorts these are 60,000 rows to sum: many more would make the page slow.
+HOURS: Final = 6
 # With more than this, the list of sources tells of the others.
 SOURCES: Final = 100
 
