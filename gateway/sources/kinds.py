@@ -12,7 +12,7 @@ from gateway.sources.mixpanel import settings as mixpanel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.sources.fields import Field
+    from gateway.core.fields import Field
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

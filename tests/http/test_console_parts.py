@@ -9,13 +9,13 @@ import pytest
 from werkzeug.exceptions import BadRequest
 
 from gateway import errors
+from gateway.core import fields
 from gateway.core.cohorts import curve
 from gateway.core.cohorts.curve import Point
 from gateway.core.sources import condition
 from gateway.core.sources.condition import Condition
 from gateway.flows.health import overview
 from gateway.handlers.console import charts, failures, forms
-from gateway.sources import fields
 from tests.http.console import text
 from tests.http.world import START, World
 

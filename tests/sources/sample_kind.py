@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.sources.fields import Text
+from gateway.core.fields import Text
 from gateway.sources.kinds import Kind
 
 

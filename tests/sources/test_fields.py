@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sources import fields, kinds
-from gateway.sources.fields import Text, Texts
+from gateway.core import fields
+from gateway.core.fields import Choice, Flag, Text, Texts, Url, Whole
+from gateway.sources import kinds
 from gateway.sources.kinds import Kind
 
 FIELDS = (
@@ -16,19 +17,39 @@ FIELDS = (
     Text(name="role", title="Role", description="Who it is.", optional=True, max_characters=9),
     Texts(name="tables", title="Tables", description="Which.", max_items=2),
     Text(name="password", title="Password", description="Its secret.", secret=True),
+    Whole(name="port", title="Port", description="Where.", least=1, most=4, default=2),
+    Whole(name="rows", title="Rows", description="Most.", least=1, most=4, optional=True),
+    Choice(name="mode", title="Mode", description="How.", choices=("a", " "), default="a"),
+    Choice(name="way", title="Way", description="How.", choices=("a",), optional=True),
+    Flag(name="tls", title="TLS", description="Whether."),
+    Url(name="url", title="URL", description="Where.", max_characters=30),
+    Url(name="proxy", title="Proxy", description="Where.", optional=True),
 )
+NAMES = [one.name for one in FIELDS if one.name != "password"]
+URLS = [
+    "https://api.example.com/v1",
+    "http://[::1]:8080/a%20b?key=1&more=@",
+    "https://user:secret@example.com/",
+    "https://example.com/#part",
+    "https://example.com/a b",
+    "https://example.com/\n",
+    "ftp://example.com/",
+    "https://a.example.com/" + 9 * "a",
+]
 VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-5, 5)
     | st.floats(allow_nan=False).filter(lambda one: not one.is_integer())
+    | st.sampled_from(URLS)
+    | st.sampled_from([2.0, 9.0, 1e300])
     | st.text("a \0"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("a"), inner, max_size=2),
     max_leaves=5,
 )
 
 
-@given(given=st.dictionaries(st.sampled_from(["host", "role", "tables", "other"]), VALUES))
+@given(given=st.dictionaries(st.sampled_from([*NAMES, "other"]), VALUES))
 def test_check__of_any_values__finds_faults_where_the_schema_does(given: dict[str, object]) -> None:
     schema = fields.json_schema(FIELDS)
     found = list(fields.faults(FIELDS, given, "config", whole=True))
@@ -52,6 +73,19 @@ def test_check__of_parts__misses_nothing() -> None:
 def test_read__of_parts__turns_integers_of_a_list_into_texts() -> None:
     given = {"tables": ["a", 7], "role": None}
     assert fields.read(FIELDS, given) == {"tables": ["a", "7"], "role": None}
+
+
+def test_read__of_what_json_says_in_several_ways__keeps_one() -> None:
+    given = {"port": 2.0, "rows": None, "mode": "a", "tls": True, "url": URLS[0]}
+    found = fields.read(FIELDS, given)
+    assert found == given
+    assert type(found["port"]) is int
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_url__with_what_must_not_travel_in_it__is_refused(url: str) -> None:
+    (field,) = (one for one in FIELDS if one.name == "proxy")
+    assert (list(field.faults(url, "proxy")) == []) == (url in {*URLS[:2], URLS[-1]})
 
 
 def test_shown__of_a_config__has_defaults_and_nothing_that_is_not_declared() -> None:

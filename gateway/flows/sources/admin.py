@@ -10,6 +10,7 @@ import enum
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway import errors
+from gateway.core import fields
 from gateway.core.access import credentials as rules
 from gateway.core.access import defaults, secrets
 from gateway.core.access.actor import GATEWAY
@@ -18,7 +19,6 @@ from gateway.flows.cohorts import admin
 from gateway.flows.sources import logins
 from gateway.flows.sources import setup as setups
 from gateway.flows.sources.setup import PLAIN, Setup
-from gateway.sources import fields
 from gateway.store.db import audit
 from gateway.store.sources import credentials, sources
 from gateway.store.sources import secrets as kept_secrets

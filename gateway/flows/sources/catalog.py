@@ -6,8 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
+from gateway.core import fields
 from gateway.flows.cohorts.parts import Slice
-from gateway.sources import fields
 from gateway.store.sources import refusals, secrets, sources
 from gateway.store.sources.secrets import Sealed
 

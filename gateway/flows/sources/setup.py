@@ -6,8 +6,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway import errors
+from gateway.core import fields
 from gateway.errors import Fault
-from gateway.sources import fields, kinds
+from gateway.sources import kinds
 from gateway.store.sources import secrets
 from gateway.vault import Place, Vault
 

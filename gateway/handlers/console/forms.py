@@ -14,7 +14,7 @@ from gateway.handlers.http import body
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.sources.fields import Field
+    from gateway.core.fields import Field
 
 _NO_FORM: Final = "the form is not URL-encoded UTF-8, or has too many fields"
 

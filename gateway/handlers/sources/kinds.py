@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gateway.core import fields
 from gateway.core.access.scopes import Scope
 from gateway.handlers.http import deps, operations, responses, topics
 from gateway.handlers.http.operations import Operation
 from gateway.handlers.sources import response_schemas
-from gateway.sources import fields
 
 if TYPE_CHECKING:
     from flask import Response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.sources.fields import Field, Text, Texts
+from gateway.core.fields import Field, Text, Texts
 
 MAX_PROJECTS: Final = 1000
 

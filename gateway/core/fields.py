@@ -1,8 +1,9 @@
-"""Fields of what a source is set to: from one declaration come its JSON Schema and its check."""
+"""Fields of what a source or destination is set to: one declaration gives JSON Schema and check."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gateway.core import texts
@@ -15,6 +16,9 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 MAX_TEXT_CHARACTERS: Final = 255
 # Something that is not white space, and no NUL; as JSON Schema says it.
 NOT_BLANK: Final = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+# An address without user, password and fragment; of printable ASCII, as it travels.
+URL: Final = r"^https?://[A-Za-z0-9._\[\]:-]+(/[!$-.0-;=?-Z_a-z~/]*)?$"
+_URL: Final = re.compile(URL.removesuffix("$") + r"\Z")
 
 
 class Field(Protocol):
@@ -30,7 +34,7 @@ class Field(Protocol):
 
     @property
     def required(self) -> bool:
-        """Whether a source cannot be made without it."""
+        """Whether nothing can be made without it."""
 
     def schema(self) -> dict[str, Any]:
         """Describe it as JSON Schema does."""
@@ -118,6 +122,140 @@ class Texts:
     def read(self, value: Any) -> object:  # noqa: ANN401 - JSON without faults
         """Keep texts."""
         return [_decimal(one) for one in value]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Whole:
+    """A whole number within limits; `optional` ones may be null."""
+
+    name: str
+    title: str
+    description: str
+    least: int
+    most: int
+    required: bool = False
+    optional: bool = False
+    default: int | None = None
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it as JSON Schema does."""
+        return {
+            "title": self.title,
+            "description": self.description,
+            "type": ["integer", "null"] if self.optional else "integer",
+            "minimum": self.least,
+            "maximum": self.most,
+            "default": self.default,
+        }
+
+    def faults(self, value: object, path: str) -> Iterator[Fault]:
+        """Tell what is wrong with a value; a float without a fraction is a whole number in JSON."""
+        if value is None and self.optional:
+            return
+        whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+        if not whole or not self.least <= value <= self.most:  # type: ignore[operator]
+            yield Fault(path, f"must be a whole number from {self.least} to {self.most}")
+
+    def read(self, value: Any) -> object:  # noqa: ANN401 - JSON without faults
+        """Keep an integer."""
+        return None if value is None else int(value)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One of a few texts; `optional` ones may be null."""
+
+    name: str
+    title: str
+    description: str
+    choices: tuple[str, ...]
+    required: bool = False
+    optional: bool = False
+    default: str | None = None
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it as JSON Schema does."""
+        return {
+            "title": self.title,
+            "description": self.description,
+            "enum": [*self.choices, *([None] if self.optional else [])],
+            "default": self.default,
+        }
+
+    def faults(self, value: object, path: str) -> Iterator[Fault]:
+        """Tell what is wrong with a value that JSON brought."""
+        if not (value is None and self.optional) and value not in self.choices:
+            yield Fault(path, f"must be one of {', '.join(self.choices)}")
+
+    def read(self, value: Any) -> object:  # noqa: ANN401 - JSON without faults
+        """Keep it as it is."""
+        return value
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flag:
+    """True or false."""
+
+    name: str
+    title: str
+    description: str
+    required: bool = False
+    default: bool = False
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it as JSON Schema does."""
+        return {
+            "title": self.title,
+            "description": self.description,
+            "type": "boolean",
+            "default": self.default,
+        }
+
+    def faults(self, value: object, path: str) -> Iterator[Fault]:
+        """Tell what is wrong with a value that JSON brought."""
+        if type(value) is not bool:
+            yield Fault(path, "must be true or false")
+
+    def read(self, value: Any) -> object:  # noqa: ANN401 - JSON without faults
+        """Keep it as it is."""
+        return value
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Url:
+    """An address of http or https without user, password and fragment; `optional` may be null."""
+
+    name: str
+    title: str
+    description: str
+    required: bool = False
+    optional: bool = False
+    max_characters: int = 2048
+    default: str | None = None
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it as JSON Schema does."""
+        return {
+            "title": self.title,
+            "description": self.description,
+            "type": ["string", "null"] if self.optional else "string",
+            "format": "uri",
+            "maxLength": self.max_characters,
+            "pattern": URL,
+            "default": self.default,
+        }
+
+    def faults(self, value: object, path: str) -> Iterator[Fault]:
+        """Tell what is wrong with a value that JSON brought."""
+        if value is None and self.optional:
+            return
+        fits = type(value) is str and len(value) <= self.max_characters
+        if not fits or not _URL.search(str(value)):
+            yield Fault(path, "must be an address like https://api.example.com/v1")
+
+    def read(self, value: Any) -> object:  # noqa: ANN401 - JSON without faults
+        """Keep it as it is."""
+        return value
 
 
 def json_schema(fields: Sequence[Field]) -> dict[str, Any]:
