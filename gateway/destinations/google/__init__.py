@@ -1,0 +1,1 @@
+"""Customer Match of Google, through the Data Manager API."""

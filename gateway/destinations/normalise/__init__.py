@@ -1,0 +1,1 @@
+"""What normalising has in common for all vendors: phone numbers and hashes."""
