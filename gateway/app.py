@@ -24,6 +24,7 @@ from gateway.handlers.http import (
     traced,
 )
 from gateway.handlers.mixpanel import description, responses, webhook
+from gateway.handlers.people import ingest, kursaha, people, segment
 from gateway.handlers.sources import kinds, refusals, sources
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     kinds.blueprint,
     sources.blueprint,
     refusals.blueprint,
+    ingest.blueprint,
+    segment.blueprint,
+    kursaha.blueprint,
+    people.blueprint,
     activity.blueprint,
     ops.blueprint,
     openapi.blueprint,
@@ -59,11 +64,19 @@ OPERATIONS: tuple[Operation, ...] = (
     *kinds.OPERATIONS,
     *sources.OPERATIONS,
     *refusals.OPERATIONS,
+    *ingest.OPERATIONS,
+    *segment.OPERATIONS,
+    *kursaha.OPERATIONS,
+    *people.OPERATIONS,
     *activity.OPERATIONS,
 )
 FOREIGN: tuple[Foreign, ...] = (*description.CALLS, *ops.CALLS)
 # The variables in the paths of these operations.
-VARIABLES: Mapping[str, Variable] = {**ids.VARIABLES, **sources.VARIABLES}
+VARIABLES: Mapping[str, Variable] = {
+    **ids.VARIABLES,
+    **sources.VARIABLES,
+    **people.VARIABLES,
+}
 
 _log = structlog.get_logger()
 

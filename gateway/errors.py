@@ -6,6 +6,7 @@ GatewayError
 ├── CommandFailed      a command line call that cannot be carried out as asked
 ├── Refused            the request is at fault; a person must change it
 │   ├── Malformed          400  not the documented shape
+│   │   └── TooLarge       413  more bytes than are read
 │   ├── Unauthenticated    401  no valid credentials
 │   ├── Forbidden          403  valid, but not allowed to
 │   ├── NotFound           404  no such thing, or no longer
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 class GatewayError(Exception):
     """Anything this project raises on purpose; its text is a sentence for a person."""
 
-    code: ClassVar[str] = "gateway_error"
+    code: str = "gateway_error"
 
 
 class BadSettings(GatewayError):
@@ -79,11 +80,24 @@ class Refused(GatewayError):
     code = "refused"
     status: ClassVar[int] = 400
 
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        """Refuse a request; a `code` says more than that of the class."""
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
 
 class Malformed(Refused):
     """The request is not of the documented shape; the text names the field and the fix."""
 
     code = "malformed"
+
+
+class TooLarge(Malformed):
+    """The body has more bytes than its address takes."""
+
+    code = "too_large"
+    status = 413
 
 
 class Unauthenticated(Refused):

@@ -153,6 +153,18 @@ class Settings:
         None,
         "requests per second and source beyond which the webhook answers 429",
     )
+    event_days: int = setting(
+        "GATEWAY_EVENT_DAYS",
+        values.whole(1, 3650),
+        400,
+        "days that events of people are kept; older ones are refused, and dropped by whole months",
+    )
+    event_id_days: int = setting(
+        "GATEWAY_EVENT_ID_DAYS",
+        values.whole(1, 400),
+        7,
+        "days after its receipt that an `event_id` is remembered",
+    )
     disk_dir: pathlib.Path | None = setting(
         "GATEWAY_DISK_DIR",
         values.path,

@@ -14,6 +14,8 @@ from gateway.core import moments
 from gateway.flows.cohorts import redact_history, redact_pages, retention
 from gateway.flows.cohorts.sweep import Sweeper
 from gateway.flows.health import audit, duty, heartbeats
+from gateway.flows.people import forget
+from gateway.flows.people import retention as events
 from gateway.flows.sources import refusals
 from workers import runtime
 
@@ -50,6 +52,13 @@ def _redact(made: Runtime) -> None:
     redact_history.run(made.chores, now=moments.now())
 
 
+def _tend_events(made: Runtime) -> None:
+    kept = events.Kept(
+        event_days=made.settings.event_days, event_id_days=made.settings.event_id_days
+    )
+    events.run(made.chores, kept)
+
+
 CHORES: Final = (
     Chore(name="probe", every_seconds=duty.ASK_SECONDS, do=_probe),
     Chore(name="heartbeats", every_seconds=10.0, do=lambda made: heartbeats.retire(made.chores)),
@@ -57,6 +66,8 @@ CHORES: Final = (
     Chore(name="scrub", every_seconds=1.0, do=lambda made: redact_pages.run(made.chores)),
     Chore(name="refusals", every_seconds=10.0, do=lambda made: refusals.tend(made.chores)),
     Chore(name="audit", every_seconds=10.0, do=lambda made: audit.prune(made.chores)),
+    Chore(name="events", every_seconds=10.0, do=_tend_events),
+    Chore(name="deletions", every_seconds=1.0, do=lambda made: forget.run(made.chores)),
     Chore(name="retention", every_seconds=1.0, do=lambda made: retention.run(made.chores)),
 )
 

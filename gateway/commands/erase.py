@@ -8,7 +8,8 @@ import click
 
 from gateway import errors
 from gateway.commands import output, place
-from gateway.flows.cohorts import erase as flow
+from gateway.flows import erasure
+from gateway.flows.cohorts.erase import Where
 from gateway.flows.sources import admin
 
 
@@ -40,10 +41,10 @@ def erase(
     with place.database(place.settings()) as pool:
         if source is not None:
             admin.require(pool, source, now=place.now())
-        through = flow.erase(
+        through = erasure.erase(
             pool,
             member_id,
-            flow.Where(source=source, project_id=project),
+            Where(source=source, project_id=project),
             now=place.now(),
             redact_seconds=math.inf,
             scrub_seconds=math.inf,

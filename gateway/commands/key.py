@@ -34,8 +34,10 @@ def key() -> None:
     type=click.Choice([scope.value for scope in Scope]),
     multiple=True,
     required=True,
-    help="What it may do; admin includes write, and write includes read. Repeatable.",
+    help="What it may do; admin includes write, and write includes read. ingest posts people and"
+    " events, and reads nothing. Repeatable.",
 )
+@click.option("--source", metavar="SLUG", help="With ingest: the only source to post to.")
 @click.option("--replace", is_flag=True, help="Revoke the valid key of this name with it.")
 @click.option(
     "--expires",
@@ -44,7 +46,13 @@ def key() -> None:
 )
 @output.as_json
 def create(
-    *, name: str, scopes: tuple[str, ...], replace: bool, expires: str | None, as_json: bool
+    *,
+    name: str,
+    scopes: tuple[str, ...],
+    source: str | None,
+    replace: bool,
+    expires: str | None,
+    as_json: bool,
 ) -> None:
     """Create a key and print it, once: the database holds only its hash.
 
@@ -58,27 +66,35 @@ def create(
         scopes=[scope for scope in Scope if scope.value in scopes],
         expires_at=None if expires is None else _moment(expires, now),
         replace=replace,
+        source=source,
     )
     with place.database(place.settings()) as pool:
         made = keys.create(pool, wanted, now=now, actor=COMMAND)
     if as_json:
-        output.document(
-            {
-                "name": name,
-                "scopes": list(wanted.scopes),
-                "key": made.key,
-                "expires_at": place.moment(wanted.expires_at),
-                "replaced": [one.id for one in made.replaced],
-            }
-        )
-        return
+        output.document(_made_as_json(wanted, made))
+    else:
+        _show(wanted, made)
+
+
+def _show(wanted: keys.Wanted, made: keys.Made) -> None:
     click.echo(made.key)
     until = "" if wanted.expires_at is None else f" until {wanted.expires_at:%Y-%m-%d %H:%M} UTC"
     output.complain(
-        f"The key {name} ({', '.join(wanted.scopes)}) is valid{until} and shown this once."
+        f"The key {wanted.name} ({', '.join(wanted.scopes)}) is valid{until} and shown this once."
     )
     for one in made.replaced:
-        output.complain(f"The older key {name} (id {one.id}) is revoked.")
+        output.complain(f"The older key {wanted.name} (id {one.id}) is revoked.")
+
+
+def _made_as_json(wanted: keys.Wanted, made: keys.Made) -> dict[str, object]:
+    return {
+        "name": wanted.name,
+        "scopes": list(wanted.scopes),
+        "source": wanted.source,
+        "key": made.key,
+        "expires_at": place.moment(wanted.expires_at),
+        "replaced": [one.id for one in made.replaced],
+    }
 
 
 def _moment(text: str, now: datetime.datetime) -> datetime.datetime:
@@ -157,6 +173,7 @@ def _as_json(one: keys.ApiKey, now: datetime.datetime) -> dict[str, object]:
         "id": one.id,
         "name": one.name,
         "scopes": list(one.scopes),
+        "source": one.source,
         "created_at": place.moment(one.created_at),
         "revoked_at": place.moment(one.revoked_at),
         "expires_at": place.moment(one.expires_at),

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import decimal
 import itertools
 import json
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gateway import errors
 from gateway.core import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_DEPTH = 500
 # What Python itself reads; see "Integer string conversion length limitation" in its documentation.
@@ -79,12 +83,43 @@ def parse(raw: bytes, *, max_values: int = MAX_VALUES) -> Parsed:
     return _checked(raw, value)
 
 
+def parse_exactly(raw: bytes) -> object:
+    """Parse a complete body with every number as it was written: integers, and Decimals.
+
+    NaN and infinities are null. Raises errors.Malformed.
+    """
+    raw = raw.removeprefix(_BOM)
+    if _has_too_many_values(raw, MAX_VALUES):
+        raise errors.Malformed(f"the body has more than {MAX_VALUES} values; send fewer at once")
+    parsed = _parse_with_json(raw, parse_float=_decimal, parse_constant=lambda _: None)
+    if parsed.problem is not None:
+        raise parsed.problem
+    return parsed.value
+
+
+def _decimal(written: str) -> decimal.Decimal:
+    """Read a number; one beyond what Decimal can name is an infinity, which nothing stores."""
+    try:
+        return decimal.Decimal(written)
+    except decimal.InvalidOperation:
+        return decimal.Decimal("Infinity")
+
+
 def _may_have_long_number(raw: bytes) -> bool:
     numbers = raw.translate(_NUMBERS)
     return b"," + _LONG_NUMBER in numbers or numbers.startswith(_LONG_NUMBER)
 
 
 def _parse_slowly(raw: bytes) -> Parsed:
+    return _parse_with_json(raw)
+
+
+def _parse_with_json(
+    raw: bytes,
+    *,
+    parse_float: Callable[[str], object] | None = None,
+    parse_constant: Callable[[str], object] | None = None,
+) -> Parsed:
     long_numbers: list[str] = []
 
     def whole(digits: str) -> int:
@@ -94,7 +129,12 @@ def _parse_slowly(raw: bytes) -> Parsed:
         return 0
 
     try:
-        value = json.loads(raw.decode("utf-8"), parse_int=whole)
+        value = json.loads(
+            raw.decode("utf-8"),
+            parse_int=whole,
+            parse_float=parse_float,
+            parse_constant=parse_constant,
+        )
     except UnicodeDecodeError as error:
         return _refused(f"the body is not UTF-8 (byte {error.start}); send JSON encoded as UTF-8")
     except json.JSONDecodeError as error:

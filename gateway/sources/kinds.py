@@ -6,6 +6,7 @@ import dataclasses
 import importlib.util
 from typing import TYPE_CHECKING, Final
 
+from gateway.core.people import source as people
 from gateway.core.sources import webhook_config
 from gateway.sources.mixpanel import settings as mixpanel
 
@@ -50,5 +51,10 @@ KINDS: Final[Mapping[str, Kind]] = {
         config=mixpanel.CONFIG,
         # Mixpanel syncs each cohort every half-hour.
         expected_every_seconds=30 * 60,
+    ),
+    people.KIND: Kind(
+        name=people.KIND,
+        title="People and events (posted here)",
+        config=(),
     ),
 }

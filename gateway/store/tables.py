@@ -13,12 +13,13 @@ from gateway.store.cohorts import tables as cohorts
 from gateway.store.db import audit, chores, leases
 from gateway.store.db import metadata as base
 from gateway.store.health import tables as health
+from gateway.store.people import tables as people
 from gateway.store.sources import tables as sources
 
 metadata: Final = base.metadata
 
 # Importing a room's tables is what adds them to the metadata.
-ROOMS: Final = (access, audit, chores, cohorts, health, leases, sources)
+ROOMS: Final = (access, audit, chores, cohorts, health, leases, people, sources)
 
 LARGE: Final = frozenset(
     {

@@ -11,6 +11,7 @@ from gateway.handlers.http import deps
 from gateway.store.db.engine import Pool
 from tests.http import serving
 from tests.http.inside import Gateway
+from tests.http.people import People
 from tests.http.serving import Web
 from tests.http.troubled import trouble
 from tests.http.world import Clock, World, make_app
@@ -38,6 +39,12 @@ def world(pool: Pool, application: Flask, clock: Clock) -> Iterator[World]:
     begun = clock.now
     yield World(pool, application, clock)
     clock.now = max(begun, clock.now)
+
+
+@pytest.fixture
+def people(world: World) -> People:
+    """Lend a gateway with the source `people`."""
+    return People(world)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ def test_call__with_each_scope__passes_only_with_enough(
     enough = {
         Scope.READ: {Scope.READ, Scope.WRITE, Scope.ADMIN},
         Scope.WRITE: {Scope.WRITE, Scope.ADMIN},
+        Scope.INGEST: {Scope.INGEST, Scope.ADMIN},
         Scope.ADMIN: {Scope.ADMIN},
     }
     for held in Scope:

@@ -17,25 +17,26 @@ from tests.http.world import Clock, make_app
 from tests.stack import PASSWORD, USERNAME, Stack, basic_auth
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-CALLERS: Final = ("nobody", "revoked", "read", "write", "admin")
+CALLERS: Final = ("nobody", "revoked", "read", "write", "ingest", "admin")
 
-# Statuses for nobody, a revoked key, and keys of the scopes read, write and admin. What is asked
-# for does not exist, so a key that is let in mostly gets 404. What is not listed is 405 to all.
-Statuses = tuple[int, int, int, int, int]
-OPEN: Final[Statuses] = (200, 200, 200, 200, 200)
-READ: Final[Statuses] = (401, 401, 200, 200, 200)
-READ_404: Final[Statuses] = (401, 401, 404, 404, 404)
-READ_400: Final[Statuses] = (401, 401, 400, 400, 400)
-ADMIN_400: Final[Statuses] = (401, 401, 403, 403, 400)
-ADMIN_404: Final[Statuses] = (401, 401, 403, 403, 404)
-ADMIN: Final[Statuses] = (401, 401, 403, 403, 200)
-ADMIN_204: Final[Statuses] = (401, 401, 403, 403, 204)
+# Statuses for nobody, a revoked key, and keys of the scopes read, write, ingest and admin. What
+# is asked for does not exist, so a key that is let in mostly gets 404. What is not listed is 405.
+Statuses = tuple[int, int, int, int, int, int]
+OPEN: Final[Statuses] = (200, 200, 200, 200, 200, 200)
+READ: Final[Statuses] = (401, 401, 200, 200, 403, 200)
+READ_404: Final[Statuses] = (401, 401, 404, 404, 403, 404)
+READ_400: Final[Statuses] = (401, 401, 400, 400, 403, 400)
+INGEST_400: Final[Statuses] = (401, 401, 403, 403, 400, 400)
+ADMIN_400: Final[Statuses] = (401, 401, 403, 403, 403, 400)
+ADMIN_404: Final[Statuses] = (401, 401, 403, 403, 403, 404)
+ADMIN: Final[Statuses] = (401, 401, 403, 403, 403, 200)
+ADMIN_204: Final[Statuses] = (401, 401, 403, 403, 403, 204)
 # An API key is no password of a source; there the address is looked at before who asks.
-PASSWORD_ONLY: Final[Statuses] = (401, 401, 401, 401, 401)
-NOWHERE: Final[Statuses] = (404, 404, 404, 404, 404)
+PASSWORD_ONLY: Final[Statuses] = (401, 401, 401, 401, 401, 401)
+NOWHERE: Final[Statuses] = (404, 404, 404, 404, 404, 404)
 # A key is none of a session: pages lead all of these to the door, and what is no form is refused.
-TO_THE_DOOR: Final[Statuses] = (303, 303, 303, 303, 303)
-NO_FORM: Final[Statuses] = (400, 400, 400, 400, 400)
+TO_THE_DOOR: Final[Statuses] = (303, 303, 303, 303, 303, 303)
+NO_FORM: Final[Statuses] = (400, 400, 400, 400, 400, 400)
 
 LOOK: Final = {"GET": READ, "HEAD": READ, "OPTIONS": OPEN}
 LOOK_404: Final = {"GET": READ_404, "HEAD": READ_404, "OPTIONS": OPEN}
@@ -66,6 +67,19 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/v1/members/<raw:member_id>": {"DELETE": ADMIN_204, "OPTIONS": OPEN},
     "/v1/members/<raw:member_id>/cohorts": LOOK,
     "/v1/membership/check": {"POST": READ_400, "OPTIONS": OPEN},
+    "/v1/people": {"POST": INGEST_400, "OPTIONS": OPEN},
+    "/v1/people/<raw:person_id>": LOOK_404,
+    "/v1/people/<raw:person_id>/events": LOOK_404,
+    "/v1/events": {"POST": INGEST_400, "DELETE": ADMIN_400, "OPTIONS": OPEN},
+    "/v1/events/recent": LOOK,
+    "/v1/event-names": LOOK,
+    "/v1/event-names/<raw:event_name>/properties": LOOK_404,
+    "/v1/traits": LOOK,
+    "/v1/track": {"POST": INGEST_400, "OPTIONS": OPEN},
+    "/v1/identify": {"POST": INGEST_400, "OPTIONS": OPEN},
+    "/v1/batch": {"POST": INGEST_400, "OPTIONS": OPEN},
+    "/kursaha/api/event-flows/signal": {"POST": INGEST_400, "OPTIONS": OPEN},
+    "/kursaha/api/customers": {"POST": INGEST_400, "OPTIONS": OPEN},
     "/v1/source-kinds": LOOK,
     "/v1/sources": {**LOOK, "POST": ADMIN_400},
     "/v1/sources/<raw:slug>": {**LOOK_404, "PATCH": ADMIN_400, "DELETE": ADMIN_404},
@@ -107,6 +121,8 @@ EXAMPLES: Final = {
     "rest:_rest": "a//b",
     "raw:cohort_id": "999999999999",
     "raw:member_id": "nobody-has-this-id",
+    "raw:person_id": "nobody-has-this-id",
+    "raw:event_name": "no-such-event",
     "raw:slug": "no-such-source",
     "raw:kind": "mixpanel",
     "raw:key_id": "999999999999",

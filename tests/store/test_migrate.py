@@ -203,7 +203,11 @@ _END_WAITING = text("""
     WHERE datname = current_database() AND wait_event_type = 'Lock'
 """)
 
-_TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+_TABLES = text("""
+    SELECT CAST(relname AS text) FROM pg_class
+    WHERE relkind IN ('r', 'p') AND NOT relispartition
+      AND relnamespace = CAST('public' AS regnamespace)
+""")
 
 _LONG = (
     text("INSERT INTO sources (slug, created_at) VALUES ('default', now())"),

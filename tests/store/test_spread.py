@@ -45,7 +45,11 @@ FOREIGN_KEYS = text("""
     FROM pg_constraint WHERE contype = 'f'
 """)
 
-TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+TABLES = text("""
+    SELECT CAST(relname AS text) FROM pg_class
+    WHERE relkind IN ('r', 'p') AND NOT relispartition
+      AND relnamespace = CAST('public' AS regnamespace)
+""")
 
 
 def test_database__its_unique_indexes_on_spread_tables__lead_with_the_cohort(pool: Pool) -> None:

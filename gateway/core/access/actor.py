@@ -17,10 +17,14 @@ class Via(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Actor:
-    """The author of a change: `name` is that of an API key; None without one, as for a command."""
+    """The author of a change: `name` is that of an API key; None without one, as for a command.
+
+    `source` is the slug of the only source that the key may post to, None for any.
+    """
 
     via: Via
     name: str | None = None
+    source: str | None = None
 
 
 COMMAND = Actor(via=Via.COMMAND)

@@ -10,16 +10,21 @@ if TYPE_CHECKING:
 
 
 class Scope(enum.StrEnum):
-    """The scopes of interface 2, the weakest first; each one includes those before it."""
+    """The scopes of interface 2: read < write < admin, each of which includes those before it.
+
+    `INGEST` stands beside them: it posts people and events, and reads nothing.
+    """
 
     READ = "read"
     WRITE = "write"
+    INGEST = "ingest"
     ADMIN = "admin"
 
 
 _ENOUGH: Final[Mapping[Scope, frozenset[Scope]]] = {
-    Scope.READ: frozenset(Scope),
+    Scope.READ: frozenset({Scope.READ, Scope.WRITE, Scope.ADMIN}),
     Scope.WRITE: frozenset({Scope.WRITE, Scope.ADMIN}),
+    Scope.INGEST: frozenset({Scope.INGEST, Scope.ADMIN}),
     Scope.ADMIN: frozenset({Scope.ADMIN}),
 }
 

@@ -66,7 +66,7 @@ class KeyRing:
         held = self._find(secrets.hash_key(key))
         if not scopes.allow(held.scopes, needed):
             raise errors.Forbidden(f"this key lacks the scope '{needed}'")
-        return Actor(via=Via.API, name=held.name)
+        return Actor(via=Via.API, name=held.name, source=held.source)
 
     def _find(self, key_hash: bytes) -> ApiKey:
         until, held = self._known.get(key_hash, (0.0, None))

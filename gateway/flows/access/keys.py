@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.core import texts
-from gateway.core.access import defaults, secrets
+from gateway.core.access import credentials, defaults, secrets
 from gateway.core.access.actor import GATEWAY
+from gateway.core.access.scopes import Scope
 from gateway.store.access import api_keys
 from gateway.store.db import audit
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.core.access.actor import Actor
-    from gateway.core.access.scopes import Scope
     from gateway.store.db.engine import Pool
 
 ApiKey = api_keys.ApiKey
@@ -27,11 +27,15 @@ MAX_NAME_CHARACTERS: Final = 64
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A key to be made; `replace` ends the valid ones of its name in the same moment."""
+    """A key to be made; `replace` ends the valid ones of its name in the same moment.
+
+    With `source`, a slug, it may only post to that one.
+    """
 
     name: str
     scopes: Sequence[Scope]
     expires_at: datetime.datetime | None = None
+    source: str | None = None
     replace: bool = False
 
 
@@ -50,6 +54,7 @@ def create(pool: Pool, wanted: Wanted, *, now: datetime.datetime, actor: Actor =
     errors.Conflict if a valid key has the name and is not to be replaced.
     """
     _require_name(wanted.name)
+    _require_source(wanted)
     if wanted.expires_at is not None and wanted.expires_at <= now:
         raise errors.Malformed("a key that expires needs an end in the future")
     key = secrets.new_key()
@@ -72,6 +77,7 @@ def create(pool: Pool, wanted: Wanted, *, now: datetime.datetime, actor: Actor =
             scopes=wanted.scopes,
             now=now,
             expires_at=wanted.expires_at,
+            source=wanted.source,
         )
         scopes = [one.value for one in wanted.scopes]
         audit.write(conn, actor, "key.created", wanted.name, now=now, scopes=scopes)
@@ -105,6 +111,15 @@ def revoke(
 
 def _valid(keys: Sequence[ApiKey], now: datetime.datetime) -> list[ApiKey]:
     return [key for key in keys if key.is_valid(now)]
+
+
+def _require_source(wanted: Wanted) -> None:
+    if wanted.source is None:
+        return
+    if list(wanted.scopes) != [Scope.INGEST]:
+        raise errors.Malformed("only a key with the scope ingest alone can be bound to a source")
+    if not credentials.is_slug(wanted.source):
+        raise errors.Malformed("the source of a key is a slug: 1 to 64 of a-z, 0-9, - and _")
 
 
 def _require_name(name: str) -> None:

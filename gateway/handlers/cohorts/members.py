@@ -8,6 +8,7 @@ from flask import request
 from werkzeug.datastructures import MIMEAccept
 
 from gateway.core.access.scopes import Scope
+from gateway.flows import erasure
 from gateway.flows.cohorts import erase, lookup
 from gateway.flows.cohorts import export as flow
 from gateway.handlers.cohorts import exports, ids, requests, response_schemas
@@ -73,7 +74,7 @@ def check_membership(body: requests.CheckAsked) -> Response:
 def erase_member(member_id: str, query: requests.Where) -> Response:
     given = deps.current()
     where = erase.Where(source=query.source, project_id=query.project_id)
-    erase.erase(given.reading, member_id, where, now=given.now())
+    erasure.erase(given.reading, member_id, where, now=given.now())
     given.readers.settle()
     return responses.nothing()
 

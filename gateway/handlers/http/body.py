@@ -21,8 +21,8 @@ def read(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
     """Read and, if need be, inflate a body.
 
     `gateway.body` in the environ is the front door's word on whether the body came to its end;
-    without it the length is compared here. Raises errors.Unavailable if the body was cut, and
-    errors.Malformed if it is too large, badly framed, or encoded in another way than gzip.
+    without it the length is compared here. Raises errors.Unavailable if the body was cut,
+    errors.TooLarge, and errors.Malformed if it is badly framed or encoded in another way than gzip.
     """
     raw = environ["wsgi.input"].read(max_bytes + 1)
     fate = environ.get("gateway.body") or _fate(environ, raw, max_bytes)
@@ -73,5 +73,5 @@ def _inflate(raw: bytes, max_bytes: int) -> bytes:
     raise errors.Malformed(message)
 
 
-def _too_large(max_bytes: int) -> errors.Malformed:
-    return errors.Malformed(f"the body is larger than {max_bytes} bytes; send smaller pages")
+def _too_large(max_bytes: int) -> errors.TooLarge:
+    return errors.TooLarge(f"the body is larger than {max_bytes} bytes; send less at once")

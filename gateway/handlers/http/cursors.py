@@ -83,6 +83,8 @@ SYNCS: Final = _Kind("syncs", (int, str))
 SOURCES: Final = _Kind("sources", (str,))
 REFUSALS: Final = _Kind("refusals", (int,))
 ACTIVITY: Final = _Kind("activity", (int,))
+EVENTS: Final = _Kind("events", (int, int))
+RECENT_EVENTS: Final = _Kind("recent_events", (int,))
 DELIVERIES: Final = _Kind("deliveries", (int, int))
 
 

@@ -88,7 +88,8 @@ class Json(fields.Raw):
     def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - as above
         # The description adds "null" to the types of what may be none.
         named = [one for one in JSON_TYPES if one != "null" or not rest.get("allow_none")]
-        super().__init__(**rest, metadata={"type": named})
+        metadata = {"type": named, **rest.pop("metadata", {})}
+        super().__init__(**rest, metadata=metadata)
 
 
 class Time(fields.AwareDateTime):

@@ -62,6 +62,12 @@ _KEY: Final[Mapping[str, str]] = {
     "description": "An API key.",
 }
 
+_KEY_AS_USER: Final[Mapping[str, str]] = {
+    "type": "http",
+    "scheme": "basic",
+    "description": "An API key as the user name; the password is empty.",
+}
+
 blueprint = Blueprint("openapi", __name__)
 
 
@@ -115,6 +121,7 @@ class Description:
             tags=self._tags(),
         )
         spec.components.security_scheme("key", dict(_KEY))
+        spec.components.security_scheme("key_as_user_name", dict(_KEY_AS_USER))
         not_modified = {
             "description": "You hold this answer: its tag is one you sent.",
             "headers": _TAG,
@@ -149,7 +156,9 @@ def _foreign(call: Foreign) -> dict[str, Any]:
 
 
 def _operation(operation: Operation, variables: Mapping[str, Variable]) -> dict[str, Any]:
-    refusals = {str(status): str(status) for status in sorted({*ALWAYS, *operation.refusals})}
+    too_large = () if operation.body is None else (413,)
+    told = sorted({*ALWAYS, *too_large, *operation.refusals})
+    refusals = {str(status): str(status) for status in told}
     named = re.findall(r"<raw:(\w+)>", operation.rule)
     described: dict[str, Any] = {
         "operationId": operation.name,
@@ -170,6 +179,10 @@ def _operation(operation: Operation, variables: Mapping[str, Variable]) -> dict[
     if operation.body is not None:
         content = {responses.JSON: {"schema": operation.body}}
         described["requestBody"] = {"required": True, "content": content}
+    if operation.reads is not None:
+        described["requestBody"] = {"required": True, "content": _content(operation.reads)}
+    if operation.key_as_user:
+        described["security"] = [{"key": []}, {"key_as_user_name": []}]
     return described
 
 
@@ -187,11 +200,15 @@ def _variable(name: str, variable: Variable) -> dict[str, Any]:
 def _answer(answer: Answer) -> dict[str, Any]:
     described: dict[str, Any] = {"description": answer.description}
     if answer.content:
-        described["content"] = {
-            media_type: _text(media_type, held) if isinstance(held, Text) else {"schema": held}
-            for media_type, held in answer.content.items()
-        }
+        described["content"] = _content(answer.content)
     return described
+
+
+def _content(content: Mapping[str, type[Schema] | Text]) -> dict[str, Any]:
+    return {
+        media_type: _text(media_type, held) if isinstance(held, Text) else {"schema": held}
+        for media_type, held in content.items()
+    }
 
 
 def _text(media_type: str, text: Text) -> dict[str, Any]:

@@ -59,10 +59,11 @@ class Operation:
     """A method and path, what it takes, what it answers, and the view that does it.
 
     `rule` is Flask's. The view is called with the path's variables, and with `query` and `body`
-    loaded if they are declared; of a body at most `max_body_bytes` are read. `refusals` are the
+    loaded if they are declared; of a body at most `max_body_bytes` are read. What only the view
+    can read is declared by media type in `reads`, and handed over as `raw`. `refusals` are the
     statuses it answers beside those of every operation. A `tagged` one answers with a tag, and 304
     to a client that holds that answer. The view of one that `acts` is also called with an `actor`,
-    for the audit log.
+    for the audit log. With `key_as_user` the key may also come as the user name of Basic.
     """
 
     name: str
@@ -76,10 +77,12 @@ class Operation:
     description: str = ""
     query: type[Schema] | None = None
     body: type[Schema] | None = None
+    reads: Mapping[str, type[Schema] | Text] | None = None
     max_body_bytes: int = MAX_BODY_BYTES
     refusals: tuple[int, ...] = ()
     tagged: bool = False
     acts: bool = False
+    key_as_user: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,7 @@ def _keep_private(response: Response) -> Response:
 
 def _endpoint(operation: Operation) -> Callable[..., Response]:
     def endpoint(**variables: str) -> Response:
-        actor = auth.require(operation.scope)
+        actor = auth.require(operation.scope, as_user_name=operation.key_as_user)
         arguments: dict[str, Any] = dict(variables)
         if operation.acts:
             arguments["actor"] = actor
@@ -121,6 +124,8 @@ def _endpoint(operation: Operation) -> Callable[..., Response]:
             arguments["query"] = _asked(operation.query, sent)
         if operation.body is not None:
             arguments["body"] = _written(operation.body, _body(operation.max_body_bytes))
+        if operation.reads is not None:
+            arguments["raw"] = body.read(request.environ, max_bytes=operation.max_body_bytes)
         return operation.view(**arguments)
 
     return endpoint

@@ -95,6 +95,10 @@ DESCRIBED: Final[Mapping[int, Described]] = {
         fields=("oldest_seq",),
         examples=_shown(410, "gone", "changes before seq 1042 are not kept", oldest_seq=1042),
     ),
+    413: Described(
+        when="The body has more bytes than this call takes; `detail` says how many those are.",
+        examples=_shown(413, "too_large", "the body is larger than 65536 bytes; send less at once"),
+    ),
     422: Described(
         when="The body has the right form and cannot be accepted; `errors` tells all that is"
         " wrong.",

@@ -70,10 +70,15 @@ def part(schema: type[Schema], name: str, found: Slice[T, P], cursor: Cursor) ->
 
 
 def plain_part(
-    name: str, found: Slice[T, P], cursor: Cursor, *, beside: dict[str, object]
+    name: str,
+    found: Slice[T, P],
+    cursor: Cursor,
+    *,
+    beside: dict[str, object],
+    shown: Callable[[T], object] = lambda one: one,
 ) -> Response:
     """Answer a part of a list in its own shape, beside something, with a cursor if need be."""
-    return _part(name, found, cursor, _plain, beside)
+    return _part(name, found, cursor, lambda one: _plain(shown(one)), beside)
 
 
 def _part(

@@ -84,6 +84,8 @@ def _read(max_bytes: int) -> _Sent:
     """Read the body first of all, because every answer echoes its action."""
     try:
         sent = mixpanel.Body(body.read(request.environ, max_bytes=max_bytes))
+    except errors.TooLarge as error:  # 413 is no status of this contract
+        return _Sent(problem=errors.Malformed(str(error)))
     except errors.GatewayError as error:
         return _Sent(problem=error)
     g.action = sent.action

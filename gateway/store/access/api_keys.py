@@ -27,6 +27,7 @@ class ApiKey:
     created_at: datetime.datetime
     revoked_at: datetime.datetime | None
     expires_at: datetime.datetime | None
+    source: str | None = None
 
     def is_valid(self, now: datetime.datetime) -> bool:
         """Tell whether it opens anything at a moment."""
@@ -58,6 +59,7 @@ def create(
     scopes: Sequence[Scope],
     now: datetime.datetime,
     expires_at: datetime.datetime | None = None,
+    source: str | None = None,
 ) -> None:
     """Keep a key. One that is kept already is valid again, under this name, with these scopes."""
     parameters = {
@@ -66,6 +68,7 @@ def create(
         "scopes": list(scopes),
         "now": now,
         "expires_at": expires_at,
+        "source": source,
     }
     conn.execute(_CREATE, parameters)
 
@@ -90,20 +93,21 @@ def _api_key(row: object) -> ApiKey:
 _LOCK = text("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE")
 
 _FIND = text("""
-    SELECT id, name, hash, scopes, created_at, revoked_at, expires_at
+    SELECT id, name, hash, scopes, created_at, revoked_at, expires_at, source
     FROM api_keys WHERE hash = :hash AND revoked_at IS NULL
 """)
 
 _LIST = text("""
-    SELECT id, name, hash, scopes, created_at, revoked_at, expires_at FROM api_keys ORDER BY id
+    SELECT id, name, hash, scopes, created_at, revoked_at, expires_at, source
+    FROM api_keys ORDER BY id
 """)
 
 _CREATE = text("""
-    INSERT INTO api_keys (name, hash, scopes, created_at, expires_at)
-    VALUES (:name, :hash, :scopes, :now, :expires_at)
+    INSERT INTO api_keys (name, hash, scopes, created_at, expires_at, source)
+    VALUES (:name, :hash, :scopes, :now, :expires_at, :source)
     ON CONFLICT (hash) DO UPDATE
     SET name = excluded.name, scopes = excluded.scopes, revoked_at = NULL,
-        expires_at = excluded.expires_at
+        expires_at = excluded.expires_at, source = excluded.source
 """)
 
 _REVOKE = text("UPDATE api_keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL")

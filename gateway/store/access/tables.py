@@ -17,6 +17,8 @@ api_keys = Table(
     Column("created_at", NOW_TYPE, nullable=False),
     Column("revoked_at", NOW_TYPE),
     Column("expires_at", NOW_TYPE),
+    # The slug of the only source that the key may post to.
+    Column("source", Text),
 )
 
 # The id of a session is in its cookie alone. No foreign key: api_keys is on every node of Citus,

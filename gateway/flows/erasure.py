@@ -1,0 +1,29 @@
+"""Erasing a person everywhere: from people and events first, then from every cohort.
+
+A rule that is evaluated in between must not find the person, so the order matters.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.flows.cohorts import erase as cohorts
+from gateway.flows.people import forget as people
+
+if TYPE_CHECKING:
+    import datetime
+
+    from gateway.flows.cohorts.erase import Where
+    from gateway.store.db.engine import Pool
+
+
+def erase(
+    pool: Pool, member_id: str, where: Where, *, now: datetime.datetime, **limits: float
+) -> bool:
+    """Erase a person; again is harmless. Limits, result and errors are those of `cohorts.erase`.
+
+    People have no projects, so one that is named leaves people and events as they are.
+    """
+    if not where.project_id:
+        people.forget(pool, member_id, source=where.source, now=now)
+    return cohorts.erase(pool, member_id, where, now=now, **limits)

@@ -1,0 +1,1 @@
+"""People and events: taken in, read, erased and pruned."""

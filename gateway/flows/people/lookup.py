@@ -1,0 +1,179 @@
+"""Looking up people, their events, and what was seen of both."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from typing import TYPE_CHECKING, Final
+
+from gateway import errors
+from gateway.core.people import predefined, times
+from gateway.core.people.source import KIND
+from gateway.flows.cohorts.parts import Slice
+from gateway.store.people import lookup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from gateway.store.db.engine import Pool
+    from gateway.store.people.lookup import Person
+
+Seen = lookup.Seen
+Wanted = lookup.Wanted
+
+# So many of what arrived last are shown of a source.
+RECENT: Final = 1000
+# Daily counts are told of so many days.
+COUNTED_DAYS: Final = 30
+# What properties there are, and which values many share, is told from so many rows.
+SAMPLED: Final = 2000
+SHARERS: Final = 5
+VALUES: Final = 20
+
+NO_PERSON: Final = "there is no such person in this source"
+_MICROSECOND: Final = datetime.timedelta(microseconds=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Name:
+    """The name of events: how many there were in all, and by day (ISO) of late."""
+
+    name: str
+    predefined: bool
+    events: int
+    days: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Property:
+    """A property or trait: the JSON types seen, and values that many people share, as JSON."""
+
+    name: str
+    types: Sequence[str]
+    values: str = "[]"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Between:
+    """Events of a name, None for any, at or after a time, and before another."""
+
+    event: str | None = None
+    after: datetime.datetime | None = None
+    before: datetime.datetime | None = None
+
+
+def person(pool: Pool, slug: str, person_id: str) -> Person:
+    """Look up a person. Raises errors.NotFound."""
+    with pool.read() as conn:
+        found = lookup.person(conn, _source(conn, slug), person_id)
+    if found is None:
+        raise errors.NotFound(NO_PERSON)
+    return found
+
+
+def events(
+    pool: Pool,
+    slug: str,
+    person_id: str,
+    between: Between,
+    *,
+    position: tuple[int, int] | None,
+    limit: int,
+) -> Slice[Seen, tuple[int, int]]:
+    """List the events of a person, the newest first; a position is microseconds and id."""
+    with pool.read() as conn:
+        source_id = _source(conn, slug)
+        if lookup.person(conn, source_id, person_id) is None:
+            raise errors.NotFound(NO_PERSON)
+        found = lookup.events(
+            conn,
+            source_id,
+            person_id,
+            event=between.event,
+            after=between.after,
+            before=between.before,
+            position=None if position is None else (_moment(position[0]), position[1]),
+            limit=limit + 1,
+        )
+    return Slice.cut(found, limit, _position)
+
+
+def recent(
+    pool: Pool, slug: str, wanted: Wanted, *, below: int, limit: int
+) -> Slice[Seen, tuple[int]]:
+    """List what arrived last, the newest first, rejected events among it."""
+    with pool.read() as conn:
+        source_id = _source(conn, slug)
+        found = lookup.recent(conn, source_id, wanted, below=below, kept=RECENT, limit=limit + 1)
+    return Slice.cut(found, limit, lambda one: (one.id,))
+
+
+def names(pool: Pool, slug: str, *, now: datetime.datetime) -> list[Name]:
+    """List the names of events: those that were seen, and those that are known before."""
+    since = now.date() - datetime.timedelta(days=COUNTED_DAYS - 1)
+    with pool.read() as conn:
+        rows = lookup.names(conn, _source(conn, slug), since=since)
+    seen = {
+        row.name: Name(
+            name=row.name,
+            predefined=row.name in predefined.EVENTS,
+            events=row.events,
+            days=row.days,
+        )
+        for row in rows
+    }
+    known = {
+        name: Name(name=name, predefined=True, events=0, days={}) for name in predefined.EVENTS
+    }
+    return [one for _, one in sorted((known | seen).items())]
+
+
+def properties(pool: Pool, slug: str, name: str) -> list[Property]:
+    """List the properties of a name's events. Raises errors.NotFound for a name not seen yet."""
+    with pool.read() as conn:
+        source_id = _source(conn, slug)
+        usual = predefined.EVENTS.get(name)
+        if usual is None and not lookup.is_name(conn, source_id, name):
+            raise errors.NotFound("no event of this name was seen")
+        rows = lookup.properties(
+            conn, source_id, name, sampled=SAMPLED, sharers=SHARERS, values=VALUES
+        )
+    known = {one: Property(name=one, types=[kind]) for one, kind in (usual or {}).items()}
+    seen = {row.name: Property(**row._mapping) for row in rows}
+    return [one for _, one in sorted((known | seen).items())]
+
+
+def traits(pool: Pool, slug: str) -> list[Property]:
+    """List the traits of people."""
+    with pool.read() as conn:
+        rows = lookup.traits(
+            conn, _source(conn, slug), sampled=SAMPLED, sharers=SHARERS, values=VALUES
+        )
+    return [Property(**row._mapping) for row in rows]
+
+
+def require_source(pool: Pool, slug: str) -> int:
+    """Return the id of a source of people. Raises errors.NotFound or errors.Conflict."""
+    with pool.read() as conn:
+        return _source(conn, slug)
+
+
+def _source(conn: Connection, slug: str) -> int:
+    found = lookup.source(conn, slug)
+    if found is None:
+        raise errors.NotFound(f"there is no source {slug!a}", code="no_source")
+    source_id, kind = found
+    if kind != KIND:
+        raise errors.Conflict(f"the source {slug!a} has no people and events", code="wrong_kind")
+    return source_id
+
+
+def _moment(micros: int) -> datetime.datetime:
+    return times.EPOCH + datetime.timedelta(microseconds=micros)
+
+
+def _position(one: Seen) -> tuple[int, int]:
+    assert one.time is not None, "it is an event, and was taken"  # noqa: S101
+    return (one.time - times.EPOCH) // _MICROSECOND, one.id

@@ -1,0 +1,1 @@
+"""Tables of people and events, and the statements on them."""
