@@ -24,6 +24,7 @@ NAMES: Final = (
     "cohort",
     "credentials",
     "database",
+    "destination",
     "erase",
     "key",
     "member",

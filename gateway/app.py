@@ -26,6 +26,8 @@ from gateway.handlers.http import (
 from gateway.handlers.mixpanel import description, responses, webhook
 from gateway.handlers.people import ingest, kursaha, people, segment
 from gateway.handlers.sources import kinds, refusals, sources
+from gateway.handlers.syncs import destinations
+from gateway.handlers.syncs import kinds as destination_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +51,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     segment.blueprint,
     kursaha.blueprint,
     people.blueprint,
+    destination_kinds.blueprint,
+    destinations.blueprint,
     activity.blueprint,
     ops.blueprint,
     openapi.blueprint,
@@ -68,6 +72,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *segment.OPERATIONS,
     *kursaha.OPERATIONS,
     *people.OPERATIONS,
+    *destination_kinds.OPERATIONS,
+    *destinations.OPERATIONS,
     *activity.OPERATIONS,
 )
 FOREIGN: tuple[Foreign, ...] = (*description.CALLS, *ops.CALLS)

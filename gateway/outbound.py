@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Address = ipaddress.IPv4Address | ipaddress.IPv6Address
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+    Networks = Sequence[Network]
     # Takes a name and a port; gives addresses as texts. Raises OSError.
     Resolve = Callable[[str, int], Sequence[str]]
 
@@ -41,6 +42,7 @@ THREADS: Final = 4
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _ends_at: Final = contextvars.ContextVar("outbound_ends_at", default=float("inf"))
+_is_plain: Final = contextvars.ContextVar("outbound_is_plain", default=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,12 +106,16 @@ class Client:
     def __init__(
         self,
         *,
-        allow: Sequence[Network] = PUBLIC,
+        allow: Networks = PUBLIC,
+        plain: Networks = ANYWHERE,
         limits: Limits = Limits(),
         context: ssl.SSLContext | None = None,
         resolve: Resolve = resolve,
     ) -> None:
-        """`allow` has networks beside the public ones; `context` says which certificates count."""
+        """`allow` has networks beside the public ones, `plain` those that `http:` may go to.
+
+        `context` says which certificates count.
+        """
         self._limits = limits
         self._timeout = httpx2.Timeout(
             connect=limits.connect_seconds,
@@ -117,7 +123,7 @@ class Client:
             write=limits.write_seconds,
             pool=limits.pool_seconds,
         )
-        backend = _Backend(allow, limits, resolve)
+        backend = _Backend(allow, plain, limits, resolve)
         transport = _Transport(backend, limits, context or ssl.create_default_context())
         self._client = httpx2.Client(
             transport=transport,
@@ -144,6 +150,7 @@ class Client:
         An answer is read as it was sent: what is compressed stays so.
         """
         token = _ends_at.set(time.monotonic() + self._limits.total_seconds)
+        plainly = _is_plain.set(url[:5].lower() == "http:")
         try:
             with (
                 _translated(),
@@ -155,6 +162,7 @@ class Client:
                     body=_read(response, max_body_bytes),
                 )
         finally:
+            _is_plain.reset(plainly)
             _ends_at.reset(token)
 
     def close(self) -> None:
@@ -232,8 +240,9 @@ class _Transport(httpx2.HTTPTransport):
 class _Backend(httpcore2.NetworkBackend):
     """Connects to addresses that were checked, and to nothing by a name."""
 
-    def __init__(self, allow: Sequence[Network], limits: Limits, resolve: Resolve) -> None:
+    def __init__(self, allow: Networks, plain: Networks, limits: Limits, resolve: Resolve) -> None:
         self._allow = allow
+        self._http = plain
         self._limits = limits
         self._resolve = resolve
         self._plain = httpcore2.SyncBackend()
@@ -270,12 +279,20 @@ class _Backend(httpcore2.NetworkBackend):
         except (OSError, UnicodeError) as error:
             raise httpcore2.ConnectError from error
         for text in found:
-            if not is_allowed(ipaddress.ip_address(text.partition("%")[0]), self._allow):
-                raise errors.ForbiddenAddress(
-                    f"{host} has the address {text}, which is not public; allow its network if it"
-                    " is meant",
-                )
+            self._require_allowed(host, ipaddress.ip_address(text.partition("%")[0]))
         return list(found)
+
+    def _require_allowed(self, host: str, address: Address) -> None:
+        if not is_allowed(address, self._allow):
+            raise errors.ForbiddenAddress(
+                f"{host} has the address {address}, which is not public; allow its network if it"
+                " is meant",
+            )
+        if _is_plain.get() and not any(address in network for network in self._http):
+            raise errors.ForbiddenAddress(
+                f"{host} has the address {address}, to which `http:` may not go; use `https:`, or"
+                " allow its network",
+            )
 
 
 class _Stream(httpcore2.NetworkStream):

@@ -117,6 +117,14 @@ class Settings:
         " more, the newest first, with commas between",
         shown="generated at the first start and kept",
     )
+    private_destinations: tuple[values.Network, ...] = setting(
+        "GATEWAY_ALLOW_PRIVATE_DESTINATIONS",
+        values.networks,
+        (),
+        "private networks that [destinations](docs/destinations.md#addresses) may be in, and that"
+        " `http:` may go to: addresses or networks with commas between",
+        shown="none",
+    )
     web_processes: int = setting(
         "GATEWAY_WEB_PROCESSES",
         _PROCESSES,

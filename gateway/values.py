@@ -13,6 +13,8 @@ from gateway import addresses
 _E = TypeVar("_E", bound=enum.StrEnum)
 _T = TypeVar("_T")
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 DECLARED: Final = "setting"  # in the metadata of a field
 _SHOWN_CHARACTERS: Final = 60
 
@@ -145,6 +147,14 @@ def host(text: str) -> str:
         if not (addresses.HOST_NAME.fullmatch(text) and addresses.is_resolvable(text)):
             raise Unaccepted("an IP address or a host name, without a port") from None
     return text
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Take networks or addresses with commas between."""
+    try:
+        return tuple(ipaddress.ip_network(one) for one in listed(text) if one)
+    except ValueError:
+        raise Unaccepted("networks or addresses with commas between, like 10.0.0.0/8") from None
 
 
 def function(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from gateway import logs, tracing
+from gateway import logs, outbound, tracing
 from gateway.app import create_app
 from gateway.core import moments
 from gateway.core.access.secrets import Verifier
@@ -20,6 +20,7 @@ from gateway.flows.health.readiness import Readiness
 from gateway.flows.sources import refusals
 from gateway.flows.sources.setup import Setup
 from gateway.flows.sources.webhook import Intake
+from gateway.flows.syncs import setup as sending
 from gateway.handlers.http.deps import Deps
 from gateway.jobs import Doorbell
 from gateway.settings import Settings
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 ACCEPT_LIMIT_SECONDS = 8.0
 READ_LIMIT_SECONDS = 5.0
+# A trial of a destination ends within half a minute, of two requests at least.
+TRIAL_LIMITS = outbound.Limits(read_seconds=10.0, total_seconds=12.0)
 
 
 def build(environ: Mapping[str, str]) -> Flask:
@@ -80,6 +83,7 @@ def make_deps(settings: Settings, tracer: Tracer = tracing.OFF) -> Deps:
         # Streams keep their threads for as long as their readers like; the others must answer.
         exporter=Exporter(readers, at_once=max(1, size // 2)),
         setup=Setup(vault=Vault(settings.secret_keys)),
+        sending=sending.of_settings(settings, sending.client(settings, TRIAL_LIMITS)),
         tracer=tracer,
         now=moments.now,
     )

@@ -11,12 +11,14 @@ from gateway.commands import output, place
 from gateway.core.access.actor import COMMAND
 from gateway.flows.sources import reseal
 from gateway.flows.sources.setup import Setup
+from gateway.flows.syncs import reseal as of_destinations
+from gateway.flows.syncs.setup import Setup as Sending
 from gateway.vault import Vault
 
 
 @click.group()
 def secrets() -> None:
-    """Manage the secrets of sources, which are encrypted under GATEWAY_SECRET_KEY.
+    """Manage the secrets of sources and destinations, which are encrypted under GATEWAY_SECRET_KEY.
 
     Example: python -m gateway secrets rotate
     """
@@ -33,9 +35,12 @@ def rotate(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     Example: python -m gateway secrets rotate --json
     """
     settings = place.settings()
-    setup = Setup(vault=Vault(settings.secret_keys))
+    vault = Vault(settings.secret_keys)
     with place.database(settings) as pool:
-        done = reseal.reseal(pool, setup, now=place.now(), actor=COMMAND)
+        now = place.now()
+        done = reseal.reseal(pool, Setup(vault=vault), now=now, actor=COMMAND)
+        sent = of_destinations.reseal(pool, Sending(vault=vault), now=now, actor=COMMAND)
+        done += reseal.Resealed(**dataclasses.asdict(sent))
     if as_json:
         output.document(dataclasses.asdict(done))
     else:

@@ -6,6 +6,8 @@ import dataclasses
 import importlib.util
 from typing import TYPE_CHECKING, Final
 
+from gateway.destinations.webhook import feed as webhook
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -57,4 +59,17 @@ class Kind:
         return [] if self.faults_of is None else list(self.faults_of(config))
 
 
-KINDS: Final[Mapping[str, Kind]] = {}
+_ALL: Final = (
+    Kind(
+        name="webhook",
+        title="Webhook (Standard Webhooks)",
+        config=webhook.CONFIG,
+        secrets=webhook.SECRETS,
+        options=webhook.OPTIONS,
+        carriers=webhook.CARRIERS,
+        facts=webhook.FACTS,
+        facts_of=webhook.facts_of,
+        connect=webhook.Webhook,
+    ),
+)
+KINDS: Final[Mapping[str, Kind]] = {one.name: one for one in _ALL}

@@ -15,11 +15,12 @@ from gateway.store.db import metadata as base
 from gateway.store.health import tables as health
 from gateway.store.people import tables as people
 from gateway.store.sources import tables as sources
+from gateway.store.syncs import tables as syncs
 
 metadata: Final = base.metadata
 
 # Importing a room's tables is what adds them to the metadata.
-ROOMS: Final = (access, audit, chores, cohorts, health, leases, people, sources)
+ROOMS: Final = (access, audit, chores, cohorts, health, leases, people, sources, syncs)
 
 LARGE: Final = frozenset(
     {
@@ -44,6 +45,8 @@ EVERYWHERE: Final = (
     sources.source_secrets,
     sources.refusals,
     access.api_keys,
+    syncs.destinations,
+    syncs.destination_secrets,
     cohorts.cohorts,
     cohorts.erasures,
     cohorts.epochs,

@@ -216,3 +216,18 @@ def test_networks__of_a_setting__are_parsed() -> None:
     )
     with pytest.raises(ValueError, match=r"a\.example"):
         outbound.networks("a.example")
+
+
+def test_plain_http__outside_of_its_networks__is_refused_and_tls_is_not() -> None:
+    with (
+        serving(answering(OK)) as port,
+        Client(allow=HERE, plain=outbound.PUBLIC) as client,
+        pytest.raises(errors.ForbiddenAddress, match="`http:` may not go"),
+    ):
+        client.request("GET", f"HTTP://127.0.0.1:{port}/")
+    with (
+        serving(lambda _: None) as port,
+        Client(allow=HERE, plain=outbound.PUBLIC) as client,
+        pytest.raises(errors.Unreachable),
+    ):
+        client.request("GET", f"https://127.0.0.1:{port}/")

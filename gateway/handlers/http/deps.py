@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gateway.flows.health.readiness import Readiness
     from gateway.flows.sources.setup import Setup
     from gateway.flows.sources.webhook import Intake
+    from gateway.flows.syncs.setup import Setup as Sending
     from gateway.jobs import Doorbell
     from gateway.settings import Settings
     from gateway.store.db.engine import Pool
@@ -45,6 +46,7 @@ class Deps:
     keys: KeyRing
     exporter: Exporter
     setup: Setup
+    sending: Sending
     tracer: Tracer
     now: Callable[[], datetime.datetime]
 

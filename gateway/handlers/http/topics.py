@@ -21,6 +21,7 @@ CHANGES: Final = Topic("Changes", "Each entry into a cohort and each exit from i
 SOURCES: Final = Topic("Sources", "Where cohorts come from, and what was refused of them.")
 INGEST: Final = Topic("Ingestion", "Where people and events are posted.")
 PEOPLE: Final = Topic("People", "People and their events, and what was seen of both.")
+DESTINATIONS: Final = Topic("Destinations", "Where the members of cohorts are sent.")
 DELIVERIES: Final = Topic("Deliveries", "Accepted pages that wait to be applied or are blocked.")
 ACTIVITY: Final = Topic("Activity", "What was changed, read out or tried, by which key.")
 STATUS: Final = Topic("Status", "How the gateway is doing.")

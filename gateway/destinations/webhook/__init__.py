@@ -1,0 +1,1 @@
+"""Each change of a cohort, signed by Standard Webhooks."""

@@ -1,0 +1,1 @@
+"""Destinations, and the jobs that keep them like cohorts."""

@@ -1,0 +1,118 @@
+"""The destinations as services and operators see them: what each is set to, and how it fares."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from gateway.core import fields
+from gateway.flows.cohorts.parts import Slice
+from gateway.flows.syncs import destinations as flow
+from gateway.store.syncs import destinations, secrets
+from gateway.store.syncs.secrets import Sealed
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from gateway.flows.syncs.setup import Setup
+    from gateway.store.db.engine import Pool
+    from gateway.store.syncs.destinations import Listed
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """What keeps a destination from its work."""
+
+    code: str
+    message: str
+    at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SecretSet:
+    """When a secret was set; its value is in no answer."""
+
+    set_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A destination, without anything secret; a secret that is not set is None."""
+
+    slug: str
+    kind: str
+    name: str
+    paused: bool
+    config: Mapping[str, object]
+    secrets: Mapping[str, SecretSet | None]
+    created_at: datetime.datetime
+    last_ok_at: datetime.datetime | None
+    last_error: Trouble | None
+
+
+def listing(
+    pool: Pool, setup: Setup, *, kind: str | None, after: str, limit: int
+) -> Slice[Entry, tuple[str]]:
+    """List the destinations by slug, or those of one kind."""
+    with pool.read() as conn:
+        found = destinations.listing(conn, kind=kind, after=after, limit=limit + 1)
+        return Slice.cut(_entries(conn, setup, found), limit, _position)
+
+
+def entry(pool: Pool, setup: Setup, slug: str) -> Entry:
+    """Read one destination. Raises errors.NotFound."""
+    with pool.read() as conn:
+        found = _entries(conn, setup, destinations.listing(conn, slug=slug))
+        if not found:
+            raise flow.unknown(conn, slug)
+    return found[0]
+
+
+def _position(entry: Entry) -> tuple[str]:
+    return (entry.slug,)
+
+
+def _entries(conn: Connection, setup: Setup, found: Sequence[Listed]) -> list[Entry]:
+    sealed = dict[int, list[Sealed]]()
+    for secret in secrets.of_destinations(conn, [one.id for one in found]):
+        sealed.setdefault(secret.destination_id, []).append(secret)
+    return [
+        Entry(
+            slug=one.slug,
+            kind=one.kind,
+            name=one.name,
+            paused=one.paused_at is not None,
+            config=_config(setup, one),
+            secrets=_secrets(setup, one, sealed.get(one.id, ())),
+            created_at=one.created_at,
+            last_ok_at=None,
+            last_error=_unreadable(setup, sealed.get(one.id, ())),
+        )
+        for one in found
+    ]
+
+
+def _config(setup: Setup, one: Listed) -> Mapping[str, object]:
+    """Show what a kind has; of a kind that only a newer version knows, all that is kept."""
+    kind = setup.kinds.get(one.kind)
+    return one.config if kind is None else fields.shown(kind.config, one.config)
+
+
+def _secrets(setup: Setup, one: Listed, sealed: Sequence[Sealed]) -> Mapping[str, SecretSet | None]:
+    kind = setup.kinds.get(one.kind)
+    unset: dict[str, SecretSet | None] = {}
+    if kind is not None:
+        unset = {field.name: None for field in kind.secrets}
+    return unset | {secret.name: SecretSet(set_at=secret.set_at) for secret in sealed}
+
+
+def _unreadable(setup: Setup, sealed: Sequence[Sealed]) -> Trouble | None:
+    """Tell of the first secret that no key can read any more."""
+    for secret in sealed:
+        error = setup.unreadable(secret)
+        if error is not None:
+            return Trouble(code=error.code, message=str(error), at=secret.set_at)
+    return None

@@ -1,0 +1,1 @@
+"""SQL of destinations and sync jobs."""
