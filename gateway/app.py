@@ -25,7 +25,7 @@ from gateway.handlers.http import (
 )
 from gateway.handlers.mixpanel import description, responses, webhook
 from gateway.handlers.people import ingest, kursaha, people, segment
-from gateway.handlers.sources import kinds, refusals, sources
+from gateway.handlers.sources import databases, kinds, refusals, sources
 from gateway.handlers.syncs import destinations
 from gateway.handlers.syncs import kinds as destination_kinds
 
@@ -46,6 +46,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     deliveries.blueprint,
     kinds.blueprint,
     sources.blueprint,
+    databases.blueprint,
     refusals.blueprint,
     ingest.blueprint,
     segment.blueprint,
@@ -67,6 +68,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *deliveries.OPERATIONS,
     *kinds.OPERATIONS,
     *sources.OPERATIONS,
+    *databases.OPERATIONS,
     *refusals.OPERATIONS,
     *ingest.OPERATIONS,
     *segment.OPERATIONS,

@@ -85,13 +85,14 @@ def is_allowed(address: Address, allow: Iterable[Network]) -> bool:
     """
     if any(address in network for network in allow):
         return True
-    inner = _inner(address)
-    if inner is not None:
-        return is_allowed(inner, ())
+    inside = inner(address)
+    if inside is not None:
+        return is_allowed(inside, ())
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _inner(address: Address) -> ipaddress.IPv4Address | None:
+def inner(address: Address) -> ipaddress.IPv4Address | None:
+    """Return the address of IPv4 that one of IPv6 carries."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address in _NAT64:

@@ -189,6 +189,25 @@ class Settings:
         " before it is full",
         shown="unknown",
     )
+    allow_local_sources: bool = setting(
+        "GATEWAY_ALLOW_LOCAL_SOURCES",
+        values.switch,
+        False,  # noqa: FBT003 - the default
+        "1 lets [databases](docs/databases.md) be on this machine, for trying",
+        shown="0",
+    )
+    query_seconds: int = setting(
+        "GATEWAY_QUERY_SECONDS",
+        values.whole(1, 86_400),
+        900,
+        "how long the query of a cohort may take in all",
+    )
+    query_rows: int = setting(
+        "GATEWAY_QUERY_ROWS",
+        values.whole(1, 10**9),
+        20_000_000,
+        "how many rows it may have",
+    )
     log_level: LogLevel = setting(
         "GATEWAY_LOG_LEVEL",
         values.one_of(LogLevel),

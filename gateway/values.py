@@ -123,6 +123,13 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def switch(text: str) -> bool:
+    """Read whether something is on. Raises Unaccepted."""
+    if text not in ("0", "1"):
+        raise Unaccepted("0 or 1")
+    return text == "1"
+
+
 def gibibytes(text: str) -> int:
     """Take a size in GiB; returns bytes."""
     return whole(1, 1_000_000)(text) * 1024 * _MEBIBYTE

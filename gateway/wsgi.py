@@ -25,7 +25,7 @@ from gateway.handlers.http.deps import Deps
 from gateway.jobs import Doorbell
 from gateway.settings import Settings
 from gateway.store.db.engine import Pool
-from gateway.vault import Vault
+from gateway.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,8 +82,9 @@ def make_deps(settings: Settings, tracer: Tracer = tracing.OFF) -> Deps:
         keys=KeyRing(reading),
         # Streams keep their threads for as long as their readers like; the others must answer.
         exporter=Exporter(readers, at_once=max(1, size // 2)),
-        setup=Setup(vault=Vault(settings.secret_keys)),
         sending=sending.of_settings(settings, sending.client(settings, TRIAL_LIMITS)),
+        setup=Setup.of(settings),
+        waits=Waits.of_threads(size),
         tracer=tracer,
         now=moments.now,
     )

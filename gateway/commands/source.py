@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gateway import addresses
-from gateway.commands import output, place
+from gateway.commands import output, place, source_database
 from gateway.core.access import defaults, secrets
 from gateway.core.access.actor import COMMAND
 from gateway.core.sources.webhook_config import WebhookConfig
@@ -34,6 +34,10 @@ def source() -> None:
 
     Example: python -m gateway source add shop-eu --project 2195193
     """
+
+
+for _command in (source_database.test, source_database.schema, source_database.preview):
+    source.add_command(_command)
 
 
 @source.command()

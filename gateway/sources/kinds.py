@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 from gateway.core.people import source as people
 from gateway.core.sources import webhook_config
 from gateway.sources.mixpanel import settings as mixpanel
+from gateway.sources.sql import vendors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.core.fields import Field
+    from gateway.sources.sql.vendor import Vendor
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,8 @@ class Kind:
 
     `expected_every_seconds` tells how often each of its cohorts is heard of, None where nothing is
     expected. `carriers` are the fields of the config that decide where secrets travel, and how.
-    `package` is what an optional installation brings, and this kind needs.
+    `package` is what an optional installation brings, and this kind needs. `vendor` is there for
+    databases.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Kind:
     carriers: frozenset[str] = frozenset()
     expected_every_seconds: int | None = None
     package: str | None = None
+    vendor: Vendor | None = None
 
     @property
     def reason(self) -> str | None:
@@ -42,6 +46,18 @@ class Kind:
             f"the Python package {self.package} is not installed: run"
             f" `pip install -r requirements-{self.name}.txt`, and restart the gateway"
         )
+
+
+def _of_vendor(vendor: Vendor) -> Kind:
+    return Kind(
+        name=vendor.kind,
+        title=vendor.title,
+        config=vendor.config,
+        secrets=vendor.secrets,
+        carriers=vendor.carriers,
+        package=vendor.package,
+        vendor=vendor,
+    )
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -57,4 +73,5 @@ KINDS: Final[Mapping[str, Kind]] = {
         title="People and events (posted here)",
         config=(),
     ),
+    **{one.kind: _of_vendor(one) for one in vendors.VENDORS.values()},
 }

@@ -6,7 +6,7 @@ import enum
 
 
 class Failure(enum.StrEnum):
-    """What is wrong with a file that was given as a list."""
+    """What is wrong with a file that was given as a list, or with a query and its database."""
 
     NOT_A_TABLE = "not_a_table"
     NO_ID_COLUMN = "no_id_column"
@@ -16,3 +16,15 @@ class Failure(enum.StrEnum):
     ENCODING = "encoding"
     UNCLOSED_QUOTE = "unclosed_quote"
     TOO_LARGE = "too_large"
+    UNREACHABLE = "unreachable"
+    FORBIDDEN_ADDRESS = "forbidden_address"
+    SIGN_IN_FAILED = "sign_in_failed"
+    PERMISSION = "permission"
+    TIMED_OUT = "timed_out"
+    QUERY_INVALID = "query_invalid"
+    NOT_ONE_STATEMENT = "not_one_statement"
+    WRITES = "writes"
+    TOO_MANY_ROWS = "too_many_rows"
+    TOO_MANY_BYTES = "too_many_bytes"
+    DRIVER_MISSING = "driver_missing"
+    SECRET_UNREADABLE = "secret_unreadable"  # noqa: S105 - a code

@@ -20,7 +20,6 @@ from gateway.store.cohorts import backlog
 from gateway.store.health import heartbeats, privileges
 from gateway.store.sources import secrets as secrets_kept
 from gateway.store.sources import sources
-from gateway.vault import Vault
 
 if TYPE_CHECKING:
     import datetime
@@ -49,7 +48,7 @@ def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> l
         valid = [key for key in api_keys.listing(conn) if key.is_valid(now)]
         pulses = _pulses(conn, now)
         waiting = _backlog(conn, settings, now)
-        sealed = _secrets(conn, Setup(vault=Vault(settings.secret_keys)), now)
+        sealed = _secrets(conn, Setup.of(settings), now)
     in_force = {key.hash for key in valid}
     return [
         *installation_rules.session(session),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway import errors
+from gateway import errors, reach
 from gateway.core import fields
 from gateway.errors import Fault
+from gateway.reach import Reach
 from gateway.sources import kinds
 from gateway.store.sources import secrets
 from gateway.vault import Place, Vault
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from gateway.settings import Settings
     from gateway.sources.kinds import Kind
+    from gateway.sources.sql.vendor import Vendor
     from gateway.store.sources.secrets import Sealed
 
 TABLE: Final = "sources"
@@ -26,10 +29,26 @@ TABLE: Final = "sources"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Setup:
-    """The kinds that can be made, and what encrypts their secrets."""
+    """The kinds that can be made, what encrypts their secrets, and where databases may be."""
 
     kinds: Mapping[str, Kind] = dataclasses.field(default_factory=lambda: kinds.KINDS)
     vault: Vault = dataclasses.field(default_factory=lambda: Vault(()))
+    reach: Reach = dataclasses.field(default_factory=Reach)
+
+    def vendor(self, kind: str) -> Vendor | None:
+        """Return what databases of a kind are read by; None if sources of it are none."""
+        known = self.kinds.get(kind)
+        return None if known is None else known.vendor
+
+    @classmethod
+    def of(cls, settings: Settings) -> Setup:
+        """Set up what an installation has; databases are not aimed at its own servers."""
+        urls = (settings.database_url, settings.read_database_url, settings.redis_url)
+        own = [one for url in urls for one in reach.owned(url)]
+        return cls(
+            vault=Vault(settings.secret_keys),
+            reach=Reach(own=own, allow_local=settings.allow_local_sources),
+        )
 
     def require(self, name: str) -> Kind:
         """Return a kind of which sources can be made here. Raises errors.Invalid."""

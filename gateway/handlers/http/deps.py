@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.jobs import Doorbell
     from gateway.settings import Settings
     from gateway.store.db.engine import Pool
+    from gateway.waits import Waits
 
 EXTENSION = "gateway"
 
@@ -47,6 +48,7 @@ class Deps:
     exporter: Exporter
     setup: Setup
     sending: Sending
+    waits: Waits
     tracer: Tracer
     now: Callable[[], datetime.datetime]
 

@@ -11,6 +11,7 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from gateway import errors
+from gateway.database_errors import QueryRefused, SourceFailed
 from gateway.handlers.http import schemas
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def described(status: int) -> dict[str, Any]:
 def answer(error: Exception) -> Response:
     """Answer whatever was raised; of a bug nothing is told but that it is one."""
     if isinstance(error, errors.Refused):
-        return _problem(error.status, error.code, str(error), _headers(error), _extra(error))
+        return _problem(error.status, _code(error), str(error), _headers(error), _extra(error))
     if isinstance(error, errors.Throttled | errors.Unavailable):
         retry_after = {"Retry-After": str(error.retry_after_seconds)}
         return _problem(error.status, error.code, str(error), retry_after)
@@ -160,6 +161,10 @@ def _from_http(error: HTTPException, status: HTTPStatus) -> Response:
     }
     detail = error.description or status.phrase
     return _problem(status, status.name.lower(), detail, kept)
+
+
+def _code(error: errors.Refused) -> str:
+    return error.failure if isinstance(error, QueryRefused | SourceFailed) else error.code
 
 
 def _headers(error: errors.Refused) -> Mapping[str, str]:

@@ -1,0 +1,57 @@
+"""Values of PostgreSQL that Python cannot have, such as the year 10000, taken as texts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from psycopg2 import extensions
+
+if TYPE_CHECKING:
+    Cursor = extensions.cursor
+
+# Object ids that are the same in every PostgreSQL (src/include/catalog/pg_type.dat): of the type,
+# and of its arrays.
+_DATE: Final = ((1082, 1083, 1186), (1182, 1183, 1187))
+_TIMESTAMP: Final = ((1114,), (1115,))
+_ZONED: Final = ((1184, 1266), (1185, 1270))
+_BYTEA: Final = ((17,), (1001,))
+
+_OFFSET: Final = re.compile(r"([+-]\d\d)(:\d\d)?$")
+
+
+def register(line: extensions.connection) -> None:
+    """Let a connection hand over these types as texts, by RFC 3339 where they are moments."""
+    for (codes, arrays), cast in (
+        (_DATE, _same),
+        (_TIMESTAMP, _timestamp),
+        (_ZONED, _zoned),
+        (_BYTEA, _bytea),
+    ):
+        of_one = extensions.new_type(codes, "TEXT", cast)  # type: ignore[arg-type] # no bytes come
+        extensions.register_type(of_one, line)
+        extensions.register_type(extensions.new_array_type(arrays, "TEXT[]", of_one), line)
+
+
+def _same(text: str | None, _cursor: Cursor) -> str | None:
+    return text
+
+
+def _timestamp(text: str | None, _cursor: Cursor) -> str | None:
+    """Write a time without a zone as one of UTC."""
+    if text is None or "-" not in text or not text[-1].isdigit():
+        return text  # NULL, infinity, or a time before Christ
+    return text.replace(" ", "T") + "Z"
+
+
+def _zoned(text: str | None, _cursor: Cursor) -> str | None:
+    if text is None or not text[-1].isdigit():
+        return text
+    written = text.replace(" ", "T")
+    if written.endswith("+00"):
+        return written[:-3] + "Z"
+    return _OFFSET.sub(lambda found: found[1] + (found[2] or ":00"), written)
+
+
+def _bytea(text: str | None, _cursor: Cursor) -> str | None:
+    return None if text is None else text.removeprefix("\\x")

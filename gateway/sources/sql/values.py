@@ -1,0 +1,94 @@
+"""Values as databases answer them, turned into texts for fields and into JSON for properties.
+
+Drivers hand over Python values; what a driver has as text already stays as it is.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+from typing import TYPE_CHECKING, Any
+
+from gateway.sources import json_body
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def text(value: Any) -> str:  # noqa: ANN401, PLR0911 - whatever a driver has, type by type
+    """Write a value that is not NULL as the text of an id or of a field of the profile."""
+    if type(value) is str:
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | decimal.Decimal):
+        return _number(value)
+    if isinstance(value, datetime.date | datetime.time | datetime.timedelta):
+        return _moment(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return value.hex()
+    if isinstance(value, list | tuple | dict):
+        return json_body.storable_json(plain(value), clean=False)
+    return str(value)
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Turn a value into one that JSON has; NaN and infinities become texts."""
+    if value is None or type(value) in (str, bool, int):
+        return value
+    if isinstance(value, decimal.Decimal | float):
+        if not math.isfinite(value):
+            return text(value)
+        return int(value) if value == int(value) else float(value)
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {str(name): plain(one) for name, one in value.items()}
+    return text(value)
+
+
+def json_text(value: Any) -> str:  # noqa: ANN401 - whatever a driver has
+    """Write a value as JSON that jsonb takes; a decimal keeps all its digits."""
+    if isinstance(value, decimal.Decimal) and value.is_finite():
+        return _number(value)
+    return json_body.storable_json(plain(value), clean=False)
+
+
+def texts(column: Sequence[Any]) -> Sequence[str | None]:
+    """Write a column; NULL stays None."""
+    if set(map(type, column)) <= {str, type(None)}:
+        return column
+    return [None if value is None else text(value) for value in column]
+
+
+def _number(value: float | decimal.Decimal) -> str:
+    """Write a number in its shortest decimal form, without an exponent."""
+    if isinstance(value, int):
+        return str(value)
+    if not math.isfinite(value):
+        return str(value)
+    exact = value if isinstance(value, decimal.Decimal) else decimal.Decimal(repr(value))
+    written = format(exact, "f")
+    if "." in written:
+        written = written.rstrip("0").rstrip(".")
+    return "0" if written in ("-0", "") else written
+
+
+def _moment(value: datetime.date | datetime.time | datetime.timedelta) -> str:
+    """Write a date or time by RFC 3339; one without a zone is of UTC."""
+    if isinstance(value, datetime.datetime):
+        zoned = value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
+        return zoned.isoformat().replace("+00:00", "Z")
+    if isinstance(value, datetime.timedelta):
+        return _duration(value)
+    return value.isoformat()
+
+
+def _duration(value: datetime.timedelta) -> str:
+    """Write a duration as ISO 8601 does; MySQL's TIME is one."""
+    sign, whole = ("-", -value) if value < datetime.timedelta() else ("", value)
+    hours, rest = divmod(whole, datetime.timedelta(hours=1))
+    minutes, seconds = divmod(rest, datetime.timedelta(minutes=1))
+    written = format(seconds.total_seconds(), "09.6f").rstrip("0").rstrip(".")
+    return f"{sign}{hours:02}:{minutes:02}:{written}"

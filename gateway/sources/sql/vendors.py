@@ -1,0 +1,14 @@
+"""The vendors of databases that there are, by the kind of their sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.sources.sql.postgresql import settings as postgresql
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.sources.sql.vendor import Vendor
+
+VENDORS: Final[Mapping[str, Vendor]] = {one.kind: one for one in (postgresql.VENDOR,)}

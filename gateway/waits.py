@@ -1,0 +1,48 @@
+"""Calls that wait for something slow: few at once, so that the threads of the web stay free."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Final
+
+from gateway import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Of the threads of a web process, one in so many may wait.
+SHARE: Final = 4
+RETRY_SECONDS: Final = 5
+
+
+class Waits:
+    """The bound of one process."""
+
+    def __init__(self, at_once: int) -> None:
+        self._free = threading.BoundedSemaphore(at_once)
+
+    @classmethod
+    def of_threads(cls, threads: int) -> Waits:
+        """Bound the waiting calls of a process with so many threads."""
+        return cls(max(1, threads // SHARE))
+
+    def take(self) -> bool:
+        """Begin to wait unless too many do; `give_back` afterwards."""
+        return self._free.acquire(blocking=False)
+
+    def give_back(self) -> None:
+        self._free.release()
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait in the block. Raises errors.Unavailable if too many calls do already."""
+        if not self.take():
+            raise errors.Unavailable(
+                "as many calls as may wait at once are waiting; try again",
+                retry_after_seconds=RETRY_SECONDS,
+            )
+        try:
+            yield
+        finally:
+            self.give_back()
