@@ -6,6 +6,8 @@ import dataclasses
 import importlib.util
 from typing import TYPE_CHECKING, Final
 
+from gateway.destinations import presets
+from gateway.destinations.http import settings as http
 from gateway.destinations.webhook import feed as webhook
 
 if TYPE_CHECKING:
@@ -59,6 +61,19 @@ class Kind:
         return [] if self.faults_of is None else list(self.faults_of(config))
 
 
+def _preset(one: presets.Preset) -> Kind:
+    return Kind(
+        name=one.name,
+        title=one.title,
+        config=one.config,
+        secrets=one.secrets,
+        facts=one.facts,
+        connect=one.connect,
+        options=http.OPTIONS,
+        carriers=one.carriers,
+    )
+
+
 _ALL: Final = (
     Kind(
         name="webhook",
@@ -71,5 +86,18 @@ _ALL: Final = (
         facts_of=webhook.facts_of,
         connect=webhook.Webhook,
     ),
+    Kind(
+        name="http",
+        title="Any list API, declared as data",
+        config=http.CONFIG,
+        secrets=http.SECRETS,
+        options=http.OPTIONS,
+        carriers=http.CARRIERS,
+        facts=http.FACTS,
+        facts_of=http.facts_of,
+        faults_of=http.faults_of,
+        connect=http.connect,
+    ),
+    *(_preset(one) for one in presets.all_of_them()),
 )
 KINDS: Final[Mapping[str, Kind]] = {one.name: one for one in _ALL}
