@@ -10,7 +10,7 @@ import structlog
 from flask import Flask, Response
 
 from gateway import errors
-from gateway.handlers.cohorts import cohorts, deliveries, ids, members
+from gateway.handlers.cohorts import cohorts, deliveries, ids, members, settings
 from gateway.handlers.console import failures, rooms, site
 from gateway.handlers.health import activity, ops, status
 from gateway.handlers.http import (
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 BLUEPRINTS: tuple[Blueprint, ...] = (
     webhook.blueprint,
     cohorts.blueprint,
+    settings.blueprint,
     members.blueprint,
     status.blueprint,
     deliveries.blueprint,
@@ -63,6 +64,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
 # The same calls as the blueprints serve, for the description.
 OPERATIONS: tuple[Operation, ...] = (
     *cohorts.OPERATIONS,
+    *settings.OPERATIONS,
     *members.OPERATIONS,
     *status.OPERATIONS,
     *deliveries.OPERATIONS,

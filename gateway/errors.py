@@ -80,9 +80,10 @@ class Refused(GatewayError):
     code = "refused"
     status: ClassVar[int] = 400
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
-        """Refuse a request; a `code` says more than that of the class."""
+    def __init__(self, message: str, *, code: str | None = None, **facts: object) -> None:
+        """Refuse a request; a `code` says more than that of the class, `facts` are told as well."""
         super().__init__(message)
+        self.facts = facts
         if code is not None:
             self.code = code
 

@@ -13,11 +13,13 @@ from gateway.flows.health import schema
 def migrate(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     """Bring the database's schema to this version; running it again does nothing.
 
+    The sources that come with this version are made, too.
+
     Example: DATABASE_URL=postgresql://… python -m gateway migrate
     """
     pool = place.connect(place.settings())
     with place.reachable(pool):
-        revision = schema.migrate(pool)
+        revision = schema.prepare(pool, now=place.now())
     if as_json:
         output.document({"revision": revision})
     else:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from gateway import addresses
-from gateway.commands import output, place, source_database
+from gateway.commands import output, place, source_database, source_rows
 from gateway.core.access import defaults, secrets
 from gateway.core.access.actor import COMMAND
-from gateway.core.sources.webhook_config import WebhookConfig
+from gateway.core.cohorts import kinds
 from gateway.flows.sources import admin
 from gateway.local.supervisor import credentials
 
@@ -49,10 +47,12 @@ for _command in (source_database.test, source_database.schema, source_database.p
 )
 @click.option("--identity", metavar="PROPERTY", help="The property that holds the member id.")
 @click.option("--project", "projects", metavar="ID", multiple=True, help="Only this; repeatable.")
+@click.option("--kind", default=kinds.MIXPANEL, show_default=True, help="mixpanel or list.")
 @output.as_json
 def add(
     *,
     slug: str,
+    kind: str,
     username: str,
     password_file: str | None,
     no_auth: bool,
@@ -60,14 +60,19 @@ def add(
     projects: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Add a source and print its webhook URL and credentials, once.
+    """Add a source; of Mixpanel's, print its webhook URL and credentials, once.
 
-    SLUG becomes the last part of the URL: lower-case letters, digits, - and _.
+    SLUG becomes the last part of the URL: lower-case letters, digits, - and _. A source of kind
+    list has no URL: its cohorts are filled by files and by calls.
 
     Example: python -m gateway source add shop-eu --project 2195193
     """
     if no_auth and password_file is not None:
         raise click.UsageError("--no-auth takes no password; leave one of the two out.")
+    if kind != kinds.MIXPANEL:
+        given = no_auth or password_file is not None or identity is not None or bool(projects)
+        _add_other(slug, kind, given=given, as_json=as_json)
+        return
     password = _password(password_file)
     login = None if no_auth else admin.Login(username=username, password=password)
     settings = place.settings()
@@ -86,6 +91,19 @@ def add(
     _show(login, given=password_file is not None)
 
 
+def _add_other(slug: str, kind: str, *, given: bool, as_json: bool) -> None:
+    """Add a source that no pages are posted to."""
+    if given:
+        raise click.UsageError("Only a source of kind mixpanel has these options.")
+    with place.database(place.settings()) as pool:
+        wanted = admin.Wanted(slug=slug, kind=kind)
+        admin.add(pool, wanted, now=place.now(), actor=COMMAND)
+    if as_json:
+        output.document({"slug": slug, "kind": kind})
+        return
+    click.echo(f"The source {slug} of kind {kind} is made; `cohort create` makes its cohorts.")
+
+
 @source.command("list")
 @output.as_json
 def list_sources(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
@@ -96,21 +114,10 @@ def list_sources(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command
     with place.database(place.settings()) as pool:
         found = admin.listing(pool, now=place.now())
     if as_json:
-        output.document([_as_json(one) for one in found])
+        output.document([source_rows.as_json(one) for one in found])
         return
-    rows = [
-        (
-            one.slug,
-            "paused" if one.paused_at else "active",
-            one.kind,
-            one.config.get("identity_property") or "-",
-            ",".join(one.config.get("project_ids", ())) or "any",
-            str(one.cohorts),
-            _credentials(one),
-        )
-        for one in found
-    ]
-    place.table(("SLUG", "STATE", "KIND", "IDENTITY", "PROJECTS", "COHORTS", "CREDENTIALS"), rows)
+    rows = [source_rows.row(one) for one in found]
+    place.table(source_rows.HEAD, rows)
 
 
 @source.command("set")
@@ -301,28 +308,3 @@ def _show(login: admin.Login | None, *, given: bool) -> None:
         click.echo("  Password      the one you gave")
     else:
         click.echo(f"  Password      {login.password}\n\nIt is shown this once and kept as a hash.")
-
-
-def _credentials(one: admin.Listed) -> str:
-    if not WebhookConfig.of(one.config).auth_required:
-        return "not needed"
-    pairs = zip(one.usernames, one.credentials_end_at, strict=True)
-    said = [f"{name} until {end:%Y-%m-%d %H:%M} UTC" if end else name for name, end in pairs]
-    return ", ".join(said) or "none: every page is answered 401"
-
-
-def _as_json(one: admin.Listed) -> dict[str, object]:
-    fields = dataclasses.asdict(one)
-    del fields["id"]
-    pairs = zip(fields.pop("usernames"), fields.pop("credentials_end_at"), strict=True)
-    return {
-        **fields,
-        **dataclasses.asdict(WebhookConfig.of(fields.pop("config"))),
-        "webhook_path": f"{addresses.WEBHOOKS}{one.slug}",
-        "paused": one.paused_at is not None,
-        "created_at": place.moment(one.created_at),
-        "paused_at": place.moment(one.paused_at),
-        "credentials": [
-            {"username": name, "valid_until": place.moment(end)} for name, end in pairs
-        ],
-    }

@@ -6,15 +6,17 @@ import dataclasses
 import importlib.util
 from typing import TYPE_CHECKING, Final
 
+from gateway.core.cohorts import kinds
 from gateway.core.people import source as people
 from gateway.core.sources import webhook_config
 from gateway.sources.mixpanel import settings as mixpanel
 from gateway.sources.sql import vendors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from gateway.core.fields import Field
+    from gateway.errors import Fault
     from gateway.sources.sql.vendor import Vendor
 
 
@@ -26,6 +28,11 @@ class Kind:
     expected. `carriers` are the fields of the config that decide where secrets travel, and how.
     `package` is what an optional installation brings, and this kind needs. `vendor` is there for
     databases.
+
+    `built_in` is the slug of the one source of this kind that comes with the gateway.
+    `makes_cohorts` tells that the source makes its cohorts, not calls of the API. `definition`
+    tells what is wrong with where the members of a cohort come from, with paths from `definition`
+    on; None for a kind without definitions, and so without schedules.
     """
 
     name: str
@@ -36,6 +43,9 @@ class Kind:
     expected_every_seconds: int | None = None
     package: str | None = None
     vendor: Vendor | None = None
+    built_in: str | None = None
+    makes_cohorts: bool = False
+    definition: Callable[[Mapping[str, object]], Iterable[Fault]] | None = None
 
     @property
     def reason(self) -> str | None:
@@ -67,11 +77,19 @@ KINDS: Final[Mapping[str, Kind]] = {
         config=mixpanel.CONFIG,
         # Mixpanel syncs each cohort every half-hour.
         expected_every_seconds=30 * 60,
+        makes_cohorts=True,
+    ),
+    kinds.LIST: Kind(
+        name=kinds.LIST,
+        title="Lists (files, typed-in and pushed members)",
+        config=(),
+        built_in="lists",
     ),
     people.KIND: Kind(
         name=people.KIND,
         title="People and events (posted here)",
         config=(),
+        built_in=people.BUILT_IN,
     ),
     **{one.kind: _of_vendor(one) for one in vendors.VENDORS.values()},
 }

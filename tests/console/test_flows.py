@@ -89,7 +89,7 @@ def test_source__created_paused_and_removed__says_each_time_what_is_so(console: 
     console.press("Pause")
     console.says("The source is paused.")
     console.press("Resume")
-    console.says("The source takes pages again.")
+    console.says("The source is resumed.")
     console.page.get_by_text("Remove…").click()
     console.press("Remove, with 0 cohorts")
     console.says("The source is removed")

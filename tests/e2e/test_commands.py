@@ -38,6 +38,8 @@ COMMANDS = (
     ("source", "remove"),
     ("status",),
     ("cohort", "list"),
+    ("cohort", "create"),
+    ("cohort", "change"),
     ("cohort", "show"),
     ("cohort", "delete"),
     ("cohort", "restore"),

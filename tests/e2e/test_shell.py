@@ -55,4 +55,8 @@ def test_gateway__in_a_shell_of_another_project__uses_its_own_server(tmp_path: P
             text=True,
             check=False,
         )
-        assert [one["slug"] for one in json.loads(beside.stdout)] == ["default"], beside.stderr
+        assert [one["slug"] for one in json.loads(beside.stdout)] == [
+            "default",
+            "lists",
+            "people",
+        ], beside.stderr

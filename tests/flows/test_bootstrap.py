@@ -46,10 +46,11 @@ def valid_keys(pool: Pool) -> list[bytes]:
 
 
 def test_bootstrap__nothing_given__makes_a_source_that_nobody_can_use(pool: Pool) -> None:
-    source, credentials, key = start(pool)
+    source, credentials, key, *others = start(pool)
     assert source == "source default: made"
     assert credentials.endswith("PASSWORD is not set: there are none, and no page is taken")
     assert key.endswith("GATEWAY_API_KEY is not set: there is none, so nothing can be asked")
+    assert others == ["source lists: made", "source people: made"]
     made = default_source(pool)
     assert made.config.auth_required
     assert made.credentials == ()
@@ -78,6 +79,8 @@ def test_bootstrap__no_credentials_at_the_next_start__keeps_them(pool: Pool) -> 
         "source default: there already",
         "credentials of default: GATEWAY_WEBHOOK_PASSWORD is not set: the kept ones stay",
         "api key: GATEWAY_API_KEY is not set: 1 kept ones stay",
+        "source lists: there already",
+        "source people: there already",
     ]
     assert opens(pool, "mixpanel", PASSWORD)
     assert valid_keys(pool) == [hash_key(KEY)]
@@ -108,7 +111,7 @@ def test_bootstrap__two_starts_at_once__make_one_source(pool: Pool) -> None:
             crew.submit(start, pool, GATEWAY_WEBHOOK_PASSWORD=PASSWORD, GATEWAY_API_KEY=KEY)
             for _ in range(2)
         ]
-        assert [len(one.result()) for one in starts] == [3, 3]
+        assert [len(one.result()) for one in starts] == [5, 5]
     assert opens(pool, "mixpanel", PASSWORD)
     assert valid_keys(pool) == [hash_key(KEY)]
 

@@ -42,6 +42,15 @@ class SourceFacts:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class BuiltInFacts:
+    """A source that comes with the gateway, and the kind of what has its slug; None if nothing."""
+
+    slug: str
+    kind: str
+    found: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class SecretFacts:
     """How many secrets are kept, and how many not under the newest key.
 
@@ -130,6 +139,25 @@ def session(facts: SessionFacts) -> Iterator[Finding]:
             "people's data goes to a public address without TLS",
             "add ?sslmode=verify-full to DATABASE_URL, and sslrootcert if its authority is its own",
         )
+
+
+def built_in(found: Iterable[BuiltInFacts]) -> Iterator[Finding]:
+    """Judge whether the sources that come with the gateway are there."""
+    for one in found:
+        if one.found is None:
+            yield warning(
+                ACCESS,
+                f"the source {one.slug}, which comes with the gateway, is not there",
+                "run `python -m gateway bootstrap`",
+            )
+        elif one.found != one.kind:
+            yield warning(
+                ACCESS,
+                f"the source {one.slug} is of kind {one.found}, so the one of kind {one.kind} that"
+                " comes with the gateway was not made",
+                f"make another of kind {one.kind} with `python -m gateway source add <slug> --kind"
+                f" {one.kind}`; nothing else is different",
+            )
 
 
 def sources(found: Iterable[SourceFacts]) -> Iterator[Finding]:

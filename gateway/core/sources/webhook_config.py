@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
+from gateway.core.cohorts import kinds
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KIND: Final = "mixpanel"
+KIND: Final = kinds.MIXPANEL
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -67,7 +67,7 @@ def cohorts(
 
     def look(conn: Connection) -> Sequence[Cohort]:
         return cohort_rows.listing(
-            conn, which, now=now, after=after, limit=limit + 1, search=search or None
+            conn, which, now=now, after=after, limit=limit + 1, find=search or None
         )
 
     return Slice.cut(readers.ask(look), limit, lambda cohort: (cohort.id,))

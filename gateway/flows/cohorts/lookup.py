@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from gateway.flows.cohorts.read_routing import Readers
     from gateway.store.cohorts.changes import Change
     from gateway.store.cohorts.cohort_version import Version
-    from gateway.store.cohorts.cohorts import Cohort
     from gateway.store.cohorts.memberships import Listed
     from gateway.store.cohorts.session_reports import Sync
 
 Filter = cohort_rows.Filter
+Cohort = cohort_rows.Cohort
 
 NO_COHORT: Final = "no such cohort, or it was deleted"
 # With more cohorts than this, only those a person is in are named: the names take longest.
@@ -114,6 +114,11 @@ def cohort(readers: Readers, cohort_id: int, *, now: datetime.datetime, min_seq:
         return _there(cohort_rows.get(conn, cohort_id, now=now))
 
     return readers.ask_about(cohort_id, look, min_seq=min_seq)
+
+
+def locked(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> Cohort:
+    """Read a cohort as it is within the caller's transaction. Raises errors.NotFound."""
+    return _there(cohort_rows.get(conn, cohort_id, now=now))
 
 
 def members(

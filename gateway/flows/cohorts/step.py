@@ -212,11 +212,10 @@ def _finish(
         trip,
         cohort_id,
         through=through,
-        entered=written.entered,
-        exited=written.exited,
-        kept=written.kept,
+        written=written,
         floor=floor,
         now=work.now,
+        applied_at=None if first.session < work.state.floor else work.now,
     )
     hours.add(trip, cohort_id, entered=written.entered, exited=written.exited, now=work.now)
     if floor:
@@ -264,7 +263,8 @@ def set_aside(work: Work, entry: Entry, *, attempts: int, code: str, reason: str
     """Block a delivery, so that everything behind it can go on."""
     conn, cohort_id, number = work.conn, work.cohort_id, entry.number
     blocked.put(conn, cohort_id, number, attempts=attempts, code=code, reason=reason, now=work.now)
-    apply_state.advance(conn, cohort_id, through=number, entered=0, exited=0, floor=0, now=work.now)
+    nothing = delta.Written(entered=0, exited=0)
+    apply_state.advance(conn, cohort_id, through=number, written=nothing, floor=0, now=work.now)
     session_progress.set_state(
         conn, cohort_id, entry.session, entry.action, state=State.BLOCKED, completed_at=None
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from gateway.core.access import defaults, secrets
 from gateway.core.access.actor import GATEWAY
 from gateway.core.access.scopes import Scope
-from gateway.core.people import source as people
 from gateway.core.sources import webhook_config
+from gateway.flows.sources import built_in
 from gateway.sources import kinds
 from gateway.store.access import api_keys
 from gateway.store.db import audit
@@ -27,15 +27,16 @@ def bootstrap(pool: Pool, settings: Settings, *, now: datetime.datetime) -> list
     """Make the source `default` exist, with the environment's credentials instead of kept ones.
 
     The environment's API key replaces the one kept of it. Returns a line for the source, for its
-    credentials and for the key: what was done, or why nothing was.
+    credentials, for the key and for each source that comes with the gateway: what was done, or why
+    nothing was.
     """
     with pool.begin() as conn:
         made = _make_source(conn, now=now)
         return [
             f"source {defaults.SLUG}: {'made' if made else 'there already'}",
-            f"source {people.BUILT_IN}: {_make_people(conn, now=now)}",
             f"credentials of {defaults.SLUG}: {_set_login(conn, settings, now=now)}",
             f"api key: {_set_key(conn, settings, now=now)}",
+            *built_in.ensure(conn, now=now),
         ]
 
 
@@ -85,12 +86,3 @@ def _make_source(conn: Connection, *, now: datetime.datetime) -> bool:
         return False
     audit.write(conn, GATEWAY, "source.created", defaults.SLUG, now=now, kind=made.kind)
     return True
-
-
-def _make_people(conn: Connection, *, now: datetime.datetime) -> str:
-    """Make the source that people and events are posted to; one of its slug stays what it is."""
-    made = sources.Made(slug=people.BUILT_IN, kind=people.KIND, config={})
-    if sources.create(conn, made, expected_every_seconds=None, now=now) is None:
-        return "there already"
-    audit.write(conn, GATEWAY, "source.created", people.BUILT_IN, now=now, kind=made.kind)
-    return "made"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from gateway.core.access import defaults, secrets
 from gateway.core.health import installation_rules
 from gateway.core.health.installation_rules import (
+    BuiltInFacts,
     EnvironmentFacts,
     PulseFacts,
     SecretFacts,
@@ -14,6 +16,7 @@ from gateway.core.health.installation_rules import (
 )
 from gateway.core.sources import webhook_config
 from gateway.flows.health import duty
+from gateway.flows.sources import built_in
 from gateway.flows.sources.setup import Setup
 from gateway.store.access import api_keys
 from gateway.store.cohorts import backlog
@@ -44,6 +47,7 @@ def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> l
             for listed in sources.listing(conn, now=now, kind=webhook_config.KIND)
             if (one := sources.find(conn, listed.slug, now=now)) is not None
         ]
+        built = [BuiltInFacts(**dataclasses.asdict(one)) for one in built_in.look(conn)]
         session = privileges.facts(conn)
         valid = [key for key in api_keys.listing(conn) if key.is_valid(now)]
         pulses = _pulses(conn, now)
@@ -53,6 +57,7 @@ def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> l
     return [
         *installation_rules.session(session),
         *installation_rules.sources(map(_source, found)),
+        *installation_rules.built_in(built),
         installation_rules.keys(len(valid)),
         *installation_rules.environment(_environment(settings, found, in_force)),
         *installation_rules.secrets(sealed),

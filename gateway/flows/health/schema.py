@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
+from gateway.flows.sources import built_in
 from gateway.store.db import migrate as migrations
 from gateway.store.db import schema_version, timeouts
 from gateway.store.health import privileges
 
 if TYPE_CHECKING:
+    import datetime
+
     from gateway.store.db.engine import Pool
 
 # A migration may have a large table to walk through, and another process's to wait for.
 LIMIT_SECONDS: Final = 3600.0
+
+
+def prepare(pool: Pool, *, now: datetime.datetime) -> str:
+    """Migrate as below, then make the sources that come with this version."""
+    revision = migrate(pool)
+    if revision == schema_version.head():
+        built_in.make(pool, now=now)
+    return revision
 
 
 def migrate(pool: Pool) -> str:

@@ -16,7 +16,7 @@ from gateway.core.access import defaults, secrets
 from gateway.core.access.actor import GATEWAY
 from gateway.core.sources import webhook_config
 from gateway.flows.cohorts import admin
-from gateway.flows.sources import logins
+from gateway.flows.sources import built_in, logins
 from gateway.flows.sources import setup as setups
 from gateway.flows.sources.setup import PLAIN, Setup
 from gateway.store.db import audit
@@ -269,8 +269,9 @@ def remove(
     """End a source and delete its cohorts as the API does; returns how many cohorts.
 
     The source answers 404 before the first cohort goes, so none comes back. Run it again if it was
-    interrupted. Raises errors.NotFound when there is nothing (left) to remove, and errors.InUse
-    for a source that has cohorts, unless these are to go with it.
+    interrupted. Raises errors.NotFound when there is nothing (left) to remove, errors.Conflict for
+    a source that comes with the gateway, and errors.InUse for one that has cohorts, unless these
+    are to go with it.
     """
     with pool.begin() as conn:
         found = sources.lock(conn, slug)
@@ -295,6 +296,9 @@ def remove(
 def _end(
     conn: Connection, slug: str, found: Locked, *, with_cohorts: bool, now: datetime.datetime
 ) -> None:
+    if built_in.is_one(slug, found.kind):
+        message = f"the source '{slug}' comes with the gateway; pause it instead"
+        raise errors.Conflict(message, code="built_in")
     in_use = sources.cohorts_in_use(conn, found.id, limit=MOST_NAMED)
     if in_use and not with_cohorts:
         named = ", ".join(f"{cohort_id} ({name})" for cohort_id, name in in_use)

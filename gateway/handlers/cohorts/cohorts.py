@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from gateway.core.access.actor import Actor
 
 
+# So many filters the first version had.
+FIRST_FILTERS: Final = 5
+
+
 def list_cohorts(query: requests.CohortsAsked) -> Response:
     given, which = deps.current(), _filter(query)
-    # Cursors without a filter by kind are those of the version before.
-    cursor = cursors.COHORTS.of(*dataclasses.astuple(which)[: None if which.kind else -1])
+    cursor = cursors.COHORTS.of(*_scope(which))
     (after,) = cursor.read(query.cursor, start=(0,))
     found = lookup.cohorts(given.readers, which, after=after, limit=query.limit, now=given.now())
     return responses.part(response_schemas.CohortsAnswer, "cohorts", found, cursor)
@@ -73,7 +76,17 @@ def _filter(query: requests.CohortsAsked) -> lookup.Filter:
         external_id=query.external_id,
         name=query.name,
         kind=query.kind,
+        search=query.search,
+        deleted=query.deleted,
     )
+
+
+def _scope(which: lookup.Filter) -> tuple[int | str | None, ...]:
+    """Return what a cursor is for; without newer filters it is one of the versions before."""
+    asked = dataclasses.astuple(which)
+    while len(asked) > FIRST_FILTERS and not asked[-1]:
+        asked = asked[:-1]
+    return asked
 
 
 OPERATIONS: Final = (
@@ -85,7 +98,8 @@ OPERATIONS: Final = (
         scope=Scope.READ,
         topic=topics.COHORTS,
         summary="List cohorts",
-        description="In the order of their creation. Filters are exact and must all match.",
+        description="In the order of their creation. All filters must match; all but `search` are"
+        " exact.",
         query=requests.CohortsQuery,
         answer=responses.of(response_schemas.CohortsAnswer, "A part of the list."),
     ),

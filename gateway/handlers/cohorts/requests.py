@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields, post_load, validate
 from gateway.core.cohorts import member_ids
 from gateway.flows.cohorts import parts
 from gateway.handlers.http import queries, schemas
-from gateway.handlers.http.fields import MAX_BIGINT, Number, Texts
+from gateway.handlers.http.fields import MAX_BIGINT, Number, Texts, Truth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,8 @@ class CohortsAsked(queries.Paging, Where):
     external_id: str | None = None
     name: str | None = None
     kind: str | None = None
+    search: str | None = None
+    deleted: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,10 @@ class CohortsQuery(queries.PagingQuery, WhereQuery):
     external_id = queries.exact("Only the cohort with this id at its source.", "1478097")
     name = queries.exact("Only cohorts with exactly this name.", "Trial users")
     kind = queries.exact("Only cohorts of sources of this kind.", "mixpanel")
+    search = queries.exact("Only cohorts with this in their name; A to Z are as a to z.", "trial")
+    deleted = Truth(
+        metadata={"description": "Deleted cohorts instead, as far as they can be restored."}
+    )
 
 
 class ChangesQuery(queries.FreshQuery):

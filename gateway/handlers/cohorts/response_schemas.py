@@ -58,6 +58,22 @@ def _stale() -> fields.Boolean:
     return fields.Boolean(required=True, metadata=described)
 
 
+class GuardAnswer(schemas.Shown):
+    """How far a replace may shrink a cohort unasked."""
+
+    shrink_percent = fields.Raw(required=True, metadata={"type": "number"})
+    from_members = fields.Integer(required=True)
+
+
+class LastLoadAnswer(schemas.Shown):
+    """The newest load of a cohort."""
+
+    id = fields.String(required=True)
+    state = fields.String(required=True)
+    finished_at = Time(required=True, allow_none=True)
+    error = fields.Dict(keys=fields.String(), values=Json(), required=True, allow_none=True)
+
+
 class CohortAnswer(LabelAnswer):
     """A cohort."""
 
@@ -97,6 +113,44 @@ class CohortAnswer(LabelAnswer):
         metadata=schemas.says("The seq of its newest change, 0 before the first.", 42),
     )
     epoch = _epoch()
+    definition = fields.Dict(
+        keys=fields.String(),
+        values=Json(),
+        required=True,
+        allow_none=True,
+        metadata=schemas.says(
+            "Where its members come from; null of the kinds `mixpanel` and `list`.", None
+        ),
+    )
+    schedule = fields.Dict(
+        keys=fields.String(),
+        values=Json(),
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("When it is loaded; null for never.", None),
+    )
+    guard = fields.Nested(
+        GuardAnswer,
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("When a replace needs an approval; null for never.", None),
+    )
+    next_load_at = Time(
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("When its schedule loads it next; null without one.", None),
+    )
+    last_load = fields.Nested(
+        LastLoadAnswer,
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("Its newest load; null before the first.", None),
+    )
+    deleted_at = Time(
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("When it was deleted; only with `deleted=true`.", None),
+    )
 
 
 class CohortsAnswer(schemas.Shown):

@@ -92,12 +92,13 @@ REFUSED: Final[Mapping[int, str]] = {
 # What was done, after a form; the key is in the URL, the text never is.
 DONE: Final[Mapping[str, str]] = {
     "signed-out": "You have signed out.",
-    "paused": "The source is paused. Its pages are answered 503, and Mixpanel sends them again.",
-    "resumed": "The source takes pages again.",
-    "saved": "The settings are saved. Members change at the next full sync of each cohort.",
+    "paused": "The source is paused: it takes nothing until it is resumed. Mixpanel sends its pages"
+    " again.",
+    "resumed": "The source is resumed.",
+    "saved": "The settings are saved. Members change with what comes next.",
     "removed": "The source is removed, with its cohorts.",
     "deleted": "The cohort is deleted. It can be restored, empty, from the list of deleted ones.",
-    "restored": "The cohort is restored, empty. It waits for its next full sync.",
+    "restored": "The cohort is restored, empty.",
     "retried": "The page waits for its turn again.",
     "revoked": "The key is revoked. Nothing opens with it any more.",
 }

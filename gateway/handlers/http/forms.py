@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from gateway import errors
 from gateway.core import texts
 from gateway.handlers.http import schemas
-from gateway.handlers.http.fields import Json
+from gateway.handlers.http.fields import MAX_BIGINT, WITHOUT_NUL, Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +37,56 @@ class Line(fields.String):
 
     def _deserialize(self, value: Any, *_rest: Any, **_named: Any) -> str:  # noqa: ANN401
         return _line(value)
+
+
+class Prose(fields.String):
+    """A text of some lines, or null."""
+
+    def __init__(self, *, most: int, **rest: Any) -> None:  # noqa: ANN401 - marshmallow's
+        metadata = {"maxLength": most, "pattern": WITHOUT_NUL, **rest.pop("metadata", {})}
+        super().__init__(allow_none=True, **rest, metadata=metadata)
+        self._most = most
+
+    def _deserialize(self, value: Any, *_rest: Any, **_named: Any) -> str:  # noqa: ANN401
+        if type(value) is not str or not texts.is_storable(value):
+            raise ValidationError("must be text without NUL, or null")
+        if len(value) > self._most:
+            raise ValidationError(f"is longer than {self._most} characters")
+        return value
+
+
+class Amount(fields.Float):
+    """A number within bounds, whole or not."""
+
+    def __init__(self, *, least: float, most: float, **rest: Any) -> None:  # noqa: ANN401
+        error = f"must be a number from {least:g} to {most:g}"
+        super().__init__(
+            validate=validate.Range(least, most, error=error),
+            **rest,
+            error_messages=dict.fromkeys(("null", "invalid"), error),
+        )
+
+    def _deserialize(self, value: Any, *_rest: Any, **_named: Any) -> float:  # noqa: ANN401
+        if type(value) not in (int, float):  # not bool, which is an int to isinstance
+            raise self.make_error("invalid")
+        return float(value) if type(value) is float and not value.is_integer() else int(value)
+
+
+class Count(fields.Integer):
+    """A whole number that is not negative."""
+
+    def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - marshmallow's
+        error = f"must be a whole number from 0 to {MAX_BIGINT}"
+        super().__init__(
+            validate=validate.Range(0, MAX_BIGINT, error=error),
+            **rest,
+            error_messages=dict.fromkeys(("null", "invalid"), error),
+        )
+
+    def _deserialize(self, value: Any, *_rest: Any, **_named: Any) -> int:  # noqa: ANN401
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return value
 
 
 class Object(fields.Dict):

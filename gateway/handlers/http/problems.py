@@ -88,6 +88,13 @@ DESCRIBED: Final[Mapping[int, Described]] = {
                 " with_cohorts=true",
                 cohorts=["17"],
             ),
+            **_shown(
+                409,
+                "exists",
+                "the source has a cohort with this external_id, which was deleted; restore it",
+                id="17",
+                deleted=True,
+            ),
             **_shown(409, "conflict", "this delivery is not blocked; it waits for its turn"),
         },
     ),
@@ -182,7 +189,7 @@ def _extra(error: errors.Refused) -> Mapping[str, object]:
         return {"cohorts": list(error.cohorts)}
     if isinstance(error, errors.Invalid):
         return {"errors": [dataclasses.asdict(fault) for fault in error.faults]}
-    return {"oldest_seq": error.oldest_seq} if isinstance(error, errors.Gone) else {}
+    return {"oldest_seq": error.oldest_seq} if isinstance(error, errors.Gone) else error.facts
 
 
 def _problem(

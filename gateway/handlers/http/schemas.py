@@ -54,6 +54,10 @@ class ProblemAnswer(Shown):
     oldest_seq = fields.Integer(metadata=says("Only of a 410: the oldest change kept."))
     last_seq = fields.Integer(metadata=says("Only of a 409 `ahead`: the newest change."))
     epoch = fields.String(metadata=says("Only of a 409 `ahead`: the epoch that this is true of."))
+    id = fields.String(metadata=says("Only of a 409 `exists` of a cohort: which one it is."))
+    deleted = fields.Boolean(
+        metadata=says("Only of a 409 `exists` of a cohort: whether that one was deleted.")
+    )
     cohorts = fields.List(
         fields.String(), metadata=says("Only of a 409 `in_use`: ids of cohorts, at most 100.")
     )

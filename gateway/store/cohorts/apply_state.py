@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from gateway.store.cohorts.delta import Written
     from gateway.store.db.statement import Line
 
 
@@ -73,26 +74,24 @@ def advance(
     cohort_id: int,
     *,
     through: int,
-    entered: int,
-    exited: int,
+    written: Written,
     floor: int,
     now: datetime.datetime,
-    kept: int = 0,
+    applied_at: datetime.datetime | None = None,
 ) -> None:
     """Write back what a step did, and end its attempt.
 
-    `kept` is how many stayed members and were written anew.
+    `applied_at` is None for deliveries that took no effect.
     """
     _ADVANCE.run(
         line,
         {
             "cohort_id": cohort_id,
             "through": through,
-            "entered": entered,
-            "exited": exited,
-            "kept": kept,
+            **dataclasses.asdict(written),
             "floor": floor,
             "now": now,
+            "applied_at": applied_at,
         },
     )
 
@@ -163,6 +162,7 @@ _ADVANCE = Statement(
         last_change = last_change + :entered + :exited,
         entered = entered + :entered, exited = exited + :exited,
         floor = greatest(floor, :floor),
+        applied_at = coalesce(CAST(:applied_at AS timestamptz), applied_at),
         updated_at = CASE WHEN :entered + :exited > 0 THEN :now ELSE updated_at END,
         version = CASE WHEN :entered + :exited + :kept > 0 THEN"""
     + VERSION

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, TypeAlias
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import text
 
 from gateway.core import texts
-from gateway.core.cohorts import freshness
+from gateway.core.cohorts import freshness, kinds
+from gateway.core.cohorts.guard import Guard
 from gateway.core.cohorts.page import CohortRef
 from gateway.core.cohorts.page import cohort_key as digest
 from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, RowMapping
 
@@ -55,11 +57,21 @@ class Cohort:
     refresh: Refresh | None
     last_seq: int
     epoch: str
+    guard: Guard | None
+    deleted_at: datetime.datetime | None
+    definition: Mapping[str, Any] | None = None
+    schedule: Mapping[str, Any] | None = None
+    next_load_at: datetime.datetime | None = None
+    last_load: Mapping[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Which cohorts: each part that is not None must be equal."""
+    """Which cohorts: each part that is not None must be equal.
+
+    `search` is a part of the name, with A to Z as a to z. `deleted` ones are those of sources that
+    were not removed.
+    """
 
     id: int | None = None
     source: str | None = None
@@ -67,6 +79,8 @@ class Filter:
     external_id: str | None = None
     name: str | None = None
     kind: str | None = None
+    search: str | None = None
+    deleted: bool = False
 
 
 def find(conn: Connection, source_id: int, cohort_key: bytes) -> CohortRef | None:
@@ -86,8 +100,12 @@ def create(
     name: str,
     description: str | None,
     now: datetime.datetime,
-) -> None:
-    """Create a cohort with its counter rows unless it exists; two at once make one."""
+    guard: Guard | None = None,
+) -> int | None:
+    """Create a cohort with its counter rows and return its id; None if it exists.
+
+    Two at once make one.
+    """
     row = conn.execute(
         _CREATE,
         {
@@ -97,12 +115,15 @@ def create(
             "key": digest(project_id, external_id),
             "name": name,
             "description": description,
+            "guard": None if guard is None else json.dumps(dataclasses.asdict(guard)),
             "now": now,
         },
     ).one_or_none()
-    if row is not None:
-        conn.execute(_CREATE_INTAKE_STATE, {"cohort_id": row.id})
-        conn.execute(_CREATE_APPLY_STATE, {"cohort_id": row.id, "now": now})
+    if row is None:
+        return None
+    conn.execute(_CREATE_INTAKE_STATE, {"cohort_id": row.id})
+    conn.execute(_CREATE_APPLY_STATE, {"cohort_id": row.id, "now": now})
+    return int(row.id)
 
 
 def count(conn: Connection, source_id: int, *, most: int) -> int:
@@ -132,14 +153,14 @@ def listing(
     now: datetime.datetime,
     after: int,
     limit: int,
-    search: str | None = None,
+    find: str | None = None,
 ) -> list[Cohort]:
-    """List cohorts that are not deleted by id, from the first beyond `after`.
+    """List cohorts by id, from the first beyond `after`.
 
-    With `search` those that have it in their name, in any case, or for their id at the source.
+    With `find` those that have it in their name, in any case, or for their id at the source.
     """
     parameters = dataclasses.asdict(which) | {"key": None, "after": after, "limit": limit}
-    parameters["search"] = search
+    parameters["find"] = find
     parameters["project_id"] = _kept(which.project_id)
     if which.project_id is not None and which.external_id is not None:
         parameters["key"] = digest(which.project_id, which.external_id)
@@ -199,10 +220,12 @@ def _cohort(fields: RowMapping, *, now: datetime.datetime) -> Cohort:
         now=now,
     )
     plain |= {"fresh_until": judged.fresh_until, "stale": judged.stale}
+    plain["guard"] = Guard.of(plain["guard"])
     session_id, newer, pages, total = (
         plain.pop(f"refresh_{part}") for part in ("session", "newer", "pages", "total")
     )
-    if total is None or not (newer or pages < total):
+    mixpanel = plain["kind"] == kinds.MIXPANEL  # a load of another is whole when it is seen
+    if not mixpanel or total is None or not (newer or pages < total):
         return Cohort(**plain, refresh=None)
     refresh = Refresh(session_id=session_id, pages_received=pages, total_pages=total)
     return Cohort(**plain, refresh=refresh)
@@ -215,8 +238,9 @@ _FIND = text("""
 
 _CREATE = text("""
     INSERT INTO cohorts
-        (source_id, project_id, external_id, key, name, description, created_at, updated_at)
-    VALUES (:source_id, :project_id, :external_id, :key, :name, :description, :now, :now)
+        (source_id, project_id, external_id, key, name, description, guard, created_at, updated_at)
+    VALUES (:source_id, :project_id, :external_id, :key, :name, :description,
+            CAST(:guard AS jsonb), :now, :now)
     ON CONFLICT (source_id, key) DO NOTHING RETURNING id
 """)
 
@@ -240,8 +264,9 @@ _RENAME = text("""
 _READ = text("""
     SELECT c.id, s.slug AS source, s.kind, c.project_id, c.external_id, c.name, c.description,
            a.member_count, c.created_at, greatest(c.updated_at, a.updated_at) AS updated_at,
-           i.last_synced_at, s.expected_every_seconds,
-           a.last_change AS last_seq, e.epoch,
+           CASE WHEN s.kind = 'mixpanel' THEN i.last_synced_at ELSE a.applied_at END
+               AS last_synced_at,
+           s.expected_every_seconds, a.last_change AS last_seq, e.epoch, c.guard, c.deleted_at,
            n.session_id AS refresh_session, r.total_pages AS refresh_total,
            r.session > a.floor AS refresh_newer,
            r.more_pages + (
@@ -256,7 +281,8 @@ _READ = text("""
         ON r.cohort_id = i.cohort_id AND r.session = i.refresh_session AND r.action = 'members'
         AND r.session >= a.floor
     LEFT JOIN sessions n ON n.cohort_id = r.cohort_id AND n.number = r.session
-    WHERE c.deleted_at IS NULL AND c.id > :after
+    WHERE (c.deleted_at IS NOT NULL) = :deleted AND c.id > :after
+      AND (NOT :deleted OR s.removed_at IS NULL)
       AND (CAST(:id AS bigint) IS NULL OR c.id = :id)
       AND (CAST(:source AS text) IS NULL OR s.slug = :source)
       AND (CAST(:project_id AS text) IS NULL OR c.project_id = :project_id)
@@ -264,8 +290,10 @@ _READ = text("""
       AND (CAST(:key AS bytea) IS NULL OR c.key = :key)
       AND (CAST(:name AS text) IS NULL OR c.name = :name)
       AND (CAST(:kind AS text) IS NULL OR s.kind = :kind)
-      AND (CAST(:search AS text) IS NULL OR strpos(lower(c.name), lower(:search)) > 0
-           OR c.external_id = :search)
+      AND (CAST(:search AS text) IS NULL
+           OR strpos(lower(c.name COLLATE "C"), lower(CAST(:search AS text) COLLATE "C")) > 0)
+      AND (CAST(:find AS text) IS NULL OR strpos(lower(c.name), lower(:find)) > 0
+           OR c.external_id = :find)
     ORDER BY c.id LIMIT :limit
 """)
 

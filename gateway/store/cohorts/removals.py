@@ -91,6 +91,7 @@ _LIST = text("""
       AND (CAST(:project_id AS text) IS NULL OR c.project_id = :project_id)
       AND (CAST(:external_id AS text) IS NULL OR c.external_id = :external_id)
       AND (CAST(:name AS text) IS NULL OR c.name = :name)
+      AND (CAST(:kind AS text) IS NULL OR s.kind = :kind)
     ORDER BY c.deleted_at DESC, c.id LIMIT :limit
 """)
 

@@ -44,6 +44,8 @@ cohorts = Table(
     Column("created_at", NOW_TYPE, nullable=False),
     Column("updated_at", NOW_TYPE, nullable=False),
     Column("deleted_at", NOW_TYPE),
+    # How far a replace may shrink it unasked (`core.cohorts.guard`); null is off.
+    Column("guard", JSONB),
     Index("cohorts_source_id_key_key", "source_id", "key", unique=True),
 )
 
@@ -87,6 +89,8 @@ apply_state = Table(
     Column("sync_version", BigInteger, nullable=False, server_default=text("0")),
     # Of the first of the `attempts`; it means nothing while there are none.
     Column("failing_since", NOW_TYPE),
+    # When a delivery last took effect.
+    Column("applied_at", NOW_TYPE),
     CheckConstraint("member_count >= 0", name="member_count"),
     postgresql_with={"fillfactor": "50"},
 )

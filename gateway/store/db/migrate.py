@@ -70,6 +70,7 @@ _LIMIT = text("SET LOCAL lock_timeout = :milliseconds")
 
 _LOCKS = {
     "api_keys": text("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE"),
+    "cohorts": text("LOCK TABLE cohorts IN ACCESS EXCLUSIVE MODE"),
     "apply_state": text("LOCK TABLE apply_state IN ACCESS EXCLUSIVE MODE"),
     "sources": text("LOCK TABLE sources IN ACCESS EXCLUSIVE MODE"),
     "deliveries": text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE"),

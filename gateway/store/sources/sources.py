@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from gateway.core.access.secrets import HashedPassword
 from gateway.core.cohorts.page import SourceRef
+from gateway.core.sources import webhook_config
 from gateway.core.sources.webhook_config import WebhookConfig
 
 if TYPE_CHECKING:
@@ -172,13 +173,24 @@ def was_removed(conn: Connection, slug: str) -> bool:
 
 
 def were_any(conn: Connection) -> bool:
-    """Tell whether any source has ever been set up here, removed ones too."""
-    return bool(conn.execute(_WERE_ANY).scalar_one())
+    """Tell whether any source for pages has ever been set up here, removed ones too."""
+    return bool(conn.execute(_WERE_ANY, {"kind": webhook_config.KIND}).scalar_one())
 
 
 def lock(conn: Connection, slug: str) -> Locked | None:
     """Find a source, which no other operator changes until the transaction ends."""
     row = conn.execute(_LOCK, {"slug": slug}).one_or_none()
+    return None if row is None else Locked(id=row.id, kind=row.kind, config=row.config)
+
+
+def kind_of(conn: Connection, slug: str) -> str | None:
+    """Tell of which kind the source of a slug is, None if there is none."""
+    return conn.execute(_KIND, {"slug": slug}).scalar_one_or_none()
+
+
+def share(conn: Connection, slug: str) -> Locked | None:
+    """Find a source, which is not removed until the transaction ends."""
+    row = conn.execute(_SHARE, {"slug": slug}).one_or_none()
     return None if row is None else Locked(id=row.id, kind=row.kind, config=row.config)
 
 
@@ -276,16 +288,19 @@ _WAS_REMOVED = text("""
     SELECT 1 FROM sources WHERE slug = :slug AND removed_at IS NOT NULL LIMIT 1
 """)
 
-_WERE_ANY = text("SELECT EXISTS (SELECT FROM sources)")
+# Those that come with the gateway tell nothing.
+_WERE_ANY = text("SELECT EXISTS (SELECT FROM sources WHERE kind = :kind)")
+
+_KIND = text("SELECT kind FROM sources WHERE slug = :slug AND removed_at IS NULL")
 
 # Accepting only reads the row, and a new cohort's reference to it is not held up either.
-_LOCK = text(
+_LOCKED = (
     "SELECT s.id, s.kind,"
     + CONFIG
-    + """
-    FROM sources s WHERE s.slug = :slug AND s.removed_at IS NULL FOR NO KEY UPDATE
-    """
+    + "FROM sources s WHERE s.slug = :slug AND s.removed_at IS NULL "
 )
+_LOCK = text(_LOCKED + "FOR NO KEY UPDATE")
+_SHARE = text(_LOCKED + "FOR SHARE")
 
 _PAUSE = text("""
     UPDATE sources SET paused_at = :now

@@ -1,0 +1,151 @@
+"""Cohorts as calls make and change them: of which source, and by the rules of its kind."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+from gateway import errors
+from gateway.core.access.actor import GATEWAY
+from gateway.core.cohorts import guard as guards
+from gateway.errors import Fault
+from gateway.flows.cohorts import lookup, settings
+from gateway.flows.cohorts.settings import Same
+from gateway.flows.sources.setup import PLAIN
+from gateway.store.db import audit
+from gateway.store.sources import sources
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterator, Mapping
+
+    from gateway.core.access.actor import Actor
+    from gateway.core.cohorts.guard import Guard
+    from gateway.flows.sources.setup import Setup
+    from gateway.sources.kinds import Kind
+    from gateway.store.db.engine import Pool
+
+MADE_BY_SOURCE: Final = (
+    "cohorts of kind {} are made and changed by what their source sends, not by calls"
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A cohort to be made; what is left out is as its kind has it."""
+
+    source: str
+    name: str
+    external_id: str | None = None
+    description: str | None = None
+    definition: Mapping[str, Any] | None = None
+    schedule: Mapping[str, Any] | None = None
+    guard: Guard | Same | None = Same.SAME
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Changes(settings.Changes):
+    """What to change of a cohort, its definition and schedule included."""
+
+    definition: Mapping[str, Any] | Same | None = Same.SAME
+    schedule: Mapping[str, Any] | Same | None = Same.SAME
+
+    def changed(self) -> list[str]:
+        """Name what changes."""
+        fields = dataclasses.fields(self)
+        return [one.name for one in fields if not isinstance(getattr(self, one.name), Same)]
+
+
+def create(
+    pool: Pool,
+    wanted: Wanted,
+    setup: Setup = PLAIN,
+    *,
+    max_cohorts: int,
+    now: datetime.datetime,
+    actor: Actor = GATEWAY,
+) -> lookup.Cohort:
+    """Make a cohort, empty at first.
+
+    Raises errors.Invalid naming what cannot be used, errors.Conflict for a kind of which cohorts
+    come by themselves, and what `settings.create` raises.
+    """
+    with pool.begin() as conn:
+        found = sources.share(conn, wanted.source)
+        if found is None:
+            raise errors.Invalid([Fault("source", "there is no such source, or it was removed")])
+        kind = setup.require(found.kind)
+        _require_makeable(kind)
+        _require_usable(kind, wanted.definition, wanted.schedule, whole=True)
+        made = settings.Made(
+            name=wanted.name,
+            external_id=wanted.external_id,
+            description=wanted.description,
+            guard=guards.default(kind.name) if isinstance(wanted.guard, Same) else wanted.guard,
+        )
+        cohort_id = settings.create(conn, found.id, made, max_cohorts=max_cohorts, now=now)
+        audit.write(
+            conn, actor, "cohort.created", cohort_id, now=now, source=wanted.source, kind=kind.name
+        )
+        return lookup.locked(conn, cohort_id, now=now)
+
+
+def change(
+    pool: Pool,
+    cohort_id: int,
+    changes: Changes,
+    setup: Setup = PLAIN,
+    *,
+    now: datetime.datetime,
+    actor: Actor = GATEWAY,
+) -> lookup.Cohort:
+    """Change what calls set of a cohort.
+
+    Raises errors.NotFound, errors.Invalid naming what cannot be used, and errors.Conflict.
+    """
+    changed = changes.changed()
+    with pool.begin() as conn:
+        found = settings.lock(conn, cohort_id)
+        kind = setup.require(found.kind)
+        if changed:
+            _require_makeable(kind)
+            given = _given(changes.definition), _given(changes.schedule)
+            _require_usable(kind, *given, whole=False)
+            settings.change(conn, cohort_id, found, changes, now=now)
+            audit.write(conn, actor, "cohort.changed", cohort_id, now=now, fields=changed)
+        return lookup.locked(conn, cohort_id, now=now)
+
+
+def _given(value: Mapping[str, Any] | Same | None) -> Mapping[str, Any] | None:
+    return None if isinstance(value, Same) else value
+
+
+def _require_makeable(kind: Kind) -> None:
+    if kind.makes_cohorts:
+        raise errors.Conflict(MADE_BY_SOURCE.format(kind.name), code="made_by_its_source")
+
+
+def _require_usable(
+    kind: Kind,
+    definition: Mapping[str, Any] | None,
+    schedule: Mapping[str, Any] | None,
+    *,
+    whole: bool,
+) -> None:
+    wrong = [*_of_definition(kind, definition, whole=whole)]
+    if schedule is not None and kind.definition is None:
+        wrong.append(Fault("schedule", f"cohorts of kind {kind.name} have no schedule"))
+    if wrong:
+        raise errors.Invalid(wrong)
+
+
+def _of_definition(
+    kind: Kind, definition: Mapping[str, Any] | None, *, whole: bool
+) -> Iterator[Fault]:
+    if kind.definition is None:
+        if definition is not None:
+            yield Fault("definition", f"cohorts of kind {kind.name} have no definition")
+    elif definition is not None:
+        yield from kind.definition(definition)
+    elif whole:
+        yield Fault("definition", "is missing")
