@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.destinations import presets
 from gateway.destinations.http import settings as http
+from gateway.destinations.meta import settings as meta
 from gateway.destinations.webhook import feed as webhook
 
 if TYPE_CHECKING:
@@ -97,6 +98,15 @@ _ALL: Final = (
         facts_of=http.facts_of,
         faults_of=http.faults_of,
         connect=http.connect,
+    ),
+    Kind(
+        name="meta",
+        title="Meta (Facebook custom audiences)",
+        config=meta.CONFIG,
+        secrets=meta.SECRETS,
+        options=meta.OPTIONS,
+        facts=meta.FACTS,
+        connect=meta.connect,
     ),
     *(_preset(one) for one in presets.all_of_them()),
 )

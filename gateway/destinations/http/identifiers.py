@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from gateway.destinations import options as job_options
 from gateway.destinations.http import values
 from gateway.destinations.normalise import hashing, phones
 
@@ -25,11 +26,10 @@ def written(rule: Rule, value: object, options: Mapping[str, object]) -> str:
     if isinstance(value, bool):
         return ""
     plain = values.text(value) or ""
-    hashed, region = options.get("hashed"), options.get("default_country")
-    if rule.hash == "sha256" and isinstance(hashed, list | tuple) and rule.name in hashed:
+    if rule.hash == "sha256" and rule.name in job_options.hashed(options):
         return hashing.given_sha256(plain)
     for step in rule.normalise:
-        plain = _step(step, plain, str(region) if region else None)
+        plain = _step(step, plain, job_options.region(options))
     if rule.max_len is not None and len(plain) > rule.max_len:
         return ""
     if rule.pattern is not None and not re.fullmatch(rule.pattern, plain):

@@ -6,15 +6,14 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway.core import fields
-from gateway.core.fields import Choice, Field, Text, Texts, Url
-from gateway.destinations import settings
+from gateway.core.fields import Choice, Field, Text, Url
+from gateway.destinations import options, settings
 from gateway.destinations.facts import Facts, Identifier, Limits, Mode, Replaces, Status
+from gateway.destinations.fields import Matched
 from gateway.destinations.http import addresses, checking, parsing, schema, soundness
 from gateway.destinations.http.declaration import Setting
 from gateway.destinations.http.push import Push
 from gateway.destinations.http.templates import Unfit
-from gateway.destinations.normalise import phones
 from gateway.errors import Fault
 
 if TYPE_CHECKING:
@@ -68,37 +67,6 @@ class Part:
         return _whole(value)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Matched:
-    """A text that matches a regular expression, wholly."""
-
-    name: str
-    title: str
-    description: str
-    pattern: str
-    required: bool = False
-    default: str | None = None
-
-    def schema(self) -> dict[str, Any]:
-        """Describe it as JSON Schema does."""
-        return {
-            "title": self.title,
-            "description": self.description,
-            "type": "string",
-            "maxLength": fields.MAX_TEXT_CHARACTERS,
-            "pattern": f"^(?:{self.pattern})$",
-            "default": self.default,
-        }
-
-    def faults(self, value: object, path: str) -> Iterator[Fault]:
-        """Tell what is wrong with a value that JSON brought."""
-        return checking.faults(self.schema(), value, path)
-
-    def read(self, value: Any) -> object:  # noqa: ANN401 - JSON without faults
-        """Keep it as it is."""
-        return value
-
-
 def endpoint(instead_of: str) -> Url:
     """Declare the base of the addresses, which is optional where a declaration has one."""
     return Url(
@@ -143,35 +111,9 @@ SECRETS: Final[tuple[Field, ...]] = tuple(
 # What decides where secrets travel, and how.
 CARRIERS: Final = frozenset({"endpoint", "base_url", "auth", "settings", "values"})
 
-# How identifiers are called is decided by each declaration: these are the usual ones.
-OPTIONS: Final[tuple[Field, ...]] = (
-    Choice(
-        name="default_country",
-        title="Country of phone numbers",
-        description="Two letters: what a number without a country code is taken to be of.",
-        choices=tuple(sorted(phones.REGIONS)),
-        optional=True,
-    ),
-    Texts(
-        name="hashed",
-        title="Hashed already",
-        description="Identifiers with values that are SHA-256 already, and are sent as they are.",
-        max_items=20,
-    ),
-    Text(
-        name="audience_name",
-        title="Name there",
-        description="What a list, attribute or tag is called there, instead of the cohort's name.",
-        optional=True,
-    ),
-    Text(
-        name="audience_id",
-        title="Id there",
-        description="The id of a list that exists there already.",
-        optional=True,
-    ),
-)
+OPTIONS: Final = options.ALL
 
+# How identifiers are called is decided by each declaration: these are the usual ones.
 FACTS: Final = Facts(
     identifiers=(
         Identifier(name="email", title="E-mail"),
