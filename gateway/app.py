@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, Response
 
 from gateway import errors
+from gateway.handlers.behaviour import rules
 from gateway.handlers.cohorts import cohorts, deliveries, ids, members, settings
 from gateway.handlers.console import failures, rooms, site
 from gateway.handlers.health import activity, ops, status
@@ -55,6 +56,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     people.blueprint,
     destination_kinds.blueprint,
     destinations.blueprint,
+    rules.blueprint,
     activity.blueprint,
     ops.blueprint,
     openapi.blueprint,
@@ -78,6 +80,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *people.OPERATIONS,
     *destination_kinds.OPERATIONS,
     *destinations.OPERATIONS,
+    *rules.OPERATIONS,
     *activity.OPERATIONS,
 )
 FOREIGN: tuple[Foreign, ...] = (*description.CALLS, *ops.CALLS)

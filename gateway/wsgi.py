@@ -10,6 +10,7 @@ from gateway.app import create_app
 from gateway.core import moments
 from gateway.core.access.secrets import Verifier
 from gateway.flows.access.key_ring import KeyRing
+from gateway.flows.behaviour.run import Runner
 from gateway.flows.cohorts.backlog_limit import Limits
 from gateway.flows.cohorts.export import Exporter
 from gateway.flows.cohorts.read_routing import Readers
@@ -55,27 +56,15 @@ def make_deps(settings: Settings, tracer: Tracer = tracing.OFF) -> Deps:
     accepting = Pool(url, name="accept", size=size, limit_seconds=ACCEPT_LIMIT_SECONDS)
     reading = Pool(url, name="read", size=size, limit_seconds=READ_LIMIT_SECONDS)
     doorbell = Doorbell(settings.require_redis_url())
-    limits = Limits(
-        accepting,
-        max_pending_pages=settings.max_pending_pages,
-        max_cohorts=settings.max_cohorts,
-        rate_per_second=settings.rate_limit_per_second,
-    )
-    intake = Intake(
-        pool=accepting,
-        verifier=Verifier(),
-        submitter=Submitter(pool=accepting, limits=limits, doorbell=doorbell, tracer=tracer),
-        max_members=settings.max_members,
-        refusals=_recorder(url),
-    )
     readers = Readers(reading, _replica(settings))
+    waits = Waits.of_threads(size)
     return Deps(
         settings=settings,
         accepting=accepting,
         reading=reading,
         readers=readers,
         doorbell=doorbell,
-        intake=intake,
+        intake=_intake(settings, accepting, doorbell, tracer),
         readiness=Readiness(accepting),
         watch=_watch(url, doorbell, settings),
         # On the primary: a key that was revoked must not live on in a replica that is behind.
@@ -84,9 +73,27 @@ def make_deps(settings: Settings, tracer: Tracer = tracing.OFF) -> Deps:
         exporter=Exporter(readers, at_once=max(1, size // 2)),
         sending=sending.of_settings(settings, sending.client(settings, TRIAL_LIMITS)),
         setup=Setup.of(settings),
-        waits=Waits.of_threads(size),
+        waits=waits,
+        rules=Runner(reading, waits),
         tracer=tracer,
         now=moments.now,
+    )
+
+
+def _intake(settings: Settings, pool: Pool, doorbell: Doorbell, tracer: Tracer) -> Intake:
+    """Wire the way in for pages that are posted."""
+    limits = Limits(
+        pool,
+        max_pending_pages=settings.max_pending_pages,
+        max_cohorts=settings.max_cohorts,
+        rate_per_second=settings.rate_limit_per_second,
+    )
+    return Intake(
+        pool=pool,
+        verifier=Verifier(),
+        submitter=Submitter(pool=pool, limits=limits, doorbell=doorbell, tracer=tracer),
+        max_members=settings.max_members,
+        refusals=_recorder(settings.require_database_url()),
     )
 
 

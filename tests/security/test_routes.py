@@ -80,6 +80,8 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/v1/batch": {"POST": INGEST_400, "OPTIONS": OPEN},
     "/kursaha/api/event-flows/signal": {"POST": INGEST_400, "OPTIONS": OPEN},
     "/kursaha/api/customers": {"POST": INGEST_400, "OPTIONS": OPEN},
+    "/v1/rules/run": {"POST": READ_400, "OPTIONS": OPEN},
+    "/v1/rules/explain": {"POST": READ_400, "OPTIONS": OPEN},
     "/v1/source-kinds": LOOK,
     "/v1/sources": {**LOOK, "POST": ADMIN_400},
     "/v1/sources/<raw:slug>": {**LOOK_404, "PATCH": ADMIN_400, "DELETE": ADMIN_404},

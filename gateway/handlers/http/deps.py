@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from gateway.flows.access.key_ring import KeyRing
+    from gateway.flows.behaviour.run import Runner
     from gateway.flows.cohorts.export import Exporter
     from gateway.flows.cohorts.read_routing import Readers
     from gateway.flows.health.monitoring import Watch
@@ -49,6 +50,7 @@ class Deps:
     setup: Setup
     sending: Sending
     waits: Waits
+    rules: Runner
     tracer: Tracer
     now: Callable[[], datetime.datetime]
 

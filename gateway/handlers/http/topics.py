@@ -22,6 +22,7 @@ SOURCES: Final = Topic("Sources", "Where cohorts come from, and what was refused
 INGEST: Final = Topic("Ingestion", "Where people and events are posted.")
 PEOPLE: Final = Topic("People", "People and their events, and what was seen of both.")
 DESTINATIONS: Final = Topic("Destinations", "Where the members of cohorts are sent.")
+RULES: Final = Topic("Rules", "Which people meet a rule over what they are and did.")
 DELIVERIES: Final = Topic("Deliveries", "Accepted pages that wait to be applied or are blocked.")
 ACTIVITY: Final = Topic("Activity", "What was changed, read out or tried, by which key.")
 STATUS: Final = Topic("Status", "How the gateway is doing.")

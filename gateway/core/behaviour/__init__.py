@@ -1,0 +1,1 @@
+"""Rules over people and events: values and decisions."""

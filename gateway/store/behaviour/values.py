@@ -1,0 +1,245 @@
+"""Conditions on JSON values as SQL: whole expressions of SQLAlchemy, with every value a parameter.
+
+Each gives true or false, never null. What an operand cannot be compared with is looked at first, in
+a CASE: its branches are evaluated in order, so that no cast meets a value of another type.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Double,
+    Integer,
+    Numeric,
+    Text,
+    and_,
+    case,
+    cast,
+    column,
+    exists,
+    false,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+from gateway.core.behaviour import windows
+from gateway.core.behaviour.rule import Cmp, Cond, Op
+from gateway.core.people import times
+
+if TYPE_CHECKING:
+    import datetime
+
+    from gateway.core.behaviour.rule import Path, Scalar
+
+Json: TypeAlias = "ColumnElement[Any]"
+Truth: TypeAlias = "ColumnElement[bool]"
+
+# The form of a time (RFC 3339, section 5.6) with the days that each month has.
+_YEAR: Final = "(19[6-9][0-9]|[2-9][0-9]{3})"
+_LEAP: Final = "((19|[2-9][0-9])(0[48]|[2468][048]|[13579][26])|([2468][048]|[3579][26])00)"
+_DAY: Final = (
+    "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    "|02-(0[1-9]|1[0-9]|2[0-8]))"
+)
+_CLOCK: Final = r"[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
+_OFFSET: Final = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+_TIME: Final = f"^({_YEAR}-{_DAY}|{_LEAP}-02-29){_CLOCK}{_OFFSET}$"
+_END: Final = cast(literal("10000-01-01 00:00:00+00"), TIMESTAMP(timezone=True))
+_END_MILLISECONDS: Final = 253_402_300_800_000
+
+_SIGNS: Final[dict[Op, str]] = {
+    Op.EQ: "=",
+    Op.NE: "<>",
+    Op.GT: ">",
+    Op.GTE: ">=",
+    Op.LT: "<",
+    Op.LTE: "<=",
+}
+
+
+def _order(one: ColumnElement[Any], op: Op, *others: ColumnElement[Any]) -> Truth:
+    """Compare with one value, or with both ends of `between`."""
+    if op is Op.BETWEEN:
+        low, high = others
+        return and_(one.bool_op(">=")(low), one.bool_op("<=")(high))
+    return one.bool_op(_SIGNS[op])(others[0])
+
+
+def at(document: Json, path: Path) -> Json:
+    """Return the value at a path, null if there is none; it leads through objects alone."""
+    for key in path:
+        document = document.op("->", return_type=JSONB())(cast(literal(key), Text))
+    return document
+
+
+def meets(document: Json, cond: Cond, *, as_of: datetime.datetime) -> Truth:
+    """Tell whether the value at a condition's path meets it."""
+    value = at(document, cond.path)
+    positive = cond.op.positive
+    found = _is_there(value) if positive is Op.EXISTS else _some(value, cond, positive, as_of)
+    return found if positive is cond.op else not_(found)
+
+
+def compare(number: ColumnElement[Any], cmp: Cmp) -> Truth:
+    """Compare a number that is never null."""
+    return _order(number, cmp.op, *map(_number, cmp.values))
+
+
+def number_at(document: Json, path: Path) -> ColumnElement[Any]:
+    """Return the number at a path; null if there is another value, or none."""
+    value = at(document, path)
+    return case((_type(value) == "number", cast(value, Numeric)))
+
+
+def _is_there(value: Json) -> Truth:
+    return func.coalesce(_type(value) != "null", false())
+
+
+def _some(value: Json, cond: Cond, op: Op, as_of: datetime.datetime) -> Truth:
+    """Tell whether a value meets a condition, or of a list one of its elements."""
+    is_list = _type(value) == "array"
+    elements = func.jsonb_array_elements(case((is_list, value), else_=cast("[]", JSONB)))
+    listed = elements.table_valued(column("element", JSONB)).render_derived()
+    one = listed.c.element
+    among = exists(select(literal(1)).select_from(listed).where(_one(one, cond, op, as_of)))
+    return func.coalesce(case((is_list, among), else_=_one(value, cond, op, as_of)), false())
+
+
+def _one(value: Json, cond: Cond, op: Op, as_of: datetime.datetime) -> Truth:
+    """Tell whether a value that is no list meets a condition; null where it cannot be compared."""
+    if op in (Op.IS_TRUE, Op.IS_FALSE):
+        return value == _json(op is Op.IS_TRUE)
+    if op is Op.EQ:
+        return value == _json(cond.values[0])
+    if op is Op.IN:
+        return _among(value, cond.values)
+    if op in (Op.BEFORE, Op.AFTER, Op.WITHIN):
+        return _in_time(value, cond, op, as_of)
+    if isinstance(cond.values[0], str):
+        return case((_type(value) == "string", _text(value, cond, op)), else_=false())
+    return case(
+        (_type(value) == "number", _order(value, op, *map(_json, cond.values))), else_=false()
+    )
+
+
+def _text(value: Json, cond: Cond, op: Op) -> Truth:
+    """Compare a text by code points, or look into it without the case of A to Z."""
+    whole = _bare(value)
+    texts = [str(one) for one in cond.values]
+    if op is Op.BETWEEN or op in _SIGNS:
+        return _order(whole, op, *map(literal, texts))
+    sought: ColumnElement[Any] = cast(literal(texts[0]), Text)
+    if not cond.case:
+        whole, sought = func.lower(whole), func.lower(sought.collate("C"))
+    if op is Op.CONTAINS:
+        return func.strpos(whole, sought) > 0
+    if op is Op.STARTS_WITH:
+        return func.starts_with(whole, sought)
+    return func.right(whole, func.length(sought)) == sought
+
+
+def _among(value: Json, values: tuple[Scalar, ...]) -> Truth:
+    """Tell whether a value is one of many, which Postgres looks up in a hash table."""
+    listed = [_written(one) for one in values]
+    array = cast(cast(literal(listed, ARRAY(Text)), ARRAY(Text)), ARRAY(JSONB))
+    return value == func.any(array)
+
+
+def _in_time(value: Json, cond: Cond, op: Op, as_of: datetime.datetime) -> Truth:
+    """Tell whether a time is in a range, which has it read once."""
+    low: ColumnElement[Any] = _at(times.EPOCH)
+    high: ColumnElement[Any] = _END
+    if op is Op.WITHIN:
+        assert cond.within is not None, "the parser gave it"  # noqa: S101
+        low, high = _at(windows.earlier(as_of, cond.within)), _at(as_of)
+    elif op is Op.BEFORE:
+        assert cond.time is not None, "the parser gave it"  # noqa: S101
+        high = _at(cond.time)
+    else:
+        assert cond.time is not None, "the parser gave it"  # noqa: S101
+        low = _at(cond.time)
+    return _read(value).bool_op("<@")(func.tstzrange(low, high))
+
+
+def _read(value: Json) -> ColumnElement[Any]:
+    """Read a JSON value as a time, as `times.parse` does, of whatever year; null if it is none."""
+    text = _bare(value)
+    return case(
+        (_type(value) == "string", case((text.regexp_match(_TIME), _of_text(text)))),
+        (_type(value) == "number", _of_number(value)),
+    )
+
+
+def _of_text(text: ColumnElement[str]) -> ColumnElement[Any]:
+    """Read a text that has the form of a time: its clock in UTC, its fraction, its offset."""
+    clock = func.concat(func.left(text, 10), " ", func.substr(text, 12, 8), "+00")
+    fraction = func.coalesce(func.substring(text, r"\.([0-9]{1,6})"), "")
+    micros = cast(func.rpad(fraction, 6, "0"), Integer)
+    offset = func.right(text, 6)
+    hours, minutes = func.substr(offset, 2, 2), func.substr(offset, 5, 2)
+    span = cast(hours, Integer) * 60 + cast(minutes, Integer)
+    ahead = case(
+        (func.right(text, 1).in_(["Z", "z"]), 0), (func.left(offset, 1) == "+", span), else_=-span
+    )
+    behind = func.make_interval(0, 0, 0, 0, 0, -ahead, cast(micros, Double) / 1_000_000)
+    return _plus(cast(clock, TIMESTAMP(timezone=True)), behind)
+
+
+def _plus(time: ColumnElement[Any], span: ColumnElement[Any]) -> ColumnElement[Any]:
+    return time.op("+", return_type=TIMESTAMP(timezone=True))(span)
+
+
+def _of_number(value: Json) -> ColumnElement[Any]:
+    """Read seconds, or milliseconds of a larger number; whole seconds and the rest are exact."""
+    number = cast(value, Numeric)
+    unit = case((number < times.MILLISECONDS_FROM, 1_000_000), else_=1000)
+    micros = func.floor(number * unit)
+    second = func.to_timestamp(cast(func.div(micros, 1_000_000), Double))
+    rest = cast(func.mod(micros, 1_000_000), Double) / 1_000_000
+    good = and_(number >= 0, number < _END_MILLISECONDS)
+    return case((good, _plus(second, func.make_interval(0, 0, 0, 0, 0, 0, rest))))
+
+
+def _type(value: Json) -> ColumnElement[str]:
+    return func.jsonb_typeof(value)
+
+
+def _bare(value: Json) -> ColumnElement[str]:
+    """Return the text of a JSON text, which compares by code points and folds A to Z alone."""
+    bare = value.op("#>>", return_type=Text())(cast(literal_column("'{}'"), ARRAY(Text)))
+    return bare.collate("C")
+
+
+def _json(value: Scalar) -> ColumnElement[Any]:
+    return cast(literal(_written(value)), JSONB)
+
+
+def _written(value: Scalar) -> str:
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+
+
+def _number(value: Decimal) -> ColumnElement[Any]:
+    return cast(literal(str(value)), Numeric)
+
+
+def _at(time: datetime.datetime) -> ColumnElement[Any]:
+    return cast(literal(time, TIMESTAMP(timezone=True)), TIMESTAMP(timezone=True))
+
+
+def everything(parts: list[Truth]) -> Truth:
+    return and_(true(), *parts)
+
+
+def something(parts: list[Truth]) -> Truth:
+    return or_(false(), *parts)
