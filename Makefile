@@ -9,7 +9,7 @@ python := .venv/bin/python
 base := requirements.txt requirements-run.txt requirements-dev.txt
 install_all := bin/install $(base) requirements-otel.txt
 # tests/vendors/<name>, and the lock file of what that vendor gives to its users
-vendors := opentelemetry:requirements-otel.txt
+vendors := opentelemetry:requirements-otel.txt mysql:requirements-mysql.txt
 typed := gateway workers bench tests examples deploy/gunicorn.conf.py
 in_three := -n 3 --dist loadfile --no-loadscope-reorder
 floors := gateway/core:100 gateway/sources:100 gateway/flows:100 gateway/store:100

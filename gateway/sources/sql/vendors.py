@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gateway.sources.sql.mysql import settings as mysql
 from gateway.sources.sql.postgresql import settings as postgresql
+from gateway.sources.sql.redshift import settings as redshift
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.sources.sql.vendor import Vendor
 
-VENDORS: Final[Mapping[str, Vendor]] = {one.kind: one for one in (postgresql.VENDOR,)}
+VENDORS: Final[Mapping[str, Vendor]] = {
+    one.kind: one for one in (postgresql.VENDOR, mysql.VENDOR, redshift.VENDOR)
+}

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-from operator import itemgetter
-from typing import TYPE_CHECKING, Final
-
-from gateway.sources.sql.session import Column, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from gateway.sources.sql.session import Row
+from typing import Final
 
 TYPES: Final = """
     SELECT CAST(oid AS bigint), format_type(oid, NULL) FROM pg_catalog.pg_type
-    WHERE oid = ANY(CAST(%(codes)s AS oid[]))
+    WHERE oid IN %(codes)s
 """
 
 TABLES: Final = """
@@ -53,7 +44,8 @@ POWERS: Final = """
                           'pg_execute_server_program', 'pg_signal_backend', 'pg_checkpoint',
                           'pg_create_subscription')
           AND pg_has_role(oid, 'USAGE'))
-    SELECT CASE WHEN (SELECT rolsuper FROM role) THEN ARRAY['it is a superuser'] ELSE ARRAY[
+    SELECT power FROM unnest(
+        CASE WHEN (SELECT rolsuper FROM role) THEN ARRAY['it is a superuser'] ELSE ARRAY[
         (SELECT 'it owns ' || name || CASE WHEN more > 1
             THEN ' and ' || (more - 1) || ' more' ELSE '' END FROM owned),
         (SELECT 'it may write ' || name || CASE WHEN more > 1
@@ -65,14 +57,6 @@ POWERS: Final = """
         (SELECT 'it may create tables in ' || min(nspname) FROM pg_catalog.pg_namespace
          WHERE nspname NOT LIKE 'pg\\_%%' AND has_schema_privilege(oid, 'CREATE')
          HAVING count(*) > 0)
-    ] END
+    ] END) AS power
+    WHERE power IS NOT NULL
 """
-
-
-def grouped(rows: Iterable[Row]) -> Sequence[Table]:
-    """Make tables of rows for each column, in order; one without columns has a row of its own."""
-    tables = []
-    for (schema, name), lines in itertools.groupby(rows, itemgetter(0, 1)):
-        columns = [Column(name=line[2], type=line[3]) for line in lines if line[2] is not None]
-        tables.append(Table(schema=schema, name=name, columns=columns))
-    return tables

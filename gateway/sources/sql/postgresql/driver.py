@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import socket
 import threading
@@ -11,20 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg2
 
 from gateway.core.cohorts.failures import Failure
-from gateway.sources.sql import pem, session
+from gateway.sources.sql import pem, session, tables
+from gateway.sources.sql.failures import failed
 from gateway.sources.sql.postgresql import catalog, failures, greeting, types
 from gateway.sources.sql.session import Column, Estimate, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from gateway.sources.sql.queries import Query
     from gateway.sources.sql.session import Row, Target
 
-_DECLARE: Final = "DECLARE members NO SCROLL CURSOR FOR "
 _FETCH: Final = "FETCH FORWARD %(rows)s FROM members"
 _CLOSE: Final = "CLOSE members"
-_EXPLAIN: Final = "EXPLAIN (FORMAT JSON) "
 _CANCEL_SECONDS: Final = 3.0
 # After so many cancels the server is taken not to hear them.
 _MOST_CANCELS: Final = 3
@@ -44,6 +44,29 @@ _PREPARE: Final = """
 """
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flavor:
+    """The statements in which servers that speak this protocol differ.
+
+    `powers` answers a row for each way in which the role may do more than read.
+    """
+
+    prepare: Sequence[str]
+    declare: str
+    explain: str
+    planned_rows: Callable[[Sequence[Row]], int | None]
+    powers: str
+
+
+FLAVOR: Final = Flavor(
+    prepare=(_PREPARE,),
+    declare="DECLARE members NO SCROLL CURSOR FOR ",
+    explain="EXPLAIN (FORMAT JSON) ",
+    planned_rows=lambda plan: int(plan[0][0][0]["Plan"]["Plan Rows"]),
+    powers=catalog.POWERS,
+)
+
+
 def greet(target: Target, addresses: Sequence[str]) -> None:
     """Connect without signing in."""
     greeting.greet(target, addresses, port=target.config["port"])
@@ -51,15 +74,19 @@ def greet(target: Target, addresses: Sequence[str]) -> None:
 
 def connect(target: Target, addresses: Sequence[str]) -> PostgresSession:
     """Sign in, to read only. Raises errors.ReadFailed."""
+    return sign_in(target, addresses, FLAVOR)
+
+
+def sign_in(target: Target, addresses: Sequence[str], flavor: Flavor) -> PostgresSession:
+    """Sign in to a server of one flavor. Raises errors.ReadFailed."""
     try:
         with contextlib.ExitStack() as files:
             line = psycopg2.connect(**_parameters(target, addresses, files))
     except psycopg2.OperationalError as error:
         # libpq has no code for this; if the server does not even let in, this says so.
         greet(target, addresses)
-        said = failures.hidden(" ".join(str(error).split()), target.secrets.values())
-        raise failures.failed(Failure.SIGN_IN_FAILED, said) from error
-    opened = PostgresSession(line, target)
+        raise failed(Failure.SIGN_IN_FAILED, str(error), target.secrets.values()) from error
+    opened = PostgresSession(line, target, flavor)
     opened.prepare()
     return opened
 
@@ -104,8 +131,11 @@ def _parameters(
 class PostgresSession:
     """One transaction that reads and is rolled back."""
 
-    def __init__(self, line: psycopg2.extensions.connection, target: Target) -> None:
+    def __init__(
+        self, line: psycopg2.extensions.connection, target: Target, flavor: Flavor
+    ) -> None:
         self._line = line
+        self._flavor = flavor
         self._secrets = tuple(target.secrets.values())
         self._limit_seconds = target.limit_seconds
         self._cancels = 0
@@ -115,13 +145,15 @@ class PostgresSession:
         self._line.set_session(readonly=True, autocommit=False)
         types.register(self._line)
         limit = str(max(1, int(self._limit_seconds * 1000)))
-        self.rows(_PREPARE, {"limit": limit})
+        for statement in self._flavor.prepare:
+            self.rows(statement, {"limit": limit})
 
     def read(self, query: Query, *, rows_per_batch: int) -> PostgresResult:
         """Declare the cursor, and fetch the first rows, which tell the columns."""
         if self._has_cursor:
             self.rows(_CLOSE)
-        self.rows(_DECLARE + query.text, offset=len(_DECLARE))
+        declare = self._flavor.declare
+        self.rows(declare + query.text, offset=len(declare))
         self._has_cursor = True
         first, described = self.fetch(rows_per_batch)
         kinds = self._kinds([one.type_code for one in described])
@@ -130,18 +162,18 @@ class PostgresSession:
 
     def estimate(self, query: Query) -> Estimate:
         """Ask the planner."""
-        ((plan,),) = self.rows(_EXPLAIN + query.text, offset=len(_EXPLAIN))
-        return Estimate(rows=int(plan[0]["Plan"]["Plan Rows"]))
+        explain = self._flavor.explain
+        plan = self.rows(explain + query.text, offset=len(explain))
+        return Estimate(rows=self._flavor.planned_rows(plan))
 
     def tables(self, search: str, *, most: int) -> Sequence[Table]:
         """List tables and views that the role may read, but those of the system."""
         rows = self.rows(catalog.TABLES, {"search": search, "most": most})
-        return catalog.grouped(rows)
+        return tables.grouped(rows)
 
     def powers(self) -> Sequence[str]:
         """Ask the catalogue what the role may do."""
-        ((found,),) = self.rows(catalog.POWERS, {})
-        return [one for one in found if one]
+        return [str(row[0]) for row in self.rows(self._flavor.powers, {})]
 
     def cancel(self) -> None:
         """Ask the server to cancel; where it does not listen, cut the connection."""
@@ -199,10 +231,10 @@ class PostgresSession:
     def _failed(self, error: Exception, *, offset: int = 0) -> Exception:
         if isinstance(error, psycopg2.Error):
             return failures.translated(error, self._secrets, offset=offset)
-        return failures.failed(Failure.QUERY_INVALID, "a text of the result is no UTF-8")
+        return failed(Failure.QUERY_INVALID, "a text of the result is no UTF-8")
 
     def _kinds(self, codes: Sequence[int]) -> dict[int, str]:
-        rows = self.rows(catalog.TYPES, {"codes": list(codes)})
+        rows = self.rows(catalog.TYPES, {"codes": tuple(codes)}) if codes else []
         return dict(rows)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors, reach
 from gateway.core.cohorts.failures import Failure
 from gateway.sources.sql import pem, session
+from gateway.sources.sql.failures import failed, untrusted
 from gateway.sources.sql.postgresql import failures
 
 if TYPE_CHECKING:
@@ -42,20 +43,15 @@ def greet(target: Target, addresses: Sequence[str], *, port: int) -> None:
         ):
             _introduce(line, target)
     except errors.Outbound as error:
-        raise failures.failed(Failure.UNREACHABLE, str(error)) from error
+        raise failed(Failure.UNREACHABLE, str(error)) from error
     except ssl.SSLCertVerificationError as error:
         message = f"the certificate of {target.config['host']} is not valid: {error.verify_message}"
-        raise _untrusted(message) from error
+        raise untrusted(message) from error
     except ssl.SSLError as error:
-        raise _untrusted(f"TLS failed: {error.reason}") from error
+        raise untrusted(f"TLS failed: {error.reason}") from error
     except OSError as error:
         why = error.strerror or "no answer in time"
-        raise failures.failed(Failure.UNREACHABLE, f"the connection broke off: {why}") from error
-
-
-def _untrusted(message: str) -> errors.ReadFailed:
-    hint = "Give the root certificate of the server's authority, or another TLS mode."
-    return errors.ReadFailed(Failure.UNREACHABLE, message, hint=hint)
+        raise failed(Failure.UNREACHABLE, f"the connection broke off: {why}") from error
 
 
 def _secured(plain: socket.socket, target: Target) -> socket.socket:
@@ -67,7 +63,7 @@ def _secured(plain: socket.socket, target: Target) -> socket.socket:
         return _context(target).wrap_socket(plain, server_hostname=target.config["host"])
     if mode in _OPTIONAL:
         return plain
-    raise _untrusted("the server has no TLS")
+    raise untrusted("the server has no TLS")
 
 
 def _context(target: Target) -> ssl.SSLContext:

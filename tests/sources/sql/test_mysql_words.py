@@ -1,0 +1,118 @@
+"""What of MySQL needs no client: refusals by number, grants, and the greeting."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from gateway import errors
+from gateway.core.cohorts.failures import Failure
+from gateway.reach import Reach
+from gateway.sources import kinds
+from gateway.sources.sql.mysql import catalog, failures, greeting
+from gateway.sources.sql.session import Target
+
+GREETING = b"\x0a8.0.30\0" + b"\1\0\0\0" + b"saltsalt" + b"\0"
+
+
+def target(port: int, tls: str = "off") -> Target:
+    config = {"host": "127.0.0.1", "port": port, "tls": tls, "root_certificate": None}
+    return Target(config=config, secrets={}, reach=Reach(), limit_seconds=1)
+
+
+@contextlib.contextmanager
+def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Run a server that does this with one connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with listening.accept()[0] as line, contextlib.suppress(OSError):
+                answer(line)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join()
+
+
+def packet(body: bytes) -> bytes:
+    return struct.pack("<I", len(body)) + body
+
+
+def failure(port: int, tls: str = "off") -> errors.ReadFailed:
+    with pytest.raises(errors.ReadFailed) as failed:
+        greeting.greet(target(port, tls), ["127.0.0.1"])
+    return failed.value
+
+
+def test_greeting__of_a_server__is_heard() -> None:
+    with serving(lambda line: line.sendall(packet(GREETING + b"\0\0"))) as port:
+        greeting.greet(target(port), ["127.0.0.1"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "tls", "said"),
+    [
+        (packet(GREETING + b"\0\0"), "verify", "has no TLS"),
+        (packet(b"\xff\x10\x04Too many connections"), "off", "Too many connections (1040)"),
+        (packet(b"HTTP/1.1 400"), "off", "does not speak"),
+        (b"", "off", "is it a MySQL?"),
+        (packet(GREETING + b"\0\x08") + b"no TLS at all", "verify", "TLS failed"),
+    ],
+)
+def test_greeting__that_is_none__says_why(sent: bytes, tls: str, said: str) -> None:
+    def answer(line: socket.socket) -> None:
+        line.sendall(sent)
+        if tls == "verify":
+            line.recv(1024)
+
+    with serving(answer) as port:
+        failed = failure(port, tls)
+    assert failed.failure == Failure.UNREACHABLE
+    assert said in str(failed)
+
+
+def test_greeting__of_a_closed_port__is_unreachable() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        assert failure(bound.getsockname()[1]).failure == Failure.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (Exception(1045, "Access denied"), Failure.SIGN_IN_FAILED),
+        (Exception(1142, "SELECT command denied"), Failure.PERMISSION),
+        (Exception(1792, "read only transaction"), Failure.WRITES),
+        (Exception(1969, "max_statement_time"), Failure.TIMED_OUT),
+        (Exception(3024, "maximum statement execution time"), Failure.TIMED_OUT),
+        (Exception(2013, "Lost connection"), Failure.UNREACHABLE),
+        (Exception(0, ""), Failure.UNREACHABLE),
+        (Exception(), Failure.UNREACHABLE),
+        (Exception(1054, "Unknown column secret"), Failure.QUERY_INVALID),
+    ],
+)
+def test_error__by_its_number__is_a_failure(error: Exception, expected: Failure) -> None:
+    found = failures.translated(error, ["secret"])
+    assert found.failure == expected
+    assert "secret" not in str(found)
+
+
+def test_grants__beyond_reading__are_named() -> None:
+    assert catalog.powers(["GRANT USAGE ON *.* TO `a`@`%`", "GRANT `role` TO `a`@`%`"]) == []
+    assert catalog.powers(["GRANT SELECT (id, name), SHOW VIEW ON `s`.`t` TO a"]) == []
+    assert catalog.powers(["GRANT ALL PRIVILEGES ON `s`.* TO a WITH GRANT OPTION"]) == [
+        "it has ALL PRIVILEGES on `s`.*"
+    ]
+    many = ", ".join(f"RIGHT{n}" for n in range(9))
+    assert catalog.powers([f"GRANT {many} ON *.* TO a"])[0].endswith("… on *.*")
+
+
+def test_kind__without_its_client__says_what_to_install() -> None:
+    kind = kinds.KINDS["mysql"]
+    assert kind.reason is None or "requirements-mysql.txt" in kind.reason
