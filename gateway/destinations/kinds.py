@@ -7,6 +7,8 @@ import importlib.util
 from typing import TYPE_CHECKING, Final
 
 from gateway.destinations import presets
+from gateway.destinations.braze import settings as braze
+from gateway.destinations.google import settings as google
 from gateway.destinations.http import settings as http
 from gateway.destinations.meta import settings as meta
 from gateway.destinations.webhook import feed as webhook
@@ -107,6 +109,25 @@ _ALL: Final = (
         options=meta.OPTIONS,
         facts=meta.FACTS,
         connect=meta.connect,
+    ),
+    Kind(
+        name="braze",
+        title="Braze",
+        config=braze.CONFIG,
+        secrets=braze.SECRETS,
+        options=braze.OPTIONS,
+        facts=braze.FACTS,
+        facts_of=braze.facts_of,
+        connect=braze.connect,
+    ),
+    Kind(
+        name="google",
+        title="Google Customer Match (Data Manager API)",
+        config=google.CONFIG,
+        secrets=google.SECRETS,
+        options=google.OPTIONS,
+        facts=google.FACTS,
+        connect=google.connect,
     ),
     *(_preset(one) for one in presets.all_of_them()),
 )

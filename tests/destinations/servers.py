@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import email.utils
 import http.server
 import json
 import threading
@@ -69,9 +70,7 @@ class Scripted:
         return self.said.pop(0) if len(self.said) > 1 else self.said[0]
 
 
-@contextlib.contextmanager
-def serving(vendor: Vendor) -> Iterator[str]:
-    """Serve a vendor during the block; lends the base of its addresses."""
+def _handler(vendor: Vendor) -> type[http.server.BaseHTTPRequestHandler]:
     lock = threading.Lock()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -94,10 +93,20 @@ def serving(vendor: Vendor) -> Iterator[str]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one  # noqa: N815 - their names
 
+        def date_time_string(self, _timestamp: float | None = None) -> str:
+            """Tell the vendor's time, where it has a clock of its own."""
+            return email.utils.format_datetime(getattr(vendor, "clock", NOW), usegmt=True)
+
         def log_message(self, *_: object) -> None:
             """Keep the output of the tests clean."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler
+
+
+@contextlib.contextmanager
+def serving(vendor: Vendor) -> Iterator[str]:
+    """Serve a vendor during the block; lends the base of its addresses."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(vendor))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

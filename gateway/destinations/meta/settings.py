@@ -81,7 +81,7 @@ FACTS: Final = Facts(
     limits=Limits(members=10_000),
     effects=(
         "puts people into a custom audience, which is created if there is none of that name",
-        "creates nobody: Meta matches what it knows",
+        "creates no profile: Meta matches those it knows",
         "Meta takes up to 24 hours, and offers audiences from about 100 matched people on",
         "Meta deletes audiences that no active ad set has used for two years",
         "written from documents, not tried against the service",
