@@ -27,6 +27,7 @@ NAMES: Final = (
     "destination",
     "erase",
     "key",
+    "load",
     "member",
     "migrate",
     "replay",
@@ -35,6 +36,7 @@ NAMES: Final = (
     "simulate",
     "source",
     "status",
+    "upload",
 )
 
 # A link, of which the text stays, and what stands in backticks.

@@ -11,7 +11,7 @@ from flask import Flask, Response
 
 from gateway import errors
 from gateway.handlers.behaviour import rules
-from gateway.handlers.cohorts import cohorts, deliveries, ids, members, settings
+from gateway.handlers.cohorts import cohorts, deliveries, ids, loads, members, settings, uploads
 from gateway.handlers.console import failures, rooms, site
 from gateway.handlers.health import activity, ops, status
 from gateway.handlers.http import (
@@ -44,6 +44,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     cohorts.blueprint,
     settings.blueprint,
     members.blueprint,
+    loads.blueprint,
+    uploads.blueprint,
     status.blueprint,
     deliveries.blueprint,
     kinds.blueprint,
@@ -68,6 +70,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *cohorts.OPERATIONS,
     *settings.OPERATIONS,
     *members.OPERATIONS,
+    *loads.OPERATIONS,
+    *uploads.OPERATIONS,
     *status.OPERATIONS,
     *deliveries.OPERATIONS,
     *kinds.OPERATIONS,
@@ -87,6 +91,7 @@ FOREIGN: tuple[Foreign, ...] = (*description.CALLS, *ops.CALLS)
 # The variables in the paths of these operations.
 VARIABLES: Mapping[str, Variable] = {
     **ids.VARIABLES,
+    **uploads.VARIABLES,
     **sources.VARIABLES,
     **people.VARIABLES,
 }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 APPLY_JOB: Final = "workers.apply.drain"
+LOAD_JOB: Final = "workers.load.read"
 PROBE_JOB: Final = "workers.probe.answer"
 
 # A job that waits, or runs for an hour, holds up its own queue and no other.
@@ -32,6 +33,7 @@ QUEUES: Final[Mapping[str, str]] = {
 # no cohort, because that takes the way through the database too.
 JOBS: Final[Mapping[str, tuple[str, ...]]] = {
     APPLY_JOB: (processes.WORKER,),
+    LOAD_JOB: (processes.LOADER,),
     PROBE_JOB: (processes.LOADER, processes.SENDER),
 }
 
@@ -118,6 +120,13 @@ class Doorbell:
 
         return self._try(ring, cohort_id=cohort_id)
 
+    def ring_loader(self) -> bool:
+        """Ask for loads that are queued to be read; False if Redis did not take it.
+
+        A job looks for all that is due, and readers look by themselves every few seconds, too.
+        """
+        return self._try(lambda: self._enqueue(processes.LOADER, LOAD_JOB), kind=processes.LOADER)
+
     def probe(self, kind: str = processes.WORKER) -> None:
         """Enqueue a job that changes nothing, to see a kind of process do it.
 
@@ -171,10 +180,10 @@ class Doorbell:
             return False
         return True
 
-    def _enqueue(self, kind: str, job: str, argument: int | str) -> None:
+    def _enqueue(self, kind: str, job: str, *arguments: int | str) -> None:
         self._queues[kind].enqueue_call(
             job,
-            args=(argument,),
+            args=arguments,
             timeout=-1,
             result_ttl=0,
             failure_ttl=FAILURE_TTL_SECONDS,

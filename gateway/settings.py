@@ -142,6 +142,18 @@ class Settings:
         "worker processes of `make run`",
         shown="as many as cores, at most 8",
     )
+    loads: int = setting(
+        "GATEWAY_LOADS",
+        _PROCESSES,
+        2,
+        "files and queries that are read at once, and loader processes of `make run`",
+    )
+    max_upload_mib: int = setting(
+        "GATEWAY_MAX_UPLOAD_MIB",
+        values.whole(1, 1024 * 1024),
+        512,
+        "size in MiB of the largest file that is taken in parts",
+    )
     max_cohorts: int = setting(
         "GATEWAY_MAX_COHORTS",
         values.whole(1, 10**9),
@@ -238,6 +250,11 @@ class Settings:
     max_members: int = 10_000
     request_deadline_seconds: float = 10.0
     warnings: tuple[str, ...] = ()
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """The size of the largest file that is taken in parts."""
+        return self.max_upload_mib * _MEBIBYTE
 
     @property
     def secret_keys(self) -> tuple[str, ...]:

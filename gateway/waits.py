@@ -35,6 +35,16 @@ class Waits:
         self._free.release()
 
     @contextlib.contextmanager
+    def place(self) -> Iterator[bool]:
+        """Tell the block whether it may wait; where too many do already, it may not."""
+        taken = self.take()
+        try:
+            yield taken
+        finally:
+            if taken:
+                self.give_back()
+
+    @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
         """Wait in the block. Raises errors.Unavailable if too many calls do already."""
         if not self.take():

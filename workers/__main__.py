@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -19,9 +18,10 @@ from rq.worker import WorkerStatus
 # Imported here and not by name in each job: a job finds them loaded.
 from gateway import errors, jobs, logs
 from gateway.core.health.processes import LOADER, SENDER, WORKER
-from workers import apply, probe, runtime, schedule
+from workers import apply, load, probe, runtime, schedule
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gateway.flows.health.duty import Duty
@@ -32,7 +32,7 @@ WAIT_SECONDS = 5
 REDIS_SECONDS = WAIT_SECONDS + 5
 RECONNECT_SECONDS = 1.0
 
-JOBS = (apply.drain, probe.answer)
+JOBS = (apply.drain, load.read, probe.answer)
 
 _log = structlog.get_logger()
 
@@ -46,6 +46,7 @@ class Worker(rq.SimpleWorker):
 
     stopping: threading.Event
     duty: Duty
+    look: Callable[[], None]
     failure: Exception | None = None
 
     @property
@@ -93,6 +94,7 @@ class Worker(rq.SimpleWorker):
                     if found is not None:
                         return found
                 self.duty.come_round()
+                self.look()
 
     def execute_job(self, job: rq.job.Job, queue: rq.Queue) -> None:
         """Run a job."""
@@ -114,7 +116,7 @@ class Worker(rq.SimpleWorker):
 def work(*kinds: str) -> None:
     """Do the jobs of some kinds until told to stop, those of an earlier kind first."""
     made = runtime.current()
-    stopping = threading.Event()
+    stopping = made.stopping
     runtime.stop_when_told(stopping)
     runtime.await_schema(made, stopping)
     _log.info("worker.started", name=made.name, kinds=kinds)
@@ -126,8 +128,14 @@ def work(*kinds: str) -> None:
                 reason = f"{type(failure).__name__}: {failure}"
                 made.duty.hinder(f"it cannot use Redis: {reason}")
                 _log.warning("worker.disconnected", error=type(failure).__name__, reason=reason)
+                _looks(kinds)()
             stopping.wait(RECONNECT_SECONDS)
     _log.info("worker.stopped", name=made.name, kinds=kinds)
+
+
+def _looks(kinds: Sequence[str]) -> Callable[[], None]:
+    """Say what a process does when no ring has come: a load is read without one, too."""
+    return load.read if LOADER in kinds else lambda: None
 
 
 def _answer(
@@ -144,6 +152,7 @@ def _answer(
             job_class=jobs.Ring,
         )
         worker.stopping, worker.duty = stopping, made.duty
+        worker.look = _looks(kinds)
         worker.work(logging_level="WARNING")
     except Exception as error:  # noqa: BLE001 - what RQ and its client raise for a bad Redis is no closed set
         return error

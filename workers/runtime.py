@@ -31,7 +31,7 @@ BEAT_LIMIT_SECONDS = 5.0
 # How often a process looks whether the database is there, and migrated, before it begins.
 LOOK_SECONDS = 1.0
 # What the scheduler does beside its sweeps, each on a connection of its own; see schedule.py.
-CHORES = 9
+CHORES = 10
 # How long the end of a process waits for its last heartbeat.
 LEAVE_SECONDS = 7.0
 
@@ -51,6 +51,7 @@ class Runtime:
     doorbell: Doorbell
     meters: meters.ApplyMeters
     applier: Applier
+    stopping: threading.Event
 
 
 def make(environ: Mapping[str, str]) -> Runtime:
@@ -77,6 +78,7 @@ def make(environ: Mapping[str, str]) -> Runtime:
             observe=counts.observe,
             tracer=tracing.start(settings.trace_exporter),
         ),
+        stopping=threading.Event(),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from gateway.core import moments
-from gateway.flows.cohorts import redact_history, redact_pages, retention
+from gateway.flows.cohorts import load_upkeep, redact_history, redact_pages, retention
 from gateway.flows.cohorts.sweep import Sweeper
 from gateway.flows.health import audit, duty, heartbeats
 from gateway.flows.people import forget
@@ -59,12 +59,17 @@ def _tend_events(made: Runtime) -> None:
     events.run(made.chores, kept)
 
 
+def _loads(made: Runtime) -> None:
+    load_upkeep.tend(made.chores, now=moments.now())
+
+
 CHORES: Final = (
     Chore(name="probe", every_seconds=duty.ASK_SECONDS, do=_probe),
     Chore(name="heartbeats", every_seconds=10.0, do=lambda made: heartbeats.retire(made.chores)),
     Chore(name="redact", every_seconds=1.0, do=_redact),
     Chore(name="scrub", every_seconds=1.0, do=lambda made: redact_pages.run(made.chores)),
     Chore(name="refusals", every_seconds=10.0, do=lambda made: refusals.tend(made.chores)),
+    Chore(name="loads", every_seconds=5.0, do=_loads),
     Chore(name="audit", every_seconds=10.0, do=lambda made: audit.prune(made.chores)),
     Chore(name="events", every_seconds=10.0, do=_tend_events),
     Chore(name="deletions", every_seconds=1.0, do=lambda made: forget.run(made.chores)),

@@ -71,13 +71,21 @@ class Keeper:
 
 
 def claim(
-    pool: Pool, kind: str, *, holder: str, lease_seconds: float = leases.LEASE_SECONDS
+    pool: Pool,
+    kind: str,
+    *,
+    holder: str,
+    lease_seconds: float = leases.LEASE_SECONDS,
+    at_most: int | None = None,
 ) -> Lease | Died | None:
     """Claim work, in a transaction of its own: a claimant that dies after this counts as a death.
 
     Work that `Died` is left claimed; end it by `leases.finish` in the transaction that says so.
+    None also while `at_most` pieces of work of this kind are being done.
     """
     with pool.begin() as conn:
+        if at_most is not None and leases.held(conn, kind) >= at_most:
+            return None
         return leases.claim(conn, kind, holder=holder, lease_seconds=lease_seconds)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.core.health.cluster_rules import Wanted
 from gateway.store.access import tables as access
+from gateway.store.cohorts import load_tables as loads
 from gateway.store.cohorts import tables as cohorts
 from gateway.store.db import audit, chores, leases
 from gateway.store.db import metadata as base
@@ -20,7 +21,7 @@ from gateway.store.syncs import tables as syncs
 metadata: Final = base.metadata
 
 # Importing a room's tables is what adds them to the metadata.
-ROOMS: Final = (access, audit, chores, cohorts, health, leases, people, sources, syncs)
+ROOMS: Final = (access, audit, chores, cohorts, health, leases, loads, people, sources, syncs)
 
 LARGE: Final = frozenset(
     {
@@ -32,8 +33,10 @@ LARGE: Final = frozenset(
         cohorts.sync_results,
         cohorts.blocked_deliveries,
         cohorts.skips,
-        cohorts.loads,
         cohorts.cohort_hours,
+        loads.loads,
+        loads.load_rows,
+        loads.load_mappings,
     }
 )
 

@@ -26,6 +26,7 @@ from tests.stack import API_KEY, DEFAULT, PASSWORD, USERNAME, until
 PROGRAMS = {
     "web": ("-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "gateway.wsgi:app"),
     "worker": ("-m", "workers"),
+    "loader": ("-m", "workers", "loader"),
     "scheduler": ("-m", "workers", "scheduler"),
 }
 _TERM = ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0))

@@ -24,6 +24,7 @@ from tests.stack import API_KEY, PASSWORD, ROOT, USERNAME, until
 
 WEB = ("-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "tests.faults.web:app")
 WORKER = ("-m", "tests.faults.worker")
+LOADER = (*WORKER, "loader")
 SCHEDULER = (*WORKER, "scheduler")
 WORKERS = 3
 
@@ -33,7 +34,7 @@ _POSTGRES_STOP = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL,
 
 @dataclasses.dataclass(kw_only=True)
 class Installation:
-    """Postgres, Valkey, gunicorn with two processes, three workers and a scheduler."""
+    """Postgres, Valkey, gunicorn with two processes, three workers, a loader and a scheduler."""
 
     folder: Path
     port: int
@@ -168,6 +169,7 @@ def installed(
         installation.add("web", WEB)
         for number in range(1, WORKERS + 1):
             installation.add(f"worker {number}", WORKER)
+        installation.add("loader", LOADER)
         installation.add("scheduler", SCHEDULER)
         until(installation.is_ready)
         yield installation

@@ -7,6 +7,7 @@ import datetime
 import pytest
 from sqlalchemy import text
 
+from gateway.core.health import processes
 from gateway.core.health.finding import Finding, Level
 from gateway.flows.health import bootstrap, check, installation
 from gateway.settings import Settings
@@ -32,12 +33,13 @@ def said(found: list[Finding]) -> str:
 
 @pytest.fixture
 def set_up(pool: Pool) -> Settings:
-    """Set up a source and a key, and have a worker and a scheduler beat."""
+    """Set up a source and a key, and have a worker, a scheduler and a loader beat."""
     settings = Settings(webhook_password=PASSWORD, api_key=KEY)
     bootstrap.bootstrap(pool, settings, now=now())
     with pool.begin() as conn:
         heartbeats.join(conn, "w", heartbeats.WORKER)
         heartbeats.join(conn, "s", heartbeats.SCHEDULER)
+        heartbeats.join(conn, "l", processes.LOADER)
     return settings
 
 

@@ -55,7 +55,7 @@ def test_healthz__with_everything_down__is_alive() -> None:
 
 def test_readyz__without_redis__is_degraded(world: World) -> None:
     answer = world.http.get("/readyz")
-    processes = {"worker": "silent", "scheduler": "silent"}
+    processes = dict.fromkeys(("worker", "scheduler", "loader"), "silent")
     assert (answer.status_code, answer.get_json()) == (
         200,
         {"status": "degraded", "redis": "down", "processes": processes},
@@ -64,10 +64,10 @@ def test_readyz__without_redis__is_degraded(world: World) -> None:
 
 def test_monitors__of_workers_that_beat_and_cannot_work__are_told(world: World) -> None:
     with world.pool.begin() as conn:
-        for name, kind in (("w1", "worker"), ("w2", "worker"), ("s", "scheduler")):
+        for name, kind in (("w1", "worker"), ("w2", "worker"), ("s", "scheduler"), ("l", "loader")):
             heartbeats.join(conn, name, kind)
         heartbeats.beat(conn, "w2", {}, heartbeats.Condition(trouble="its Redis is away"))
-    processes = {"worker": "hindered", "scheduler": "working"}
+    processes = {"worker": "hindered", "scheduler": "working", "loader": "working"}
     assert world.http.get("/readyz").get_json()["processes"] == processes
     page = look(world.http)
     assert page.value("gateway_workers_alive", kind="worker") == 2

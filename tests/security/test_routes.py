@@ -26,6 +26,8 @@ OPEN: Final[Statuses] = (200, 200, 200, 200, 200, 200)
 READ: Final[Statuses] = (401, 401, 200, 200, 403, 200)
 READ_404: Final[Statuses] = (401, 401, 404, 404, 403, 404)
 READ_400: Final[Statuses] = (401, 401, 400, 400, 403, 400)
+WRITE_400: Final[Statuses] = (401, 401, 403, 400, 403, 400)
+WRITE_404: Final[Statuses] = (401, 401, 403, 404, 403, 404)
 INGEST_400: Final[Statuses] = (401, 401, 403, 403, 400, 400)
 ADMIN_400: Final[Statuses] = (401, 401, 403, 403, 403, 400)
 ADMIN_404: Final[Statuses] = (401, 401, 403, 403, 403, 404)
@@ -56,6 +58,15 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/webhooks/mixpanel/<source>": {"POST": PASSWORD_ONLY},
     "/webhooks/mixpanel/<source>/": {"POST": PASSWORD_ONLY},
     "/webhooks/mixpanel/<rest:_rest>": {"POST": NOWHERE},
+    "/v1/cohorts/<raw:cohort_id>/loads": {**LOOK_404, "POST": WRITE_404},
+    "/v1/loads": LOOK,
+    "/v1/loads/<raw:load_id>": {**LOOK_404, "PATCH": WRITE_400},
+    "/v1/loads/<raw:load_id>/sample": LOOK_404,
+    "/v1/loads/<raw:load_id>/rejected.csv": LOOK_404,
+    "/v1/loads/<raw:load_id>/approve": {"POST": WRITE_404, "OPTIONS": OPEN},
+    "/v1/loads/<raw:load_id>/cancel": {"POST": WRITE_404, "OPTIONS": OPEN},
+    "/v1/uploads": {"POST": WRITE_400, "OPTIONS": OPEN},
+    "/v1/uploads/<raw:upload_id>/parts/<raw:part>": {"PUT": WRITE_404, "OPTIONS": OPEN},
     "/v1/status": LOOK,
     "/v1/cohorts": {**LOOK, "POST": ADMIN_400},
     "/v1/cohorts/<raw:cohort_id>": {**LOOK_404, "PATCH": ADMIN_400, "DELETE": ADMIN_404},
@@ -137,6 +148,9 @@ EXAMPLES: Final = {
     "raw:key_id": "999999999999",
     "raw:name": "console.css",
     "raw:delivery_id": "999999999999-1",
+    "raw:load_id": "999999999999-1",
+    "raw:upload_id": "0f0f0f0f0f0f0f0f0f0f0f0f",
+    "raw:part": "1",
 }
 
 

@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 MONTH = re.compile(r"events_\d{4}_\d{2}")
 
 # What is compressed already, or kept in arrays that compression makes slow to read in part.
-EXTERNAL = {("deliveries", "roster"), ("changes", "member_ids")}
+EXTERNAL = {
+    ("deliveries", "roster"),
+    ("changes", "member_ids"),
+    ("load_rows", "rows"),
+    ("upload_pieces", "data"),
+}
 
 
 def texts() -> Iterator[tuple[str, TextClause | Statement]]:

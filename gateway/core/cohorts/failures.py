@@ -28,3 +28,5 @@ class Failure(enum.StrEnum):
     TOO_MANY_BYTES = "too_many_bytes"
     DRIVER_MISSING = "driver_missing"
     SECRET_UNREADABLE = "secret_unreadable"  # noqa: S105 - a code
+    READER_DIED = "reader_died"
+    INTERNAL = "internal"

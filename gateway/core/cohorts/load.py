@@ -32,13 +32,35 @@ class Mode(enum.StrEnum):
 
 
 class State(enum.StrEnum):
-    """How far a load has come. Pages are added while it is READING, and can be seen afterwards."""
+    """How far a load has come. Pages are added while it is READING, and can be seen afterwards.
 
+    A load that is QUEUED or NEEDS_APPROVAL has its place in order, and waits.
+    """
+
+    QUEUED = "queued"
     READING = "reading"
+    NEEDS_APPROVAL = "needs_approval"
     APPLYING = "applying"
     APPLIED = "applied"
-    SUPERSEDED = "superseded"
+    FAILED = "failed"
     CANCELED = "canceled"
+    SUPERSEDED = "superseded"
+
+
+class Trigger(enum.StrEnum):
+    """What a load was begun by."""
+
+    UPLOAD = "upload"
+    REQUEST = "request"
+    SCHEDULE = "schedule"
+    DEFINITION = "definition"
+
+
+class Approval(enum.StrEnum):
+    """Why a load waits for an approval: it was asked for, or the guard of its cohort held it."""
+
+    REVIEW = "review"
+    SHRINK = "shrink"
 
 
 class Members(Protocol):
@@ -71,7 +93,8 @@ class Load:
 
     `session` gives it its place in the order of sessions; `epoch` counts how often its reading
     began. `pages` were staged by the reading of that epoch, with `members` lines in them, made of
-    `received` entries without the `skipped` ones.
+    `received` entries without the `skipped` ones. One that is `bare` names ids alone, and leaves
+    the profiles of members as they are. One with `shrink_waived` is not held by a guard.
     """
 
     cohort_id: int
@@ -85,11 +108,18 @@ class Load:
     received: int
     skipped: Mapping[str, int]
     begun_at: datetime.datetime
+    bare: bool
+    shrink_waived: bool
+
+
+def load_id(cohort_id: int, number: int) -> str:
+    """Name a load, as the API does."""
+    return f"{cohort_id}-{number}"
 
 
 def session_id(cohort_id: int, number: int) -> str:
     """Name the session of a load, as reports and changes show it."""
-    return f"load-{cohort_id}-{number}"
+    return f"load-{load_id(cohort_id, number)}"
 
 
 def staged_number(session: int, page: int) -> int:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gateway.jobs import Doorbell
     from gateway.store.cohorts.accept import Counters
     from gateway.store.db.engine import Pool
+    from gateway.store.db.statement import Pipeline
 
 # For one comparison with a cohort of ten million.
 COMPARE_SECONDS: Final = 600.0
@@ -44,10 +45,15 @@ _log = structlog.get_logger()
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Difference:
-    """How many would become members, and how many would stop being one."""
+    """How many would become members, and how many of the `members` would stop being one.
+
+    `repeated` rows have the id of a later row.
+    """
 
     would_enter: int
     would_exit: int
+    members: int
+    repeated: int
 
 
 def begin(pool: Pool, cohort_id: int, mode: Mode, *, now: datetime.datetime) -> Load:
@@ -55,10 +61,8 @@ def begin(pool: Pool, cohort_id: int, mode: Mode, *, now: datetime.datetime) -> 
 
     Raises errors.NotFound if the cohort does not exist or is deleted.
     """
-    with _counted(pool, cohort_id) as (conn, counters):
-        number = loads.next_number(conn)
-        session = _take_place(conn, cohort_id, number, counters, now=now)
-        load = loads.create(conn, cohort_id, number, mode=mode, session=session, now=now)
+    with counted(pool, cohort_id) as (conn, counters):
+        load = take_place(conn, cohort_id, counters, mode, State.READING, now=now)
     _tell("load.begun", load)
     return load
 
@@ -68,10 +72,10 @@ def read_anew(pool: Pool, load: Load, *, now: datetime.datetime) -> Load:
 
     Raises errors.NotFound as `begin` does, errors.Conflict if the load is not being read.
     """
-    with _counted(pool, load.cohort_id) as (conn, counters):
+    with counted(pool, load.cohort_id) as (conn, counters):
         current = _being_read(conn, load)
         loads.forget_session(conn, current)
-        session = _take_place(conn, load.cohort_id, load.number, counters, now=now)
+        session = _number_session(conn, load.cohort_id, load.number, counters, now=now)
         load = loads.restart(conn, current, session=session, begun_at=now)
     _tell("load.begun_anew", load)
     return load
@@ -94,16 +98,23 @@ def add(pool: Pool, load: Load, page: int, members: Members, *, now: datetime.da
 
     Raises errors.Conflict if this epoch is not being read any more, or pages before it are missing.
     """
+    with pool.pipeline() as trip:
+        stage(trip, load, page, members, now=now)
+
+
+def stage(
+    trip: Pipeline, load: Load, page: int, members: Members, *, now: datetime.datetime
+) -> None:
+    """Do what `add` does, within a transaction of the caller."""
     if not 1 <= page <= rules.MAX_PAGES:
         raise errors.Conflict(OUT_OF_ORDER.format(rules.MAX_PAGES))
     packed = inbox.pack(members.roster)
-    with pool.pipeline() as trip:
-        session = loads.count_page(trip, load, page, members)
-        if session is None:
-            raise errors.Conflict(ENDED)
-        if session.erased_since:
-            packed = inbox.pack(_kept(trip.conn, load, members.roster, session.started_order))
-        loads.put_page(trip, load, page, members=members.usable, packed=packed, now=now)
+    session = loads.count_page(trip, load, page, members)
+    if session is None:
+        raise errors.Conflict(ENDED)
+    if session.erased_since:
+        packed = inbox.pack(_kept(trip.conn, load, members.roster, session.started_order))
+    loads.put_page(trip, load, page, members=members.usable, packed=packed, now=now)
 
 
 def compare(pool: Pool, load: Load, *, limit_seconds: float = COMPARE_SECONDS) -> Difference:
@@ -118,7 +129,12 @@ def compare(pool: Pool, load: Load, *, limit_seconds: float = COMPARE_SECONDS) -
         if current is None or current.state is not State.READING or state is None:
             raise errors.Conflict(ENDED)
         found = sealed.compare(conn, current, floor=state.floor, now=current.begun_at)
-        return Difference(would_enter=found.entered, would_exit=found.exited)
+        return Difference(
+            would_enter=found.written.entered,
+            would_exit=found.written.exited,
+            members=state.member_count,
+            repeated=found.repeated,
+        )
 
 
 def seal(pool: Pool, load: Load, *, doorbell: Doorbell, now: datetime.datetime) -> bool:
@@ -133,14 +149,25 @@ def seal(pool: Pool, load: Load, *, doorbell: Doorbell, now: datetime.datetime) 
         if counters is None or current is None or current.epoch != load.epoch:
             return False
         if current.state is State.READING:
-            following = counters.after(current.session, current.mode.action)
-            loads.seal(conn, current, following, now=now)
-    if current.state is State.CANCELED:
+            make_visible(conn, current, counters, now=now)
+    if current.state not in {State.READING, State.APPLYING, State.APPLIED, State.SUPERSEDED}:
         return False
+    announce(current, doorbell)
+    return True
+
+
+def make_visible(
+    conn: Connection, load: Load, counters: Counters, *, now: datetime.datetime
+) -> None:
+    """Seal a load; the caller has locked both the counters and the load, and it may go on."""
+    loads.seal(conn, load, counters.after(load.session, load.mode.action), now=now)
+
+
+def announce(load: Load, doorbell: Doorbell) -> None:
+    """Ring for a load that was made visible."""
     with aside.harmless("doorbell"):
         doorbell.ring(load.cohort_id)
-    _tell("load.sealed", current)
-    return True
+    _tell("load.sealed", load)
 
 
 def drop(pool: Pool, load: Load, *, now: datetime.datetime) -> bool:
@@ -152,17 +179,15 @@ def drop(pool: Pool, load: Load, *, now: datetime.datetime) -> bool:
         current = loads.lock(conn, load.cohort_id, load.number)
         if current is None or current.state is not State.READING:
             return False
-        loads.end(
-            conn,
-            current.cohort_id,
-            current.number,
-            session=current.session,
-            state=State.CANCELED,
-            now=now,
-        )
-        loads.forget_session(conn, current)
+        end(conn, current, State.CANCELED, now=now)
     _tell("load.dropped", current)
     return True
+
+
+def end(conn: Connection, load: Load, state: State, *, now: datetime.datetime) -> None:
+    """End a load that nothing was applied of and that the caller has locked; its row is left."""
+    loads.end(conn, load.cohort_id, load.number, session=load.session, state=state, now=now)
+    loads.forget_session(conn, load)
 
 
 def find(pool: Pool, cohort_id: int, number: int) -> Load | None:
@@ -172,7 +197,8 @@ def find(pool: Pool, cohort_id: int, number: int) -> Load | None:
 
 
 @contextlib.contextmanager
-def _counted(pool: Pool, cohort_id: int) -> Iterator[tuple[Connection, Counters]]:
+def counted(pool: Pool, cohort_id: int) -> Iterator[tuple[Connection, Counters]]:
+    """Lend a transaction with the counters of a cohort. Raises errors.NotFound."""
     with pool.begin() as conn:
         counters = accept.counters(conn, cohort_id)
         if counters is None:
@@ -180,7 +206,22 @@ def _counted(pool: Pool, cohort_id: int) -> Iterator[tuple[Connection, Counters]
         yield conn, counters
 
 
-def _take_place(
+def take_place(
+    conn: Connection,
+    cohort_id: int,
+    counters: Counters,
+    mode: Mode,
+    state: State,
+    *,
+    now: datetime.datetime,
+) -> Load:
+    """Create a load with its place in order now; the caller has locked the counters."""
+    number = loads.next_number(conn)
+    session = _number_session(conn, cohort_id, number, counters, now=now)
+    return loads.create(conn, cohort_id, number, mode=mode, session=session, state=state, now=now)
+
+
+def _number_session(
     conn: Connection, cohort_id: int, number: int, counters: Counters, *, now: datetime.datetime
 ) -> int:
     """Number a session now: what is stored afterwards is of later sessions, or came before."""
@@ -193,7 +234,7 @@ def _take_place(
         session_key=None,
         now=now,
     )
-    accept.take_session(conn, cohort_id, session)
+    accept.take_session(conn, cohort_id, session, load=number)
     return session
 
 

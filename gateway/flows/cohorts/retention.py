@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from gateway import errors
-from gateway.store.cohorts import apply_state, hours, retention
+from gateway.store.cohorts import apply_state, hours, load_rows, loads, retention
 from gateway.store.db import chores
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ COHORTS_AT_ONCE: Final = 500
 # Interface 1.3 promises 7 days for page digests and 90 for what decides between sessions.
 INBOX_KEPT: Final = datetime.timedelta(days=8)
 HISTORY_KEPT: Final = datetime.timedelta(days=91)
+# Interface 5: rows of loads that a person may look at.
+ROWS_KEPT: Final = datetime.timedelta(days=30)
 # A year of sizes and a month, so that this month compares with that of the year before.
 HOURS_KEPT: Final = datetime.timedelta(days=400)
 
@@ -106,7 +108,10 @@ def _prune(pool: Pool, cohort_id: int, now: datetime.datetime, end: float) -> bo
     def others(conn: Connection, cohort_id: int) -> int:
         syncs = retention.prune_syncs(conn, cohort_id, before=history_before, now=now)
         curve = hours.prune(conn, cohort_id, before=now - HOURS_KEPT)
-        return syncs + curve + retention.prune_tombstones(conn, cohort_id, before=history_before)
+        rows = load_rows.prune(conn, cohort_id, before=now - ROWS_KEPT)
+        rows += loads.prune(conn, cohort_id, before=history_before)
+        tombstones = retention.prune_tombstones(conn, cohort_id, before=history_before)
+        return syncs + curve + rows + tombstones
 
     pages, no_pages = _repeat(pool, cohort_id, deliveries, until_below=PAGES_AT_ONCE, end=end)
     rows, no_rows = _repeat(pool, cohort_id, changes, until_below=CHANGES_AT_ONCE, end=end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from gateway import errors
@@ -16,39 +17,52 @@ if TYPE_CHECKING:
 
     from gateway.core.cohorts.load import Load
     from gateway.flows.cohorts.work import Work
-    from gateway.store.cohorts.delta import Touch, Written
+    from gateway.store.cohorts.delta import Counts, Touch, Written
     from gateway.store.cohorts.inbox import Entry
 
 
-def write(work: Work, entry: Entry, number: int) -> Written:
-    """Apply a load to its locked cohort; the session of the load is not below the floor.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What a load would write, and how many of its rows have the id of a later row."""
+
+    written: Written
+    repeated: int
+
+
+def find(work: Work, entry: Entry, number: int) -> tuple[Load, Counts]:
+    """Find what a load does to its locked cohort; its session is not below the floor.
 
     Raises errors.Poison unless every page of it is there: it is applied as a whole or not at all.
     """
     load = loads.get(work.trip, work.cohort_id, number)
     if load is None:
         raise errors.Poison(_INCOMPLETE, sqlstate="XX001")
-    touch = work.touch(entry.session)
-    counts = _find(work.conn, load, touch)
-    last_change = work.state.last_change
+    return load, _find(work.conn, load, work.touch(entry.session))
+
+
+def write(work: Work, entry: Entry, counts: Counts) -> Written:
+    """Write what was found."""
+    touch, last_change = work.touch(entry.session), work.state.last_change
     return sealed.write(work.conn, touch, entry.action, counts, last_change=last_change)
 
 
-def compare(conn: Connection, load: Load, *, floor: int, now: datetime.datetime) -> Written:
+def compare(conn: Connection, load: Load, *, floor: int, now: datetime.datetime) -> Comparison:
     """Say what `write` would do, without doing it."""
-    if load.session < floor:
-        return delta.Written(entered=0, exited=0)
     touch = delta.Touch(cohort_id=load.cohort_id, session=load.session, floor=floor, at=now)
-    return delta.written(_find(conn, load, touch))
+    found = delta.written(_find(conn, load, touch))
+    repeated = sealed.repeated(conn)
+    if load.session < floor:
+        found = delta.Written(entered=0, exited=0)
+    return Comparison(written=found, repeated=repeated)
 
 
-def _find(conn: Connection, load: Load, touch: Touch) -> delta.Counts:
+def _find(conn: Connection, load: Load, touch: Touch) -> Counts:
     place = erased.Place(cohort_id=load.cohort_id, session=load.session, action=load.mode.action)
     numbers = [rules.staged_number(load.session, page) for page in range(1, load.pages + 1)]
     spared, found = rosters.stage(conn, place, numbers)
     if found != load.pages:
         raise errors.Poison(_INCOMPLETE, sqlstate="XX001")
-    return sealed.find(conn, touch, place.action, spared=spared)
+    return sealed.find(conn, touch, place.action, spared=spared, bare=load.bare)
 
 
 _INCOMPLETE = "pages of this load are missing; begin another load"

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.core.cohorts import batch, member_rows, refresh
-from gateway.core.cohorts import load as rules
 from gateway.core.cohorts.page import Action
 from gateway.core.cohorts.refresh import State, Step
-from gateway.flows.cohorts import rosters, sealed
+from gateway.flows.cohorts import loading, rosters
 from gateway.flows.cohorts.erased import Place
 from gateway.flows.cohorts.work import Outcome
 from gateway.store.cohorts import (
@@ -22,7 +21,6 @@ from gateway.store.cohorts import (
     diffs,
     hours,
     inbox,
-    loads,
     session_progress,
 )
 
@@ -85,8 +83,9 @@ def _apply_run(work: Work, run: list[Entry], limit: int) -> Outcome:
         return Outcome.WORKED
     if first.load is not None:
         _attempt(work, first.number)
-        written, floor = _apply_load(work, first, first.load)
-        _finish(work, run, through, written, floor=floor)
+        written = loading.apply(work, first, first.load)
+        if written is not None:
+            _finish(work, run, through, written, floor=loading.floor(first))
         return Outcome.WORKED
     step, reach = _decide(work, first, limit)
     if step is Step.WAIT:
@@ -125,12 +124,6 @@ def _write(work: Work, entry: Entry, texts: Iterable[bytes]) -> delta.Written:
     change = diffs.remove if entry.action is Action.REMOVE_MEMBERS else diffs.add
     touch = work.touch(entry.session)
     return change(work.conn, touch, people, last_change=work.state.last_change)
-
-
-def _apply_load(work: Work, entry: Entry, load: int) -> tuple[delta.Written, int]:
-    """Apply a sealed load as a whole; returns the floor too that it leaves, 0 for none."""
-    written = sealed.write(work, entry, load)
-    return written, entry.session if entry.action is Action.MEMBERS else 0
 
 
 def _place(work: Work, entry: Entry) -> Place:
@@ -222,20 +215,8 @@ def _finish(
         session_progress.supersede_older(work.conn, cohort_id, floor)
     state = _settle(work, first, progress, completed=floor > 0)
     if first.load is not None:
-        _end_load(work, first, first.load, state)
+        loading.end(work, first, first.load, state, written)
     work.note(run, written, expects=state is State.RECEIVING)
-
-
-def _end_load(work: Work, entry: Entry, number: int, state: State) -> None:
-    """Drop the pages of a load that has spoken, or that a newer refresh has made void."""
-    loads.end(
-        work.trip,
-        work.cohort_id,
-        number,
-        session=entry.session,
-        state=rules.State(state),
-        now=work.now,
-    )
 
 
 def _settle(
@@ -278,7 +259,10 @@ def _retry(work: Work, entry: Entry) -> None:
     if entry.session < work.state.floor:
         pass  # a newer refresh has spoken
     elif entry.load is not None:
-        written, floor = _apply_load(work, entry, entry.load)
+        found = loading.apply(work, entry, entry.load)
+        if found is None:
+            return
+        written, floor = found, loading.floor(entry)
     else:
         through = work.state.applied_through
         whole = entry.action is Action.MEMBERS and session_progress.is_whole(

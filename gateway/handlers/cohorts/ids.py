@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
-from gateway.flows.cohorts import lookup
+from gateway.flows.cohorts import load_queue, lookup
 from gateway.handlers.http.variables import Variable
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ VARIABLES: Final[Mapping[str, Variable]] = {
         example="u-1842",
     ),
     "delivery_id": Variable(description="The `id` of a delivery.", example="17-4"),
+    "load_id": Variable(description="The `id` of a load.", example="17-42"),
 }
 
 _MAX: Final = 2**63 - 1
@@ -44,6 +45,15 @@ def delivery(text: str) -> tuple[int, int]:
     cohort_id, number = _number(cohort_text), _number(number_text)
     if cohort_id is None or number is None:
         raise errors.NotFound("no such delivery")
+    return cohort_id, number
+
+
+def load(text: str) -> tuple[int, int]:
+    """Read a load's id, `<cohort>-<number>`. Raises errors.NotFound."""
+    cohort_text, _, number_text = text.partition("-")
+    cohort_id, number = _number(cohort_text), _number(number_text)
+    if cohort_id is None or number is None:
+        raise errors.NotFound(load_queue.NO_LOAD)
     return cohort_id, number
 
 

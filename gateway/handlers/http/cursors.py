@@ -86,6 +86,7 @@ REFUSALS: Final = _Kind("refusals", (int,))
 ACTIVITY: Final = _Kind("activity", (int,))
 EVENTS: Final = _Kind("events", (int, int))
 RECENT_EVENTS: Final = _Kind("recent_events", (int,))
+LOADS: Final = _Kind("loads", (int,))
 DELIVERIES: Final = _Kind("deliveries", (int, int))
 
 

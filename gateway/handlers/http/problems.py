@@ -95,6 +95,12 @@ DESCRIBED: Final[Mapping[int, Described]] = {
                 id="17",
                 deleted=True,
             ),
+            **_shown(
+                409,
+                "load_running",
+                "load 17-42 of this cohort is queued or being read; wait for it, or cancel it",
+                id="17-42",
+            ),
             **_shown(409, "conflict", "this delivery is not blocked; it waits for its turn"),
         },
     ),

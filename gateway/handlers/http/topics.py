@@ -24,6 +24,7 @@ PEOPLE: Final = Topic("People", "People and their events, and what was seen of b
 DESTINATIONS: Final = Topic("Destinations", "Where the members of cohorts are sent.")
 RULES: Final = Topic("Rules", "Which people meet a rule over what they are and did.")
 DELIVERIES: Final = Topic("Deliveries", "Accepted pages that wait to be applied or are blocked.")
+LOADS: Final = Topic("Loads", "Files of members that are read into a list, as a whole.")
 ACTIVITY: Final = Topic("Activity", "What was changed, read out or tried, by which key.")
 STATUS: Final = Topic("Status", "How the gateway is doing.")
 HEALTH: Final = Topic("Health", "Probes and metrics, which need no key.")

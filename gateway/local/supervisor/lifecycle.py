@@ -39,8 +39,7 @@ class Programs:
     web: tuple[str, ...] = ("-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "gateway.wsgi:app")
     worker: tuple[str, ...] = ("-m", "workers")
     scheduler: tuple[str, ...] = ("-m", "workers", "scheduler")
-    # Reading and sending, in one process: none before there is a job for it (`processes.NEEDED`).
-    loader: tuple[str, ...] | None = None
+    loader: tuple[str, ...] = ("-m", "workers", "loader")
 
 
 _PROGRAMS = Programs()
@@ -118,8 +117,8 @@ class _Gateway:
         self._edges.append(self._keep("web", programs.web, signal.SIGTERM, _EDGE_STOP))
         for number in range(1, self._settings.workers + 1):
             self._edges.append(self._keep(f"worker {number}", programs.worker, kill, _EDGE_STOP))
-        if programs.loader is not None:
-            self._edges.append(self._keep("loader", programs.loader, kill, _EDGE_STOP))
+        for number in range(1, self._settings.loads + 1):
+            self._edges.append(self._keep(f"loader {number}", programs.loader, kill, _EDGE_STOP))
         scheduler = self._keep("scheduler", programs.scheduler, kill, _SCHEDULER_STOP)
         self._schedulers.append(scheduler)
 

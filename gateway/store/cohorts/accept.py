@@ -98,9 +98,12 @@ def counters(conn: Connection, cohort_id: int) -> Counters | None:
     return None if row is None else Counters(**row._asdict())
 
 
-def take_session(conn: Connection, cohort_id: int, number: int) -> None:
-    """Count a session that nothing was stored of yet; the caller has locked the counters."""
-    conn.execute(_TAKE_SESSION, {"cohort_id": cohort_id, "number": number})
+def take_session(conn: Connection, cohort_id: int, number: int, *, load: int) -> None:
+    """Count the session of a load, of which nothing is stored yet.
+
+    The caller has locked the counters.
+    """
+    conn.execute(_TAKE_SESSION, {"cohort_id": cohort_id, "number": number, "load": load})
 
 
 def count_replay(
@@ -182,7 +185,9 @@ _COUNTERS = Statement("""
 """)
 
 _TAKE_SESSION = text("""
-    UPDATE intake_state SET last_session = :number WHERE cohort_id = :cohort_id
+    UPDATE intake_state
+    SET last_session = :number, last_load = :load
+    WHERE cohort_id = :cohort_id
 """)
 
 # The second statement sees what earlier holders of the lock left behind. The first one locks

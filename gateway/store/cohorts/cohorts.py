@@ -13,6 +13,7 @@ from gateway.core.cohorts import freshness, kinds
 from gateway.core.cohorts.guard import Guard
 from gateway.core.cohorts.page import CohortRef
 from gateway.core.cohorts.page import cohort_key as digest
+from gateway.store.cohorts import receipts
 from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
@@ -221,6 +222,7 @@ def _cohort(fields: RowMapping, *, now: datetime.datetime) -> Cohort:
     )
     plain |= {"fresh_until": judged.fresh_until, "stale": judged.stale}
     plain["guard"] = Guard.of(plain["guard"])
+    plain["last_load"] = receipts.last(plain)
     session_id, newer, pages, total = (
         plain.pop(f"refresh_{part}") for part in ("session", "newer", "pages", "total")
     )
@@ -267,6 +269,8 @@ _READ = text("""
            CASE WHEN s.kind = 'mixpanel' THEN i.last_synced_at ELSE a.applied_at END
                AS last_synced_at,
            s.expected_every_seconds, a.last_change AS last_seq, e.epoch, c.guard, c.deleted_at,
+           o.number AS load_number, o.state AS load_state, o.ended_at AS load_finished_at,
+           o.error_code AS load_code, o.error_message AS load_message, o.error_hint AS load_hint,
            n.session_id AS refresh_session, r.total_pages AS refresh_total,
            r.session > a.floor AS refresh_newer,
            r.more_pages + (
@@ -281,6 +285,7 @@ _READ = text("""
         ON r.cohort_id = i.cohort_id AND r.session = i.refresh_session AND r.action = 'members'
         AND r.session >= a.floor
     LEFT JOIN sessions n ON n.cohort_id = r.cohort_id AND n.number = r.session
+    LEFT JOIN loads o ON o.cohort_id = i.cohort_id AND o.number = i.last_load
     WHERE (c.deleted_at IS NOT NULL) = :deleted AND c.id > :after
       AND (NOT :deleted OR s.removed_at IS NULL)
       AND (CAST(:id AS bigint) IS NULL OR c.id = :id)

@@ -88,9 +88,14 @@ def replace(
     return write_replaced(conn, touch, counts, last_change=last_change)
 
 
-def find_replaced(conn: Connection, touch: Touch, *, spared: Sequence[str] = ()) -> Counts:
-    """Find how the cohort differs from the staged people, and count the differences by kind."""
-    counts = find_whole(conn, touch, _FIND_REPLACED)
+def find_replaced(
+    conn: Connection, touch: Touch, *, spared: Sequence[str] = (), bare: bool = False
+) -> Counts:
+    """Find how the cohort differs from the staged people, and count the differences by kind.
+
+    The profiles of members differ from nothing that is `bare`.
+    """
+    counts = find_whole(conn, touch, _FIND_REPLACED_BARE if bare else _FIND_REPLACED)
     if not spared:
         return counts
     conn.execute(_SPARE, {"member_ids": list(spared)})
@@ -215,7 +220,7 @@ _FIND_REMOVED = text(
     + "WHERE greatest(m.session, :floor) < :session"
 )
 
-_FIND_REPLACED = text(
+_REPLACED = (
     "INSERT INTO differences (cohort_id, kind, place, member_id, " + PROFILE + ")"
     """
     SELECT CAST(:cohort_id AS bigint),
@@ -232,10 +237,12 @@ _FIND_REPLACED = text(
         ON m.member_id = s.member_id
     WHERE m.member_id IS NULL
        OR (m.session <= :session
-           AND (s.member_id IS NULL OR m.entered_at IS NULL OR """
-    + DIFFERS
-    + "))"
+           AND (s.member_id IS NULL OR m.entered_at IS NULL"""
 )
+
+_FIND_REPLACED = text(_REPLACED + " OR " + DIFFERS + "))")
+
+_FIND_REPLACED_BARE = text(_REPLACED + "))")
 
 _SPARE = text("DELETE FROM differences WHERE member_id = ANY(:member_ids)")
 

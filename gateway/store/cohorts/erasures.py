@@ -121,6 +121,20 @@ def of_cohort(conn: Connection, cohort_id: int, started_order: int) -> Mapping[b
     return {bytes(row.digest): row.newest for row in conn.execute(_OF_COHORT, parameters)}
 
 
+def before(conn: Connection, cohort_id: int, started_order: int) -> frozenset[bytes]:
+    """Find the people erased from a cohort's project, but not after a session began."""
+    parameters = {"cohort_id": cohort_id, "order": started_order}
+    return frozenset(bytes(row.digest) for row in conn.execute(_BEFORE, parameters))
+
+
+_BEFORE = text("""
+    SELECT e.member_digest AS digest
+    FROM erasures e JOIN cohorts c ON c.id = :cohort_id
+    WHERE (e.source_id IS NULL OR e.source_id = c.source_id)
+      AND (e.project_id IS NULL OR e.project_id = c.project_id)
+    GROUP BY e.member_digest HAVING max(e.erased_order) < :order
+""")
+
 _SINCE = text("""
     SELECT member_digest AS digest, max(erased_order) AS newest FROM erasures
     WHERE erased_order > :order

@@ -104,6 +104,11 @@ def entry(line: Line, cohort_id: int, number: int) -> Entry | None:
     return rows[0] if rows and rows[0].number == number else None
 
 
+def forget(conn: Connection, cohort_id: int, number: int) -> None:
+    """Delete a delivery that is not to be applied as it stands."""
+    conn.execute(_FORGET, {"cohort_id": cohort_id, "number": number})
+
+
 def run_end(conn: Connection, cohort_id: int, first: Entry, *, total_pages: int) -> int:
     """Number of the last delivery of the unbroken run of one session and action from `first`.
 
@@ -246,6 +251,8 @@ _HEAD = Statement("""
     FROM deliveries WHERE cohort_id = :cohort_id AND number > :after
     ORDER BY number LIMIT :limit
 """)
+
+_FORGET = text("DELETE FROM deliveries WHERE cohort_id = :cohort_id AND number = :number")
 
 _RUN_END = text("""
     SELECT coalesce(

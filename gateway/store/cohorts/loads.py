@@ -5,6 +5,7 @@ Locks are taken in this order: `apply_state`, `intake_state`, the row of the loa
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from gateway.store.db.statement import Line, Pipeline
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a load that was applied did, and the seq of the cohort after it."""
+
+    entered: int | None
+    exited: int | None
+    last_seq: int | None
+
+
 def next_number(conn: Connection) -> int:
     """Return the number of a load that is about to be created; later loads have higher ones."""
     return int(conn.execute(_NEXT_NUMBER).scalar_one())
@@ -38,10 +48,11 @@ def create(
     mode: Mode,
     session: int,
     now: datetime.datetime,
+    state: State = State.READING,
 ) -> Load:
-    """Create a load that is being read, for the first time."""
+    """Create a load that is being read for the first time, or is about to be."""
     parameters = {"cohort_id": cohort_id, "number": number, "mode": mode, "session": session}
-    conn.execute(_CREATE, parameters | {"now": now})
+    conn.execute(_CREATE, parameters | {"state": state, "now": now})
     return _load(conn.execute(_GET, parameters).one())
 
 
@@ -57,12 +68,23 @@ def lock(conn: Connection, cohort_id: int, number: int) -> Load | None:
     return None if row is None else _load(row)
 
 
+def waiting_before(conn: Connection, cohort_id: int, number: int) -> list[Load]:
+    """Lock the loads of a cohort that wait for an approval and are older than one."""
+    rows = conn.execute(_WAITING_BEFORE, {"cohort_id": cohort_id, "number": number})
+    return [_load(row) for row in rows]
+
+
 def restart(conn: Connection, load: Load, *, session: int, begun_at: datetime.datetime) -> Load:
     """Begin another epoch of a load that the caller has locked, without pages, in a session."""
-    _DROP_PAGES.run(conn, _staged(load.cohort_id, load.session))
+    drop_pages(conn, load)
     parameters = {"cohort_id": load.cohort_id, "number": load.number, "session": session}
     conn.execute(_RESTART, parameters | {"begun_at": begun_at})
     return _load(conn.execute(_GET, parameters).one())
+
+
+def drop_pages(conn: Connection, load: Load) -> None:
+    """Delete the staged pages of a load."""
+    _DROP_PAGES.run(conn, _staged(load.cohort_id, load.session))
 
 
 def forget_session(conn: Connection, load: Load) -> None:
@@ -143,11 +165,18 @@ def end(
     session: int,
     state: State,
     now: datetime.datetime,
+    outcome: Outcome | None = None,
 ) -> None:
-    """Give a load its last state and delete its pages."""
+    """Give a load its last state and delete its pages; one that was applied has an outcome."""
+    done = outcome or Outcome(entered=None, exited=None, last_seq=None)
     parameters = {"cohort_id": cohort_id, "number": number, "state": state, "now": now}
-    _END.run(line, parameters)
+    _END.run(line, parameters | dataclasses.asdict(done))
     _DROP_PAGES.run(line, _staged(cohort_id, session))
+
+
+def prune(conn: Connection, cohort_id: int, *, before: datetime.datetime) -> int:
+    """Delete loads that ended before a moment; returns how many."""
+    return conn.execute(_PRUNE, {"cohort_id": cohort_id, "before": before}).rowcount
 
 
 def cancel_all(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> None:
@@ -165,11 +194,21 @@ def _load(row: object) -> Load:
     return Load(**{**fields, "mode": Mode(fields["mode"]), "state": State(fields["state"])})
 
 
-_COLUMNS = """
+_SELECT = """
     SELECT cohort_id, number, mode, state, session, epoch, pages, members, received, skipped,
-           begun_at
-    FROM loads WHERE cohort_id = :cohort_id AND number = :number
+           begun_at, bare, shrink_waived
+    FROM loads
 """
+
+_COLUMNS = _SELECT + "WHERE cohort_id = :cohort_id AND number = :number "
+
+_WAITING_BEFORE = text(
+    _SELECT
+    + """
+    WHERE cohort_id = :cohort_id AND number < :number AND state = 'needs_approval'
+    ORDER BY number FOR UPDATE
+    """
+)
 
 _READ = Statement(_COLUMNS)
 _GET = text(_COLUMNS)
@@ -178,14 +217,14 @@ _LOCK = text(_COLUMNS + "FOR UPDATE")
 _NEXT_NUMBER = text("SELECT nextval('event_order')")
 
 _CREATE = text("""
-    INSERT INTO loads (cohort_id, number, mode, state, session, epoch, begun_at)
-    VALUES (:cohort_id, :number, :mode, 'reading', :session, 1, :now)
+    INSERT INTO loads (cohort_id, number, mode, state, session, epoch, begun_at, queued_at)
+    VALUES (:cohort_id, :number, :mode, :state, :session, 1, :now, :now)
 """)
 
 _RESTART = text("""
     UPDATE loads
-    SET epoch = epoch + 1, session = :session, begun_at = :begun_at, pages = 0, members = 0,
-        received = 0, skipped = '{}'
+    SET state = 'reading', epoch = epoch + 1, session = :session, begun_at = :begun_at, pages = 0,
+        members = 0, received = 0, skipped = '{}', duplicates = 0, warnings = '{}', progress = NULL
     WHERE cohort_id = :cohort_id AND number = :number
 """)
 
@@ -243,7 +282,11 @@ _SEAL = Statement("""
          last_received_at)
     VALUES
         (:cohort_id, :session, :action, :total_pages, CAST(:pages AS int8multirange), :received,
-         CAST(:skipped AS jsonb), :begun_at, :now);
+         CAST(:skipped AS jsonb), :begun_at, :now)
+    ON CONFLICT (cohort_id, session, action) DO UPDATE
+    SET total_pages = excluded.total_pages, pages = excluded.pages,
+        members_received = excluded.members_received, skipped = excluded.skipped,
+        last_received_at = excluded.last_received_at;
 
     UPDATE intake_state
     SET last_delivery = :last_delivery, run_session = :session, run_action = :action,
@@ -252,7 +295,8 @@ _SEAL = Statement("""
         accepted_members = accepted_members + :received
     WHERE cohort_id = :cohort_id;
 
-    UPDATE loads SET state = 'applying' WHERE cohort_id = :cohort_id AND number = :load
+    UPDATE loads SET state = 'applying', expires_at = NULL
+    WHERE cohort_id = :cohort_id AND number = :load
 """)
 
 _COUNT_SKIPS = text("""
@@ -261,7 +305,9 @@ _COUNT_SKIPS = text("""
 """)
 
 _END = Statement("""
-    UPDATE loads SET state = :state, ended_at = :now
+    UPDATE loads
+    SET state = :state, ended_at = :now, expires_at = NULL, entered = :entered, exited = :exited,
+        last_seq = :last_seq
     WHERE cohort_id = :cohort_id AND number = :number
 """)
 
@@ -269,7 +315,10 @@ _DROP_PAGES = Statement("""
     DELETE FROM deliveries WHERE cohort_id = :cohort_id AND number BETWEEN :first AND :last
 """)
 
+_PRUNE = text("DELETE FROM loads WHERE cohort_id = :cohort_id AND ended_at < :before")
+
 _CANCEL_ALL = text("""
-    UPDATE loads SET state = 'canceled', ended_at = :now
-    WHERE cohort_id = :cohort_id AND state IN ('reading', 'applying')
+    UPDATE loads SET state = 'canceled', ended_at = :now, expires_at = NULL
+    WHERE cohort_id = :cohort_id
+      AND state IN ('queued', 'reading', 'needs_approval', 'applying')
 """)

@@ -24,15 +24,28 @@ if TYPE_CHECKING:
 
 
 def find(
-    conn: Connection, touch: Touch, action: Action, *, spared: Sequence[str] = ()
+    conn: Connection,
+    touch: Touch,
+    action: Action,
+    *,
+    spared: Sequence[str] = (),
+    bare: bool = False,
 ) -> delta.Counts:
     """Find how the staged people differ from the cohort, and count them by kind.
 
-    Members that are `spared` stay what they are.
+    Members that are `spared` stay what they are; what is `bare` has no profiles, and leaves those
+    of members alone.
     """
     if action is Action.MEMBERS:
-        return delta.find_replaced(conn, touch, spared=spared)
+        return delta.find_replaced(conn, touch, spared=spared, bare=bare)
+    if bare and action is Action.ADD_MEMBERS:
+        return delta.find_whole(conn, touch, _FIND_ADDED_BARE)
     return delta.find_whole(conn, touch, _FIND[action])
+
+
+def repeated(conn: Connection) -> int:
+    """Count the staged rows that have the id of a later row."""
+    return int(conn.execute(_REPEATED).scalar_one())
 
 
 def write(
@@ -73,6 +86,33 @@ _FIND_ADDED = text(
     + delta.DIFFERS
     + "))"
 )
+
+_FIND_ADDED_BARE = text(
+    "INSERT INTO differences (cohort_id, kind, member_id, " + delta.PROFILE + ")"
+    """
+    SELECT CAST(:cohort_id AS bigint),
+           CASE WHEN m.member_id IS NULL THEN 'new'
+                WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
+           s.member_id, p.distinct_id, p.email, p.first_name, p.last_name, p.phone, p.properties
+    FROM ("""
+    + staging.LATEST
+    + ") s"
+    + delta.MET
+    + """
+    CROSS JOIN LATERAL (
+        SELECT m.distinct_id, m.email, m.first_name, m.last_name, m.phone, m.properties
+        WHERE m.entered_at IS NOT NULL
+        UNION ALL
+        SELECT s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties
+        WHERE m.entered_at IS NULL) p"""
+    + """
+    WHERE m.member_id IS NULL
+       OR (m.session <= :session
+           AND (m.entered_at IS NULL OR greatest(m.session, :floor) < :session))
+    """
+)
+
+_REPEATED = text("SELECT count(*) - count(DISTINCT member_id) FROM staging")
 
 # An unknown id has no session, and `greatest` goes by the floor alone.
 _FIND_REMOVED = text(

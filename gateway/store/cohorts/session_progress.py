@@ -132,6 +132,11 @@ def set_state(
     )
 
 
+def forget(conn: Connection, cohort_id: int, session: int) -> None:
+    """Delete what was received of a session of which nothing was applied."""
+    conn.execute(_FORGET, {"cohort_id": cohort_id, "session": session})
+
+
 def supersede_older(conn: Connection, cohort_id: int, session: int) -> None:
     """Close what older sessions left incomplete when a newer refresh completes."""
     conn.execute(_SUPERSEDE, {"cohort_id": cohort_id, "session": session})
@@ -217,6 +222,8 @@ _SET_STATE = Statement("""
     ON CONFLICT (cohort_id, session, action) DO UPDATE
     SET state = excluded.state, completed_at = excluded.completed_at
 """)
+
+_FORGET = text("DELETE FROM syncs WHERE cohort_id = :cohort_id AND session = :session")
 
 _SUPERSEDE = text("""
     UPDATE sync_results SET state = 'superseded'

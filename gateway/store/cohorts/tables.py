@@ -66,6 +66,8 @@ intake_state = Table(
     Column("accepted_pages", BigInteger, nullable=False, server_default=text("0")),
     Column("accepted_members", BigInteger, nullable=False, server_default=text("0")),
     Column("duplicate_pages", BigInteger, nullable=False, server_default=text("0")),
+    # The number of the newest load.
+    Column("last_load", BigInteger),
     postgresql_with={"fillfactor": "50"},
 )
 
@@ -197,25 +199,6 @@ deliveries = Table(
     Index(
         "deliveries_identity_key", "cohort_id", "session", "action", "page", "digest", unique=True
     ),
-)
-
-# Loads: the session has the place in order that was taken when the reading of `epoch` began. What
-# is counted are the staged pages of that reading.
-loads = Table(
-    "loads",
-    metadata,
-    Column("cohort_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("mode", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("session", BigInteger, nullable=False),
-    Column("epoch", BigInteger, nullable=False),
-    Column("pages", BigInteger, nullable=False, server_default=text("0")),
-    Column("members", BigInteger, nullable=False, server_default=text("0")),
-    Column("received", BigInteger, nullable=False, server_default=text("0")),
-    Column("skipped", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("begun_at", NOW_TYPE, nullable=False),
-    Column("ended_at", NOW_TYPE),
 )
 
 # Deliveries that applying gave up on; `retry_requested_at` puts one back into the queue.

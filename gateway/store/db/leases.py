@@ -86,6 +86,12 @@ def claim(
     return of(**row._mapping)
 
 
+def held(conn: Connection, kind: str) -> int:
+    """Count the work of a kind that is being done; others wait for this transaction to ask it."""
+    conn.execute(_TAKE_TURNS, {"kind": f"leases of {kind}"})
+    return int(conn.execute(_HELD, {"kind": kind}).scalar_one())
+
+
 def beat(conn: Connection, lease: Lease, *, lease_seconds: float = LEASE_SECONDS) -> bool:
     """Renew a lease; False if another process has it, or it was finished."""
     parameters = {"id": lease.id, "token": lease.token, "lease": lease_seconds}
@@ -140,6 +146,12 @@ _CLAIM = text("""
         leased_until = statement_timestamp() + make_interval(secs => :lease)
     FROM oldest WHERE l.id = oldest.id
     RETURNING l.id, l.kind, l.key, l.token, l.deaths
+""")
+
+_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtextextended(:kind, 0))")
+
+_HELD = text("""
+    SELECT count(*) FROM leases WHERE kind = :kind AND leased_until >= statement_timestamp()
 """)
 
 _BEAT = text("""

@@ -76,5 +76,7 @@ _LOCKS = {
     "deliveries": text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE"),
     "sessions": text("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE"),
     "syncs": text("LOCK TABLE syncs IN ACCESS EXCLUSIVE MODE"),
+    "intake_state": text("LOCK TABLE intake_state IN ACCESS EXCLUSIVE MODE"),
+    "loads": text("LOCK TABLE loads IN ACCESS EXCLUSIVE MODE"),
     "sync_results": text("LOCK TABLE sync_results IN ACCESS EXCLUSIVE MODE"),
 }
