@@ -67,7 +67,8 @@ class Caller:
         self.now = account.now
         secret = {one.key for one in declaration.settings if one.secret}
         self.public = {key: value for key, value in settings.items() if key not in secret}
-        self._all = Scope(names={"settings": settings})
+        hidden = {key: value for key, value in settings.items() if key in secret}
+        self._all = Scope(names={"settings": settings, "secrets": hidden})
         given = (endpoint or "").rstrip("/")
         self._base = given or addresses.base(declaration.base_url, self.public)
         auth = declaration.auth

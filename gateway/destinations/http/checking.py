@@ -57,13 +57,13 @@ def _inside(schema: Mapping[str, Any], value: object, path: str, depth: int) -> 
 def _any(choices: list[Any], value: object, path: str, depth: int) -> Iterator[Fault]:
     found = [list(faults(choice, value, path, depth + 1)) for choice in choices]
     if all(found):
-        # The choice of the value's own type explains best.
+        # The choice of the value's own type with the fewest faults explains best.
         fits = [
             told
             for choice, told in zip(choices, found, strict=True)
             if _is_of_type(value, choice.get("type"))
         ]
-        yield from (fits or found)[0]
+        yield from min(fits or found, key=len)
 
 
 def _object(

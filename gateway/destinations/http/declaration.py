@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +27,8 @@ class Setting:
     required: bool = False
     pattern: str | None = None
     choices: tuple[str, ...] = ()
-    default: str | None = None
+    # A text; a value of JSON only where a declaration has the value itself.
+    default: Any = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

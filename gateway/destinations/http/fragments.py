@@ -141,30 +141,57 @@ OPERATION: Final = record(
     "path",
 )
 
-AUTH: Final = record(
+VALUES: Final[dict[str, Any]] = {
+    "type": "object",
+    "maxProperties": 10,
+    "propertyNames": {"pattern": "^[A-Za-z0-9_.-]{1,100}$"},
+    "additionalProperties": {"type": "string", "maxLength": 255},
+    "description": "Of header, query and body: names, or paths in the body, to settings.",
+}
+_BASIC: Final[dict[str, Any]] = {
+    "user": {**SHORT, "description": "Of basic: a literal, or a setting."},
+    "pass": {**SHORT, "description": "Of basic: a setting; without one it is empty."},
+}
+_TOKEN: Final[dict[str, Any]] = {
+    "token": {**SHORT, "description": "Of bearer: a setting."},
+}
+_OAUTH: Final[dict[str, Any]] = {
+    "token_url": {**SHORT, "description": "A URL, or a path at the endpoint."},
+    "style": {"type": "string", "enum": ["form", "json", "query", "basic"]},
+    "client_id": SHORT,
+    "client_secret": SHORT,
+    "scope": SHORT,
+    "token_path": PATH_IN_JSON,
+    "expires_path": PATH_IN_JSON,
+}
+_LONG: Final = record(
     {
         "type": {
             "type": "string",
             "enum": ["none", "basic", "bearer", "header", "query", "body", "oauth2_client"],
         },
-        "user": {**SHORT, "description": "Of basic: a literal, or a setting."},
-        "pass": {**SHORT, "description": "Of basic: a setting; without one it is empty."},
-        "token": {**SHORT, "description": "Of bearer: a setting."},
-        "values": {
-            "type": "object",
-            "maxProperties": 10,
-            "propertyNames": {"pattern": "^[A-Za-z0-9_.-]{1,100}$"},
-            "additionalProperties": {"type": "string", "maxLength": 255},
-            "description": "Of header, query and body: names, or paths in the body, to settings.",
-        },
+        **_BASIC,
+        **_TOKEN,
+        "values": VALUES,
         "prefix": {"type": "string", "pattern": "^[!-~]{1,50} ?$"},
-        "token_url": {**SHORT, "description": "A URL, or a path at the endpoint."},
-        "style": {"type": "string", "enum": ["form", "json", "query", "basic"]},
-        "client_id": SHORT,
-        "client_secret": SHORT,
-        "scope": SHORT,
-        "token_path": PATH_IN_JSON,
-        "expires_path": PATH_IN_JSON,
+        **_OAUTH,
     },
     "type",
 )
+_BY_NAME: Final[dict[str, Any]] = {
+    **record(
+        {
+            "none": record({}),
+            "basic": record(_BASIC),
+            "bearer": {"anyOf": [SHORT, record(_TOKEN)]},
+            "header": VALUES,
+            "query": VALUES,
+            "body": VALUES,
+            "oauth2_client": record(_OAUTH),
+        }
+    ),
+    "maxProperties": 1,
+}
+AUTH: Final[dict[str, Any]] = {
+    "anyOf": [_LONG, {"type": "string", "enum": ["none", "basic", "bearer"]}, _BY_NAME],
+}

@@ -18,6 +18,7 @@ from gateway.destinations.http.fragments import (
     REQUEST,
     REQUEST_PATH,
     RESPONSE,
+    SCALAR,
     SENTENCE,
     SHORT,
     STATUS,
@@ -43,22 +44,35 @@ PARTS: Final[dict[str, dict[str, Any]]] = {
         "description": "What it does to people there, shown before anything is sent.",
     },
     "settings": {
-        "type": "array",
-        "maxItems": 30,
-        "items": record(
+        "anyOf": [
             {
-                "key": NAME,
-                "label": SHORT,
-                "description": SENTENCE,
-                "secret": {"type": "boolean"},
-                "required": {"type": "boolean"},
-                "pattern": SHORT,
-                "choices": {"type": "array", "minItems": 1, "maxItems": 50, "items": SHORT},
-                "default": {"type": "string", "maxLength": 255},
+                "type": "array",
+                "maxItems": 30,
+                "items": record(
+                    {
+                        "key": NAME,
+                        "label": SHORT,
+                        "description": SENTENCE,
+                        "secret": {"type": "boolean"},
+                        "required": {"type": "boolean"},
+                        "pattern": SHORT,
+                        "choices": {"type": "array", "minItems": 1, "maxItems": 50, "items": SHORT},
+                        "default": {"type": "string", "maxLength": 255},
+                    },
+                    "key",
+                ),
             },
-            "key",
+            {
+                "type": "object",
+                "maxProperties": 30,
+                "propertyNames": {"pattern": NAME["pattern"]},
+                "additionalProperties": SCALAR,
+            },
+        ],
+        "description": (
+            "What `{{settings.…}}` stands for; a secret one is a secret of that name. Or an object"
+            " of values."
         ),
-        "description": "What `{{settings.…}}` stands for; a secret one is a secret of that name.",
     },
     "base_url": {
         "type": "string",
@@ -68,23 +82,26 @@ PARTS: Final[dict[str, dict[str, Any]]] = {
     },
     "auth": {**AUTH, "description": "How requests are signed in."},
     "identifier": {
-        **record(
-            {
-                "any_of": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": 20,
-                    "items": {
-                        "anyOf": [
-                            NAME,
-                            record({"name": NAME, "title": SHORT, **NORMALISING}, "name"),
-                        ]
+        "anyOf": [
+            record(
+                {
+                    "any_of": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": 20,
+                        "items": {
+                            "anyOf": [
+                                NAME,
+                                record({"name": NAME, "title": SHORT, **NORMALISING}, "name"),
+                            ]
+                        },
                     },
+                    **NORMALISING,
                 },
-                **NORMALISING,
-            },
-            "any_of",
-        ),
+                "any_of",
+            ),
+            NAME,
+        ],
         "description": "By what it finds a person; each alone is enough.",
     },
     "audience": {
@@ -178,6 +195,7 @@ PARTS: Final[dict[str, dict[str, Any]]] = {
                         "status": {"anyOf": [STATUS, STATUSES]},
                         "path": PATH_IN_JSON,
                         "equals": EXPECTED,
+                        "code": EXPECTED,
                     }
                 ),
                 "of": {

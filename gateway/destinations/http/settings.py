@@ -10,7 +10,14 @@ from gateway.core.fields import Choice, Field, Text, Url
 from gateway.destinations import options, settings
 from gateway.destinations.facts import Facts, Identifier, Limits, Mode, Replaces, Status
 from gateway.destinations.fields import Matched
-from gateway.destinations.http import addresses, checking, parsing, schema, soundness
+from gateway.destinations.http import (
+    addresses,
+    checking,
+    parsing,
+    schema,
+    shorthands,
+    soundness,
+)
 from gateway.destinations.http.declaration import Setting
 from gateway.destinations.http.push import Push
 from gateway.destinations.http.templates import Unfit
@@ -30,6 +37,10 @@ USUAL_SECRETS: Final[Mapping[str, str]] = {
     "api_key": "API key",
     "client_id": "Client id",
     "client_secret": "Client secret",
+    "app_key": "App key",
+    "access_token": "Access token",
+    "key": "Key",
+    "secret": "Secret",
 }
 
 _VALUES: Final[dict[str, Any]] = {
@@ -167,7 +178,7 @@ def facts_of(config: Mapping[str, object]) -> Facts:
 
 def faults_of(config: Mapping[str, object]) -> Iterator[Fault]:
     """Tell what is wrong with a config that no part of it shows by itself."""
-    given = _given(config)
+    given = shorthands.spelled_out(config)
     declared = _settings(given)
     for number, one in enumerate(given.get("settings", ())):
         if one.get("secret") and one["key"] not in USUAL_SECRETS:
@@ -183,7 +194,7 @@ def faults_of(config: Mapping[str, object]) -> Iterator[Fault]:
 
 def connect(account: Account) -> Adapter:
     """Make the adapter of a destination."""
-    given = _given(account.config)
+    given = shorthands.spelled_out(account.config)
     declared = dataclasses.replace(parsing.parse(given), settings=tuple(_settings(given).values()))
     return Push(declared, account, values_of(declared, given.get("values", {}), account.secrets))
 
@@ -197,12 +208,8 @@ def values_of(
     return {key: value for key, value in known.items() if key in keys and value is not None}
 
 
-def _given(config: Mapping[str, object]) -> dict[str, Any]:
-    return {name: value for name, value in config.items() if value is not None}
-
-
 def _declared(config: Mapping[str, object]) -> Declaration:
-    return parsing.parse(_given(config))
+    return parsing.parse(shorthands.spelled_out(config))
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Setting]:

@@ -190,14 +190,17 @@ class _Sound:
     def _name(
         self, name: str, path: str, allowed: re.Pattern[str] | None, *, secret: bool
     ) -> Iterator[Fault]:
-        setting = self._settings.get(name.removeprefix("settings."))
+        first, _, key = name.partition(".")
+        setting = self._settings.get(key)
         if name == "!":
             yield Fault(path, "a placeholder must be the whole text, like {{member.email}}")
-        elif not name.startswith("settings."):
+        elif first not in ("settings", "secrets"):
             if allowed is None or not allowed.fullmatch(name):
                 yield Fault(path, f"{{{{{name}}}}} cannot stand here")
         elif setting is None:
-            yield Fault(path, f"there is no setting {name.removeprefix('settings.')}")
+            yield Fault(path, f"there is no setting {key}")
+        elif first == "secrets" and not setting.secret:
+            yield Fault(path, f"{key} is no secret")
         elif setting.secret and not secret:
             yield Fault(path, "a secret can only stand in a header or in auth")
 

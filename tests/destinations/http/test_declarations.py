@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.core import fields
 from gateway.destinations.facts import Mode, Replaces
-from gateway.destinations.http import addresses, checking, schema, settings
+from gateway.destinations.http import addresses, checking, schema, settings, shorthands
 from gateway.destinations.http.declaration import Setting
 from gateway.destinations.http.templates import Unfit
 from tests.destinations.http.lists import DECLARED
@@ -36,6 +36,32 @@ def faults(config: Mapping[str, Any]) -> list[str]:
     own = list(fields.faults(settings.CONFIG, config, "config", whole=True))
     found = own or list(settings.faults_of(config))
     return [f"{fault.path}: {fault.message}" for fault in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "short", "long"),
+    [
+        ("auth", "none", {"type": "none"}),
+        ("auth", {}, {"type": "none"}),
+        ("auth", "bearer", {"type": "bearer"}),
+        ("auth", {"bearer": "{{settings.key}}"}, {"type": "bearer", "token": "{{settings.key}}"}),
+        ("auth", {"basic": {"user": "u"}}, {"type": "basic", "user": "u"}),
+        ("auth", {"header": {"X": "1"}}, {"type": "header", "values": {"X": "1"}}),
+        ("identifier", "email", {"any_of": ["email"]}),
+        ("settings", {"table": 7}, [{"key": "table", "default": 7}]),
+        (
+            "errors",
+            [{"when": {"path": "c", "code": 4}, "do": "stop"}],
+            [{"when": {"path": "c", "equals": 4}, "do": "stop"}],
+        ),
+    ],
+)
+def test_declaration__in_a_shorter_form__is_the_long_one(
+    name: str, short: object, long: object
+) -> None:
+    assert faults({**BASE, name: short}) == []
+    assert shorthands.spelled_out({**BASE, name: short}) == {**BASE, name: long}
+    assert shorthands.spelled_out({**BASE, name: long}) == {**BASE, name: long}
 
 
 def test_declaration__that_is_sound__has_no_faults() -> None:
@@ -69,6 +95,9 @@ def test_declaration__that_is_sound__has_no_faults() -> None:
         ("ops.add.max_items", 0, "must be from 1"),
         ("ops.add.max_items", True, "must be a whole number"),
         ("ops.add.code", "x", "there is no such field"),
+        ("ops.add.headers", {"X-A": "{{secrets.none}}"}, "there is no setting"),
+        ("ops.add.body.x", "{{secrets.token}}", "a secret can only stand"),
+        ("auth", {"header": {}, "body": {}}, "send at most 1"),
         ("ops", {"remove": DECLARED["ops"]["remove"]}, "config.ops.add: is missing"),
         ("audience.mode", "tag", "must be list"),
         ("audience.create.body", {"x": "{{member.email}}"}, "cannot stand here"),

@@ -43,6 +43,13 @@ def test_auth__in_a_header__is_sent(
     assert sent(declared(BODY, auth=auth), secrets).headers[name] == value
 
 
+def test_secret__by_its_own_name__stands_in_a_header() -> None:
+    config = declared({**BODY, "headers": {"X-A": "{{secrets.token}}", "X-B": "{{secrets.key}}"}})
+    asked = sent(config, {"token": "t"})
+    assert asked.headers["x-a"] == "t"
+    assert "x-b" not in asked.headers
+
+
 def test_auth__in_query_or_body__is_sent() -> None:
     in_query = {"type": "query", "values": {"key": "{{settings.api_key}}"}}
     asked = sent(declared({**BODY, "query": {"a": "1"}}, auth=in_query), {"api_key": "k&x"})
