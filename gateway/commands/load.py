@@ -33,7 +33,9 @@ def load() -> None:
 
 @load.command("list")
 @click.option("--cohort", "cohort_id", metavar="ID", help="Only of this cohort.")
-@click.option("--state", type=click.Choice([*State]), help="Only in this state.")
+@click.option(
+    "--state", type=click.Choice([state.value for state in State]), help="Only in this state."
+)
 @output.as_json
 def list_loads(*, cohort_id: str | None, state: str | None, as_json: bool) -> None:
     """List loads, newest first; at most a thousand.

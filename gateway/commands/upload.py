@@ -34,7 +34,12 @@ LOOK_SECONDS: Final = 2.0
     "file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=pathlib.Path)
 )
 @click.option("--cohort", "cohort_id", required=True, metavar="ID", help="The list to load into.")
-@click.option("--mode", type=click.Choice([*Mode]), default=Mode.REPLACE.value, show_default=True)
+@click.option(
+    "--mode",
+    type=click.Choice([mode.value for mode in Mode]),
+    default=Mode.REPLACE.value,
+    show_default=True,
+)
 @click.option("--review", is_flag=True, help="Wait for an approval once it was read.")
 @click.option("--member-id", metavar="COLUMN", help="The column of the ids.")
 @click.option(

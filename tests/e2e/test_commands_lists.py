@@ -58,3 +58,9 @@ def test_lists__made_and_changed__are_what_the_api_shows(typed: Typed) -> None:
         assert typed("cohort", "change", made["id"], *options).code == 2
     assert typed("cohort", "delete", made["id"], "--yes").code == 0
     assert "there again, empty" in typed("cohort", "restore", made["id"]).out
+
+
+def test_loads__asked_for_by_state_and_mode__take_the_words_of_the_api(typed: Typed) -> None:
+    assert "[replace|add|remove]" in typed("upload", "--help").out
+    assert typed("load", "list", "--state", "needs_approval").code == 0
+    assert typed("load", "list", "--state", "NEEDS_APPROVAL").code == 2
