@@ -11,7 +11,16 @@ from flask import Flask, Response
 
 from gateway import errors
 from gateway.handlers.behaviour import rules
-from gateway.handlers.cohorts import cohorts, deliveries, ids, loads, members, settings, uploads
+from gateway.handlers.cohorts import (
+    cohorts,
+    deliveries,
+    edits,
+    ids,
+    loads,
+    members,
+    settings,
+    uploads,
+)
 from gateway.handlers.console import failures, rooms, site
 from gateway.handlers.health import activity, ops, status
 from gateway.handlers.http import (
@@ -46,6 +55,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     members.blueprint,
     loads.blueprint,
     uploads.blueprint,
+    edits.blueprint,
     status.blueprint,
     deliveries.blueprint,
     kinds.blueprint,
@@ -72,6 +82,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *members.OPERATIONS,
     *loads.OPERATIONS,
     *uploads.OPERATIONS,
+    *edits.OPERATIONS,
     *status.OPERATIONS,
     *deliveries.OPERATIONS,
     *kinds.OPERATIONS,

@@ -18,7 +18,8 @@ GatewayError
 │   ├── Ahead              409  newer than anything that there is
 │   ├── Gone               410  older than what is kept
 │   └── Invalid            422  the right form, with values that cannot be accepted
-│       └── SecretsNeeded       secrets would travel to another place than they were given for
+│       ├── SecretsNeeded       secrets would travel to another place than they were given for
+│       └── KeyReused           another request came with this key
 ├── Throttled          429  too much at once; later is fine
 ├── Unavailable        503  our trouble, or unknown; later is fine
 │   └── InternalFault      503  Postgres is at odds with itself; this may pass or not
@@ -210,6 +211,12 @@ class SecretsNeeded(Invalid):
     """A change would send secrets elsewhere, so they must come with it."""
 
     code = "secrets_needed"
+
+
+class KeyReused(Invalid):
+    """A key that makes a request be done once came with another request."""
+
+    code = "key_reused"
 
 
 class Throttled(GatewayError):

@@ -11,7 +11,9 @@ from gateway.core import moments
 from gateway.core.access.secrets import Verifier
 from gateway.flows.access.key_ring import KeyRing
 from gateway.flows.behaviour.run import Runner
+from gateway.flows.cohorts.apply import Applier
 from gateway.flows.cohorts.backlog_limit import Limits
+from gateway.flows.cohorts.edit import Editor
 from gateway.flows.cohorts.export import Exporter
 from gateway.flows.cohorts.read_routing import Readers
 from gateway.flows.cohorts.submit import Submitter
@@ -29,13 +31,16 @@ from gateway.store.db.engine import Pool
 from gateway.waits import Waits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import datetime
+    from collections.abc import Callable, Mapping
 
     from flask import Flask
     from opentelemetry.trace import Tracer
 
 ACCEPT_LIMIT_SECONDS = 8.0
 READ_LIMIT_SECONDS = 5.0
+# An edit that takes longer is left to the workers.
+APPLY_LIMIT_SECONDS = 5.0
 # A trial of a destination ends within half a minute, of two requests at least.
 TRIAL_LIMITS = outbound.Limits(read_seconds=10.0, total_seconds=12.0)
 
@@ -49,7 +54,12 @@ def build(environ: Mapping[str, str]) -> Flask:
     return create_app(make_deps(settings, tracing.start(settings.trace_exporter)))
 
 
-def make_deps(settings: Settings, tracer: Tracer = tracing.OFF) -> Deps:
+def make_deps(
+    settings: Settings,
+    tracer: Tracer = tracing.OFF,
+    *,
+    now: Callable[[], datetime.datetime] = moments.now,
+) -> Deps:
     """Wire the dependencies; nothing is opened until the first request."""
     url = settings.require_database_url()
     size = settings.web_threads
@@ -58,6 +68,7 @@ def make_deps(settings: Settings, tracer: Tracer = tracing.OFF) -> Deps:
     doorbell = Doorbell(settings.require_redis_url())
     readers = Readers(reading, _replica(settings))
     waits = Waits.of_threads(size)
+    applier = Applier(_applying(url, size), now=now, tracer=tracer)
     return Deps(
         settings=settings,
         accepting=accepting,
@@ -73,10 +84,13 @@ def make_deps(settings: Settings, tracer: Tracer = tracing.OFF) -> Deps:
         exporter=Exporter(readers, at_once=max(1, size // 2)),
         sending=sending.of_settings(settings, sending.client(settings, TRIAL_LIMITS)),
         setup=Setup.of(settings),
-        waits=waits,
         rules=Runner(reading, waits),
+        editor=Editor(
+            pool=reading, applier=applier, doorbell=doorbell, waits=waits, at_once=_appliers(size)
+        ),
+        waits=waits,
         tracer=tracer,
-        now=moments.now,
+        now=now,
     )
 
 
@@ -95,6 +109,17 @@ def _intake(settings: Settings, pool: Pool, doorbell: Doorbell, tracer: Tracer) 
         max_members=settings.max_members,
         refusals=_recorder(settings.require_database_url()),
     )
+
+
+def _appliers(threads: int) -> int:
+    """Return how many requests may apply their edits at once; the others leave it to workers."""
+    return max(1, threads // 4)
+
+
+def _applying(url: str, threads: int) -> Pool:
+    """Wire what applies edits: each takes a second connection to say that it is about to."""
+    size = 2 * _appliers(threads)
+    return Pool(url, name="apply", size=size, limit_seconds=APPLY_LIMIT_SECONDS)
 
 
 def _replica(settings: Settings) -> Pool | None:

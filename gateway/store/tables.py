@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.core.health.cluster_rules import Wanted
 from gateway.store.access import tables as access
+from gateway.store.cohorts import edit_tables as edits
 from gateway.store.cohorts import load_tables as loads
 from gateway.store.cohorts import tables as cohorts
 from gateway.store.db import audit, chores, leases
@@ -21,7 +22,19 @@ from gateway.store.syncs import tables as syncs
 metadata: Final = base.metadata
 
 # Importing a room's tables is what adds them to the metadata.
-ROOMS: Final = (access, audit, chores, cohorts, health, leases, loads, people, sources, syncs)
+ROOMS: Final = (
+    access,
+    audit,
+    chores,
+    cohorts,
+    edits,
+    health,
+    leases,
+    loads,
+    people,
+    sources,
+    syncs,
+)
 
 LARGE: Final = frozenset(
     {
@@ -37,6 +50,7 @@ LARGE: Final = frozenset(
         loads.loads,
         loads.load_rows,
         loads.load_mappings,
+        edits.idempotency_keys,
     }
 )
 

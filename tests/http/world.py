@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import json
 import urllib.parse
@@ -163,7 +162,7 @@ def make_app(database_url: str, clock: Clock, **environ: str) -> Flask:
     """Build the application as gunicorn does, but with a clock of ours."""
     servers = {"DATABASE_URL": database_url, "REDIS_URL": NO_REDIS}
     settings = Settings.from_environ(servers | environ)
-    return app.create_app(dataclasses.replace(wsgi.make_deps(settings), now=clock))
+    return app.create_app(wsgi.make_deps(settings, now=clock))
 
 
 def quoted(member_id: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from gateway import errors
-from gateway.store.cohorts import apply_state, hours, load_rows, loads, retention
+from gateway.store.cohorts import apply_state, edits, hours, load_rows, loads, retention
 from gateway.store.db import chores
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ INBOX_KEPT: Final = datetime.timedelta(days=8)
 HISTORY_KEPT: Final = datetime.timedelta(days=91)
 # Interface 5: rows of loads that a person may look at.
 ROWS_KEPT: Final = datetime.timedelta(days=30)
+# Interface 6: what is told of edits, and the keys that make a request be done once.
+EDITS_KEPT: Final = datetime.timedelta(days=8)
+KEYS_KEPT: Final = datetime.timedelta(days=7)
 # A year of sizes and a month, so that this month compares with that of the year before.
 HOURS_KEPT: Final = datetime.timedelta(days=400)
 
@@ -107,6 +110,7 @@ def _prune(pool: Pool, cohort_id: int, now: datetime.datetime, end: float) -> bo
 
     def others(conn: Connection, cohort_id: int) -> int:
         syncs = retention.prune_syncs(conn, cohort_id, before=history_before, now=now)
+        syncs += edits.prune(conn, cohort_id, before=now - EDITS_KEPT, keys_before=now - KEYS_KEPT)
         curve = hours.prune(conn, cohort_id, before=now - HOURS_KEPT)
         rows = load_rows.prune(conn, cohort_id, before=now - ROWS_KEPT)
         rows += loads.prune(conn, cohort_id, before=history_before)

@@ -19,6 +19,7 @@ from gateway.store.cohorts import (
     blocked,
     delta,
     diffs,
+    edits,
     hours,
     inbox,
     session_progress,
@@ -56,6 +57,8 @@ def take(work: Work, limit: int) -> Outcome:
     if not head:
         return Outcome.NOTHING_TO_DO
     work.tried.append(head[0].number)
+    if head[0].is_edit:
+        return _apply_edit(work, [one for one in head if one.session == head[0].session])
     return _apply_run(work, list(_run(head)), limit)
 
 
@@ -100,6 +103,21 @@ def _apply_run(work: Work, run: list[Entry], limit: int) -> Outcome:
     texts = rosters.read(work.conn, _place(work, first), [entry.number for entry in run])
     written = _write(work, first, texts)
     _finish(work, run, through, written)
+    return Outcome.WORKED
+
+
+def _apply_edit(work: Work, entries: Sequence[Entry]) -> Outcome:
+    """Apply an edit: what it puts in and what it takes out, and drop its pages."""
+    _attempt(work, entries[-1].number)
+    current = work
+    for entry in entries:
+        written = delta.Written(entered=0, exited=0)
+        if entry.session >= work.state.floor:
+            texts = rosters.read(work.conn, _place(work, entry), [entry.number])
+            written = _write(current, entry, texts)
+        _finish(current, [entry], entry.number, written)
+        current = current.after(written)
+    edits.drop_pages(work.trip, work.cohort_id, [entry.number for entry in entries])
     return Outcome.WORKED
 
 
@@ -273,6 +291,8 @@ def _retry(work: Work, entry: Entry) -> None:
         else:
             written = _write(work, entry, [_not_named_later(work, entry)])
     _finish(work, [entry], 0, written, floor=floor)
+    if entry.is_edit:
+        edits.drop_pages(work.trip, cohort_id, [entry.number])
 
 
 def _not_named_later(work: Work, entry: Entry) -> bytes:

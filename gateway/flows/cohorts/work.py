@@ -81,6 +81,13 @@ class Work:
             cohort_id=self.cohort_id, session=session, floor=self.state.floor, at=self.now
         )
 
+    def after(self, written: delta.Written) -> Work:
+        """Return the work that goes on in the same transaction once some is written."""
+        state = dataclasses.replace(
+            self.state, last_change=self.state.last_change + written.entered + written.exited
+        )
+        return dataclasses.replace(self, state=state)
+
     def note(self, run: Sequence[Entry], written: delta.Written, *, expects: bool) -> None:
         """Remember what was done, to be told once it is committed."""
         self.done.append(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from gateway.flows.access.key_ring import KeyRing
     from gateway.flows.behaviour.run import Runner
+    from gateway.flows.cohorts.edit import Editor
     from gateway.flows.cohorts.export import Exporter
     from gateway.flows.cohorts.read_routing import Readers
     from gateway.flows.health.monitoring import Watch
@@ -47,6 +48,7 @@ class Deps:
     watch: Watch
     keys: KeyRing
     exporter: Exporter
+    editor: Editor
     setup: Setup
     sending: Sending
     waits: Waits

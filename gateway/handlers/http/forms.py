@@ -136,7 +136,7 @@ def load(schema: type[Form], sent: object) -> Any:  # noqa: ANN401 - the schema'
 def _faults(messages: object, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     if isinstance(messages, dict):
         for name, below in messages.items():
-            place = path if name == "_schema" else (*path, _shown(str(name)))
+            place = path if name == "_schema" else (*path, shown(str(name)))
             yield from _faults(below, place)
     else:
         yield ".".join(path), str(messages[0] if isinstance(messages, list) else messages)
@@ -152,6 +152,6 @@ def _line(value: object) -> str:
     return value
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """Show the name of a field that may be anything."""
     return texts.cut(name, MAX_TEXT_CHARACTERS)

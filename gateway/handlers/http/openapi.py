@@ -13,7 +13,15 @@ from flask import Blueprint, Response, current_app, request
 
 import gateway
 from gateway import addresses
-from gateway.handlers.http import conditional, deps, examples, operations, problems, responses
+from gateway.handlers.http import (
+    conditional,
+    deps,
+    examples,
+    once,
+    operations,
+    problems,
+    responses,
+)
 from gateway.handlers.http.fields import WITHOUT_NUL
 from gateway.handlers.http.operations import Text
 
@@ -172,6 +180,9 @@ def _operation(operation: Operation, variables: Mapping[str, Variable]) -> dict[
         described["responses"][str(operation.answer.status)]["headers"] = _TAG
         described["responses"] |= {"304": {"$ref": "#/components/responses/304"}}
         described["parameters"].append(_HELD)
+    described["responses"] |= {str(one.status): _answer(one) for one in operation.also}
+    if operation.once:
+        described["parameters"].append(once.PARAMETER)
     if operation.query is not None:
         described["parameters"].append({"in": "query", "schema": operation.query})
     if operations.ROUTED_BY not in operations.known(operation.query):

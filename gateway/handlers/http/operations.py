@@ -63,7 +63,8 @@ class Operation:
     can read is declared by media type in `reads`, and handed over as `raw`. `refusals` are the
     statuses it answers beside those of every operation. A `tagged` one answers with a tag, and 304
     to a client that holds that answer. The view of one that `acts` is also called with an `actor`,
-    for the audit log. With `key_as_user` the key may also come as the user name of Basic.
+    for the audit log. With `key_as_user` the key may also come as the user name of Basic. One that
+    is done `once` takes an Idempotency-Key. `also` are other good answers than the usual one.
     """
 
     name: str
@@ -83,6 +84,8 @@ class Operation:
     tagged: bool = False
     acts: bool = False
     key_as_user: bool = False
+    once: bool = False
+    also: tuple[Answer, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

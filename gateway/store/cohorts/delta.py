@@ -193,18 +193,26 @@ MET = """
 
 _PROBED = " FROM staging s" + MET
 
+# A staged member without `properties` is an id alone, and leaves the profile of a member as it is.
 _FIND_ADDED = text(
     "INSERT INTO differences (cohort_id, kind, member_id, " + PROFILE + ")"
     """
     SELECT CAST(:cohort_id AS bigint),
            CASE WHEN m.entered_at IS NULL THEN 'back' ELSE 'kept' END,
-           s.member_id, s.distinct_id, s.email, s.first_name, s.last_name, s.phone, s.properties"""
+           s.member_id, p.distinct_id, p.email, p.first_name, p.last_name, p.phone, p.properties"""
     + _PROBED
     + """
+    CROSS JOIN LATERAL (
+        SELECT m.distinct_id, m.email, m.first_name, m.last_name, m.phone, m.properties
+        WHERE s.properties IS NULL AND m.entered_at IS NOT NULL
+        UNION ALL
+        SELECT s.distinct_id, s.email, s.first_name, s.last_name, s.phone,
+               coalesce(s.properties, '{}')
+        WHERE s.properties IS NOT NULL OR m.entered_at IS NULL) p
     WHERE m.session <= :session
       AND (m.entered_at IS NULL
            OR greatest(m.session, :floor) < :session
-           OR """
+           OR s.properties IS NOT NULL AND """
     + DIFFERS
     + ")"
 )

@@ -8,7 +8,7 @@ caller holds the cohort, so its members stay the same between two statements.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from gateway.store.cohorts.delta import Touch
 
 
+_NO_PROPERTIES: Final = member_rows.NULL.encode()
+
+
 def add(
     conn: Connection, touch: Touch, people: Mapping[str, bytes], *, last_change: int
 ) -> Written:
@@ -36,7 +39,7 @@ def add(
     known = _known(conn, touch, people)
     strangers = sorted(people.keys() - known if known else people)
     start = f"{touch.cohort_id}\t{touch.session}\t{touch.at.isoformat()}\t".encode()
-    rows = staging.lines([people[one] for one in strangers], start=start)
+    rows = staging.lines([_whole(people[one]) for one in strangers], start=start)
     staging.copy_in(conn, _COPY_MEMBERSHIPS, rows)
     _record(conn, touch, "entered", strangers, base=last_change)
     if not known:
@@ -44,6 +47,11 @@ def add(
     staging.copy(conn, staging.lines([people[one] for one in known]))
     met = delta.add(conn, touch, last_change=last_change + len(strangers))
     return Written(entered=len(strangers) + met.entered, exited=0, kept=met.kept)
+
+
+def _whole(line: bytes) -> bytes:
+    """Give the line of an id alone the properties of a new member: none."""
+    return line.removesuffix(_NO_PROPERTIES) + b"{}" if line.endswith(_NO_PROPERTIES) else line
 
 
 def remove(

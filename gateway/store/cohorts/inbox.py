@@ -46,6 +46,7 @@ class Entry:
     received_at: datetime.datetime
     request_id: str | None
     load: int | None
+    is_edit: bool
 
 
 def pack(roster: bytes) -> bytes:
@@ -247,7 +248,7 @@ _LATER_IN_SESSION = text("""
 # A frame's header has at most 18 bytes: RFC 8878, section 3.1.1.
 _HEAD = Statement("""
     SELECT number, session, action, page, total_pages, members, received_at, request_id, load,
-           substring(roster FOR 18) AS frame
+           digest = CAST('edit' AS bytea) AS is_edit, substring(roster FOR 18) AS frame
     FROM deliveries WHERE cohort_id = :cohort_id AND number > :after
     ORDER BY number LIMIT :limit
 """)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from gateway.store.cohorts import cohort_version
+from gateway.store.cohorts import cohort_version, edits
 from gateway.store.cohorts.cohort_version import Version
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ _LIST = text(
         LEFT JOIN sync_results r
             ON r.cohort_id = y.cohort_id AND r.session = y.session AND r.action = y.action
         WHERE y.cohort_id = :cohort_id AND n.forgotten IS NOT TRUE
+          AND ("""
+    + edits.IS_EDIT
+    + """) IS NOT TRUE
           AND y.session <= :session AND (y.session < :session OR y.action > :action)
         ORDER BY y.session DESC, y.action LIMIT :limit) l ON true
     WHERE a.cohort_id = :cohort_id
