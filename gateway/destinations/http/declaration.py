@@ -112,6 +112,7 @@ class Operation:
     max_items: int = DEFAULT_ITEMS
     max_bytes: int = DEFAULT_BYTES
     response: Response = Response()
+    has_members: bool = True
     # Whether `csv` is a parameter with commas, and no table.
     csv_in_query: bool = False
 

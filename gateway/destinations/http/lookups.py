@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from gateway.destinations import replies
@@ -45,7 +44,7 @@ def _ask(
     keys = [values.text(row.sent[lookup.key]) or "" for row in rows]
     # A comma would make two keys of one.
     asked = ",".join(key for key in keys if "," not in key)
-    answer = caller.call(lookup.request, dataclasses.replace(scope, members=asked))
+    answer = caller.call(lookup.request, scope.of_rows((), asked))
     if isinstance(answer, Later | Stop):
         return answer
     failed = reading.failure(answer, declaration, caller.secrets, caller.now())

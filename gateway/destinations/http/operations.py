@@ -149,7 +149,8 @@ class Operations:
             return answer
         asked = Asked(
             op=name,
-            ids=[identifiers.texts_of(item.row.sent) | _looked(item) for item in items],
+            rows=len(items),
+            ids=lambda: [identifiers.texts_of(item.row.sent) | _looked(item) for item in items],
             about=_about(operation),
             now=self._caller.now(),
             secrets=self._caller.secrets,
@@ -169,8 +170,8 @@ class Operations:
             message = "it is not declared any more how to ask for a request that was accepted"
             return Stop(code=StopCode.CONFIGURATION, message=message)
         scope = self._audiences.scope(target)
-        names = {**scope.names, "ticket": {"id": known}}
-        answer = self._caller.call(waiting.request, dataclasses.replace(scope, names=names))
+        asked = Scope({**scope.names, "ticket": {"id": known}})
+        answer = self._caller.call(waiting.request, asked)
         if isinstance(answer, Later | Stop):
             return answer
         return self._settled(answer, waiting, ticket)
@@ -218,11 +219,12 @@ def _about(operation: Operation) -> About:
 def _filled(operation: Operation, scope: Scope, items: Sequence[Item]) -> Scope:
     """Add the members to what placeholders stand for. Raises Unfit."""
     rows = [item.names for item in items]
-    whole = dataclasses.replace(scope, rows=rows)
     if operation.collect == "single":
-        return whole.of_row(rows[0]) if rows else whole
-    filled = [operation.item(whole.of_row(row)) for row in rows]
-    return dataclasses.replace(whole, members=_collected(operation, filled, rows))
+        return scope.of_row(rows[0]) if rows else scope
+    if not operation.has_members:
+        return scope.of_rows(rows, values.MISSING)
+    filled = [operation.item(scope.of_row(row)) for row in rows]
+    return scope.of_rows(rows, _collected(operation, filled, rows))
 
 
 def _collected(operation: Operation, filled: Sequence[object], rows: Sequence[Names]) -> object:

@@ -109,6 +109,7 @@ def _operation(
         max_items=1 if collect == "single" else one.get("max_items", DEFAULT_ITEMS),
         max_bytes=one.get("max_bytes", DEFAULT_BYTES),
         response=_response(one["response"]) if "response" in one else response,
+        has_members="members" in templates.names_in([one.get("body"), one.get("query")]),
         csv_in_query="members" in templates.names_in(one.get("query")),
     )
 

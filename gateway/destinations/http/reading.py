@@ -23,7 +23,7 @@ from gateway.destinations.http.values import MISSING
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway import outbound
     from gateway.destinations.http.declaration import (
@@ -65,11 +65,13 @@ class Reauth(enum.Enum):
 class Asked:
     """What is known of a request when its answer is read.
 
-    `op` is add, remove, replace or refresh; `ids` has the identifiers of each row that was sent.
+    `op` is add, remove, replace or refresh; `ids` lists the identifiers of each row that was sent,
+    where an answer tells of rows by them.
     """
 
     op: str
-    ids: Sequence[frozenset[str]]
+    rows: int
+    ids: Callable[[], Sequence[frozenset[str]]]
     about: About
     now: datetime.datetime
     secrets: Sequence[str]
@@ -109,7 +111,7 @@ def failure(
     now: datetime.datetime,
 ) -> Later | Stop | None:
     """Tell what an answer to a request without members means, if it is no success."""
-    asked = Asked(op="add", ids=(), about=About.NEITHER, now=now, secrets=secrets)
+    asked = Asked(op="add", rows=0, ids=list, about=About.NEITHER, now=now, secrets=secrets)
     # What is said of lists of members is not said of other answers.
     found = read(answer, asked, Response(proven=True), declaration.errors, declaration.rate)
     if isinstance(found, Later | Stop):
@@ -204,7 +206,7 @@ def _later(answer: outbound.Answer, asked: Asked, said: str, rate: Rate, *, for_
 
 
 def _rejected(asked: Asked, said: str, reason: str = "refused") -> Answer:
-    if len(asked.ids) > 1:
+    if asked.rows > 1:
         return Split(message=said)
     return Done(rejected={0: Rejected(reason=reason, message=said)})
 
@@ -224,7 +226,7 @@ def _success(body: object, asked: Asked, response: Response) -> Answer:
         return Done(rejected=rejected)
     return Done(
         rejected=rejected,
-        unconfirmed=frozenset(range(len(asked.ids))) - rejected.keys(),
+        unconfirmed=frozenset(range(asked.rows)) - rejected.keys(),
     )
 
 
@@ -236,14 +238,16 @@ def _is_proven(body: object, response: Response) -> bool:
 
 def rejections(body: object, asked: Asked, response: Response) -> dict[int, Rejected]:
     """Find the rows that an answer refuses."""
+    if not response.item_errors:
+        return {}
     places: dict[str, list[int]] = {}
-    for place, ids in enumerate(asked.ids):
+    for place, ids in enumerate(asked.ids()):
         for one in ids:
             places.setdefault(one, []).append(place)
     found: dict[int, Rejected] = {}
     for errors in response.item_errors:
         if asked.concerns(errors.of):
-            for refused, reason in _refused(errors, body, places, len(asked.ids)):
+            for refused, reason in _refused(errors, body, places, asked.rows):
                 if reason not in errors.ignore:
                     said = replies.scrubbed(reason, asked.secrets)
                     found[refused] = Rejected(reason="refused", message=said)

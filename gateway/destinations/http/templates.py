@@ -32,28 +32,37 @@ class Unfit(Exception):
         self.place = place
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Scope:
-    """What placeholders stand for: one level of names by their first word.
+NO_ROW: Final[Mapping[str, Mapping[str, object]]] = {"member": {}, "row": {}}
 
-    `rows` are the members of the request as (identifiers, key); `members` what `{{members}}` is.
+
+class Scope:
+    """What placeholders stand for: one level of names by their first word, and those of one row.
+
+    `rows` has the names of each member of the request, `members` what `{{members}}` is. It is made
+    for each member of each request: a dataclass would take most of the time of filling an item.
     """
 
-    names: Mapping[str, Mapping[str, object]]
-    rows: Sequence[Mapping[str, Mapping[str, object]]] = ()
-    members: object = MISSING
+    __slots__ = ("members", "names", "row", "rows")
+
+    def __init__(
+        self,
+        names: Mapping[str, Mapping[str, object]],
+        rows: Sequence[Mapping[str, Mapping[str, object]]] = (),
+        members: object = MISSING,
+        row: Mapping[str, Mapping[str, object]] = NO_ROW,
+    ) -> None:
+        self.names = names
+        self.rows = rows
+        self.members = members
+        self.row = row
 
     def of_row(self, row: Mapping[str, Mapping[str, object]]) -> Scope:
-        """Add the names of one member."""
-        return Scope(names={**self.names, **row})
+        """Take the names of one member."""
+        return Scope(self.names, (), MISSING, row)
 
-    def get(self, name: str) -> object:
-        """Return the value of a name, MISSING if there is none."""
-        if name == "members":
-            return self.members
-        first, _, rest = name.partition(".")
-        of_first = self.names.get(first, {})
-        return of_first.get(rest, MISSING) if rest else dict(of_first)
+    def of_rows(self, rows: Sequence[Mapping[str, Mapping[str, object]]], members: object) -> Scope:
+        """Take the members of a request, and what `{{members}}` is."""
+        return Scope(self.names, rows, members)
 
 
 Fill: TypeAlias = "Callable[[Scope], object]"
@@ -90,7 +99,14 @@ def compiled(value: object) -> Fill:
 
 
 def _name(name: str) -> Fill:
-    return lambda scope: scope.get(name)
+    first, _, rest = name.partition(".")
+    if name == "members":
+        return lambda scope: scope.members
+    if first in NO_ROW and rest:
+        return lambda scope: scope.row[first].get(rest, MISSING)
+    if first in NO_ROW:
+        return lambda scope: dict(scope.row[first])
+    return lambda scope: scope.names.get(first, {}).get(rest, MISSING)
 
 
 def _each(item: Fill) -> Fill:
@@ -109,22 +125,32 @@ def _list(items: Sequence[Fill]) -> Fill:
 
 
 def _object(value: Mapping[str, Any]) -> Fill:
-    pairs = [(key, compiled(key), compiled(inner)) for key, inner in value.items()]
+    literal = {key for key in value if not PLACEHOLDER.fullmatch(key)}
+    pairs = [
+        (key, None if key in literal else compiled(key), compiled(inner))
+        for key, inner in value.items()
+    ]
 
     def fill(scope: Scope) -> object:
         made: dict[str, object] = {}
         for place, key, inner in pairs:
             found = inner(scope)
-            if found is MISSING:
-                continue
-            name = values.text(key(scope))
-            # A value as a key must not stand for another key of the template.
-            if name is None or name in made or (name != place and name in value):
-                raise Unfit(place.strip("{}"))
-            made[name] = found
+            if found is not MISSING:
+                name = place if key is None else _key(key(scope), place)
+                # A value as a key must not stand for another key of the template.
+                if key is not None and (name in made or name in literal):
+                    raise Unfit(place.strip("{}"))
+                made[name] = found
         return made
 
     return fill
+
+
+def _key(value: object, place: str) -> str:
+    name = values.text(value)
+    if name is None:
+        raise Unfit(place.strip("{}"))
+    return name
 
 
 @dataclasses.dataclass(frozen=True)

@@ -42,12 +42,9 @@ JSON = st.recursive(
 
 
 def scope(**member: object) -> Scope:
-    names: Mapping[str, Mapping[str, object]] = {
-        "member": member,
-        "cohort": {"name": "VIP"},
-        "settings": {},
-    }
-    return Scope(names=names, rows=[{"member": member}, {"member": {}}], members=[1])
+    names: Mapping[str, Mapping[str, object]] = {"cohort": {"name": "VIP"}, "settings": {}}
+    row: Mapping[str, Mapping[str, object]] = {"member": member, "row": {}}
+    return Scope(names, [row, {"member": {}, "row": {}}], [1], row)
 
 
 @pytest.mark.parametrize(
