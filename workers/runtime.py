@@ -31,7 +31,9 @@ BEAT_LIMIT_SECONDS = 5.0
 # How often a process looks whether the database is there, and migrated, before it begins.
 LOOK_SECONDS = 1.0
 # What the scheduler does beside its sweeps, each on a connection of its own; see schedule.py.
-CHORES = 10
+CHORES = 11
+# A look at a rule reads, stores a page, and notes what it found.
+RULES = 3
 # How long the end of a process waits for its last heartbeat.
 LEAVE_SECONDS = 7.0
 
@@ -47,6 +49,7 @@ class Runtime:
     pool: Pool
     beating: Pool
     chores: Pool
+    rules: Pool
     duty: Duty
     doorbell: Doorbell
     meters: meters.ApplyMeters
@@ -69,6 +72,7 @@ def make(environ: Mapping[str, str]) -> Runtime:
         pool=pool,
         beating=Pool(url, name="beat", size=1, limit_seconds=BEAT_LIMIT_SECONDS),
         chores=Pool(url, name="chores", size=CHORES, limit_seconds=APPLY_LIMIT_SECONDS),
+        rules=Pool(url, name="rules", size=RULES, limit_seconds=APPLY_LIMIT_SECONDS),
         duty=Duty(),
         doorbell=Doorbell(settings.require_redis_url()),
         meters=counts,

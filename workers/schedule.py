@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from gateway.core import moments
+from gateway.flows.behaviour.rounds import Evaluator
 from gateway.flows.cohorts import load_upkeep, redact_history, redact_pages, retention
+from gateway.flows.cohorts.backlog_limit import Limits
+from gateway.flows.cohorts.submit import Submitter
 from gateway.flows.cohorts.sweep import Sweeper
 from gateway.flows.health import audit, duty, heartbeats
 from gateway.flows.people import forget
@@ -59,6 +62,18 @@ def _tend_events(made: Runtime) -> None:
     events.run(made.chores, kept)
 
 
+def _rules(made: Runtime) -> None:
+    settings = made.settings
+    limits = Limits(
+        made.rules,
+        max_pending_pages=settings.max_pending_pages,
+        max_cohorts=settings.max_cohorts,
+        rate_per_second=None,
+    )
+    submitter = Submitter(pool=made.rules, limits=limits, doorbell=made.doorbell)
+    Evaluator(made.rules, submitter, made.doorbell, now=moments.now).round()
+
+
 def _loads(made: Runtime) -> None:
     load_upkeep.tend(made.chores, now=moments.now())
 
@@ -73,6 +88,7 @@ CHORES: Final = (
     Chore(name="audit", every_seconds=10.0, do=lambda made: audit.prune(made.chores)),
     Chore(name="events", every_seconds=10.0, do=_tend_events),
     Chore(name="deletions", every_seconds=1.0, do=lambda made: forget.run(made.chores)),
+    Chore(name="rules", every_seconds=1.0, do=_rules),
     Chore(name="retention", every_seconds=1.0, do=lambda made: retention.run(made.chores)),
 )
 

@@ -10,6 +10,7 @@ from gateway.core.cohorts import kinds
 from gateway.core.people import source as people
 from gateway.core.sources import webhook_config
 from gateway.sources.mixpanel import settings as mixpanel
+from gateway.sources.people import rules
 from gateway.sources.sql import vendors
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class Kind:
     `built_in` is the slug of the one source of this kind that comes with the gateway.
     `makes_cohorts` tells that the source makes its cohorts, not calls of the API. `definition`
     tells what is wrong with where the members of a cohort come from, with paths from `definition`
-    on; None for a kind without definitions, and so without schedules.
+    on; None for a kind without definitions, and so without schedules. `cohorts_named` tells which
+    cohorts a definition looks into, by the path of each.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Kind:
     built_in: str | None = None
     makes_cohorts: bool = False
     definition: Callable[[Mapping[str, object]], Iterable[Fault]] | None = None
+    cohorts_named: Callable[[Mapping[str, object]], Mapping[str, int]] = lambda _: {}
 
     @property
     def reason(self) -> str | None:
@@ -90,6 +93,8 @@ KINDS: Final[Mapping[str, Kind]] = {
         title="People and events (posted here)",
         config=(),
         built_in=people.BUILT_IN,
+        definition=rules.faults,
+        cohorts_named=rules.cohorts_named,
     ),
     **{one.kind: _of_vendor(one) for one in vendors.VENDORS.values()},
 }

@@ -9,6 +9,8 @@ from typing import Final
 
 from gateway.core.health.cluster_rules import Wanted
 from gateway.store.access import tables as access
+from gateway.store.behaviour import tables as behaviour
+from gateway.store.cohorts import definitions
 from gateway.store.cohorts import edit_tables as edits
 from gateway.store.cohorts import load_tables as loads
 from gateway.store.cohorts import tables as cohorts
@@ -25,8 +27,10 @@ metadata: Final = base.metadata
 ROOMS: Final = (
     access,
     audit,
+    behaviour,
     chores,
     cohorts,
+    definitions,
     edits,
     health,
     leases,
@@ -51,6 +55,7 @@ LARGE: Final = frozenset(
         loads.load_rows,
         loads.load_mappings,
         edits.idempotency_keys,
+        definitions.cohort_definitions,
     }
 )
 

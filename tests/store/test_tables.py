@@ -14,6 +14,7 @@ from sqlalchemy import Index, PrimaryKeyConstraint, TextClause, UniqueConstraint
 
 from gateway import store
 from gateway.store import tables
+from gateway.store.behaviour import tables as of_rules
 from gateway.store.cohorts import tables as of_cohort
 from gateway.store.db.statement import Statement
 
@@ -83,7 +84,12 @@ def test_large_table__each_of_its_unique_keys__leads_with_the_cohort(table: Tabl
 
 def test_large_tables__by_their_column__are_all_that_have_many_rows_a_cohort() -> None:
     of_cohorts = {table for table in tables.metadata.tables.values() if "cohort_id" in table.c}
-    one_row_each = {of_cohort.intake_state, of_cohort.apply_state, of_cohort.attempts}
+    one_row_each = {
+        of_cohort.intake_state,
+        of_cohort.apply_state,
+        of_cohort.attempts,
+        of_rules.rule_states,
+    }
     assert of_cohorts - one_row_each == set(tables.LARGE)
 
 

@@ -9,15 +9,18 @@ from gateway import errors
 from gateway.core.access.actor import GATEWAY
 from gateway.core.cohorts import guard as guards
 from gateway.errors import Fault
-from gateway.flows.cohorts import lookup, settings
+from gateway.flows.cohorts import definitions, lookup, settings
 from gateway.flows.cohorts.settings import Same
 from gateway.flows.sources.setup import PLAIN
+from gateway.sources import json_body
 from gateway.store.db import audit
 from gateway.store.sources import sources
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator, Mapping
+
+    from sqlalchemy import Connection
 
     from gateway.core.access.actor import Actor
     from gateway.core.cohorts.guard import Guard
@@ -84,6 +87,7 @@ def create(
             guard=guards.default(kind.name) if isinstance(wanted.guard, Same) else wanted.guard,
         )
         cohort_id = settings.create(conn, found.id, made, max_cohorts=max_cohorts, now=now)
+        _define(conn, cohort_id, kind, wanted.definition, actor, now=now)
         audit.write(
             conn, actor, "cohort.created", cohort_id, now=now, source=wanted.source, kind=kind.name
         )
@@ -112,8 +116,25 @@ def change(
             given = _given(changes.definition), _given(changes.schedule)
             _require_usable(kind, *given, whole=False)
             settings.change(conn, cohort_id, found, changes, now=now)
+            _define(conn, cohort_id, kind, given[0], actor, now=now)
             audit.write(conn, actor, "cohort.changed", cohort_id, now=now, fields=changed)
         return lookup.locked(conn, cohort_id, now=now)
+
+
+def _define(
+    conn: Connection,
+    cohort_id: int,
+    kind: Kind,
+    definition: Mapping[str, Any] | None,
+    actor: Actor,
+    *,
+    now: datetime.datetime,
+) -> None:
+    """Number a definition that is given; what it says has been checked."""
+    if definition is not None and kind.definition is not None:
+        written = json_body.storable_json(definition, clean=False)
+        named = kind.cohorts_named(definition)
+        definitions.put(conn, cohort_id, written, named=named, by=actor.name, now=now)
 
 
 def _given(value: Mapping[str, Any] | Same | None) -> Mapping[str, Any] | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.access.scopes import Scope
+from gateway.flows.cohorts import definitions
 from gateway.flows.sources import cohorts as flow
-from gateway.handlers.cohorts import ids, response_schemas, setting_requests
+from gateway.handlers.cohorts import definition_schemas, ids, response_schemas, setting_requests
 from gateway.handlers.http import deps, operations, responses, topics
 from gateway.handlers.http.operations import Operation
 
@@ -32,6 +33,11 @@ def change_cohort(cohort_id: str, body: flow.Changes, actor: Actor) -> Response:
     found = flow.change(given.reading, number, body, given.setup, now=given.now(), actor=actor)
     given.readers.settle()
     return responses.value(response_schemas.CohortAnswer, found)
+
+
+def list_definitions(cohort_id: str) -> Response:
+    found = definitions.listing(deps.current().reading, ids.cohort(cohort_id))
+    return responses.value(definition_schemas.DefinitionsAnswer, {"definitions": found})
 
 
 OPERATIONS: Final = (
@@ -67,6 +73,19 @@ OPERATIONS: Final = (
         max_body_bytes=setting_requests.MAX_COHORT_BYTES,
         answer=responses.of(response_schemas.CohortAnswer, "The cohort as it is now."),
         refusals=(404, 409, 422),
+    ),
+    Operation(
+        name="list_definitions",
+        method="GET",
+        rule="/v1/cohorts/<raw:cohort_id>/definitions",
+        view=list_definitions,
+        scope=Scope.READ,
+        topic=topics.COHORTS,
+        summary="List the definitions that a cohort had",
+        description="The last 50, the newest first; of the kinds `mixpanel` and `list` there are"
+        " none.",
+        answer=responses.of(definition_schemas.DefinitionsAnswer, "The definitions."),
+        refusals=(404,),
     ),
 )
 

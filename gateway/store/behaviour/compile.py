@@ -47,6 +47,7 @@ PEOPLE: Final = table(
     column("source_id", BigInteger),
     column("person_id", Text),
     column("traits", JSONB),
+    column("changed", BigInteger),
 )
 EVENTS: Final = table(
     "events",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import (
     CTE,
     BigInteger,
-    Select,
     Text,
     cast,
     exists,
@@ -109,12 +108,6 @@ def run(
         would_enter=row.get("would_enter"),
         would_exit=row.get("would_exit"),
     )
-
-
-def members(definition: Definition, asked: Asked) -> Select[Any]:
-    """Select the ids of the people that meet a rule."""
-    compiled = Compiled(definition, asked)
-    return compiled.statement(everybody=False).where(compiled.holds(definition.root))
 
 
 def explain(conn: Connection, definition: Definition, asked: Asked) -> dict[Node, Finding] | None:

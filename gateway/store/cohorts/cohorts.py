@@ -271,6 +271,7 @@ _READ = text("""
            s.expected_every_seconds, a.last_change AS last_seq, e.epoch, c.guard, c.deleted_at,
            o.number AS load_number, o.state AS load_state, o.ended_at AS load_finished_at,
            o.error_code AS load_code, o.error_message AS load_message, o.error_hint AS load_hint,
+           d.definition,
            n.session_id AS refresh_session, r.total_pages AS refresh_total,
            r.session > a.floor AS refresh_newer,
            r.more_pages + (
@@ -286,6 +287,7 @@ _READ = text("""
         AND r.session >= a.floor
     LEFT JOIN sessions n ON n.cohort_id = r.cohort_id AND n.number = r.session
     LEFT JOIN loads o ON o.cohort_id = i.cohort_id AND o.number = i.last_load
+    LEFT JOIN cohort_definitions d ON d.cohort_id = i.cohort_id AND d.is_latest
     WHERE (c.deleted_at IS NOT NULL) = :deleted AND c.id > :after
       AND (NOT :deleted OR s.removed_at IS NULL)
       AND (CAST(:id AS bigint) IS NULL OR c.id = :id)

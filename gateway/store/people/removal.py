@@ -79,6 +79,9 @@ def delete_events(conn: Connection, deletion: Deletion, *, below: int, limit: in
         }
         conn.execute(_FORGET_IDS, parameters)
     _uncount(conn, deletion.source_id, rows)
+    conn.execute(_SHARE, {"source_id": deletion.source_id})
+    people = sorted({row.person_id for row in rows})
+    conn.execute(_TOUCH, {"source_id": deletion.source_id, "people": people})
     return len(rows)
 
 
@@ -168,7 +171,7 @@ _DELETE = text("""
     ) d
     WHERE e.source_id = :source_id AND e.person_id = d.person_id AND e.time = d.time
       AND e.id = d.id
-    RETURNING e.name, e.time, e.event_id, e.received_at
+    RETURNING e.person_id, e.name, e.time, e.event_id, e.received_at
 """)
 
 # An id that was forgotten and came again since then is that of another event.
@@ -177,6 +180,16 @@ _FORGET_IDS = text("""
     USING unnest(CAST(:event_ids AS text[]), CAST(:received AS timestamptz[]))
         AS d (event_id, received_at)
     WHERE i.source_id = :source_id AND i.event_id = d.event_id AND i.received_at = d.received_at
+""")
+
+# Rules look at these people again: none that looks meanwhile may miss them.
+_SHARE = text("""
+    SELECT pg_advisory_xact_lock_shared(hashtext('gateway.people'), CAST(:source_id AS integer))
+""")
+
+_TOUCH = text("""
+    UPDATE people SET changed = nextval('arrivals')
+    WHERE source_id = :source_id AND person_id = ANY(:people)
 """)
 
 _FINISH = text("DELETE FROM event_deletions WHERE id = :id")

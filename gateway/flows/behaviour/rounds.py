@@ -1,0 +1,85 @@
+"""Rounds over the cohorts of people: first evaluations, then looks at what is live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway import errors
+from gateway.core.people.source import KIND
+from gateway.flows.behaviour import first, live
+from gateway.flows.people import arrivals
+from gateway.store.behaviour import states
+from gateway.store.db import chores
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable
+
+    from gateway.flows.cohorts.submit import Submitter
+    from gateway.jobs import Doorbell
+    from gateway.store.db.engine import Pool
+
+CHORE: Final = "rules"
+EVERY_SECONDS: Final = 1.0
+# A round of a process that died is taken over after this; epochs of loads fence one that did not.
+LEASE_SECONDS: Final = 600.0
+
+
+class Evaluator:
+    """Evaluates the rules of cohorts, one process at a time."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        submitter: Submitter,
+        doorbell: Doorbell,
+        *,
+        now: Callable[[], datetime.datetime],
+        every_seconds: float = EVERY_SECONDS,
+    ) -> None:
+        self._pool = pool
+        self._submitter = submitter
+        self._doorbell = doorbell
+        self._now = now
+        self._every_seconds = every_seconds
+
+    def round(self) -> bool:
+        """Evaluate what is due; False if another process does, or nothing is."""
+        with self._pool.begin() as conn:
+            claimed = chores.claim(
+                conn, CHORE, every_seconds=self._every_seconds, lease_seconds=LEASE_SECONDS
+            )
+        if claimed is None:
+            return False
+        try:
+            self.evaluate()
+        finally:
+            with self._pool.begin() as conn:
+                chores.give_back(conn, CHORE, after=0)
+        return True
+
+    def evaluate(self) -> None:
+        """Go through all cohorts; one that fails holds no other up."""
+        with self._pool.begin() as conn:
+            states.forget_deleted(conn)
+            found = states.listing(conn, KIND)
+        cuts: dict[int, int] = {}
+        for state in found:
+            try:
+                self._evaluate(state, cuts)
+            except errors.GatewayError as error:
+                live.failed(state, error)
+
+    def _evaluate(self, state: states.State, cuts: dict[int, int]) -> None:
+        now = self._now()
+        if state.load is not None:
+            if first.settle(self._pool, state, now=now):
+                return  # the next round goes on with what it has settled
+        elif state.latest > max(state.number, state.tried):
+            first.evaluate(self._pool, state, doorbell=self._doorbell, now=now)
+            return
+        if live.is_due(state, now):
+            if state.source_id not in cuts:
+                cuts[state.source_id] = arrivals.cut(self._pool, state.source_id)
+                now = self._now()
+            live.look(self._pool, self._submitter, state, cut=cuts[state.source_id], now=now)
