@@ -9,7 +9,7 @@ from typing import Any
 from tests.destinations.servers import NOW, Asked, Said
 
 MOST, MOST_IDENTIFIERS = 10_000, 10
-SECRETS = {"client_id": "me", "client_secret": "hush-hush", "refresh_token": "refresh-1"}
+SECRETS = {"client_id": "client-12345", "client_secret": "hush-hush", "refresh_token": "refresh-1"}
 PARENT = "/v1/accountTypes/GOOGLE_ADS/accounts/1234567890/userLists"
 ADDRESS = ("givenName", "familyName", "regionCode", "postalCode")
 _HASH = re.compile(r"[0-9a-f]{64}")
