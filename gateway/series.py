@@ -79,6 +79,13 @@ SERIES: Final = (
     Series("gateway_oldest_pending_seconds", _G, "Age of the oldest pending page; 0 without one."),
     Series("gateway_blocked_pages", _G, "Pages set aside that wait for an operator."),
     Series(
+        "gateway_loads",
+        _G,
+        "Loads of files that are queued, being read, or wait for an approval.",
+        ("state",),
+    ),
+    Series("gateway_oldest_load_seconds", _G, "How long the oldest queued load has waited."),
+    Series(
         "gateway_last_sync_timestamp_seconds",
         _G,
         "When the newest page of any cohort of this source came, replays and empty ones too.",

@@ -96,13 +96,13 @@ def long_failing(installation: Production) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def loader_died(installation: Production) -> Iterator[None]:
-    """Leave the heartbeat of a loader that was killed a minute ago, until it is forgotten."""
-    change(installation, _DEAD_LOADER)
+def load_waiting(installation: Production) -> Iterator[None]:
+    """Leave a load that was queued an hour ago."""
+    change(installation, _OLD_LOAD)
     try:
         yield
     finally:
-        change(installation, "DELETE FROM workers WHERE kind = 'loader'")
+        change(installation, "DELETE FROM loads WHERE cohort_id = 0")
 
 
 @contextlib.contextmanager
@@ -187,7 +187,8 @@ ALL: dict[str, Trouble] = {
     "GatewayWorkersSilent": down("worker"),
     "GatewayWorkersHindered": workers_elsewhere,
     "GatewaySchedulerSilent": down("scheduler"),
-    "GatewayLoadersSilent": loader_died,
+    "GatewayLoadersSilent": down("loader"),
+    "GatewayLoadsWaiting": load_waiting,
     "GatewayPagesBlocked": page_blocked,
     "GatewayMembersSkipped": members_skipped,
     "GatewayCohortsRefused": cohorts_many,
@@ -226,9 +227,9 @@ def change(installation: Production, statement: str) -> None:
         conn.execute(text(statement))
 
 
-_DEAD_LOADER = """
-    INSERT INTO workers (name, kind, started_at, beat_at)
-    VALUES ('dead', 'loader', now(), now() - interval '1 minute')
+_OLD_LOAD = """
+    INSERT INTO loads (cohort_id, number, mode, state, session, epoch, begun_at)
+    VALUES (0, 1, 'add', 'queued', 1, 1, now() - interval '1 hour')
 """
 
 _LONG_AGO = text("""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.http import scrape
 from tests.http.lists import Lists
 from tests.http.world import World
 
@@ -215,3 +216,15 @@ def test_loads__listed__are_newest_first(world: World, lists: Lists) -> None:
     of_cohort = world.get(f"/v1/cohorts/{cohort}/loads")["loads"]
     assert [one["id"] for one in of_cohort] == [ids[2], ids[0]]
     assert world.get("/v1/loads", state="failed")["loads"] == []
+
+
+def test_metrics__of_loads__tell_what_waits_and_for_how_long(world: World, lists: Lists) -> None:
+    lists.queue(lists.make(), "a\n")
+    held = lists.make("held")
+    lists.load(held, "a\n", review="true")
+    lists.queue(held, "b\n")
+    world.clock.tick(minutes=5)
+    page = scrape.parse(world.http.get("/metrics").text)
+    assert page.value("gateway_loads", state="queued") == 1
+    assert page.value("gateway_loads", state="needs_approval") == 1
+    assert page.value("gateway_oldest_load_seconds") == 300

@@ -15,7 +15,7 @@ from gateway.core.cohorts.receipt import Problem
 from gateway.errors import Fault
 from gateway.flows.cohorts import load, lookup, uploads
 from gateway.sources.lists import names, options
-from gateway.store.cohorts import accept, guards, load_rows, loads, receipts
+from gateway.store.cohorts import accept, guards, load_rows, loads, open_loads, receipts
 from gateway.store.db import audit, leases
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def changed(asked: Asked, changes: Changes) -> Mapping[str, Any]:
 def expire(pool: Pool, *, now: datetime.datetime, limit: int = 100) -> None:
     """Cancel the loads that have waited for an approval for too long."""
     with pool.read() as conn:
-        due = receipts.expired(conn, now=now, limit=limit)
+        due = open_loads.expired(conn, now=now, limit=limit)
     for cohort_id, number in due:
         with pool.begin() as conn:
             one = loads.lock(conn, cohort_id, number)

@@ -19,7 +19,7 @@ from gateway.core.cohorts.member_ids import Skip
 from gateway.flows.health import duty, expiry
 from gateway.flows.health import heartbeats as meters
 from gateway.flows.health.duty import Standing
-from gateway.store.cohorts import backlog
+from gateway.store.cohorts import backlog, open_loads
 from gateway.store.health import heartbeats, server
 from gateway.store.health import meters as totals
 from gateway.store.sources import refusals
@@ -64,6 +64,7 @@ class Totals:
     skipped: list[totals.Skipped]
     refused: list[refusals.Open]
     backlog: backlog.Totals
+    loads: open_loads.Totals
     pulses: list[heartbeats.Pulse]
     workers: dict[str, float]
     room: server.Room
@@ -156,6 +157,7 @@ class Watch:
                         skipped=totals.skipped(conn),
                         refused=refusals.unresolved(conn),
                         backlog=backlog.totals(conn, now=now),
+                        loads=open_loads.totals(conn, now=now),
                         pulses=heartbeats.pulses(conn),
                         workers=totals.of_workers(conn),
                         room=server.room(conn),
@@ -190,6 +192,7 @@ def _reading(
     if counted is not None and counted.totals is not None:
         reading |= _of_processes(counted.totals) | _of_sources(counted.totals)
         reading |= _of_refusals(limits, counted.totals)
+        reading |= _of_loads(counted.totals.loads)
         reading |= _of_backlog(counted.totals.backlog) | _of_room(limits, counted.totals.room)
     return reading
 
@@ -263,6 +266,13 @@ def _of_backlog(known: backlog.Totals) -> dict[str, list[metrics.Point]]:
         "gateway_pending_pages": [((), known.pending)],
         "gateway_oldest_pending_seconds": [((), known.oldest_seconds or 0)],
         "gateway_blocked_pages": [((), known.blocked)],
+    }
+
+
+def _of_loads(known: open_loads.Totals) -> dict[str, list[metrics.Point]]:
+    return {
+        "gateway_loads": [((state,), count) for state, count in known.counts.items()],
+        "gateway_oldest_load_seconds": [((), known.oldest_seconds)],
     }
 
 

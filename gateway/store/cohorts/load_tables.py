@@ -63,6 +63,12 @@ loads = Table(
     Column("started_at", NOW_TYPE),
     # For the list of all loads, newest first.
     Index("loads_number_idx", "number"),
+    # For what is not over yet.
+    Index(
+        "loads_state_idx",
+        "state",
+        postgresql_where=text("state IN ('queued', 'reading', 'needs_approval', 'applying')"),
+    ),
 )
 
 # Rows of a load, packed: page 0 has the first ones as they were understood, the others those of a

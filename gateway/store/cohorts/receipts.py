@@ -184,12 +184,6 @@ def fail(conn: Connection, load: Load, problem: Problem) -> None:
     conn.execute(_FAIL, parameters)
 
 
-def expired(conn: Connection, *, now: datetime.datetime, limit: int) -> list[tuple[int, int]]:
-    """List loads that have waited for an approval for too long, as (cohort, number)."""
-    rows = conn.execute(_EXPIRED, {"now": now, "limit": limit})
-    return [(row.cohort_id, row.number) for row in rows]
-
-
 def last(plain: dict[str, Any]) -> Mapping[str, Any] | None:
     """Take what is read of the newest load out of the row of a cohort."""
     number, state, finished_at, code, message, hint = (
@@ -319,10 +313,4 @@ _REQUEUE = text("""
 _FAIL = text("""
     UPDATE loads SET error_code = :code, error_message = :message, error_hint = :hint
     WHERE cohort_id = :cohort_id AND number = :number
-""")
-
-_EXPIRED = text("""
-    SELECT cohort_id, number FROM loads
-    WHERE state = 'needs_approval' AND expires_at < :now
-    ORDER BY expires_at LIMIT :limit
 """)
