@@ -106,6 +106,8 @@ class Operation:
 
     request: Request
     item: Fill
+    # The identifiers that the request names a member by, one of which it has to have.
+    needs: frozenset[str] = frozenset()
     # The first of them that a member has is its key where members are keys of an object.
     identifiers: tuple[str, ...] = ()
     collect: str = "array"

@@ -73,9 +73,9 @@ class Operations:
         items = [
             Item(place=place, row=row, names=_names(row, looked.get(place)))
             for place, row in enumerate(batch.rows)
-            if self._declaration.lookup is None or place in looked
+            if _is_told(operation, row) and (self._declaration.lookup is None or place in looked)
         ]
-        rejected = {} if name == "remove" else _unknown(len(batch.rows), items)
+        rejected = {} if name == "remove" else _unknown(operation, batch.rows, items)
         return self._write(name, operation, scope, items, rejected)
 
     def _write(
@@ -86,13 +86,13 @@ class Operations:
         items: Sequence[Item],
         rejected: dict[int, Rejected],
     ) -> Answer:
+        if not items and name != "replace":
+            return Done(rejected=rejected)
         try:
             written = self._caller.write(operation.request, _filled(operation, scope, items))
             size = len(written.encoded({}) or b"")
         except Unfit as unfit:
             return self._without_unfit(name, operation, scope, items, rejected, unfit)
-        if not items and name != "replace":
-            return Done(rejected=rejected)
         if size > operation.max_bytes:
             return Split(message=f"the request has {size:,} bytes; {operation.max_bytes:,} may be")
         answer = self._send(written, name, operation, items)
@@ -198,13 +198,21 @@ def _looked(item: Item) -> frozenset[str]:
     return frozenset([found] if found else ())
 
 
-def _unknown(rows: int, items: Sequence[Item]) -> dict[int, Rejected]:
-    """Reject the rows that the vendor knows no id of."""
-    message = "the vendor does not know this member"
+def _is_told(operation: Operation, row: Row) -> bool:
+    """Tell whether the row has anything that the request would name it by."""
+    return not operation.needs or any(row.sent.get(name) for name in operation.needs)
+
+
+def _unknown(
+    operation: Operation, rows: Sequence[Row], items: Sequence[Item]
+) -> dict[int, Rejected]:
+    """Reject the rows that cannot be named, or that the vendor knows no id of."""
     known = {item.place for item in items}
     return {
-        place: Rejected(reason="not_found", message=message)
-        for place in range(rows)
+        place: Rejected(reason="not_found", message="the vendor does not know this member")
+        if _is_told(operation, row)
+        else Rejected(reason="no_identifier", message="it has nothing that the request names")
+        for place, row in enumerate(rows)
         if place not in known
     }
 

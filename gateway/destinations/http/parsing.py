@@ -84,6 +84,15 @@ def _has_others(ops: Mapping[str, Any], named: set[str]) -> bool:
     return False
 
 
+def _needs(one: Mapping[str, Any], identifiers: tuple[str, ...]) -> frozenset[str]:
+    """Return the identifiers that a request names a member by; none if it names it otherwise."""
+    names = templates.names_in([one.get("body"), one.get("item"), one.get("query", {})])
+    names += templates.path_names(one["path"])
+    if "member" in names or ("members" in names and "item" not in one):
+        return frozenset(identifiers)
+    return frozenset(identifiers) & {name.partition(".")[2] for name in names}
+
+
 def _request(one: Mapping[str, Any], method: str = "GET") -> Request:
     return Request(
         method=one.get("method", method),
@@ -104,6 +113,7 @@ def _operation(
     return Operation(
         request=_request(one),
         item=templates.compiled(one.get("item", "{{member}}")),
+        needs=_needs(one, identifiers),
         identifiers=identifiers,
         collect=collect,
         max_items=1 if collect == "single" else one.get("max_items", DEFAULT_ITEMS),

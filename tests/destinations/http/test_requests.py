@@ -166,6 +166,29 @@ def test_lookup__of_ids__sends_those_and_counts_in_what_was_sent() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"body": {"m": "{{members}}"}, "item": "{{member.id}}"},
+        {"body": {"m": "{{members}}"}, "item": {"id": "{{member.id}}", "x": "{{member.n}}"}},
+        {"body": {"m": {"each": "members", "item": {"id": "{{member.id}}"}}}},
+        {"body": {"m": "{{member.id}}"}, "collect": "single"},
+    ],
+)
+def test_row__with_nothing_that_names_it__is_not_sent(body: dict[str, Any]) -> None:
+    """It is left of a row when what others have too is taken out of it."""
+    config = declared(body, identifier={"any_of": ["id", "phone"]})
+    config["ops"]["remove"] = config["ops"]["add"]
+    vendor = Scripted(Said())
+    with servers.account(vendor, config) as account:
+        push, rows = connect(account), servers.batch({"phone": "+1", "n": 1})
+        added = push.add(servers.target("id", "phone"), rows)
+        removed = push.remove(servers.target("id", "phone"), rows)
+    assert isinstance(added, Done)
+    assert added.rejected[0].reason == "no_identifier"
+    assert (removed, vendor.asked) == (Done(), [])
+
+
 def test_row__that_cannot_stand_in_the_request__is_rejected_without_the_others() -> None:
     add = {"query": {"id": "{{members}}"}, "item": "{{member.id}}", "collect": "csv"}
     config = declared(add, response={"ok": {"status": [200]}})
