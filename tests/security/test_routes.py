@@ -77,6 +77,8 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
         "PUT": WRITE_400,
         "DELETE": WRITE_404,
     },
+    "/v1/cohorts/<raw:cohort_id>/members/<raw:member_id>/history": LOOK_404,
+    "/v1/cohorts/<raw:cohort_id>/freeze": {"POST": ADMIN_400, "OPTIONS": OPEN},
     "/v1/cohorts/<raw:cohort_id>/changes": LOOK_404,
     "/v1/cohorts/<raw:cohort_id>/syncs": LOOK_404,
     "/v1/members/<raw:member_id>": {"DELETE": ADMIN_204, "OPTIONS": OPEN},

@@ -16,7 +16,7 @@ from gateway.core.cohorts.failures import Failure
 from gateway.core.cohorts.load import Mode, State
 from gateway.core.cohorts.receipt import Problem
 from gateway.flows import leases
-from gateway.flows.cohorts import file_reading, load, load_queue, loading
+from gateway.flows.cohorts import file_reading, frozen, load, load_queue, loading
 from gateway.store.cohorts import accept, guards, load_rows, loads, receipts
 from gateway.store.db import leases as lease_rows
 from gateway.store.db.leases import Died
@@ -145,6 +145,10 @@ class Reader:
             if self._stopping():
                 raise Stopped
 
+        source = frozen.Moment.of(asked.options)
+        if source is not None:
+            frozen.read(self._pool, one, source, check=check, now=self._now)
+            return load.compare(self._pool, one)
         tally = file_reading.read(self._pool, one, asked, check=check, now=self._now)
         if one.mode is not Mode.REPLACE and not asked.review and tally.pages <= 1:
             return None

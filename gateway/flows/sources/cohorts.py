@@ -74,24 +74,38 @@ def create(
     come by themselves, and what `settings.create` raises.
     """
     with pool.begin() as conn:
-        found = sources.share(conn, wanted.source)
-        if found is None:
-            raise errors.Invalid([Fault("source", "there is no such source, or it was removed")])
-        kind = setup.require(found.kind)
-        _require_makeable(kind)
-        _require_usable(kind, wanted.definition, wanted.schedule, whole=True)
-        made = settings.Made(
-            name=wanted.name,
-            external_id=wanted.external_id,
-            description=wanted.description,
-            guard=guards.default(kind.name) if isinstance(wanted.guard, Same) else wanted.guard,
-        )
-        cohort_id = settings.create(conn, found.id, made, max_cohorts=max_cohorts, now=now)
-        _define(conn, cohort_id, kind, wanted.definition, actor, now=now)
-        audit.write(
-            conn, actor, "cohort.created", cohort_id, now=now, source=wanted.source, kind=kind.name
-        )
+        cohort_id = create_in(conn, wanted, setup, max_cohorts=max_cohorts, now=now, actor=actor)
         return lookup.locked(conn, cohort_id, now=now)
+
+
+def create_in(
+    conn: Connection,
+    wanted: Wanted,
+    setup: Setup,
+    *,
+    max_cohorts: int,
+    now: datetime.datetime,
+    actor: Actor,
+) -> int:
+    """Make a cohort in the caller's transaction and return its id. Raises as `create` does."""
+    found = sources.share(conn, wanted.source)
+    if found is None:
+        raise errors.Invalid([Fault("source", "there is no such source, or it was removed")])
+    kind = setup.require(found.kind)
+    _require_makeable(kind)
+    _require_usable(kind, wanted.definition, wanted.schedule, whole=True)
+    made = settings.Made(
+        name=wanted.name,
+        external_id=wanted.external_id,
+        description=wanted.description,
+        guard=guards.default(kind.name) if isinstance(wanted.guard, Same) else wanted.guard,
+    )
+    cohort_id = settings.create(conn, found.id, made, max_cohorts=max_cohorts, now=now)
+    _define(conn, cohort_id, kind, wanted.definition, actor, now=now)
+    audit.write(
+        conn, actor, "cohort.created", cohort_id, now=now, source=wanted.source, kind=kind.name
+    )
+    return cohort_id
 
 
 def change(

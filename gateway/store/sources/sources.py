@@ -188,6 +188,11 @@ def kind_of(conn: Connection, slug: str) -> str | None:
     return conn.execute(_KIND, {"slug": slug}).scalar_one_or_none()
 
 
+def first_of(conn: Connection, kind: str) -> str | None:
+    """Return the slug of the oldest source of a kind, None if there is none."""
+    return conn.execute(_FIRST_OF, {"kind": kind}).scalar_one_or_none()
+
+
 def share(conn: Connection, slug: str) -> Locked | None:
     """Find a source, which is not removed until the transaction ends."""
     row = conn.execute(_SHARE, {"slug": slug}).one_or_none()
@@ -292,6 +297,10 @@ _WAS_REMOVED = text("""
 _WERE_ANY = text("SELECT EXISTS (SELECT FROM sources WHERE kind = :kind)")
 
 _KIND = text("SELECT kind FROM sources WHERE slug = :slug AND removed_at IS NULL")
+
+_FIRST_OF = text("""
+    SELECT slug FROM sources WHERE kind = :kind AND removed_at IS NULL ORDER BY id LIMIT 1
+""")
 
 # Accepting only reads the row, and a new cohort's reference to it is not held up either.
 _LOCKED = (
