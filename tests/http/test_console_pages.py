@@ -25,6 +25,7 @@ PAGES: Final = (
     "/cohorts/{id}/changes",
     "/cohorts/{id}/syncs",
     "/cohorts/{id}/settings",
+    "/cohorts/{id}/loads",
     "/cohorts/{id}/members/ada",
     "/sources",
     "/sources/default",

@@ -15,7 +15,7 @@ from gateway.sources.lists.reading import Rejected
 from gateway.store.cohorts import erasures, guards, inbox, load_rows, receipts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
@@ -65,11 +65,15 @@ def of_all(pool: Pool, *, state: str | None, before: int, limit: int) -> Slice[R
     return Slice.cut(found, limit, lambda one: (one.number,))
 
 
-def sample(pool: Pool, cohort_id: int, number: int) -> Sequence[Mapping[str, Any]]:
+def sample(pool: Pool, cohort_id: int, number: int) -> list[dict[str, Any]]:
     """Read the first rows of a load as they were understood. Raises errors.NotFound."""
+    return sample_of(pool, get(pool, cohort_id, number))
+
+
+def sample_of(pool: Pool, receipt: Receipt) -> list[dict[str, Any]]:
+    """Read the first rows of a load that is there."""
     with pool.read() as conn:
-        _there(receipts.get(conn, cohort_id, number))
-        found = load_rows.sample(conn, cohort_id, number)
+        found = load_rows.sample(conn, receipt.cohort_id, receipt.number)
         return [] if found is None else _shown(conn, found)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
+from werkzeug import formparser
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway import errors
 from gateway.core import texts
@@ -21,6 +25,9 @@ _NO_FORM: Final = "the form is not URL-encoded UTF-8, or has too many fields"
 MAX_BYTES: Final = 256 * 1024
 MAX_FIELDS: Final = 200
 URLENCODED: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+# Of a file with the fields beside it.
+MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 
 Form = dict[str, str]
 
@@ -40,6 +47,36 @@ def read() -> Form:
     for name, value in pairs:
         found.setdefault(name, texts.storable(value).replace("\r\n", "\n"))
     return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """A file that was chosen in a form."""
+
+    name: str
+    data: bytes
+
+
+def read_with_file() -> tuple[Form, Chosen | None]:
+    """Read the fields of a form that may have a file, and that. Raises errors.Malformed."""
+    if request.mimetype != MULTIPART:
+        return read(), None
+    raw = body.read(request.environ, max_bytes=MAX_FILE_BYTES)
+    # The body is in memory already, so a file in it needs none on a disk.
+    parser = formparser.FormDataParser(
+        stream_factory=lambda *_, **__: io.BytesIO(), max_form_parts=MAX_FIELDS, silent=False
+    )
+    try:
+        _, fields, files = parser.parse(
+            io.BytesIO(raw), request.mimetype, len(raw), request.mimetype_params
+        )
+    except (ValueError, RequestEntityTooLarge) as error:
+        raise errors.Malformed(_NO_FORM) from error
+    found = {name: texts.storable(value) for name, value in fields.items()}
+    file = files.get("file")
+    if file is None or not file.filename:
+        return found, None
+    return found, Chosen(name=texts.storable(file.filename), data=file.stream.read())
 
 
 def asked(name: str, *, most: int = 200) -> str:

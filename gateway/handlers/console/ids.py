@@ -17,6 +17,14 @@ def cohort(text: str) -> int:
     return int(text)
 
 
+def load(text: str) -> tuple[int, int]:
+    """Read a load's id, `<cohort>-<number>`. Raises errors.NotFound."""
+    first, _, second = text.partition("-")
+    if not _NUMBER.fullmatch(first) or not _NUMBER.fullmatch(second):
+        raise errors.NotFound("there is no such load; the page of its cohort lists those there are")
+    return int(first), int(second)
+
+
 def delivery(text: str) -> tuple[int, int]:
     """Read a delivery's id, `<cohort>-<number>`. Raises errors.NotFound."""
     first, _, second = text.partition("-")

@@ -33,6 +33,7 @@ class Page:
 class Act:
     """What the form of a page does; the view is called with the path's variables and the form.
 
+    One `with_file` takes the form of a page that chooses a file, and its view gets that, too.
     Of what is refused the form is shown `again`, with the reason, what was typed, and the path's
     variables; without that, the reason has a page of its own.
     """
@@ -41,6 +42,7 @@ class Act:
     rule: str
     view: Callable[..., Response]
     scope: Scope = Scope.ADMIN
+    with_file: bool = False
     again: Callable[..., Response] | None = None
 
 
@@ -61,11 +63,15 @@ def _page(page: Page, **variables: str) -> Response:
 
 
 def _act(act: Act, **variables: str) -> Response:
-    form = forms.read()
+    given = {}
+    if act.with_file:
+        form, given["file"] = forms.read_with_file()
+    else:
+        form = forms.read()
     session.require_own_form(form.get(session.TOKEN, ""))
     session.visitor().require(act.scope)
     try:
-        return act.view(**variables, form=form)
+        return act.view(**variables, form=form, **given)
     except errors.Refused as error:
         if act.again is None:
             raise

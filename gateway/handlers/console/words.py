@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.access.actor import Via
+from gateway.core.cohorts import load
 from gateway.core.cohorts.page import Action
 from gateway.core.cohorts.refresh import State
 from gateway.core.sources.condition import Condition
@@ -48,6 +49,42 @@ SYNCS: Final[Mapping[str, Word]] = {
 DELIVERIES: Final[Mapping[str, Word]] = {
     "pending": Word("Waiting", "info", "It is applied when its turn comes."),
     "blocked": Word("Blocked", "bad", "It could not be applied, and waits to be retried."),
+}
+
+LOADS: Final[Mapping[str, Word]] = {
+    load.State.QUEUED: Word("Queued", "info", "It is read when a reader is free."),
+    load.State.READING: Word("Reading", "info", "Nothing changes before all of it was read."),
+    load.State.NEEDS_APPROVAL: Word("Needs approval", "warn", "It waits until it is approved."),
+    load.State.APPLYING: Word("Applying", "info", "It was read, and is about to take effect."),
+    load.State.APPLIED: Word("Applied", "good", "It has taken effect as a whole."),
+    load.State.FAILED: Word("Failed", "bad", "Nothing was changed by it."),
+    load.State.CANCELED: Word("Canceled", "quiet", "Nothing was changed by it."),
+    load.State.SUPERSEDED: Word("Superseded", "quiet", "A newer one was applied before it."),
+}
+
+MODES: Final[Mapping[str, str]] = {
+    load.Mode.REPLACE: "Replace the list",
+    load.Mode.ADD: "Add members",
+    load.Mode.REMOVE: "Remove members",
+}
+
+REASONS: Final[Mapping[str, str]] = {
+    "missing_id": "the cell of the id is empty",
+    "blank_id": "the id is only blanks",
+    "too_long": "the id is longer than 1,024 bytes",
+    "bad_text": "the id has a character that no id may have",
+    "too_many_cells": "the row has more cells than the header",
+    "damaged_number": "a spreadsheet has dropped digits of the id",
+}
+
+FIELDS: Final[Mapping[str, str]] = {
+    "member_id": "Member id",
+    "distinct_id": "Distinct id",
+    "email": "E-mail",
+    "first_name": "First name",
+    "last_name": "Last name",
+    "phone": "Phone",
+    "properties": "A property",
 }
 
 OPEN: Final = Word("Open", "bad", "No page of this cohort has been accepted since.")
@@ -100,6 +137,9 @@ DONE: Final[Mapping[str, str]] = {
     "deleted": "The cohort is deleted. It can be restored, empty, from the list of deleted ones.",
     "restored": "The cohort is restored, empty.",
     "retried": "The page waits for its turn again.",
+    "approved": "The file is approved, and about to take effect.",
+    "canceled": "The load is canceled. Nothing was changed by it.",
+    "reread": "The file is read anew.",
     "revoked": "The key is revoked. Nothing opens with it any more.",
 }
 

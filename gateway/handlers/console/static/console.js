@@ -37,6 +37,47 @@
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
 
+  // A file that is too large for one form goes in parts, which are then loaded as one file.
+  const PART = 4 * 1024 * 1024;
+
+  async function send(to, fields, file) {
+    const body = file ? new FormData() : new URLSearchParams();
+    for (const [name, value] of Object.entries(fields)) body.append(name, value);
+    if (file) body.append("file", file, "part");
+    const answer = await fetch(to, { method: "POST", body });
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer;
+  }
+
+  async function sendInParts(form, file) {
+    const [bar, said] = [form.querySelector("progress"), form.querySelector("[role=status]")];
+    const token = form.elements.token.value;
+    bar.hidden = false;
+    try {
+      const begun = await send(form.dataset.upload, { token, name: file.name, bytes: file.size });
+      const { id } = await begun.json();
+      for (let start = 0, number = 1; start < file.size; start += PART, number += 1) {
+        said.textContent = `${Math.floor((100 * start) / file.size)} % sent`;
+        bar.value = start / file.size;
+        await send(`${form.dataset.upload}/${id}/parts`, { token, number }, file.slice(start, start + PART));
+      }
+      form.elements.upload.value = id;
+      form.elements.file.disabled = true;
+      form.submit();
+    } catch (error) {
+      bar.hidden = true;
+      said.textContent = `It was not sent (${error.message}). Try again, or use the command "upload".`;
+    }
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("form[data-upload]");
+    const file = form?.elements.file.files[0];
+    if (!file || file.size <= PART) return;
+    event.preventDefault();
+    sendInParts(form, file);
+  });
+
   // On a narrow screen the areas scroll sideways.
   document.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
