@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import email.utils
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -40,6 +40,16 @@ def json_of(answer: Answer) -> object:
         return orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         return None
+
+
+def record(value: object) -> Mapping[str, Any]:
+    """Take an object of an answer; of anything else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def records(value: object) -> list[Mapping[str, Any]]:
+    """Take the objects of a list of an answer; none of anything else."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def retry_after(headers: Mapping[str, str], now: datetime.datetime) -> float | None:

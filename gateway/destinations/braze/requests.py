@@ -45,8 +45,7 @@ def read(reply: Reply, sent: int, secrets: Sequence[str], now: datetime.datetime
         return Stop(code=StopCode.CONFIGURATION, message=f"the address leads elsewhere: {said}")
     if status not in range(200, 300):
         return Split(message=said)
-    body = replies.json_of(reply)
-    return _taken(body if isinstance(body, dict) else {}, sent, secrets)
+    return _taken(replies.record(replies.json_of(reply)), sent, secrets)
 
 
 def _taken(body: Mapping[str, Any], sent: int, secrets: Sequence[str]) -> Answer:

@@ -42,10 +42,9 @@ def read(
     """Return the body of a success, or what to do instead."""
     body = replies.json_of(answer)
     if answer.status in range(200, 300):
-        return body if isinstance(body, dict) else {}
-    error = body.get("error") if isinstance(body, dict) else None
-    known: Mapping[str, Any] = error if isinstance(error, dict) else {}
-    details = [one for one in known.get("details", ()) if isinstance(one, dict)]
+        return replies.record(body)
+    known = replies.record(replies.record(body).get("error"))
+    details = replies.records(known.get("details"))
     reasons = [str(one["reason"]) for one in details if one.get("reason")]
     said = replies.scrubbed(_words(known, reasons, details, answer.status), secrets)
     slow = answer.status == 429  # noqa: PLR2004 - too many requests
@@ -81,8 +80,7 @@ def _words(
     violations = [
         f"{one.get('field')}: {one.get('description')}"
         for detail in details
-        for one in detail.get("fieldViolations", ())
-        if isinstance(one, dict)
+        for one in replies.records(detail.get("fieldViolations"))
     ]
     about = ", ".join([*reasons, f"HTTP {status}"])
     return "; ".join([f"{said} ({about})", *violations[:3]])

@@ -98,7 +98,7 @@ class Push(Adapter):
             page = self._call("GET", f"{self._lists}?{urlencode(asked)}")
             if isinstance(page, Later | Split | Stop):
                 return _never_split(page)
-            for one in page.get("userLists", ()):
+            for one in replies.records(page.get("userLists")):
                 if one.get("displayName") == name and not one.get("readOnly") and _id(one):
                     return Audience(id=_id(one), name=name)
             if not page.get("nextPageToken"):
@@ -242,13 +242,14 @@ def _accepted(reply: Reply, rows: int) -> Answer:
     if not request:
         return Done(unconfirmed=frozenset(range(rows)))
     receipt: dict[str, object] = {"request": request}
-    if reply.get("fieldWarnings"):
-        receipt["warnings"] = reply["fieldWarnings"][:3]
+    warnings = replies.records(reply.get("fieldWarnings"))
+    if warnings:
+        receipt["warnings"] = warnings[:3]
     return Accepted(ticket=f"0:{rows}:{request}", after_seconds=_FIRST_SECONDS, receipt=receipt)
 
 
 def _settled(found: Mapping[str, Any], *, tries: int, rows: int, request: str) -> Answer:
-    places = [one for one in found.get("requestStatusPerDestination", ()) if isinstance(one, dict)]
+    places = replies.records(found.get("requestStatusPerDestination"))
     states = {str(one.get("requestStatus")) for one in places}
     receipt: dict[str, object] = {"request": request, "status": ", ".join(sorted(states))}
     counts = [one for place in places for one in _counts(place)]
@@ -269,9 +270,7 @@ def _settled(found: Mapping[str, Any], *, tries: int, rows: int, request: str) -
 
 
 def _counts(place: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    info = place.get("errorInfo")
-    counts = info.get("errorCounts") if isinstance(info, dict) else None
-    return [one for one in counts or () if isinstance(one, dict)]
+    return replies.records(replies.record(place.get("errorInfo")).get("errorCounts"))
 
 
 def _reasons(counts: Sequence[Mapping[str, Any]]) -> str:
@@ -282,8 +281,8 @@ def _reasons(counts: Sequence[Mapping[str, Any]]) -> str:
 def _matched(places: Sequence[Mapping[str, Any]]) -> dict[str, object]:
     """Return the range of the match rate, which Google tells of e-mails and the like."""
     for place in places:
-        status = place.get("audienceMembersIngestionStatus")
-        data = status.get("userDataIngestionStatus") if isinstance(status, dict) else None
-        if isinstance(data, dict) and data.get("uploadMatchRateRange"):
+        status = replies.record(place.get("audienceMembersIngestionStatus"))
+        data = replies.record(status.get("userDataIngestionStatus"))
+        if data.get("uploadMatchRateRange"):
             return {"match_rate": data["uploadMatchRateRange"]}
     return {}

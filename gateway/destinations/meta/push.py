@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from gateway.destinations import options
+from gateway.destinations import options, replies
 from gateway.destinations.adapter import Adapter
 from gateway.destinations.answers import (
     Audience,
@@ -85,13 +85,15 @@ class Push(Adapter):
             page = self._call("GET", f"{self._account}/customaudiences", asked)
             if isinstance(page, Later | Split | Stop):
                 return _never_split(page)
-            for one in page.get("data", ()):
-                if one.get("name") == name and one.get("subtype", "CUSTOM") == "CUSTOM":
+            for one in replies.records(page.get("data")):
+                mine = one.get("name") == name and one.get("subtype", "CUSTOM") == "CUSTOM"
+                if mine and one.get("id"):
                     return _flagged(one) or Audience(id=str(one["id"]), name=name)
-            after = page.get("paging", {}).get("cursors", {}).get("after")
-            if not after or not page.get("paging", {}).get("next"):
+            paging = replies.record(page.get("paging"))
+            after = replies.record(paging.get("cursors")).get("after")
+            if not after or not paging.get("next"):
                 break
-            asked = {**asked, "after": after}
+            asked = {**asked, "after": str(after)}
         return None
 
     def create(self, target: Target) -> Audience | Later | Stop:
@@ -167,7 +169,7 @@ def _never_split(failed: Later | Split | Stop) -> Later | Stop:
 
 
 def _flagged(one: Mapping[str, Any]) -> Stop | None:
-    status = one.get("operation_status") or {}
+    status = replies.record(one.get("operation_status"))
     if status.get("code") != _FLAGGED:
         return None
     said = status.get("description") or "Meta has flagged this audience; look at it there"
@@ -180,10 +182,12 @@ def _taken(body: Mapping[str, Any], sent: Sequence[Row]) -> Answer:
     receipt = {name: body[name] for name in names if name in body}
     samples = body.get("invalid_entry_samples")
     rejected = _invalid(samples, sent)
-    received, invalid = body.get("num_received"), body.get("num_invalid_entries", 0)
-    if samples:
+    received = body.get("num_received")
+    invalid = body.get("num_invalid_entries", 0)
+    if isinstance(samples, dict):
         receipt["invalid_entries_shown"] = len(samples)
-    proven = received == len(sent) and invalid <= len(rejected)
+    counted = type(received) is int and type(invalid) is int
+    proven = counted and received == len(sent) and invalid <= len(rejected)
     if received == invalid == len(sent) == 1 and not rejected:
         message = "Meta takes this row for invalid"
         rejected, proven = {0: Rejected(reason="invalid_entry", message=message)}, True
@@ -194,7 +198,7 @@ def _taken(body: Mapping[str, Any], sent: Sequence[Row]) -> Answer:
 def _invalid(samples: object, sent: Sequence[Row]) -> dict[int, Rejected]:
     """Find the rows of samples, which map something that was sent to a reason."""
     found: dict[int, Rejected] = {}
-    for sample, reason in samples.items() if isinstance(samples, dict) else ():
+    for sample, reason in replies.record(samples).items():
         said = reason if isinstance(reason, str) else json.dumps(reason)
         for place, row in enumerate(sent):
             if any(row.sent.get(name) == sample for name in _STRONG):
