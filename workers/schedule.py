@@ -13,8 +13,6 @@ import structlog
 from gateway.core import moments
 from gateway.flows.behaviour.rounds import Evaluator
 from gateway.flows.cohorts import load_upkeep, redact_history, redact_pages, retention
-from gateway.flows.cohorts.backlog_limit import Limits
-from gateway.flows.cohorts.submit import Submitter
 from gateway.flows.cohorts.sweep import Sweeper
 from gateway.flows.health import audit, duty, heartbeats
 from gateway.flows.people import forget
@@ -63,15 +61,7 @@ def _tend_events(made: Runtime) -> None:
 
 
 def _rules(made: Runtime) -> None:
-    settings = made.settings
-    limits = Limits(
-        made.rules,
-        max_pending_pages=settings.max_pending_pages,
-        max_cohorts=settings.max_cohorts,
-        rate_per_second=None,
-    )
-    submitter = Submitter(pool=made.rules, limits=limits, doorbell=made.doorbell)
-    Evaluator(made.rules, submitter, made.doorbell, now=moments.now).round()
+    Evaluator(made.rules, made.doorbell, now=moments.now).round()
 
 
 def _loads(made: Runtime) -> None:

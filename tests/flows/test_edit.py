@@ -227,6 +227,7 @@ def test_retention__of_edits__forgets_all_but_what_they_did(place: Place) -> Non
                 conn,
                 place.id,
                 before=now - retention.EDITS_KEPT,
+                live_before=now - retention.EDITS_KEPT,
                 keys_before=now - retention.KEYS_KEPT,
             )
             found = conn.exec_driver_sql("SELECT count(*) FROM sessions").scalar_one()

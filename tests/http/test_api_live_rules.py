@@ -12,8 +12,6 @@ from sqlalchemy import text
 
 from gateway.core.access.scopes import Scope
 from gateway.flows.behaviour.rounds import Evaluator
-from gateway.flows.cohorts.backlog_limit import Limits
-from gateway.flows.cohorts.submit import Submitter
 from gateway.jobs import Doorbell
 from tests.http.people import People, event
 from tests.http.world import NO_REDIS, START, World
@@ -29,9 +27,7 @@ class Live:
         self.world: World = people.world
         self.world.clock.now = max(START, self.world.clock.now)
         pool, doorbell = self.world.pool, Doorbell(NO_REDIS)
-        limits = Limits(pool, max_pending_pages=10**6, max_cohorts=100, rate_per_second=None)
-        submitter = Submitter(pool=pool, limits=limits, doorbell=doorbell)
-        self.evaluator = Evaluator(pool, submitter, doorbell, now=self.world.clock)
+        self.evaluator = Evaluator(pool, doorbell, now=self.world.clock)
 
     def make(self, rule: Mapping[str, Any], status: int = 201, **rest: object) -> Any:  # noqa: ANN401
         body = {"source": "people", "name": "Rule", "definition": {"rule": rule}, **rest}
@@ -86,6 +82,10 @@ def test_event__of_a_live_cohort__lets_enter_and_time_lets_exit(live: Live) -> N
     live.settle(hours=25)
     assert live.members(cohort_id) == []
     assert [one[1] for one in live.world.changes(cohort_id)] == ["entered", "exited"]
+    changes = live.world.get(f"/v1/cohorts/{cohort_id}/changes")["changes"]
+    assert all(one["session_id"].startswith("live-") for one in changes)
+    syncs = live.world.get(f"/v1/cohorts/{cohort_id}/syncs")["syncs"]
+    assert [one["action"] for one in syncs] == ["members"], "looks are not listed"
 
 
 def test_not_having_done_something__lets_enter_as_time_passes(live: Live) -> None:
@@ -245,3 +245,33 @@ def test_deleted_events__let_members_exit(live: Live) -> None:
     assert live.world.call("DELETE", "/v1/events?event=buy").status_code == 202
     live.settle()
     assert live.members(cohort_id) == []
+
+
+def test_member__of_a_rule__is_explained_by_the_rule_and_what_happened(live: Live) -> None:
+    live.people.events(event("ada", properties={"price": 5}), event("bob", "view"))
+    cohort_id = live.make(BUYERS)["id"]
+    live.settle()
+    path = f"/v1/cohorts/{cohort_id}/members"
+    found = live.world.get(f"{path}/ada/explain")
+    assert (found["is_member"], found["holds"]) == (True, True)
+    assert found["session_id"].startswith(f"load-{cohort_id}-")
+    assert [one["change"] for one in found["changes"]] == ["entered"]
+    assert found["rule"]["events"][0]["properties"] == {"price": 5}
+    found = live.world.get(f"{path}/bob/explain")
+    assert (found["is_member"], found["holds"], found["session_id"]) == (False, False, None)
+    assert live.world.call("GET", f"{path}/eve/explain").status_code == 404
+
+
+def test_member__of_another_kind_of_cohort__is_explained_by_what_happened(live: Live) -> None:
+    cohort_id = live.world.fill(["ada", "bob"], session="s7")
+    live.world.post("remove_members", ["bob"], session="s8")
+    live.world.apply()
+    path = f"/v1/cohorts/{cohort_id}/members"
+    assert live.world.get(f"{path}/ada/explain")["session_id"] == "s7"
+    found = live.world.get(f"{path}/bob/explain")
+    assert (found["is_member"], found["session_id"]) == (False, "s8")
+    assert [one["change"] for one in found["changes"]] == ["exited", "entered"]
+    assert "rule" not in found
+    for missing in (f"{path}/eve/explain", "/v1/cohorts/999/members/ada/explain"):
+        assert live.world.call("GET", missing).status_code == 404
+    assert live.world.call("GET", "/v1/cohorts/x/members/ada/explain").status_code == 404

@@ -206,3 +206,9 @@ def test_run__while_as_many_run_as_may__is_503(people: People) -> None:
     for one in (holder, *askers):
         one.join()
     assert sorted(statuses) == [200, 200, 503, 503]
+
+
+def test_explain__of_a_cohort_that_is_not_there__is_422(shop: People) -> None:
+    body = json.dumps({"rule": {"in_cohort": "999"}, "person_id": "ada"}).encode()
+    answer = shop.send("/v1/rules/explain", body, scope=Scope.READ)
+    assert (answer.status_code, answer.get_json()["errors"][0]["path"]) == (422, "rule.in_cohort")

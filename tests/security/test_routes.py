@@ -85,6 +85,7 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/v1/members/<raw:member_id>/cohorts": LOOK,
     "/v1/membership/check": {"POST": READ_400, "OPTIONS": OPEN},
     "/v1/cohorts/<raw:cohort_id>/definitions": LOOK_404,
+    "/v1/cohorts/<raw:cohort_id>/members/<raw:member_id>/explain": LOOK_404,
     "/v1/people": {"POST": INGEST_400, "OPTIONS": OPEN},
     "/v1/people/<raw:person_id>": LOOK_404,
     "/v1/people/<raw:person_id>/events": LOOK_404,

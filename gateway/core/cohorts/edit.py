@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 # Of the pages of edits; it is none that another page has.
 DIGEST: Final = b"edit"
 _PREFIX: Final = "edit-"
+# Of what the evaluation of a live rule puts in and takes out.
+_LIVE_PREFIX: Final = "live-"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,3 +56,8 @@ class Once:
 def session_id(number: int) -> str:
     """Name the session of an edit, as changes show it."""
     return f"{_PREFIX}{number}"
+
+
+def live_session_id(number: int) -> str:
+    """Name the session of a look at a live rule, as changes show it."""
+    return f"{_LIVE_PREFIX}{number}"

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from gateway.core.behaviour import edges, rule
-from gateway.core.cohorts.page import Action, CohortRef, Page, SourceRef
+from gateway.core.cohorts.edit import Edit, Half
 from gateway.flows.behaviour import first
+from gateway.flows.cohorts import increment
 from gateway.flows.people import arrivals
 from gateway.sources.people import profile
 from gateway.store.behaviour import members, queries, states
@@ -25,13 +25,12 @@ from gateway.store.behaviour.compile import Asked
 from gateway.store.db import timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
     from gateway import errors
     from gateway.core.behaviour.rule import Definition
-    from gateway.flows.cohorts.submit import Submitter
     from gateway.store.db.engine import Pool
 
 EVERY: Final = datetime.timedelta(seconds=2)
@@ -45,8 +44,6 @@ LOOK_SECONDS: Final = 300.0
 MOST_PEOPLE: Final = 20_000
 MEMBERS_AT_ONCE: Final = 10_000
 
-T = TypeVar("T")
-
 _log = structlog.get_logger()
 
 
@@ -58,6 +55,15 @@ class Wanted:
     seqs: dict[str, int]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Moved:
+    """People with their traits that come, ids that go, and how many of both nothing explains."""
+
+    coming: Sequence[tuple[str, str]] = ()
+    going: Sequence[str] = ()
+    drift: int = 0
+
+
 def is_due(state: states.State, now: datetime.datetime) -> bool:
     """Tell whether a cohort can be looked at: pages of it that wait would be found again."""
     if state.number == 0 or state.waiting or state.looked_at is None:
@@ -65,10 +71,8 @@ def is_due(state: states.State, now: datetime.datetime) -> bool:
     return now >= state.looked_at + EVERY
 
 
-def look(
-    pool: Pool, submitter: Submitter, state: states.State, *, cut: int, now: datetime.datetime
-) -> None:
-    """Look at a cohort, and store what changed as a session of its own.
+def look(pool: Pool, state: states.State, *, cut: int, now: datetime.datetime) -> bool:
+    """Look at a cohort, and store what moves as a session of its own; tells whether anything did.
 
     Raises errors.Unavailable; then the next look begins where this one did.
     """
@@ -80,11 +84,12 @@ def look(
         wanted = _wanted(conn, state, definition, now=now)
         if wanted is None:
             states.fail(conn, state.cohort_id, "cohort_deleted")
-            return
+            return False
         idle = wanted.people is not None and not wanted.people
         if idle and state.looked_at is not None and now < state.looked_at + NOTED_EVERY:
-            return
-        drift = 0 if idle else _store(conn, submitter, state, definition, wanted, now=now)
+            return False
+        moved = Moved() if idle else _find(conn, state, definition, wanted, now=now)
+        _store(conn, state, moved, now=now)
         whole = wanted.people is None
         states.save(
             conn,
@@ -93,8 +98,9 @@ def look(
             arrival=cut,
             seqs=wanted.seqs,
             whole=whole,
-            drift=drift,
+            drift=moved.drift,
         )
+    return bool(moved.coming or moved.going)
 
 
 def _wanted(
@@ -133,27 +139,39 @@ def _needs_all(state: states.State, definition: Definition, now: datetime.dateti
     return now >= state.whole_at + (TIMED_EVERY if timed else WHOLE_EVERY)
 
 
-def _store(
+def _find(
     conn: Connection,
-    submitter: Submitter,
     state: states.State,
     definition: Definition,
     wanted: Wanted,
     *,
     now: datetime.datetime,
-) -> int:
-    """Submit the people that a look moves; returns how many moved though nothing had changed."""
+) -> Moved:
     asked = Asked(source_id=state.source_id, as_of=now, person_ids=wanted.people)
     coming = members.coming(conn, definition, asked, state.cohort_id, since=state.arrival)
     going = members.going(conn, definition, asked, state.cohort_id)
-    if coming or going:
-        session = f"live-{states.number_look(conn)}"
-        source = SourceRef(id=state.source_id, slug=state.source)
-        known = CohortRef(id=state.cohort_id, deleted=False)
-        for page in (*_adding(state, session, coming), *_removing(state, session, going)):
-            submitter.submit(source, page, request_id=session, now=now, known=known)
-        _log.info("rule.looked", cohort_id=state.cohort_id, coming=len(coming), going=len(going))
-    return _drift(conn, state, definition, wanted, coming, going, now=now)
+    drift = _drift(conn, state, definition, wanted, coming, going, now=now)
+    return Moved(coming=coming, going=going, drift=drift)
+
+
+def _store(conn: Connection, state: states.State, moved: Moved, *, now: datetime.datetime) -> None:
+    """Store the people that move, some at a time."""
+    for start in range(0, max(len(moved.coming), len(moved.going)), MEMBERS_AT_ONCE):
+        lines = first.roster(moved.coming[start : start + MEMBERS_AT_ONCE])
+        leaving = moved.going[start : start + MEMBERS_AT_ONCE]
+        gone = "".join(map(profile.bare, leaving)).encode()
+        change = Edit(
+            add=Half(roster=lines.roster, usable=lines.usable),
+            remove=Half(roster=gone, usable=len(leaving)),
+        )
+        session_id = increment.store(conn, state.cohort_id, change, now=now)
+        _log.info(
+            "rule.looked",
+            cohort_id=state.cohort_id,
+            session=session_id,
+            coming=lines.usable,
+            going=len(leaving),
+        )
 
 
 def _drift(
@@ -179,46 +197,6 @@ def _drift(
     if len(known) > MOST_PEOPLE:
         return 0
     return len({one for one, _ in coming} - known) + len(set(going) - known)
-
-
-def _adding(state: states.State, session: str, coming: Sequence[tuple[str, str]]) -> Iterable[Page]:
-    parts = _parts(coming)
-    for number, part in enumerate(parts, start=1):
-        lines = first.roster(part)
-        yield _page(state, session, Action.ADD_MEMBERS, number, len(parts), lines)
-
-
-def _removing(state: states.State, session: str, going: Sequence[str]) -> Iterable[Page]:
-    parts = _parts(going)
-    for number, part in enumerate(parts, start=1):
-        text = "".join(map(profile.bare, part)).encode()
-        lines = first.Lines(roster=text, usable=len(part), received=len(part))
-        yield _page(state, session, Action.REMOVE_MEMBERS, number, len(parts), lines)
-
-
-def _parts(listed: Sequence[T]) -> Sequence[Sequence[T]]:
-    starts = range(0, len(listed), MEMBERS_AT_ONCE)
-    return [listed[start : start + MEMBERS_AT_ONCE] for start in starts]
-
-
-def _page(
-    state: states.State, session: str, action: Action, number: int, total: int, lines: first.Lines
-) -> Page:
-    return Page(
-        project_id="",
-        external_id=state.external_id,
-        name=None,
-        description=None,
-        session_id=session,
-        action=action,
-        number=number,
-        total=total,
-        digest=hashlib.sha256(lines.roster).digest(),
-        received=lines.received,
-        roster=lines.roster,
-        usable=lines.usable,
-        skipped={},
-    )
 
 
 def failed(state: states.State, error: errors.GatewayError) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway import errors
+from gateway import aside, errors
 from gateway.core.people.source import KIND
 from gateway.flows.behaviour import first, live
 from gateway.flows.people import arrivals
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
 
-    from gateway.flows.cohorts.submit import Submitter
     from gateway.jobs import Doorbell
     from gateway.store.db.engine import Pool
 
@@ -31,14 +30,12 @@ class Evaluator:
     def __init__(
         self,
         pool: Pool,
-        submitter: Submitter,
         doorbell: Doorbell,
         *,
         now: Callable[[], datetime.datetime],
         every_seconds: float = EVERY_SECONDS,
     ) -> None:
         self._pool = pool
-        self._submitter = submitter
         self._doorbell = doorbell
         self._now = now
         self._every_seconds = every_seconds
@@ -82,4 +79,6 @@ class Evaluator:
             if state.source_id not in cuts:
                 cuts[state.source_id] = arrivals.cut(self._pool, state.source_id)
                 now = self._now()
-            live.look(self._pool, self._submitter, state, cut=cuts[state.source_id], now=now)
+            if live.look(self._pool, state, cut=cuts[state.source_id], now=now):
+                with aside.harmless("doorbell"):
+                    self._doorbell.ring(state.cohort_id)

@@ -102,16 +102,20 @@ class Runner:
     def explain(
         self, wanted: Wanted, person_id: str, *, now: datetime.datetime
     ) -> dict[Node, Finding]:
-        """Say what each node of a rule found for a person. Raises errors.NotFound for no person."""
-        as_of = _as_of(wanted, now)
+        """Say what each node of a rule found for a person.
+
+        Raises what `run` does, and errors.NotFound for no person.
+        """
         with self._reading() as conn:
-            source_id = _source(conn, wanted.source)
-            asked = Asked(source_id=source_id, as_of=as_of, person_ids=[person_id])
             require_sound(conn, wanted.definition)
-            found = queries.explain(conn, wanted.definition, asked)
-        if found is None:
-            raise errors.NotFound("there is no such person in this source")
-        return found
+            return _explained(conn, wanted, person_id, as_of=_as_of(wanted, now))
+
+    def explain_kept(
+        self, wanted: Wanted, person_id: str, *, now: datetime.datetime
+    ) -> dict[Node, Finding]:
+        """Do the same for a rule that is kept; a cohort that it names may be deleted by now."""
+        with self._reading() as conn:
+            return _explained(conn, wanted, person_id, as_of=now)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -125,6 +129,17 @@ class Runner:
             if time.monotonic() - began < self._seconds:
                 raise
             raise TimedOut(SLOW) from error
+
+
+def _explained(
+    conn: Connection, wanted: Wanted, person_id: str, *, as_of: datetime.datetime
+) -> dict[Node, Finding]:
+    source_id = _source(conn, wanted.source)
+    asked = Asked(source_id=source_id, as_of=as_of, person_ids=[person_id])
+    found = queries.explain(conn, wanted.definition, asked)
+    if found is None:
+        raise errors.NotFound("there is no such person in this source")
+    return found
 
 
 def require_sound(conn: Connection, definition: Definition) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gateway.jobs import Doorbell
     from gateway.store.cohorts.accept import Counters
     from gateway.store.db.engine import Pool
-    from gateway.store.db.statement import Pipeline
+    from gateway.store.db.statement import Line, Pipeline
     from gateway.waits import Waits
 
 # Any request may wait for our own Postgres for so long, and some for longer (interface 4).
@@ -192,7 +192,7 @@ def _store(
     )
     if once is not None:
         edits.remember(conn, cohort_id, once, session.number, now=arrival.at)
-    _put(trip, cohort_id, counters, session.number, edit, arrival)
+    put(trip, cohort_id, counters, session.number, edit, arrival)
     return Stored(session=session.number, session_id=session_id, after=counters.last_delivery)
 
 
@@ -208,8 +208,8 @@ def _before(conn: Connection, cohort_id: int, once: Once) -> Stored | None:
     return Stored(session=session, session_id=session_id, after=None)
 
 
-def _put(
-    trip: Pipeline,
+def put(
+    trip: Line,
     cohort_id: int,
     counters: Counters,
     session: int,

@@ -35,6 +35,8 @@ HISTORY_KEPT: Final = datetime.timedelta(days=91)
 ROWS_KEPT: Final = datetime.timedelta(days=30)
 # Interface 6: what is told of edits, and the keys that make a request be done once.
 EDITS_KEPT: Final = datetime.timedelta(days=8)
+# Interface 9: what is told of the looks at live rules.
+LIVE_KEPT: Final = datetime.timedelta(hours=20)
 KEYS_KEPT: Final = datetime.timedelta(days=7)
 # A year of sizes and a month, so that this month compares with that of the year before.
 HOURS_KEPT: Final = datetime.timedelta(days=400)
@@ -110,7 +112,13 @@ def _prune(pool: Pool, cohort_id: int, now: datetime.datetime, end: float) -> bo
 
     def others(conn: Connection, cohort_id: int) -> int:
         syncs = retention.prune_syncs(conn, cohort_id, before=history_before, now=now)
-        syncs += edits.prune(conn, cohort_id, before=now - EDITS_KEPT, keys_before=now - KEYS_KEPT)
+        syncs += edits.prune(
+            conn,
+            cohort_id,
+            before=now - EDITS_KEPT,
+            live_before=now - LIVE_KEPT,
+            keys_before=now - KEYS_KEPT,
+        )
         curve = hours.prune(conn, cohort_id, before=now - HOURS_KEPT)
         rows = load_rows.prune(conn, cohort_id, before=now - ROWS_KEPT)
         rows += loads.prune(conn, cohort_id, before=history_before)

@@ -7,11 +7,13 @@ from typing import ClassVar, Final
 
 from marshmallow import Schema, fields
 
+from gateway import errors
 from gateway.core.behaviour import conditions, parse
 from gateway.core.behaviour.faults import Faults, Wrong
 from gateway.core.people import items
 from gateway.core.people.source import BUILT_IN
 from gateway.flows.behaviour.run import Wanted
+from gateway.flows.cohorts import lookup
 from gateway.handlers.http import schemas
 from gateway.handlers.http.fields import Json, Truth
 from gateway.handlers.http.queries import Asked
@@ -98,6 +100,14 @@ class ExplainBody(RuleBody):
     """A rule to be explained for a person."""
 
     person_id = fields.String(required=True, metadata=schemas.like("u-1842"))
+
+
+def cohort(text: str) -> int:
+    """Read the id of a cohort in a path. Raises errors.NotFound if the text cannot be one."""
+    try:
+        return conditions.cohort_id(text, "cohort_id")
+    except Wrong:
+        raise errors.NotFound(lookup.NO_COHORT) from None
 
 
 def run(raw: bytes) -> Run:

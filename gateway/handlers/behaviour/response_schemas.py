@@ -81,3 +81,32 @@ class ExplainedAnswer(Shown):
     holds = fields.Boolean(required=True)
     as_of = Time(required=True)
     rule = fields.Nested(ExplainedNodeAnswer, required=True)
+
+
+class TouchingChangeAnswer(Shown):
+    """An entry or an exit of a member."""
+
+    seq = fields.Integer(required=True)
+    change = fields.String(required=True, metadata=schemas.like("entered"))
+    at = Time(required=True)
+    session_id = fields.String(required=True, allow_none=True)
+
+
+class MemberExplainedAnswer(Shown):
+    """Why a person is a member of a cohort, or is not."""
+
+    member_id = fields.String(required=True, metadata=schemas.like("u-1842"))
+    is_member = fields.Boolean(required=True)
+    session_id = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("The session or load that last touched the member.", "load-17-3"),
+    )
+    changes = fields.List(
+        fields.Nested(TouchingChangeAnswer),
+        required=True,
+        metadata=schemas.says("The last 10, the newest first."),
+    )
+    holds = fields.Boolean(metadata=schemas.says("Of kind `people`: whether the rule holds now."))
+    as_of = Time(metadata=schemas.says("Of kind `people`."))
+    rule = fields.Nested(ExplainedNodeAnswer, metadata=schemas.says("Of kind `people`."))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from gateway.core.access.scopes import Scope
+from gateway.flows.behaviour import membership
 from gateway.handlers.behaviour import requests, response_schemas, trees
 from gateway.handlers.http import deps, operations, responses, topics
 from gateway.handlers.http.operations import Operation
@@ -40,6 +42,24 @@ def explain_rule(raw: bytes) -> Response:
             "rule": trees.explained(root, found),
         }
     )
+
+
+def explain_member(cohort_id: str, member_id: str) -> Response:
+    """Say why a person is a member of a cohort, or is not."""
+    given, number = deps.current(), requests.cohort(cohort_id)
+    now = given.now()
+    found = membership.explain(given.reading, given.rules, number, member_id, now=now)
+    told: dict[str, Any] = {
+        "member_id": member_id,
+        "is_member": found.touch is not None and found.touch.is_member,
+        "session_id": None if found.touch is None else found.touch.session_id,
+        "changes": [dataclasses.asdict(one) for one in found.changes],
+    }
+    if found.definition is not None and found.found is not None:
+        root = found.definition.root
+        told |= {"holds": found.found[root].holds, "as_of": now}
+        told["rule"] = trees.explained(root, found.found)
+    return responses.plain(told)
 
 
 def _ran(ran: Ran) -> dict[str, Any]:
@@ -93,6 +113,19 @@ OPERATIONS: Final = (
         max_body_bytes=requests.MAX_BYTES,
         answer=responses.of(response_schemas.ExplainedAnswer, "The tree."),
         refusals=(404, 409, 413, 422),
+    ),
+    Operation(
+        name="explain_member",
+        method="GET",
+        rule="/v1/cohorts/<raw:cohort_id>/members/<raw:member_id>/explain",
+        view=explain_member,
+        scope=Scope.READ,
+        topic=topics.RULES,
+        summary="Say why a person is a member of a cohort, or is not",
+        description="The session or load that last touched the member, and the last 10 changes; of"
+        " kind `people` also the rule as a tree, as `/v1/rules/explain` has it.",
+        answer=responses.of(response_schemas.MemberExplainedAnswer, "What is known."),
+        refusals=(404, 503),
     ),
 )
 

@@ -130,10 +130,6 @@ def fail(conn: Connection, cohort_id: int, code: str | None) -> None:
     conn.execute(_FAIL, {"cohort_id": cohort_id, "code": code})
 
 
-def number_look(conn: Connection) -> int:
-    return int(conn.execute(_NUMBER).scalar_one())
-
-
 _LIST = text("""
     SELECT c.id AS cohort_id, c.source_id, s.slug AS source, c.external_id,
            i.last_delivery > a.applied_through AS waiting, d.number AS latest,
@@ -204,5 +200,3 @@ _FAIL = text("""
     ON CONFLICT (cohort_id) DO UPDATE SET error_code = excluded.error_code
     WHERE rule_states.error_code IS DISTINCT FROM excluded.error_code
 """)
-
-_NUMBER = text("SELECT nextval('arrivals')")

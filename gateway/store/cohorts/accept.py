@@ -132,7 +132,7 @@ def _identity(cohort_id: int, page: Heading, session_key: bytes | None) -> dict[
 
 
 def store(
-    trip: Pipeline,
+    trip: Line,
     cohort_id: int,
     counters: Counters,
     *,

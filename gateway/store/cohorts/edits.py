@@ -107,19 +107,31 @@ def drop_pages(line: Line, cohort_id: int, numbers: Sequence[int]) -> None:
 
 
 def prune(
-    conn: Connection, cohort_id: int, *, before: datetime.datetime, keys_before: datetime.datetime
+    conn: Connection,
+    cohort_id: int,
+    *,
+    before: datetime.datetime,
+    live_before: datetime.datetime,
+    keys_before: datetime.datetime,
 ) -> int:
     """Delete what is remembered of applied edits before a moment; returns how many rows.
 
+    Those of live rules are kept for less time.
+
     What decides between sessions stays: members and tombstones know the number of theirs.
     """
-    parameters = {"cohort_id": cohort_id, "before": before, "keys_before": keys_before}
+    parameters = {
+        "cohort_id": cohort_id,
+        "before": before,
+        "live_before": live_before,
+        "keys_before": keys_before,
+    }
     statements = (_PRUNE_KEYS, _PRUNE_RESULTS, _PRUNE_SYNCS, _PRUNE_SESSIONS)
     return sum(conn.execute(one, parameters).rowcount for one in statements)
 
 
 # Of a session `n`, also where a sync has none that is known.
-IS_EDIT: Final = "n.session_key IS NULL AND n.session_id LIKE 'edit-%'"
+IS_EDIT: Final = "n.session_key IS NULL AND n.session_id LIKE ANY (ARRAY['edit-%', 'live-%'])"
 
 _ORIGIN = text("""
     SELECT s.slug, s.kind, s.paused_at IS NOT NULL AS paused
@@ -168,7 +180,8 @@ _PRUNE_KEYS = text("""
 _OLD = (
     """
     SELECT n.number FROM sessions n
-    WHERE n.cohort_id = :cohort_id AND n.started_at < :before AND """
+    WHERE n.cohort_id = :cohort_id AND n.started_at
+        < CASE WHEN n.session_id LIKE 'live-%' THEN :live_before ELSE :before END AND """
     + IS_EDIT
     + """
       AND NOT EXISTS (SELECT FROM deliveries d

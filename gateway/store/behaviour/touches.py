@@ -1,0 +1,89 @@
+"""What last touched a member of a cohort, and how the membership changed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    import datetime
+
+    from sqlalchemy import Connection
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Origin:
+    """A cohort that is not deleted: its source and kind, and the definition to explain, if any.
+
+    That is the one in force; before the first evaluation, the newest.
+    """
+
+    source: str
+    kind: str
+    definition: object
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Touch:
+    """Whether a person is a member now, and the session that last said so."""
+
+    is_member: bool
+    session_id: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Change:
+    """An entry or an exit."""
+
+    seq: int
+    change: str
+    at: datetime.datetime
+    session_id: str | None
+
+
+def origin(conn: Connection, cohort_id: int) -> Origin | None:
+    row = conn.execute(_ORIGIN, {"cohort_id": cohort_id}).one_or_none()
+    return None if row is None else Origin(**row._mapping)
+
+
+def touch(conn: Connection, cohort_id: int, member_id: str) -> Touch | None:
+    """Find what last touched a person in a cohort; None if nothing ever did, or it is forgotten."""
+    parameters = {"cohort_id": cohort_id, "member_id": member_id}
+    row = conn.execute(_TOUCH, parameters).one_or_none()
+    return None if row is None else Touch(**row._mapping)
+
+
+def changes(conn: Connection, cohort_id: int, member_id: str, *, limit: int) -> list[Change]:
+    """List the changes of a person in a cohort, the newest first."""
+    parameters = {"cohort_id": cohort_id, "member_id": member_id, "limit": limit}
+    return [Change(**row._mapping) for row in conn.execute(_CHANGES, parameters)]
+
+
+_ORIGIN = text("""
+    SELECT s.slug AS source, s.kind, d.definition
+    FROM cohorts c
+    JOIN sources s ON s.id = c.source_id
+    LEFT JOIN rule_states r ON r.cohort_id = c.id AND r.number > 0
+    LEFT JOIN cohort_definitions d ON d.cohort_id = c.id
+        AND CASE WHEN r.number IS NULL THEN d.is_latest ELSE d.number = r.number END
+    WHERE c.id = :cohort_id AND c.deleted_at IS NULL
+""")
+
+_TOUCH = text("""
+    SELECT m.entered_at IS NOT NULL AS is_member, n.session_id
+    FROM memberships m
+    LEFT JOIN sessions n ON n.cohort_id = m.cohort_id AND n.number = m.session
+    WHERE m.cohort_id = :cohort_id AND m.member_id = :member_id
+""")
+
+_CHANGES = text("""
+    SELECT c.first_seq + u.place - 1 AS seq, c.kind AS change, c.at, n.session_id
+    FROM changes c
+    CROSS JOIN LATERAL unnest(c.member_ids) WITH ORDINALITY AS u (member_id, place)
+    LEFT JOIN sessions n ON n.cohort_id = c.cohort_id AND n.number = c.session
+    WHERE c.cohort_id = :cohort_id AND c.member_ids @> ARRAY[CAST(:member_id AS text)]
+      AND u.member_id = :member_id
+    ORDER BY 1 DESC LIMIT :limit
+""")
