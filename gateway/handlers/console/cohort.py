@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from gateway.flows.cohorts import admin, browse, lookup
-from gateway.handlers.console import charts, forms, ids, pages, session
+from gateway.handlers.console import charts, forms, ids, lists, pages, session
 from gateway.handlers.console.pages import Act, Page
 from gateway.handlers.http import cursors, deps
 
@@ -72,7 +72,12 @@ def show_syncs(cohort_id: str) -> Response:
 def show_settings(cohort_id: str) -> Response:
     given, number = deps.current(), ids.cohort(cohort_id)
     found = browse.endangered(given.readers, number, now=given.now())
-    return pages.render("cohorts/settings.html", cohort=found.cohort, stake=found.stake)
+    return pages.render(
+        "cohorts/settings.html",
+        cohort=found.cohort,
+        stake=found.stake,
+        form=lists.typed(found.cohort),
+    )
 
 
 def show_member(cohort_id: str, member_id: str) -> Response:
