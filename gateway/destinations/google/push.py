@@ -38,7 +38,7 @@ ENDPOINT: Final = "https://datamanager.googleapis.com"
 MEMBERSHIP_DAYS: Final = 540
 _PAGE: Final = 1000
 _MAX_PAGES: Final = 100
-_FIRST_SECONDS: Final = 2.0
+_FIRST_SECONDS: Final = 1.0
 _MOST_SECONDS: Final = 300.0
 # A difference of clocks below this is taken for none: Google tells its time in whole seconds.
 _SAME_TIME: Final = datetime.timedelta(seconds=3)

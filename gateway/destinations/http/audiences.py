@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from gateway.destinations import replies
 from gateway.destinations.answers import Audience, Later, Stop, StopCode
@@ -150,4 +151,7 @@ def _more(
     if rule.style == "offset":
         return {rule.query: int(str(before.get(rule.query, 0))) + len(items)}
     cursor = values.text(values.at(body, rule.path))
+    if rule.style == "link":
+        more = dict(parse_qsl(urlsplit(cursor or "").query))
+        return more if more != before else {}
     return {rule.query: cursor} if cursor and cursor != before.get(rule.query) else {}

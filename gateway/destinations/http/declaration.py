@@ -41,6 +41,8 @@ class Rule:
     hash: str = "none"
     max_len: int | None = None
     pattern: str | None = None
+    # Whether it finds a person by itself.
+    matches: bool = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,9 +126,8 @@ class Next:
     """How the next page of a list of audiences is asked for."""
 
     style: str
-    query: str
+    query: str = ""
     path: str = ""
-    step: int = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

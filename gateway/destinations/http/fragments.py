@@ -136,6 +136,10 @@ OPERATION: Final = record(
         "max_items": {"type": "integer", "minimum": 1, "maximum": 100_000},
         "max_bytes": {"type": "integer", "minimum": 100, "maximum": 50_000_000},
         "response": RESPONSE,
+        "pair": {
+            "type": "boolean",
+            "description": "Whether it takes additions and removals at once; they go apart anyway.",
+        },
     },
     "method",
     "path",

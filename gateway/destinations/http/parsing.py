@@ -38,16 +38,16 @@ def parse(given: Mapping[str, Any]) -> Declaration:
     """Parse a declaration that `soundness` finds nothing wrong with."""
     response = _response(given.get("response", {}))
     rules = _rules(given["identifier"])
-    names = tuple(rule.name for rule in rules)
+    names = tuple(rule.name for rule in rules if rule.matches)
     ops = {name: _operation(one, response, names) for name, one in given["ops"].items()}
     return Declaration(
         settings=tuple(setting(one) for one in given.get("settings", ())),
         base_url=given.get("base_url") or "",
         auth=_auth(given.get("auth", {"type": "none"})),
         rules=rules,
-        others=_has_others(given["ops"], set(names)),
+        others=_has_others(given["ops"], {rule.name for rule in rules}),
         audience=_audience(given.get("audience", {})),
-        lookup=_lookup(given["lookup"]) if "lookup" in given else None,
+        lookup=_lookup(given["lookup"], names[0]) if "lookup" in given else None,
         test=_request(given["test"]) if "test" in given else None,
         ops=ops,
         errors=tuple(_error(one) for one in given.get("errors", ())),
@@ -65,13 +65,17 @@ def setting(one: Mapping[str, Any]) -> Setting:
 
 
 def _rules(given: Mapping[str, Any]) -> tuple[Rule, ...]:
-    common = {name: one for name, one in given.items() if name != "any_of"}
-    rules = []
-    for one in given["any_of"]:
-        own = {"name": one} if isinstance(one, str) else dict(one)
-        whole = {"title": own["name"], **common, **own}
-        rules.append(Rule(**{**whole, "normalise": tuple(whole.get("normalise", ()))}))
-    return tuple(rules)
+    common = {name: one for name, one in given.items() if name not in ("any_of", "fields")}
+    matching = [
+        _rule({**common, **({"name": one} if isinstance(one, str) else one)})
+        for one in given["any_of"]
+    ]
+    return (*matching, *(_rule({**one, "matches": False}) for one in given.get("fields", ())))
+
+
+def _rule(one: Mapping[str, Any]) -> Rule:
+    known = {"title": one["name"], **one, "normalise": tuple(one.get("normalise", ()))}
+    return Rule(**known)
 
 
 def _has_others(ops: Mapping[str, Any], named: set[str]) -> bool:
@@ -176,10 +180,10 @@ def _find(one: Mapping[str, Any]) -> Find:
     )
 
 
-def _lookup(one: Mapping[str, Any]) -> Lookup:
+def _lookup(one: Mapping[str, Any], first: str) -> Lookup:
     return Lookup(
         request=_request(one),
-        key=one["key"],
+        key=one.get("key", first),
         items=one["items"],
         key_path=one["key_path"],
         id_path=one["id_path"],

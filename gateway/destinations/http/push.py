@@ -55,11 +55,11 @@ class Push(Adapter):
         for name in target.identifiers:
             value = raw.get(name)
             if name in rules and value is not None:
-                value = identifiers.written(rules[name], value, target.options)
-                bad = bad if value else bad or name
-            if value is not None and value != "":
+                value = identifiers.written(rules[name], value, target.options) or None
+                bad = bad or (name if value is None and rules[name].matches else "")
+            if value is not None:
                 sent[name] = value
-        if bad and not any(name in sent for name in rules):
+        if bad and not any(name in sent for name, rule in rules.items() if rule.matches):
             return Skipped(reason=f"bad_{bad}")
         return sent
 

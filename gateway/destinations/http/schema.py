@@ -96,6 +96,12 @@ PARTS: Final[dict[str, dict[str, Any]]] = {
                             ]
                         },
                     },
+                    "fields": {
+                        "type": "array",
+                        "maxItems": 50,
+                        "items": record({"name": NAME, "title": SHORT, **NORMALISING}, "name"),
+                        "description": "What else is normalised or hashed; it finds nobody.",
+                    },
                     **NORMALISING,
                 },
                 "any_of",
@@ -119,16 +125,26 @@ PARTS: Final[dict[str, dict[str, Any]]] = {
                         "items": PATH_IN_JSON,
                         "name_path": PATH_IN_JSON,
                         "id_path": PATH_IN_JSON,
-                        "next": record(
-                            {
-                                "style": {"type": "string", "enum": ["cursor", "offset"]},
-                                "path": PATH_IN_JSON,
-                                "query": {**SHORT, "pattern": "^[A-Za-z0-9_.-]+$"},
-                                "step": {"type": "integer", "minimum": 1, "maximum": 10_000},
-                            },
-                            "style",
-                            "query",
-                        ),
+                        "next": {
+                            "anyOf": [
+                                record(
+                                    {
+                                        "style": {
+                                            "type": "string",
+                                            "enum": ["cursor", "offset", "link"],
+                                        },
+                                        "path": PATH_IN_JSON,
+                                        "query": {**SHORT, "pattern": "^[A-Za-z0-9_.-]+$"},
+                                    },
+                                    "style",
+                                ),
+                                PATH_IN_JSON,
+                            ],
+                            "description": (
+                                "How a next page is asked for: by a cursor or an offset in the"
+                                " query, or by the query of a link. A path alone is that of a link."
+                            ),
+                        },
                     },
                     "path",
                     "items",
@@ -161,13 +177,12 @@ PARTS: Final[dict[str, dict[str, Any]]] = {
                 "headers": HEADERS,
                 "max_items": {"type": "integer", "minimum": 1, "maximum": 10_000},
                 "items": PATH_IN_JSON,
-                "key": {**NAME, "description": "The identifier that is looked up."},
+                "key": {**NAME, "description": "The identifier that is looked up; else the first."},
                 "key_path": PATH_IN_JSON,
                 "id_path": PATH_IN_JSON,
             },
             "path",
             "items",
-            "key",
             "key_path",
             "id_path",
         ),
@@ -190,14 +205,19 @@ PARTS: Final[dict[str, dict[str, Any]]] = {
         "maxItems": 100,
         "items": record(
             {
-                "when": record(
-                    {
-                        "status": {"anyOf": [STATUS, STATUSES]},
-                        "path": PATH_IN_JSON,
-                        "equals": EXPECTED,
-                        "code": EXPECTED,
-                    }
-                ),
+                "when": {
+                    "anyOf": [
+                        record(
+                            {
+                                "status": {"anyOf": [STATUS, STATUSES]},
+                                "path": PATH_IN_JSON,
+                                "equals": EXPECTED,
+                                "code": EXPECTED,
+                            }
+                        ),
+                        STATUS,
+                    ]
+                },
                 "of": {
                     "type": "string",
                     "enum": ["add", "remove", "both"],

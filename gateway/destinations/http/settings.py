@@ -151,7 +151,7 @@ def facts(declared: Declaration) -> Facts:
             )
             for rule in declared.rules
         ),
-        matching=tuple(frozenset({rule.name}) for rule in declared.rules),
+        matching=tuple(frozenset({rule.name}) for rule in declared.rules if rule.matches),
         limits=Limits(
             members=min(one.max_items for one in used),
             requests=rate.requests,

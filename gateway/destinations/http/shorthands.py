@@ -21,6 +21,8 @@ def spelled_out(config: Mapping[str, Any]) -> dict[str, Any]:
         ]
     if isinstance(given.get("identifier"), str):
         given["identifier"] = {"any_of": [given["identifier"]]}
+    if "audience" in given:
+        given["audience"] = _audience(given["audience"])
     if "errors" in given:
         given["errors"] = [{**one, "when": _when(one["when"])} for one in given["errors"]]
     return given
@@ -41,7 +43,17 @@ def _auth(given: str | Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "none"}
 
 
-def _when(when: Mapping[str, Any]) -> dict[str, Any]:
-    """Take `code` for what is expected at the path."""
+def _audience(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Take a path alone for that of a link to the next page."""
+    find = given.get("find", {})
+    if not isinstance(find.get("next"), str):
+        return dict(given)
+    return {**given, "find": {**find, "next": {"style": "link", "path": find["next"]}}}
+
+
+def _when(when: int | Mapping[str, Any]) -> dict[str, Any]:
+    """Take a number for a status, and `code` for what is expected at the path."""
+    if isinstance(when, int):
+        return {"status": when}
     known = {name: value for name, value in when.items() if name != "code"}
     return {"equals": when["code"], **known} if "code" in when else known

@@ -68,6 +68,10 @@ class _Sound:
             if isinstance(one, dict)
         ]
         places += [
+            (f"config.identifier.fields.{number}", one)
+            for number, one in enumerate(given["identifier"].get("fields", ()))
+        ]
+        places += [
             (f"config.settings.{number}", one)
             for number, one in enumerate(given.get("settings", ()))
         ]
@@ -104,6 +108,10 @@ class _Sound:
             if name in audience:
                 path = f"config.audience.{name}"
                 yield from self.request(audience[name], path, allowed=_OF_COHORT)
+        page = audience.get("find", {}).get("next", {})
+        for part, styles in (("query", ("cursor", "offset")), ("path", ("cursor", "link"))):
+            if page.get("style") in styles and not page.get(part):
+                yield Fault(f"config.audience.find.next.{part}", "is missing")
         if audience.get("mode") != "list" and ("create" in audience or "find" in audience):
             yield Fault("config.audience.mode", "must be list, as there is something to create")
 

@@ -95,6 +95,18 @@ def test_lists__with_a_cursor_that_stays__end() -> None:
     assert [asked.target for asked in vendor.asked] == ["/lists?q=1", "/lists?q=1&c=x"]
 
 
+def test_lists__with_a_link_to_the_next_page__are_asked_by_its_query() -> None:
+    pages = ["https://elsewhere.example/lists?page=2&q=x", "/lists?page=3", "/lists?page=3", None]
+    said = [Said(body={"lists": [{"id": 1, "name": "a"}], "next": page}) for page in pages]
+    answer, vendor = found({"mode": "list", "find": {**FIND, "next": "next"}}, *said)
+    assert answer is None
+    assert [asked.target for asked in vendor.asked] == [
+        "/lists",
+        "/lists?page=2&q=x",
+        "/lists?page=3",
+    ]
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

@@ -51,6 +51,11 @@ def faults(config: Mapping[str, Any]) -> list[str]:
         ("settings", {"table": 7}, [{"key": "table", "default": 7}]),
         (
             "errors",
+            [{"when": 418, "do": "stop"}],
+            [{"when": {"status": 418}, "do": "stop"}],
+        ),
+        (
+            "errors",
             [{"when": {"path": "c", "code": 4}, "do": "stop"}],
             [{"when": {"path": "c", "equals": 4}, "do": "stop"}],
         ),
@@ -100,6 +105,9 @@ def test_declaration__that_is_sound__has_no_faults() -> None:
         ("auth", {"header": {}, "body": {}}, "send at most 1"),
         ("ops", {"remove": DECLARED["ops"]["remove"]}, "config.ops.add: is missing"),
         ("audience.mode", "tag", "must be list"),
+        ("audience.find.next", {"style": "cursor", "query": "c"}, "next.path: is missing"),
+        ("audience.find.next", {"style": "offset"}, "next.query: is missing"),
+        ("identifier.fields", [{"name": "x", "pattern": "("}], "fields.0.pattern: is no regular"),
         ("audience.create.body", {"x": "{{member.email}}"}, "cannot stand here"),
         ("identifier.pattern", "(", "is no regular expression"),
         ("identifier.any_of", [], "at least 1"),

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from gateway.destinations.adapter import Batch
-from gateway.destinations.answers import Accepted, Done, Later, Split, Stop
+from gateway.destinations.answers import Accepted, Done, Later, Skipped, Split, Stop
+from gateway.destinations.http import settings
+from gateway.destinations.normalise import hashing
 from tests.destinations import servers
 from tests.destinations.http.declared import BODY, IDS, ROWS, connect, declared, sent
 from tests.destinations.servers import Said, Scripted
@@ -164,6 +166,17 @@ def test_lookup__of_ids__sends_those_and_counts_in_what_was_sent() -> None:
         "/leads?email=c%40example.com",
         "/list?id=1&id=3",
     ]
+
+
+def test_field__that_is_no_identifier__is_written_by_its_rule_and_finds_nobody() -> None:
+    fields = [{"name": "city", "normalise": ["trim", "lower"], "hash": "sha256"}]
+    config = declared(BODY, identifier={"any_of": ["id"], "fields": fields})
+    assert settings.facts_of(config).matching == (frozenset({"id"}),)
+    with servers.account(Scripted(Said()), config) as account:
+        push, target = connect(account), servers.target("id", "city", "plan")
+        sent = push.prepare(target, {"id": "a", "city": " Rome ", "plan": ""})
+        assert sent == {"id": "a", "city": hashing.sha256("rome"), "plan": ""}
+        assert push.prepare(target, {"id": "", "city": "Rome"}) == Skipped(reason="bad_id")
 
 
 @pytest.mark.parametrize(
