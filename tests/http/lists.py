@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,7 @@ class Lists:
         name: str = "reader",
         at_most: int = 2,
         stopping: Callable[[], bool] = lambda: False,
+        now: Callable[[], datetime.datetime] | None = None,
     ) -> Reader:
         """Make a process that reads; it asks again and again whether it is to stop."""
         pool = self.world.pool
@@ -52,7 +54,7 @@ class Lists:
             self.bell,
             name=name,
             at_most=at_most,
-            now=self.world.clock,
+            now=now or self.world.clock,
             stopping=stopping,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 from collections.abc import Callable
 
@@ -141,7 +142,7 @@ def test_load__whose_cohort_is_deleted_once_it_is_read__is_canceled(
     held = lists.load(cohort, "a\n", review="true")
     assert world.call("DELETE", f"/v1/cohorts/{cohort}").status_code == 204
     assert lists.get(held["id"])["state"] == "canceled"
-    assert world.call("POST", f"/v1/loads/{held['id']}/approve").status_code == 409
+    assert world.call("POST", f"/v1/loads/{held['id']}/approve").status_code == 404
     assert world.call("GET", f"/v1/cohorts/{cohort}/loads").status_code == 404
 
 
@@ -198,3 +199,47 @@ def test_readers__two_at_once__take_loads_in_the_order_they_were_queued(lists: L
 
     assert lists.reader("first", stopping=at(1, look)).read_next()
     assert lists.get(first)["state"] == "applying"
+
+
+def test_reader__that_stops_after_it_was_taken_for_dead__leaves_the_lease_alone(
+    world: World, lists: Lists, cohort: str
+) -> None:
+    load_id = lists.queue(cohort, ROWS)
+
+    def take_over() -> bool:
+        expire(world)
+        with world.pool.begin() as conn:
+            assert leases.claim(conn, "load", holder="second") is not None
+        return True
+
+    assert not lists.reader(stopping=at(2, take_over)).read_next()
+    assert lists.get(load_id)["state"] == "reading"
+    assert count(world, "leases WHERE holder = 'second'") == 1
+
+
+def test_load__canceled_when_nothing_but_the_end_is_left__stays_canceled(
+    world: World, lists: Lists, cohort: str
+) -> None:
+    load_id = lists.queue(cohort, "a\n", mode="add")
+    told = itertools.count(1)
+
+    def now() -> datetime.datetime:
+        if next(told) == 3:  # of the beginning, of the page, of the end
+            lists.act(load_id, "cancel")
+        return world.clock()
+
+    assert lists.reader(now=now).read_next()
+    world.apply()
+    assert lists.get(load_id)["state"] == "canceled"
+    assert world.members(cohort) == ["before"]
+    assert count(world, "leases") == 0
+
+
+def test_load__canceled_while_its_file_is_found_to_be_none__stays_canceled(
+    world: World, lists: Lists, cohort: str
+) -> None:
+    load_id = lists.queue(cohort, "name,plan\nx,y\n")
+    assert lists.reader(stopping=at(1, lambda: lists.act(load_id, "cancel"))).read_next()
+    found = lists.get(load_id)
+    assert (found["state"], found["error"]) == ("canceled", None)
+    assert count(world, "leases") == 0

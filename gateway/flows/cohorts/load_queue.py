@@ -139,11 +139,8 @@ def approve(
     actor: Actor = GATEWAY,
 ) -> Receipt:
     """Let a load that waits be applied. Raises errors.NotFound and errors.Conflict."""
-    with pool.begin() as conn:
-        counters = accept.counters(conn, cohort_id)
+    with load.counted(pool, cohort_id) as (conn, counters):
         one = _in_state(conn, cohort_id, number, State.NEEDS_APPROVAL)
-        if counters is None:
-            raise errors.NotFound(load.CLOSED)
         receipts.approve(conn, one)
         load.make_visible(conn, one, counters, now=now)
         audit.write(conn, actor, "load.approved", _id(one), now=now)
@@ -224,11 +221,18 @@ def expire(pool: Pool, *, now: datetime.datetime, limit: int = 100) -> None:
     with pool.read() as conn:
         due = open_loads.expired(conn, now=now, limit=limit)
     for cohort_id, number in due:
-        with pool.begin() as conn:
-            one = loads.lock(conn, cohort_id, number)
-            if one is not None and one.state is State.NEEDS_APPROVAL:
-                load.end(conn, one, State.CANCELED, now=now)
-                receipts.fail(conn, one, EXPIRED)
+        expire_one(pool, cohort_id, number, now=now)
+
+
+def expire_one(pool: Pool, cohort_id: int, number: int, *, now: datetime.datetime) -> bool:
+    """Cancel a load that waits for an approval; False if it has gone on."""
+    with pool.begin() as conn:
+        one = loads.lock(conn, cohort_id, number)
+        if one is None or one.state is not State.NEEDS_APPROVAL:
+            return False
+        load.end(conn, one, State.CANCELED, now=now)
+        receipts.fail(conn, one, EXPIRED)
+    return True
 
 
 def _require(conn: Connection, cohort_id: int) -> None:
