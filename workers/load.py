@@ -8,6 +8,8 @@ import structlog
 
 from gateway.core import moments
 from gateway.flows.cohorts.load_reader import Reader
+from gateway.flows.sources.query_reading import QueryReader
+from gateway.flows.sources.setup import Setup
 from workers import runtime
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def read_due(run: Runtime) -> None:
         at_most=run.settings.loads,
         now=moments.now,
         stopping=run.stopping.is_set,
+        read_definition=QueryReader(Setup.of(run.settings)),
     )
     more = True
     while more and not run.stopping.is_set():

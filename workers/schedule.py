@@ -12,7 +12,7 @@ import structlog
 
 from gateway.core import moments
 from gateway.flows.behaviour.rounds import Evaluator
-from gateway.flows.cohorts import load_upkeep, redact_history, redact_pages, retention
+from gateway.flows.cohorts import load_upkeep, planned, redact_history, redact_pages, retention
 from gateway.flows.cohorts.sweep import Sweeper
 from gateway.flows.health import audit, duty, heartbeats
 from gateway.flows.people import forget
@@ -68,6 +68,10 @@ def _loads(made: Runtime) -> None:
     load_upkeep.tend(made.chores, now=moments.now())
 
 
+def _plan(made: Runtime) -> None:
+    planned.tick(made.chores, made.doorbell, now=moments.now())
+
+
 CHORES: Final = (
     Chore(name="probe", every_seconds=duty.ASK_SECONDS, do=_probe),
     Chore(name="heartbeats", every_seconds=10.0, do=lambda made: heartbeats.retire(made.chores)),
@@ -75,6 +79,7 @@ CHORES: Final = (
     Chore(name="scrub", every_seconds=1.0, do=lambda made: redact_pages.run(made.chores)),
     Chore(name="refusals", every_seconds=10.0, do=lambda made: refusals.tend(made.chores)),
     Chore(name="loads", every_seconds=5.0, do=_loads),
+    Chore(name="plans", every_seconds=1.0, do=_plan),
     Chore(name="audit", every_seconds=10.0, do=lambda made: audit.prune(made.chores)),
     Chore(name="events", every_seconds=10.0, do=_tend_events),
     Chore(name="deletions", every_seconds=1.0, do=lambda made: forget.run(made.chores)),

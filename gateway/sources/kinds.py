@@ -11,6 +11,7 @@ from gateway.core.people import source as people
 from gateway.core.sources import webhook_config
 from gateway.sources.mixpanel import settings as mixpanel
 from gateway.sources.people import rules
+from gateway.sources.sql import definition as definitions
 from gateway.sources.sql import vendors
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def _of_vendor(vendor: Vendor) -> Kind:
         carriers=vendor.carriers,
         package=vendor.package,
         vendor=vendor,
+        definition=lambda given: definitions.faults(given, vendor.dialect),
     )
 
 

@@ -28,12 +28,17 @@ def judge(
     heard_at: datetime.datetime | None,
     since: datetime.datetime,
     now: datetime.datetime,
+    until: datetime.datetime | None = None,
 ) -> Freshness:
     """Judge a cohort that exists `since` a moment, by how often its source is expected.
+
+    `until` is there for a cohort with a schedule, and counts.
 
     `every_seconds` None means that no source is expected, as for a list: never stale. A cohort that
     was not heard of yet, or not since it was restored, is stale until it is.
     """
+    if until is not None:
+        return Freshness(fresh_until=until, stale=now >= until)
     if every_seconds is None:
         return Freshness(fresh_until=None, stale=False)
     if heard_at is None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gateway.core.cohorts.page import Action
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from gateway.core.cohorts.member_ids import Skip
 
 # A staged page has the delivery number -(session * 2^24 + page), so numbers of one session are
 # adjacent, and below those of every delivery that can be at the head of an inbox.
@@ -85,6 +87,49 @@ class Members(Protocol):
     @property
     def skipped(self) -> Mapping[str, int]:
         """How many entries had no usable id, by `member_ids.Skip`."""
+
+
+class Refused(Protocol):
+    """A row that is no member: its number, the reason, and its cells as they were read."""
+
+    @property
+    def row(self) -> int:
+        """Its number."""
+
+    @property
+    def reason(self) -> Skip:
+        """Why it is none."""
+
+    @property
+    def cells(self) -> Sequence[str]:
+        """What it has in each column."""
+
+
+class Rows(Members, Protocol):
+    """Rows as a load reads them, with what its receipt tells: a batch of a file or of a query.
+
+    `progress` tells how much has been read, from 0 to 1, or None where that is not known.
+    """
+
+    @property
+    def duplicate(self) -> int:
+        """How many rows have an id that a later row of the batch has."""
+
+    @property
+    def rejected(self) -> Sequence[Refused]:
+        """The rows that are no members."""
+
+    @property
+    def warnings(self) -> Mapping[str, int]:
+        """What is odd in the rows, counted by its code."""
+
+    @property
+    def sample(self) -> Sequence[Mapping[str, Any]]:
+        """The first rows of all, as fields of Member."""
+
+    @property
+    def progress(self) -> float | None:
+        """How much has been read."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

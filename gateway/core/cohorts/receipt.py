@@ -10,7 +10,7 @@ from gateway.core.cohorts.load import State
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # The states in which a load still has its file.
 OPEN: Final = (State.QUEUED, State.READING, State.NEEDS_APPROVAL, State.APPLYING)
@@ -56,6 +56,7 @@ class Receipt:
     warnings: Mapping[str, int]
     error: Problem | None
     file: Mapping[str, Any] | None
+    columns: Sequence[str]
     last_seq: int | None
     requested_by: str | None
     queued_at: datetime.datetime

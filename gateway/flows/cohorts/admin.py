@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.core.access.actor import GATEWAY
-from gateway.flows.cohorts import lookup
+from gateway.flows.cohorts import lookup, planned
 from gateway.store.cohorts import apply_state, backlog, hours, removals
 from gateway.store.db import audit, timeouts
 
@@ -71,6 +71,7 @@ def restore_cohort(
             raise errors.NotFound("the source of this cohort was removed; nothing can come to it")
         if removals.is_deleted(conn, cohort_id):
             removals.reopen(conn, cohort_id, now=now)
+            planned.begin(conn, cohort_id, by=actor.name, now=now)
             audit.write(conn, actor, "cohort.restored", cohort_id, now=now)
 
 

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Mapping, Sequence
 
-    from gateway.core.cohorts.load import Load
-    from gateway.sources.lists.batches import Batch
+    from gateway.core.cohorts.load import Load, Rows
     from gateway.sources.lists.table import Table
     from gateway.store.cohorts.receipts import Asked
     from gateway.store.db.engine import Pool
@@ -76,10 +75,10 @@ def read(
     )
     tally = Tally(bare=found.bare, warnings=Counter(found.warnings))
     _note_file(pool, one, found, described)
-    erased = _erased_before(pool, one)
+    erased = erased_before(pool, one)
     for batch in found.batches():
         check()
-        _stage(pool, one, tally, batch, erased, now=now())
+        stage(pool, one, tally, batch, erased, now=now())
     return tally
 
 
@@ -97,7 +96,7 @@ def _note_file(pool: Pool, one: Load, found: Table, described: Mapping[str, Any]
             raise errors.Conflict(loading.ENDED)
 
 
-def _erased_before(pool: Pool, one: Load) -> frozenset[bytes]:
+def erased_before(pool: Pool, one: Load) -> frozenset[bytes]:
     """Find the people that a load may bring back: erased before it began."""
     if one.mode is Mode.REMOVE:
         return frozenset()
@@ -106,15 +105,16 @@ def _erased_before(pool: Pool, one: Load) -> frozenset[bytes]:
         return erasures.before(conn, one.cohort_id, session.started_order)
 
 
-def _stage(
+def stage(
     pool: Pool,
     one: Load,
     tally: Tally,
-    batch: Batch,
+    batch: Rows,
     erased: frozenset[bytes],
     *,
     now: datetime.datetime,
 ) -> None:
+    """Stage a batch as the next page of a load, with what its receipt tells of it."""
     _count(tally, batch, erased)
     with pool.pipeline() as trip:
         loading.stage(trip, one, tally.pages, batch, now=now)
@@ -133,7 +133,7 @@ def _stage(
             load_rows.put(trip, one, tally.pages, inbox.pack(packed_rows.write(rows)), now=now)
 
 
-def _count(tally: Tally, batch: Batch, erased: frozenset[bytes]) -> None:
+def _count(tally: Tally, batch: Rows, erased: frozenset[bytes]) -> None:
     tally.pages += 1
     tally.read += batch.received
     tally.duplicates += batch.duplicate

@@ -81,6 +81,13 @@ def read_anew(pool: Pool, load: Load, *, now: datetime.datetime) -> Load:
     return load
 
 
+def begin_anew(conn: Connection, load: Load, counters: Counters, *, now: datetime.datetime) -> Load:
+    """Do what `read_anew` does, with a load and counters that the caller has locked."""
+    loads.forget_session(conn, load)
+    session = _number_session(conn, load.cohort_id, load.number, counters, now=now)
+    return loads.restart(conn, load, session=session, begun_at=now)
+
+
 def read_again(pool: Pool, load: Load) -> Load:
     """Begin another epoch that reads the same again: in its old place, without the pages so far.
 

@@ -80,8 +80,7 @@ def sample_of(pool: Pool, receipt: Receipt) -> list[dict[str, Any]]:
 def rejected(pool: Pool, cohort_id: int, number: int) -> Iterator[bytes]:
     """Write the rejected rows of a load as CSV, in constant memory. Raises errors.NotFound."""
     receipt = get(pool, cohort_id, number)
-    columns = (receipt.file or {}).get("columns", ())
-    return rejected_rows.as_csv(columns, _rejected(pool, cohort_id, number))
+    return rejected_rows.as_csv(receipt.columns, _rejected(pool, cohort_id, number))
 
 
 def _rejected(pool: Pool, cohort_id: int, number: int) -> Iterator[Rejected]:

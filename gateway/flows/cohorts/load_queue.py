@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gateway.core.cohorts.receipt import Receipt
     from gateway.jobs import Doorbell
     from gateway.sources.lists.options import Options
+    from gateway.store.cohorts.guards import Target
     from gateway.store.cohorts.receipts import Asked
     from gateway.store.cohorts.uploads import Upload
     from gateway.store.db.engine import Pool
@@ -109,7 +110,7 @@ def accept_file(
         uploads.hand_over(conn, upload, one)
         _offer(conn, one)
         audit.write(conn, actor, "load.requested", _id(one), now=now, mode=wanted.mode.value)
-        found = _shown(receipts.get(conn, cohort_id, one.number))
+        found = shown(receipts.get(conn, cohort_id, one.number))
     _wake(doorbell)
     return found
 
@@ -144,7 +145,7 @@ def approve(
         receipts.approve(conn, one)
         load.make_visible(conn, one, counters, now=now)
         audit.write(conn, actor, "load.approved", _id(one), now=now)
-        found = _shown(receipts.get(conn, cohort_id, number))
+        found = shown(receipts.get(conn, cohort_id, number))
     load.announce(one, doorbell)
     return found
 
@@ -162,7 +163,7 @@ def cancel(
         one = _in_state(conn, cohort_id, number, State.QUEUED, State.READING, State.NEEDS_APPROVAL)
         load.end(conn, one, State.CANCELED, now=now)
         audit.write(conn, actor, "load.canceled", _id(one), now=now)
-        return _shown(receipts.get(conn, cohort_id, number))
+        return shown(receipts.get(conn, cohort_id, number))
 
 
 def change(
@@ -193,7 +194,7 @@ def change(
         receipts.requeue(conn, one, mode=changes.mode or one.mode, options=wanted)
         _offer(conn, one)
         audit.write(conn, actor, "load.changed", _id(one), now=now)
-        found = _shown(receipts.get(conn, cohort_id, number))
+        found = shown(receipts.get(conn, cohort_id, number))
     _wake(doorbell)
     return found
 
@@ -235,12 +236,23 @@ def expire_one(pool: Pool, cohort_id: int, number: int, *, now: datetime.datetim
     return True
 
 
+def require_open(conn: Connection, cohort_id: int) -> None:
+    """Raise errors.NotFound or errors.Conflict unless a load of a cohort can be queued now."""
+    _require_open(conn, guards.target(conn, cohort_id), cohort_id)
+
+
 def _require(conn: Connection, cohort_id: int) -> None:
     found = guards.target(conn, cohort_id)
     if found is None:
         raise errors.NotFound(lookup.NO_COHORT)
     if found.kind != kinds.LIST:
         raise errors.Conflict(_NOT_A_LIST, code=load_codes.NOT_A_LIST)
+    _require_open(conn, found, cohort_id)
+
+
+def _require_open(conn: Connection, found: Target | None, cohort_id: int) -> None:
+    if found is None:
+        raise errors.NotFound(lookup.NO_COHORT)
     if found.paused:
         message = _PAUSED.format(found.source)
         raise errors.Conflict(message, code=load_codes.SOURCE_PAUSED)
@@ -293,7 +305,7 @@ def _id(one: Load) -> str:
     return rules.load_id(one.cohort_id, one.number)
 
 
-def _shown(found: Receipt | None) -> Receipt:
+def shown(found: Receipt | None) -> Receipt:
     if found is None:
         raise errors.NotFound(NO_LOAD)
     return found

@@ -6,7 +6,7 @@ once another has begun. The lease is finished in the transaction that says what 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
@@ -16,7 +16,7 @@ from gateway.core.cohorts.failures import Failure
 from gateway.core.cohorts.load import Mode, State
 from gateway.core.cohorts.receipt import Problem
 from gateway.flows import leases
-from gateway.flows.cohorts import file_reading, frozen, load, load_queue, loading
+from gateway.flows.cohorts import file_reading, frozen, load, load_queue, loading, planned
 from gateway.store.cohorts import accept, guards, load_rows, loads, receipts
 from gateway.store.db import leases as lease_rows
 from gateway.store.db.leases import Died
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.core.cohorts.load import Approval, Load
+    from gateway.flows.cohorts.file_reading import Tally
     from gateway.flows.cohorts.load import Difference
     from gateway.flows.leases import Keeper
     from gateway.jobs import Doorbell
@@ -35,18 +36,34 @@ if TYPE_CHECKING:
     from gateway.store.db.engine import Pool
     from gateway.store.db.leases import Lease
 
+
+class ReadDefinition(Protocol):
+    """Reads members by the definition of a load, and stages them as `file_reading.read` does."""
+
+    def __call__(
+        self,
+        pool: Pool,
+        one: Load,
+        asked: Asked,
+        *,
+        check: Callable[[], None],
+        now: Callable[[], datetime.datetime],
+    ) -> Tally:
+        """Read all of them. Raises errors.ReadFailed, and errors.Conflict if it was canceled."""
+
+
 # After trouble with Postgres a load waits this long; after a stop another reader may have it now.
 AGAIN_SECONDS: Final = 2.0
 
 READER_DIED: Final = Problem(
     code=Failure.READER_DIED,
-    message="Three processes in a row ended while they read this file.",
-    hint="Split the file, or save it as CSV. If that does not help, ask the operator of the gateway"
-    " for its log.",
+    message="Three processes in a row ended while they read this.",
+    hint="Split a file, or save it as CSV; let a query select less. If that does not help, ask the"
+    " operator of the gateway for its log.",
 )
 BROKEN: Final = Problem(
     code=Failure.INTERNAL,
-    message="The gateway could not read this file because of a fault of its own.",
+    message="The gateway could not read this because of a fault of its own.",
     hint="Ask the operator of the gateway for its log.",
 )
 
@@ -70,7 +87,9 @@ class Reader:
         at_most: int,
         now: Callable[[], datetime.datetime],
         stopping: Callable[[], bool] = lambda: False,
+        read_definition: ReadDefinition | None = None,
     ) -> None:
+        """`read_definition` reads what is no file; without it such loads fail as broken."""
         self._pool = pool
         self._beating = beating
         self._doorbell = doorbell
@@ -78,6 +97,7 @@ class Reader:
         self._at_most = at_most
         self._now = now
         self._stopping = stopping
+        self._read_definition = read_definition
 
     def read_next(self) -> bool:
         """Read the load that has been queued for longest; False if none is due.
@@ -128,14 +148,19 @@ class Reader:
         """Begin another epoch of a load; None if it has ended, and the lease with it."""
         cohort_id, number = map(int, claimed.key.split("-"))
         with keeper.writing() as conn:
+            counters = accept.counters(conn, cohort_id)
             one = loads.lock(conn, cohort_id, number)
             if one is None or one.state not in {State.QUEUED, State.READING}:
                 lease_rows.finish(conn, claimed)
                 return None
-            one = loads.restart(conn, one, session=one.session, begun_at=one.begun_at)
+            asked, now = receipts.asked(conn, cohort_id, number), self._now()
+            if asked.definition_number is None or counters is None:
+                one = loads.restart(conn, one, session=one.session, begun_at=one.begun_at)
+            else:  # it reads what there is now, so its place in order is one of now
+                one = load.begin_anew(conn, one, counters, now=now)
             load_rows.drop(conn, one)
-            receipts.begin(conn, one, now=self._now())
-            return one, receipts.asked(conn, cohort_id, number)
+            receipts.begin(conn, one, now=now)
+            return one, asked
 
     def _read(self, keeper: Keeper, one: Load, asked: Asked) -> Difference | None:
         """Stage all that the file has, and compare it unless nothing of that has to be known."""
@@ -149,7 +174,10 @@ class Reader:
         if source is not None:
             frozen.read(self._pool, one, source, check=check, now=self._now)
             return load.compare(self._pool, one)
-        tally = file_reading.read(self._pool, one, asked, check=check, now=self._now)
+        read = file_reading.read
+        if asked.definition_number is not None:
+            read = self._read_definition or read
+        tally = read(self._pool, one, asked, check=check, now=self._now)
         if one.mode is not Mode.REPLACE and not asked.review and tally.pages <= 1:
             return None
         return load.compare(self._pool, one)
@@ -177,10 +205,12 @@ class Reader:
 
     def _fail(self, keeper: Keeper, one: Load, problem: Problem) -> None:
         with keeper.writing() as conn:
+            accept.counters(conn, one.cohort_id)
             current = _still(conn, one)
             if current is not None:
                 load.end(conn, current, State.FAILED, now=self._now())
                 receipts.fail(conn, current, problem)
+                planned.note_failed(conn, one.cohort_id, problem.code, now=self._now())
             lease_rows.finish(conn, keeper.lease)
         _log.info("load.failed", load=keeper.lease.key, code=problem.code)
 

@@ -9,7 +9,7 @@ from gateway.core.cohorts import approval
 from gateway.core.cohorts import load as rules
 from gateway.core.cohorts.load import Approval, Mode
 from gateway.core.cohorts.page import Action
-from gateway.flows.cohorts import sealed
+from gateway.flows.cohorts import planned, sealed
 from gateway.store.cohorts import (
     apply_state,
     delta,
@@ -86,6 +86,7 @@ def end(work: Work, entry: Entry, number: int, state: State, written: Written) -
     )
     if applied:
         mappings.remember(work.trip, work.cohort_id, number, now=now)
+        planned.note_applied(work.conn, work.cohort_id, number)
         for older in loads.waiting_before(work.conn, work.cohort_id, number):
             _supersede(work, older)
 

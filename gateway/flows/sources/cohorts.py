@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway import errors
 from gateway.core.access.actor import GATEWAY
 from gateway.core.cohorts import guard as guards
+from gateway.core.cohorts import schedule as schedules
 from gateway.errors import Fault
-from gateway.flows.cohorts import definitions, lookup, settings
+from gateway.flows.cohorts import definitions, lookup, planned, settings
 from gateway.flows.cohorts.settings import Same
 from gateway.flows.sources.setup import PLAIN
 from gateway.sources import json_body
@@ -18,7 +19,7 @@ from gateway.store.sources import sources
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -101,6 +102,8 @@ def create_in(
         guard=guards.default(kind.name) if isinstance(wanted.guard, Same) else wanted.guard,
     )
     cohort_id = settings.create(conn, found.id, made, max_cohorts=max_cohorts, now=now)
+    if wanted.schedule is not None:
+        planned.set_schedule(conn, cohort_id, wanted.schedule, now=now)
     _define(conn, cohort_id, kind, wanted.definition, actor, now=now)
     audit.write(
         conn, actor, "cohort.created", cohort_id, now=now, source=wanted.source, kind=kind.name
@@ -123,13 +126,16 @@ def change(
     """
     changed = changes.changed()
     with pool.begin() as conn:
+        planned.hold(conn, cohort_id)
         found = settings.lock(conn, cohort_id)
         kind = setup.require(found.kind)
         if changed:
             _require_makeable(kind)
             given = _given(changes.definition), _given(changes.schedule)
-            _require_usable(kind, *given, whole=False)
+            _require_usable(kind, *given, whole=changes.definition is None)
             settings.change(conn, cohort_id, found, changes, now=now)
+            if not isinstance(changes.schedule, Same):
+                planned.set_schedule(conn, cohort_id, changes.schedule, now=now)
             _define(conn, cohort_id, kind, given[0], actor, now=now)
             audit.write(conn, actor, "cohort.changed", cohort_id, now=now, fields=changed)
         return lookup.locked(conn, cohort_id, now=now)
@@ -144,11 +150,16 @@ def _define(
     *,
     now: datetime.datetime,
 ) -> None:
-    """Number a definition that is given; what it says has been checked."""
+    """Number a definition that is given, and start a load of another one that loads read.
+
+    What it says has been checked.
+    """
     if definition is not None and kind.definition is not None:
         written = json_body.storable_json(definition, clean=False)
         named = kind.cohorts_named(definition)
-        definitions.put(conn, cohort_id, written, named=named, by=actor.name, now=now)
+        number = definitions.put(conn, cohort_id, written, named=named, by=actor.name, now=now)
+        if number is not None:
+            planned.begin(conn, cohort_id, by=actor.name, now=now)
 
 
 def _given(value: Mapping[str, Any] | Same | None) -> Mapping[str, Any] | None:
@@ -168,10 +179,16 @@ def _require_usable(
     whole: bool,
 ) -> None:
     wrong = [*_of_definition(kind, definition, whole=whole)]
-    if schedule is not None and kind.definition is None:
-        wrong.append(Fault("schedule", f"cohorts of kind {kind.name} have no schedule"))
+    if schedule is not None:
+        wrong += _of_schedule(kind, schedule)
     if wrong:
         raise errors.Invalid(wrong)
+
+
+def _of_schedule(kind: Kind, schedule: Mapping[str, Any]) -> Sequence[Fault]:
+    if kind.definition is None:
+        return [Fault("schedule", f"cohorts of kind {kind.name} have no schedule")]
+    return schedules.faults(schedule)
 
 
 def _of_definition(

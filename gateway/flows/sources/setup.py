@@ -34,6 +34,8 @@ class Setup:
     kinds: Mapping[str, Kind] = dataclasses.field(default_factory=lambda: kinds.KINDS)
     vault: Vault = dataclasses.field(default_factory=lambda: Vault(()))
     reach: Reach = dataclasses.field(default_factory=Reach)
+    query_seconds: float = 900.0
+    query_rows: int = 20_000_000
 
     def vendor(self, kind: str) -> Vendor | None:
         """Return what databases of a kind are read by; None if sources of it are none."""
@@ -48,6 +50,8 @@ class Setup:
         return cls(
             vault=Vault(settings.secret_keys),
             reach=Reach(own=own, allow_local=settings.allow_local_sources),
+            query_seconds=settings.query_seconds,
+            query_rows=settings.query_rows,
         )
 
     def require(self, name: str) -> Kind:

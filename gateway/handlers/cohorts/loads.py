@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from flask import Response
 
 from gateway.core.access.scopes import Scope
-from gateway.flows.cohorts import load_lookup, load_queue
+from gateway.flows.cohorts import load_lookup, load_queue, planned
 from gateway.handlers.cohorts import exports, ids, load_requests, load_schemas
 from gateway.handlers.http import cursors, deps, operations, queries, responses, topics
 from gateway.handlers.http.operations import Answer, Operation, Text
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def load(cohort_id: str, query: load_requests.LoadAsked, raw: bytes, actor: Actor) -> Response:
     given, number = deps.current(), ids.cohort(cohort_id)
     file = load_queue.File(data=raw or None, upload=query.upload)
-    found = load_queue.accept_file(
+    found = planned.accept_load(
         given.accepting,
         number,
         file,
@@ -127,9 +127,10 @@ OPERATIONS: Final = (
         scope=Scope.WRITE,
         acts=True,
         topic=topics.LOADS,
-        summary="Load a file into a list",
-        description="The body is the file: CSV, XLSX, NDJSON, or one id a line, of at most 16 MiB."
-        " A larger one comes by `/v1/uploads`. Nothing changes until all of it was read.",
+        summary="Load a cohort",
+        description="Into a list the body is a file: CSV, XLSX, NDJSON, or one id a line, of at"
+        " most 16 MiB; a larger one comes by `/v1/uploads`. Of a cohort with a definition there is"
+        " no body, and what the definition says is read now. Nothing changes until all was read.",
         query=load_requests.LoadQuery,
         reads={load_requests.BYTES: _FILE},
         max_body_bytes=load_requests.MAX_FILE_BYTES,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway import errors
 from gateway.core import texts
+from gateway.database_errors import QueryRefused
 from gateway.errors import Fault
 from gateway.sources.sql import queries
 
@@ -51,6 +52,17 @@ def read(given: Mapping[str, Any], dialect: str, *, path: str = "definition") ->
         profile={name: given[name] for name in PROFILE if given.get(name) is not None},
         properties=None if properties == EVERY else tuple(properties),
     )
+
+
+def faults(given: Mapping[str, Any], dialect: str) -> list[Fault]:
+    """Tell what is wrong with a definition. Raises as `read` does for its query."""
+    try:
+        read(given, dialect)
+    except QueryRefused:
+        raise
+    except errors.Invalid as error:
+        return list(error.faults)
+    return []
 
 
 def _faults(given: Mapping[str, Any], path: str) -> Iterator[Fault]:

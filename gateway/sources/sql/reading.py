@@ -112,6 +112,7 @@ def read(
     limit_seconds: float,
     most_rows: int,
     is_wanted: Callable[[], bool],
+    note_columns: Callable[[Sequence[str]], None] = lambda _: None,
     rows_per_batch: int = ROWS_PER_BATCH,
 ) -> Iterator[Batch]:
     """Read members until the end of the result.
@@ -121,7 +122,9 @@ def read(
     count = 0
     with watchdog.watched(opened, seconds=limit_seconds, is_wanted=is_wanted):
         result = opened.read(definition.query, rows_per_batch=rows_per_batch)
-        found = matching.find([one.name for one in result.columns], definition)
+        names = [one.name for one in result.columns]
+        note_columns(names)
+        found = matching.find(names, definition)
         for rows in result.batches():
             first, count = count + 1, count + len(rows)
             if count > most_rows:

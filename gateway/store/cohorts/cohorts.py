@@ -179,6 +179,7 @@ def freshness_of(
             heard_at=row.last_synced_at,
             since=row.created_at,
             now=now,
+            until=row.fresh_until,
         )
         for row in _HEARD.rows(conn, {"cohort_ids": numbers})
     }
@@ -219,6 +220,7 @@ def _cohort(fields: RowMapping, *, now: datetime.datetime) -> Cohort:
         heard_at=fields["last_synced_at"],
         since=fields["created_at"],
         now=now,
+        until=plain.pop("fresh_until"),
     )
     plain |= {"fresh_until": judged.fresh_until, "stale": judged.stale}
     plain["guard"] = Guard.of(plain["guard"])
@@ -269,6 +271,7 @@ _READ = text("""
            CASE WHEN s.kind = 'mixpanel' THEN i.last_synced_at ELSE a.applied_at END
                AS last_synced_at,
            s.expected_every_seconds, a.last_change AS last_seq, e.epoch, c.guard, c.deleted_at,
+           c.schedule, c.due_at AS next_load_at, c.fresh_until,
            o.number AS load_number, o.state AS load_state, o.ended_at AS load_finished_at,
            o.error_code AS load_code, o.error_message AS load_message, o.error_hint AS load_hint,
            d.definition,
@@ -305,7 +308,7 @@ _READ = text("""
 """)
 
 _HEARD = Statement("""
-    SELECT i.cohort_id, i.last_synced_at, c.created_at, s.expected_every_seconds
+    SELECT i.cohort_id, i.last_synced_at, c.created_at, s.expected_every_seconds, c.fresh_until
     FROM intake_state i
     JOIN cohorts c ON c.id = i.cohort_id
     JOIN sources s ON s.id = c.source_id

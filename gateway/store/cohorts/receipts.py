@@ -32,6 +32,7 @@ class Asked:
     options: Mapping[str, Any]
     file: Mapping[str, Any] | None
     requested_by: str | None
+    definition_number: int | None = None
 
 
 def describe(conn: Connection, load: Load, asked: Asked) -> None:
@@ -215,8 +216,11 @@ def _receipt(row: RowMapping) -> Receipt:
         reasons=reasons,
     )
     code, message, hint = (fields.pop(f"error_{part}") for part in ("code", "message", "hint"))
-    if fields["file"] is not None:
-        fields["file"] = _NOT_READ | fields["file"]
+    found = fields["file"]
+    fields["columns"] = tuple((found or {}).get("columns") or ())
+    # Of a query the columns of its result are kept there, and that is no file.
+    is_file = found is not None and fields["definition_number"] is None
+    fields["file"] = _NOT_READ | found if is_file else None
     problem = None if code is None else Problem(code=code, message=message, hint=hint)
     return Receipt(**fields, rows=rows, error=problem)
 
@@ -233,12 +237,12 @@ _DESCRIBE = text("""
     UPDATE loads
     SET trigger = :trigger, review = :review, upload = :upload,
         options = CAST(:options AS jsonb), file = CAST(:file AS jsonb),
-        requested_by = :requested_by
+        requested_by = :requested_by, definition_number = :definition_number
     WHERE cohort_id = :cohort_id AND number = :number
 """)
 
 _ASKED = text("""
-    SELECT trigger, review, upload, options, file, requested_by
+    SELECT trigger, review, upload, options, file, requested_by, definition_number
     FROM loads WHERE cohort_id = :cohort_id AND number = :number
 """)
 

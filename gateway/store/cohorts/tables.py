@@ -46,7 +46,16 @@ cohorts = Table(
     Column("deleted_at", NOW_TYPE),
     # How far a replace may shrink it unasked (`core.cohorts.guard`); null is off.
     Column("guard", JSONB),
+    # When it is loaded (`store.cohorts.plans`): `planned_at` is the next time of the schedule, as
+    # counted from `scheduled_at`, and `due_at` that or a try before it.
+    Column("schedule", JSONB),
+    Column("scheduled_at", NOW_TYPE),
+    Column("planned_at", NOW_TYPE),
+    Column("due_at", NOW_TYPE),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("fresh_until", NOW_TYPE),
     Index("cohorts_source_id_key_key", "source_id", "key", unique=True),
+    Index("cohorts_due_at_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
 )
 
 # Written only by accepting. Numbers start at 1 and have no gaps.

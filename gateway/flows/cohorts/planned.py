@@ -1,0 +1,243 @@
+"""Loads that read what a definition says: asked for, planned, or because it changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway import aside, errors
+from gateway.core.access.actor import GATEWAY
+from gateway.core.cohorts import kinds
+from gateway.core.cohorts import load as rules
+from gateway.core.cohorts import schedule as schedules
+from gateway.core.cohorts.failures import Failure
+from gateway.core.cohorts.load import State, Trigger
+from gateway.flows.cohorts import load, load_queue, lookup
+from gateway.flows.cohorts.load_queue import Wanted
+from gateway.store.cohorts import accept, definitions, loads, plans, receipts
+from gateway.store.cohorts.receipts import Asked
+from gateway.store.db import audit, leases
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+    from typing import Any
+
+    from sqlalchemy import Connection
+
+    from gateway.core.access.actor import Actor
+    from gateway.core.cohorts.load import Load
+    from gateway.core.cohorts.receipt import Receipt
+    from gateway.flows.cohorts.load_queue import File
+    from gateway.jobs import Doorbell
+    from gateway.store.cohorts.plans import Plan
+    from gateway.store.db.engine import Pool
+
+# Of one look at what is due; the next look is a second later.
+AT_ONCE: Final = 1000
+# Failures that may pass, so they are tried again before the next planned time.
+PASSING: Final = (Failure.UNREACHABLE, Failure.TIMED_OUT)
+
+
+def accept_load(
+    pool: Pool,
+    cohort_id: int,
+    file: File,
+    wanted: Wanted,
+    *,
+    max_bytes: int,
+    doorbell: Doorbell,
+    now: datetime.datetime,
+    actor: Actor = GATEWAY,
+) -> Receipt:
+    """Queue a load of a file, or without one of what the definition of the cohort says.
+
+    Raises as `load_queue.accept_file` does.
+    """
+    with pool.read() as conn:
+        plan = plans.get(conn, cohort_id)
+    is_read = plan is not None and plan.kind in kinds.DATABASES
+    if is_read and file.data is None and file.upload is None:
+        return request(pool, cohort_id, wanted, doorbell=doorbell, now=now, actor=actor)
+    return load_queue.accept_file(
+        pool,
+        cohort_id,
+        file,
+        wanted,
+        max_bytes=max_bytes,
+        doorbell=doorbell,
+        now=now,
+        actor=actor,
+    )
+
+
+def request(
+    pool: Pool,
+    cohort_id: int,
+    wanted: Wanted,
+    *,
+    doorbell: Doorbell,
+    now: datetime.datetime,
+    actor: Actor = GATEWAY,
+) -> Receipt:
+    """Queue a load of what the definition of a cohort says.
+
+    Raises errors.NotFound, and errors.Conflict (`source_paused`, `load_running`).
+    """
+    with pool.begin() as conn:
+        hold(conn, cohort_id)
+        load_queue.require_open(conn, cohort_id)
+        plan = plans.get(conn, cohort_id)
+        if plan is None:
+            raise errors.NotFound(lookup.NO_COHORT)
+        one = start(conn, plan, Trigger.REQUEST, wanted, by=actor.name, now=now)
+        audit.write(conn, actor, "load.requested", one_id(one), now=now, mode=one.mode.value)
+        found = receipts.get(conn, cohort_id, one.number)
+    wake(doorbell)
+    return load_queue.shown(found)
+
+
+def start(
+    conn: Connection,
+    plan: Plan,
+    trigger: Trigger,
+    wanted: Wanted,
+    *,
+    by: str | None,
+    now: datetime.datetime,
+) -> Load:
+    """Queue a load of a cohort with a definition. Raises errors.NotFound for a deleted one.
+
+    It gets its place in order when its reading begins.
+    """
+    counters, defined = (
+        accept.counters(conn, plan.cohort_id),
+        definitions.latest(conn, plan.cohort_id),
+    )
+    if counters is None:
+        raise errors.NotFound(lookup.NO_COHORT)
+    one = load.take_place(conn, plan.cohort_id, counters, wanted.mode, State.QUEUED, now=now)
+    asked = Asked(
+        trigger=trigger,
+        review=wanted.review,
+        upload=None,
+        options={},
+        file=None,
+        requested_by=by,
+        definition_number=None if defined is None else defined.number,
+    )
+    receipts.describe(conn, one, asked)
+    leases.offer(conn, load_queue.KIND, one_id(one))
+    return one
+
+
+def hold(conn: Connection, cohort_id: int) -> None:
+    """Let no load of a cohort begin or end before the transaction does; call before its lock."""
+    accept.counters(conn, cohort_id)
+
+
+def begin(conn: Connection, cohort_id: int, *, by: str | None, now: datetime.datetime) -> None:
+    """Start a load of a cohort of a database, in place of one that is queued or read.
+
+    The caller has locked its counters and then the cohort. While its source is paused nothing is
+    started.
+    """
+    plan = plans.get(conn, cohort_id)
+    if plan is None or plan.kind not in kinds.DATABASES or plan.paused:
+        return
+    accept.counters(conn, cohort_id)
+    running = receipts.running(conn, cohort_id)
+    if running is not None:
+        one = loads.lock(conn, cohort_id, running)
+        if one is not None and one.state in {State.QUEUED, State.READING}:
+            load.end(conn, one, State.CANCELED, now=now)
+    start(conn, plan, Trigger.DEFINITION, Wanted(), by=by, now=now)
+
+
+def set_schedule(
+    conn: Connection, cohort_id: int, given: Mapping[str, Any] | None, *, now: datetime.datetime
+) -> None:
+    """Set when a cohort that the caller has locked is loaded; None for never."""
+    planned_at = fresh_until = None
+    if given is not None:
+        schedule = schedules.read(given)
+        planned_at = schedules.after(schedule, now, anchor=now)
+        started_at = plans.last_started(conn, cohort_id)
+        # One that was never loaded is stale until it is.
+        fresh_until = now if started_at is None else schedules.fresh_until(schedule, started_at)
+    plans.set_schedule(
+        conn, cohort_id, given, planned_at=planned_at, fresh_until=fresh_until, now=now
+    )
+
+
+def tick(pool: Pool, doorbell: Doorbell, *, now: datetime.datetime) -> int:
+    """Queue what schedules have due; returns how many loads. Two at once queue nothing twice."""
+    queued = 0
+    with pool.read() as conn:
+        due = plans.due(conn, now=now, limit=AT_ONCE)
+    for cohort_id in due:
+        with pool.begin() as conn:
+            accept.counters(conn, cohort_id)
+            plan = plans.lock_due(conn, cohort_id, now=now)
+            queued += plan is not None and _queue_due(conn, plan, now=now)
+    if queued:
+        wake(doorbell)
+    return queued
+
+
+def _queue_due(conn: Connection, plan: Plan, *, now: datetime.datetime) -> bool:
+    """Plan the next time, and queue a load unless one still runs or the source is paused."""
+    next_at = _next(plan, now)
+    plans.plan(conn, plan.cohort_id, planned_at=next_at, due_at=next_at, failures=plan.failures)
+    if plan.paused or plan.kind not in kinds.DATABASES:
+        return False
+    if receipts.running(conn, plan.cohort_id) is not None:
+        return False
+    start(conn, plan, Trigger.SCHEDULE, Wanted(), by=None, now=now)
+    return True
+
+
+def _next(plan: Plan, now: datetime.datetime) -> datetime.datetime | None:
+    if plan.schedule is None or plan.scheduled_at is None:
+        return None
+    if plan.planned_at is not None and plan.planned_at > now:
+        return plan.planned_at  # a try in between
+    schedule = schedules.read(plan.schedule)
+    return schedules.after(schedule, now, anchor=plan.scheduled_at)
+
+
+def note_failed(conn: Connection, cohort_id: int, failure: str, *, now: datetime.datetime) -> None:
+    """Plan another try of a cohort with a schedule, if what failed may pass."""
+    plan = plans.get(conn, cohort_id)
+    if plan is None or plan.schedule is None:
+        return
+    passing = failure in PASSING
+    failures = plan.failures + 1 if passing else 0
+    again = schedules.retry_at(failures, now, plan.planned_at) if passing else None
+    plans.plan(
+        conn,
+        cohort_id,
+        planned_at=plan.planned_at,
+        due_at=again or plan.planned_at,
+        failures=failures if again else 0,
+    )
+
+
+def note_applied(conn: Connection, cohort_id: int, number: int) -> None:
+    """Note that a load of a cohort was applied: it is fresh from the start of its reading on."""
+    plan = plans.get(conn, cohort_id)
+    if plan is None or plan.schedule is None:
+        return
+    plans.plan(conn, cohort_id, planned_at=plan.planned_at, due_at=plan.planned_at, failures=0)
+    started_at = plans.started(conn, cohort_id, number)
+    until = started_at and schedules.fresh_until(schedules.read(plan.schedule), started_at)
+    if until is not None:
+        plans.freshen(conn, cohort_id, until=until)
+
+
+def one_id(one: Load) -> str:
+    return rules.load_id(one.cohort_id, one.number)
+
+
+def wake(doorbell: Doorbell) -> None:
+    with aside.harmless("doorbell"):
+        doorbell.ring_loader()
