@@ -275,3 +275,73 @@ def test_member__of_another_kind_of_cohort__is_explained_by_what_happened(live: 
     for missing in (f"{path}/eve/explain", "/v1/cohorts/999/members/ada/explain"):
         assert live.world.call("GET", missing).status_code == 404
     assert live.world.call("GET", "/v1/cohorts/x/members/ada/explain").status_code == 404
+
+
+def test_calendar_window__that_begins_anew__lets_all_exit(live: Live) -> None:
+    live.people.events(event("ada"))
+    cohort_id = live.make({"did": {"event": "buy", "when": {"since": "day"}}})["id"]
+    live.settle()
+    assert live.members(cohort_id) == ["ada"]
+    live.settle(hours=24)
+    assert live.members(cohort_id) == []
+
+
+def test_daily_look__at_all_people__finds_what_no_look_saw(live: Live) -> None:
+    live.people.people({"ada": {}, "bob": {}})
+    cohort_id = live.make({"trait": {"property": "plan", "op": "not_exists"}})["id"]
+    live.settle()
+    with live.world.pool.begin() as conn:
+        conn.execute(text("UPDATE people SET traits = '{\"plan\": 1}' WHERE person_id = 'ada'"))
+    live.settle()
+    assert live.members(cohort_id) == ["ada", "bob"], "nothing says that it changed"
+    live.settle(hours=25)
+    assert live.members(cohort_id) == ["bob"]
+    with live.world.pool.read() as conn:
+        assert conn.execute(text("SELECT sum(drift) FROM rule_states")).scalar_one() == 1
+
+
+def test_load__left_by_a_process_that_died__is_dropped_and_begun_anew(live: Live) -> None:
+    live.people.events(event("ada"))
+    cohort_id = live.make(BUYERS)["id"]
+    live.settle()
+    with live.world.pool.begin() as conn:
+        conn.execute(
+            text(
+                "UPDATE rule_states SET load = r.number, number = 0"
+                " FROM (SELECT max(number) AS number FROM loads) r"
+            )
+        )
+        conn.execute(text("UPDATE loads SET state = 'reading'"))
+    live.settle()
+    live.settle()
+    assert live.members(cohort_id) == ["ada"]
+    states = [one["state"] for one in live.world.get(f"/v1/cohorts/{cohort_id}/loads")["loads"]]
+    assert states == ["applied", "canceled"]
+
+
+def test_rule__with_a_zone_that_the_database_lacks__fails_alone(live: Live) -> None:
+    live.people.events(event("ada"))
+    days = {"did": {"event": "buy", "days": {"op": "gte", "value": 1}}}
+    bad = live.make(days, external_id="bad")["id"]
+    good = live.make(BUYERS, external_id="good")["id"]
+    with live.world.pool.begin() as conn:
+        conn.execute(
+            text(
+                "UPDATE cohort_definitions"
+                ' SET definition = definition || \'{"time_zone": "Factory"}\' WHERE cohort_id = :id'
+            ),
+            {"id": int(bad)},
+        )
+    live.settle()
+    assert live.members(good) == ["ada"]
+    assert live.world.get(f"/v1/cohorts/{bad}")["member_count"] in (0, 1)
+
+
+def test_round__of_the_scheduler__is_done_by_one_process_at_a_time(live: Live) -> None:
+    live.people.events(event("ada"))
+    cohort_id = live.make(BUYERS)["id"]
+    live.world.clock.tick(seconds=3)
+    assert live.evaluator.round()
+    assert not live.evaluator.round()
+    live.world.apply()
+    assert live.members(cohort_id) == ["ada"]

@@ -107,30 +107,45 @@ def _is_there(value: Json) -> Truth:
 
 
 def _some(value: Json, cond: Cond, op: Op, as_of: datetime.datetime) -> Truth:
-    """Tell whether a value meets a condition, or of a list one of its elements."""
-    is_list = _type(value) == "array"
-    elements = func.jsonb_array_elements(case((is_list, value), else_=cast("[]", JSONB)))
+    """Tell whether a value meets a condition, or of a list one of its elements.
+
+    The type is asked for once, because to find a value takes longer than to compare it.
+    """
+    elements = func.jsonb_array_elements(
+        case((_type(value) == "array", value), else_=cast("[]", JSONB))
+    )
     listed = elements.table_valued(column("element", JSONB)).render_derived()
     one = listed.c.element
-    among = exists(select(literal(1)).select_from(listed).where(_one(one, cond, op, as_of)))
-    return func.coalesce(case((is_list, among), else_=_one(value, cond, op, as_of)), false())
+    among = exists(select(literal(1)).select_from(listed).where(_one(one, cond, op, as_of, None)))
+    return _one(value, cond, op, as_of, among)
 
 
-def _one(value: Json, cond: Cond, op: Op, as_of: datetime.datetime) -> Truth:
-    """Tell whether a value that is no list meets a condition; null where it cannot be compared."""
+def _one(value: Json, cond: Cond, op: Op, as_of: datetime.datetime, among: Truth | None) -> Truth:
+    """Tell whether a value meets a condition; `among` tells it of a list, None for never."""
+    lists: dict[str, Truth] = {} if among is None else {"array": among}
+    if cond.values and op not in (Op.EQ, Op.IN):
+        typed = _typed(value, cond, op)
+        return case({**typed, **lists}, value=_type(value), else_=false())
+    found = func.coalesce(_untyped(value, cond, op, as_of), false())
+    return case(lists, value=_type(value), else_=found) if lists else found
+
+
+def _typed(value: Json, cond: Cond, op: Op) -> dict[str, Truth]:
+    """Return the comparison by the only type of value that it can hold for."""
+    if isinstance(cond.values[0], str):
+        return {"string": _text(value, cond, op)}
+    return {"number": _order(value, op, *map(_json, cond.values))}
+
+
+def _untyped(value: Json, cond: Cond, op: Op, as_of: datetime.datetime) -> Truth:
+    """Compare with any value; null where it cannot be compared."""
     if op in (Op.IS_TRUE, Op.IS_FALSE):
         return value == _json(op is Op.IS_TRUE)
     if op is Op.EQ:
         return value == _json(cond.values[0])
     if op is Op.IN:
         return _among(value, cond.values)
-    if op in (Op.BEFORE, Op.AFTER, Op.WITHIN):
-        return _in_time(value, cond, op, as_of)
-    if isinstance(cond.values[0], str):
-        return case((_type(value) == "string", _text(value, cond, op)), else_=false())
-    return case(
-        (_type(value) == "number", _order(value, op, *map(_json, cond.values))), else_=false()
-    )
+    return _in_time(value, cond, op, as_of)
 
 
 def _text(value: Json, cond: Cond, op: Op) -> Truth:
