@@ -48,6 +48,9 @@ def test_load__of_a_source_that_is_away__fails_and_is_tried_again(shop: Shop) ->
         shop.read(setup=gone)
         load = shop.loads(cohort_id)[0]
         assert (load["state"], load["error"]["code"]) == ("failed", "unreachable")
+        source = shop.world.get("/v1/sources/shop")
+        assert source["last_error"]["code"] == "unreachable"
+        assert source["last_ok_at"] is not None
         again = before + datetime.timedelta(minutes=minutes)
         shown = shop.cohort(cohort_id)["next_load_at"]
         assert shown == again.isoformat(timespec="microseconds")
@@ -61,6 +64,7 @@ def test_load__of_a_source_that_is_away__fails_and_is_tried_again(shop: Shop) ->
     assert shop.tick() == 1
     shop.read()
     assert not shop.cohort(cohort_id)["stale"]
+    assert shop.world.get("/v1/sources/shop")["last_error"] is None
 
 
 def test_schedule__after_an_outage__queues_one_load_and_none_beside_one_that_runs(

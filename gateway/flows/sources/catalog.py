@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors
 from gateway.core import fields
 from gateway.flows.cohorts.parts import Slice
-from gateway.store.sources import refusals, secrets, sources
+from gateway.store.sources import reads, refusals, secrets, sources
 from gateway.store.sources.secrets import Sealed
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def _position(entry: Entry) -> tuple[str]:
 
 def _entries(conn: Connection, setup: Setup, found: Sequence[Listed]) -> list[Entry]:
     pages = sources.last_pages(conn, [one.slug for one in found])
-    troubles = _troubles(conn)
+    read = [one.id for one in found if setup.vendor(one.kind) is not None]
+    applied = reads.last_applied(conn, read) if read else {}
+    troubles = _troubles(conn) | (_failures(conn, read) if read else {})
     sealed = dict[int, list[Sealed]]()
     for secret in secrets.of_sources(conn, [one.id for one in found]):
         sealed.setdefault(secret.source_id, []).append(secret)
@@ -92,7 +94,7 @@ def _entries(conn: Connection, setup: Setup, found: Sequence[Listed]) -> list[En
             secrets=_secrets(setup, one, sealed.get(one.id, ())),
             cohort_count=one.cohorts,
             created_at=one.created_at,
-            last_ok_at=pages.get(one.slug),
+            last_ok_at=(applied if one.id in read else pages).get(one.slug),
             last_error=_unreadable(setup, sealed.get(one.id, ())) or troubles.get(one.slug),
         )
         for one in found
@@ -122,6 +124,14 @@ def _unreadable(setup: Setup, sealed: Sequence[Sealed]) -> Trouble | None:
         if error is not None:
             return Trouble(code=error.code, message=str(error), at=secret.set_at)
     return None
+
+
+def _failures(conn: Connection, source_ids: Sequence[int]) -> dict[str, Trouble]:
+    """Find the newest load of each database that failed and is not over."""
+    return {
+        slug: Trouble(code=one.code, message=one.message, at=one.at)
+        for slug, one in reads.last_failed(conn, source_ids).items()
+    }
 
 
 def _troubles(conn: Connection) -> dict[str, Trouble]:

@@ -96,7 +96,9 @@ class SourceAnswer(schemas.Shown):
     last_ok_at = Time(
         required=True,
         allow_none=True,
-        metadata=schemas.says("When its newest page was accepted."),
+        metadata=schemas.says(
+            "When its newest page was accepted; of a database, when a load was applied last."
+        ),
     )
     last_error = fields.Nested(
         TroubleAnswer,
@@ -104,7 +106,8 @@ class SourceAnswer(schemas.Shown):
         allow_none=True,
         metadata=schemas.says(
             "A secret that no key can decrypt, or else the newest refusal of a cohort of which no"
-            " page was accepted since.",
+            " page was accepted since; of a database, the newest load that failed of a cohort of"
+            " which none was applied since.",
             None,
         ),
     )
