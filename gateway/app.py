@@ -38,6 +38,7 @@ from gateway.handlers.mixpanel import description, responses, webhook
 from gateway.handlers.people import ingest, kursaha, people, segment
 from gateway.handlers.sources import databases, kinds, refusals, sources
 from gateway.handlers.syncs import destinations
+from gateway.handlers.syncs import jobs as sync_jobs
 from gateway.handlers.syncs import kinds as destination_kinds
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     people.blueprint,
     destination_kinds.blueprint,
     destinations.blueprint,
+    sync_jobs.blueprint,
     rules.blueprint,
     activity.blueprint,
     ops.blueprint,
@@ -98,6 +100,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *people.OPERATIONS,
     *destination_kinds.OPERATIONS,
     *destinations.OPERATIONS,
+    *sync_jobs.OPERATIONS,
     *rules.OPERATIONS,
     *activity.OPERATIONS,
 )
@@ -108,6 +111,7 @@ VARIABLES: Mapping[str, Variable] = {
     **uploads.VARIABLES,
     **sources.VARIABLES,
     **people.VARIABLES,
+    **sync_jobs.VARIABLES,
 }
 
 _log = structlog.get_logger()

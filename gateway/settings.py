@@ -121,9 +121,10 @@ class Settings:
         "GATEWAY_ALLOW_PRIVATE_DESTINATIONS",
         values.networks,
         (),
-        "private networks that [destinations](docs/destinations.md#addresses) may be in, and that"
-        " `http:` may go to: addresses or networks with commas between",
-        shown="none",
+        "private networks that [destinations](docs/destinations.md#addresses) may be in",
+    )
+    suppress: tuple[int, ...] = setting(
+        "GATEWAY_SUPPRESS", values.cohort_ids, (), "cohorts, by id, of which no member is sent"
     )
     web_processes: int = setting(
         "GATEWAY_WEB_PROCESSES",

@@ -82,7 +82,7 @@ def secret(name: str, parse: Callable[[str], str], meaning: str, *, shown: str) 
 
 
 def _plain(default: object) -> str:
-    if default is None:
+    if default is None or default == ():
         return "none"
     return f"{default:,}" if isinstance(default, int) else f"`{default}`"
 
@@ -162,6 +162,14 @@ def networks(text: str) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(one) for one in listed(text) if one)
     except ValueError:
         raise Unaccepted("networks or addresses with commas between, like 10.0.0.0/8") from None
+
+
+def cohort_ids(text: str) -> tuple[int, ...]:
+    """Take ids of cohorts with commas between."""
+    ids = [one for one in listed(text) if one]
+    if not all(one.isascii() and one.isdecimal() and int(one) < 2**63 for one in ids):
+        raise Unaccepted("ids of cohorts with commas between, like 17,18")
+    return tuple(map(int, ids))
 
 
 def function(text: str) -> str:

@@ -1,5 +1,7 @@
 """Erasing a person everywhere: from people and events first, then from every cohort.
 
+What was sent to destinations is removed there later, by the sender.
+
 A rule that is evaluated in between must not find the person, so the order matters.
 """
 
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gateway.flows.cohorts import erase as cohorts
 from gateway.flows.people import forget as people
+from gateway.flows.syncs import forget as syncs
 
 if TYPE_CHECKING:
     import datetime
@@ -26,4 +29,8 @@ def erase(
     """
     if not where.project_id:
         people.forget(pool, member_id, source=where.source, now=now)
-    return cohorts.erase(pool, member_id, where, now=now, **limits)
+    syncs.forget(pool, member_id, where, now=now)
+    done = cohorts.erase(pool, member_id, where, now=now, **limits)
+    # A run that had read the person as a member may have sent them meanwhile.
+    syncs.forget(pool, member_id, where, now=now)
+    return done

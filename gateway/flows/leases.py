@@ -52,6 +52,17 @@ class Keeper:
             yield conn
             leases.beat(conn, self.lease, lease_seconds=self._lease_seconds)
 
+    @contextlib.contextmanager
+    def sharing(self) -> Iterator[Connection]:
+        """Lend a transaction in which the lease is held, beside others of this process.
+
+        Raises errors.LeaseLost, and nothing is written, if another process has it.
+        """
+        self.require()
+        with self._pool.begin() as conn:
+            leases.share(conn, self.lease)
+            yield conn
+
     def beat(self) -> None:
         """Renew the lease, or note that it is lost; without Postgres the next beat tries again."""
         try:

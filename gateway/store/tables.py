@@ -56,6 +56,9 @@ LARGE: Final = frozenset(
         loads.load_mappings,
         edits.idempotency_keys,
         definitions.cohort_definitions,
+        syncs.sync_ledger,
+        syncs.sync_rejections,
+        syncs.sync_erasures,
     }
 )
 

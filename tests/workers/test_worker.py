@@ -237,7 +237,8 @@ def test_job__in_a_queue_of_another_kind__is_refused(client: redis.Redis, name: 
 def test_jobs__of_the_registry__are_the_work_of_the_kinds_that_are_needed() -> None:
     assert {f"{one.__module__}.{one.__qualname__}" for one in JOBS} == set(jobs.JOBS)
     working = {kind for job, kinds in jobs.JOBS.items() if job != jobs.PROBE_JOB for kind in kinds}
-    assert set(processes.NEEDED) == {*working, processes.SCHEDULER}
+    # Sync jobs are found in Postgres, without a ring.
+    assert set(processes.NEEDED) == {*working, processes.SCHEDULER, processes.SENDER}
     assert jobs.QUEUES.keys() == set(processes.QUEUED) == set(processes.KINDS) - {"scheduler"}
 
 

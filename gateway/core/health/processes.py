@@ -15,5 +15,5 @@ SENDER: Final = "sender"
 
 KINDS: Final = (WORKER, SCHEDULER, LOADER, SENDER)
 QUEUED: Final = (WORKER, LOADER, SENDER)
-# Work is lost time without these. A kind belongs here as soon as `jobs.JOBS` gives it work.
-NEEDED: Final = (WORKER, SCHEDULER, LOADER)
+# Work is lost time without these.
+NEEDED: Final = (WORKER, SCHEDULER, LOADER, SENDER)

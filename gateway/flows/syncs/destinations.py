@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway import errors
 from gateway.core import fields
@@ -12,7 +12,7 @@ from gateway.core.access import credentials as rules
 from gateway.core.access.actor import GATEWAY
 from gateway.flows.syncs import setup as setups
 from gateway.store.db import audit
-from gateway.store.syncs import destinations, secrets
+from gateway.store.syncs import destinations, jobs, secrets
 
 if TYPE_CHECKING:
     import datetime
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from gateway.flows.syncs.setup import Setup
     from gateway.store.db.engine import Pool
     from gateway.store.syncs.destinations import Listed
+
+# So many of the jobs that use a destination are named.
+MOST_NAMED: Final = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,9 +129,17 @@ def _configure(
 
 
 def remove(pool: Pool, slug: str, *, now: datetime.datetime, actor: Actor = GATEWAY) -> None:
-    """End a destination for good. Raises errors.NotFound, and errors.InUse naming sync jobs."""
+    """End a destination for good. Raises errors.NotFound, and errors.Conflict naming sync jobs."""
     with pool.begin() as conn:
         found = _lock(conn, slug)
+        using = jobs.using(conn, found.id, limit=MOST_NAMED)
+        if using:
+            named = ", ".join(map(str, using))
+            raise errors.Conflict(
+                f"sync jobs go to this destination: {named}; delete them first",
+                code="in_use",
+                sync_jobs=[str(one) for one in using],
+            )
         destinations.remove(conn, found.id, now=now)
         secrets.drop_all(conn, found.id)
         audit.write(conn, actor, "destination.removed", slug, now=now)

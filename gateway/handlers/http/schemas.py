@@ -61,6 +61,9 @@ class ProblemAnswer(Shown):
     cohorts = fields.List(
         fields.String(), metadata=says("Only of a 409 `in_use`: ids of cohorts, at most 100.")
     )
+    sync_jobs = fields.List(
+        fields.String(), metadata=says("Only of a 409 `in_use`: ids of sync jobs, at most 100.")
+    )
     errors = fields.List(
         fields.Nested(FaultAnswer), metadata=says("Only of a 422: all that is wrong.")
     )

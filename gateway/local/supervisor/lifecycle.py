@@ -40,6 +40,7 @@ class Programs:
     worker: tuple[str, ...] = ("-m", "workers")
     scheduler: tuple[str, ...] = ("-m", "workers", "scheduler")
     loader: tuple[str, ...] = ("-m", "workers", "loader")
+    sender: tuple[str, ...] = ("-m", "workers", "sender")
 
 
 _PROGRAMS = Programs()
@@ -119,6 +120,7 @@ class _Gateway:
             self._edges.append(self._keep(f"worker {number}", programs.worker, kill, _EDGE_STOP))
         for number in range(1, self._settings.loads + 1):
             self._edges.append(self._keep(f"loader {number}", programs.loader, kill, _EDGE_STOP))
+        self._edges.append(self._keep("sender", programs.sender, kill, _EDGE_STOP))
         scheduler = self._keep("scheduler", programs.scheduler, kill, _SCHEDULER_STOP)
         self._schedulers.append(scheduler)
 

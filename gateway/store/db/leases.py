@@ -18,6 +18,8 @@ from gateway import errors
 from gateway.store.db.metadata import NOW_TYPE, metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
 # Three beats may get lost; with the look for due work, a takeover takes less than a minute.
@@ -108,6 +110,20 @@ def hold(conn: Connection, lease: Lease) -> None:
         raise _lost(lease)
 
 
+def share(conn: Connection, lease: Lease) -> None:
+    """Keep a lease as `hold` does, beside other transactions of its holder that do the same.
+
+    Raises errors.LeaseLost if another process has it, or it was finished.
+    """
+    if conn.execute(_SHARE, {"id": lease.id, "token": lease.token}).one_or_none() is None:
+        raise _lost(lease)
+
+
+def offer_all(conn: Connection, kind: str, keys: Sequence[str]) -> None:
+    """Offer pieces of work, due now; what is offered already stays as it is."""
+    conn.execute(_OFFER_ALL, {"kind": kind, "keys": list(keys)})
+
+
 def give_back(conn: Connection, lease: Lease, *, delay_seconds: float = 0.0) -> None:
     """Let work be claimed again after a delay, without a death. Raises errors.LeaseLost."""
     parameters = {"id": lease.id, "token": lease.token, "delay": delay_seconds}
@@ -161,6 +177,16 @@ _BEAT = text("""
 
 _HOLD = text("""
     SELECT id FROM leases WHERE id = :id AND token = :token AND holder IS NOT NULL FOR UPDATE
+""")
+
+_SHARE = text("""
+    SELECT id FROM leases WHERE id = :id AND token = :token AND holder IS NOT NULL FOR SHARE
+""")
+
+_OFFER_ALL = text("""
+    INSERT INTO leases (kind, key, due_at)
+    SELECT :kind, k.key, statement_timestamp() FROM unnest(CAST(:keys AS text[])) AS k (key)
+    ON CONFLICT (kind, key) DO NOTHING
 """)
 
 _GIVE_BACK = text("""

@@ -1,19 +1,22 @@
-"""Tables of destinations: what each is set to, and its secrets."""
+"""Tables of destinations and their secrets, and of sync jobs, their runs and their ledgers."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Identity,
     Index,
+    Integer,
     LargeBinary,
+    SmallInteger,
     Table,
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from gateway.store.db.metadata import NOW_TYPE, metadata
 
@@ -41,4 +44,110 @@ destination_secrets = Table(
     Column("name", Text, primary_key=True),
     Column("ciphertext", LargeBinary, nullable=False),
     Column("set_at", NOW_TYPE, nullable=False),
+)
+
+# A cohort that is kept at a destination. `cohort` is no key: it is on other nodes of Citus.
+sync_jobs = Table(
+    "sync_jobs",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("cohort", BigInteger, nullable=False),
+    Column("destination_id", BigInteger, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("frequency", Text, nullable=False),
+    Column("mapping", JSONB, nullable=False),
+    Column("suppress", ARRAY(BigInteger), nullable=False),
+    Column("consent", JSONB),
+    Column("options", JSONB, nullable=False),
+    Column("state", Text, nullable=False),
+    # What a person asked for: `run`, `resync` or `remove`; empty if nothing.
+    Column("asked", Text, nullable=False, server_default=text("''")),
+    Column("planned_at", NOW_TYPE),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("error_at", NOW_TYPE),
+    Column("last_ok_at", NOW_TYPE),
+    Column("audience", Text, nullable=False, server_default=text("''")),
+    Column("audience_name", Text),
+    # Noted before the call that creates an audience.
+    Column("creating_at", NOW_TYPE),
+    # Of what the last run that ended well had read, by the versions of cohorts.
+    Column("synced_version", BigInteger),
+    # Of what follows changes: delivered through this seq, and under way through that.
+    Column("delivered", BigInteger, nullable=False, server_default=text("0")),
+    Column("under_way", BigInteger),
+    # The first members, of that seq: sent through this member; null when all are.
+    Column("first_seq", BigInteger),
+    Column("first_after", Text(collation="C")),
+    Column("created_at", NOW_TYPE, nullable=False),
+    Column("deleted_at", NOW_TYPE),
+    Index(
+        "sync_jobs_cohort_destination_key",
+        "cohort",
+        "destination_id",
+        unique=True,
+        postgresql_where=text("deleted_at IS NULL AND state <> 'done'"),
+    ),
+)
+
+sync_runs = Table(
+    "sync_runs",
+    metadata,
+    Column("job_id", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("trigger", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("approved", Boolean, nullable=False, server_default=text("false")),
+    Column("would_add", BigInteger),
+    Column("would_remove", BigInteger),
+    Column("added", BigInteger, nullable=False, server_default=text("0")),
+    Column("removed", BigInteger, nullable=False, server_default=text("0")),
+    Column("unconfirmed", BigInteger, nullable=False, server_default=text("0")),
+    Column("requests", BigInteger, nullable=False, server_default=text("0")),
+    Column("retries", BigInteger, nullable=False, server_default=text("0")),
+    Column("skipped", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("rejected", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("receipts", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("queued_at", NOW_TYPE, nullable=False),
+    Column("started_at", NOW_TYPE),
+    Column("finished_at", NOW_TYPE),
+)
+
+# What stands at a destination, or may: a row for each member and set of identifiers that was sent.
+# `part` tells several of a member apart; `source` is a hash of what the identifiers were made of.
+sync_ledger = Table(
+    "sync_ledger",
+    metadata,
+    Column("cohort_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", Integer, primary_key=True, autoincrement=False),
+    Column("member_id", Text(collation="C"), primary_key=True),
+    Column("part", SmallInteger, primary_key=True, autoincrement=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("source", BigInteger, nullable=False),
+    Column("sent", Text, nullable=False),
+)
+
+# The rows that a vendor refused, by run.
+sync_rejections = Table(
+    "sync_rejections",
+    metadata,
+    Column("cohort_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", Integer, primary_key=True, autoincrement=False),
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("member_id", Text(collation="C"), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("message", Text, nullable=False),
+)
+
+# Persons to be erased from a destination; a row goes when nothing of theirs is left in the ledger.
+sync_erasures = Table(
+    "sync_erasures",
+    metadata,
+    Column("cohort_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", Integer, primary_key=True, autoincrement=False),
+    Column("member_id", Text(collation="C"), primary_key=True),
+    Column("asked_at", NOW_TYPE, nullable=False),
 )

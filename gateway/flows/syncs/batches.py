@@ -1,0 +1,169 @@
+"""Batches: rows stand in the ledger before they are sent, and each answer is booked row by row."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import orjson
+
+from gateway.core.texts import cut, storable
+from gateway.destinations.adapter import Batch
+from gateway.destinations.adapter import Row as Sendable
+from gateway.destinations.answers import Accepted, Done, Rejected, Split
+from gateway.store.syncs import ledger, refused
+from gateway.store.syncs.ledger import Row, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gateway.destinations.adapter import Adapter, Target
+    from gateway.destinations.answers import Answer
+    from gateway.flows.syncs.work import Work
+    from gateway.store.syncs.ledger import Scope
+
+# How long a vendor may work on what it has accepted; what is unsure by then is unconfirmed.
+SETTLE_SECONDS: Final = 900.0
+_MOST_REASON_CHARACTERS: Final = 100
+_MOST_WORDS_CHARACTERS: Final = 1000
+# More than any request has.
+MOST_ROWS: Final = 100_000
+
+
+class Sender:
+    """Sends batches of one run; several threads may use it."""
+
+    def __init__(self, work: Work, scope: Scope, adapter: Adapter, target: Target) -> None:
+        self._work = work
+        self._scope = scope
+        self._adapter = adapter
+        self._target = target
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Note rows as under way, send them, and book the answer. Raises ending.Ended."""
+        with self._work.keeper.sharing() as conn:
+            ledger.put(conn, self._scope, rows)
+        self._send(rows, self._adapter.add, self.book_added)
+
+    def refresh(self, rows: Sequence[Row]) -> None:
+        """Prolong what stands there."""
+        self._send(rows, self._adapter.refresh, self.book_added)
+
+    def remove(self, rows: Sequence[Row], sent: Mapping[tuple[str, int], str]) -> None:
+        """Remove rows, of each only what no row that stays has; `sent` has what is left of them."""
+        asked = [one for one in rows if sent.get((one.member_id, one.part), "{}") != "{}"]
+        done = [one for one in rows if one not in asked] if len(asked) < len(rows) else []
+        if done:
+            self._book_removed(done, Done())
+        if asked:
+            shown = [
+                Row(member_id=one.member_id, part=one.part, sent=sent[one.member_id, one.part])
+                for one in asked
+            ]
+            self._send(shown, self._adapter.remove, self._book_removed)
+
+    def _send(
+        self,
+        rows: Sequence[Row],
+        send: Callable[[Target, Batch], Answer],
+        book: Callable[[Sequence[Row], Done], None],
+    ) -> None:
+        """Send rows, in halves where the vendor refuses them without a reason."""
+        sendable = [self.sendable(one) for one in rows]
+        batch = Batch(rows=sendable, session=_session(sendable), members=len(rows))
+        answer = self.ask(lambda: send(self._target, batch))
+        if isinstance(answer, Done):
+            book(rows, answer)
+        elif len(rows) > 1:
+            middle = len(rows) // 2
+            self._send(rows[:middle], send, book)
+            self._send(rows[middle:], send, book)
+        else:
+            words = self._work.attempts.shown(answer.message)
+            book(rows, Done(rejected={0: Rejected(reason="refused", message=words)}))
+
+    def sendable(self, row: Row) -> Sendable:
+        """Make what an adapter is given of a row."""
+        return Sendable(
+            member_id=row.member_id, key=_key(self._work, row), sent=orjson.loads(row.sent)
+        )
+
+    def ask(self, ask: Callable[[], Answer]) -> Done | Split:
+        """Ask until it is known how it went. Raises ending.Ended."""
+        return self._settled(self._ask(ask))
+
+    def _ask(self, ask: Callable[[], Answer]) -> Done | Accepted | Split:
+        return cast("Done | Accepted | Split", self._work.attempts.until_answered(ask))
+
+    def _settled(self, answer: Done | Accepted | Split) -> Done | Split:
+        """Wait until the vendor knows how a batch went."""
+        end = time.monotonic() + SETTLE_SECONDS
+        while isinstance(answer, Accepted):
+            ticket = answer.ticket
+            if time.monotonic() > end:
+                return Done(unconfirmed=frozenset(range(MOST_ROWS)), receipt={"unsure": ticket})
+            self._work.attempts.pause(answer.after_seconds)
+            answer = self._ask(lambda: self._adapter.settle(self._target, ticket))  # noqa: B023 - asked at once
+        return answer
+
+    def book_added(self, rows: Sequence[Row], done: Done) -> None:
+        rejected = [one for place, one in enumerate(rows) if place in done.rejected]
+        taken = [one for place, one in enumerate(rows) if place not in done.rejected]
+        with self._work.keeper.sharing() as conn:
+            if taken:
+                ledger.book(conn, self._scope, taken, State.PRESENT)
+            if rejected:
+                ledger.book(conn, self._scope, rejected, State.REJECTED)
+                refused.reject(conn, self._scope, self._work.number, self._words(rows, done))
+        unconfirmed = len(done.unconfirmed & frozenset(range(len(rows))))
+        self._work.tally.count(added=len(taken), unconfirmed=unconfirmed)
+        self._note(done)
+
+    def _book_removed(self, rows: Sequence[Row], done: Done) -> None:
+        taken = [one for place, one in enumerate(rows) if place not in done.rejected]
+        with self._work.keeper.sharing() as conn:
+            if taken:
+                ledger.drop(conn, self._scope, taken)
+            if done.rejected:
+                refused.reject(conn, self._scope, self._work.number, self._words(rows, done))
+        unconfirmed = len(done.unconfirmed & frozenset(range(len(rows))))
+        self._work.tally.count(removed=len(taken), unconfirmed=unconfirmed)
+        self._note(done)
+
+    def _note(self, done: Done) -> None:
+        self._work.tally.reject(_reason(one) for one in done.rejected.values())
+        self._work.tally.keep(done.receipt)
+
+    def _words(self, rows: Sequence[Row], done: Done) -> list[tuple[str, str, str]]:
+        shown = self._work.attempts.shown
+        return [
+            (
+                rows[place].member_id,
+                _reason(one),
+                cut(storable(shown(one.message)), _MOST_WORDS_CHARACTERS),
+            )
+            for place, one in sorted(done.rejected.items())
+            if place < len(rows)
+        ]
+
+
+def _reason(one: Rejected) -> str:
+    return cut(storable(one.reason), _MOST_REASON_CHARACTERS) or "rejected"
+
+
+def _key(work: Work, row: Row) -> str:
+    """Name what is sent for good: the same member with the same identifiers for the same job."""
+    parts = (str(work.job.id), row.member_id, row.sent)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _session(rows: Sequence[Sendable]) -> int:
+    """Number a batch by what is in it, and when: a repetition soon after is another session."""
+    seed = "\0".join([str(time.time_ns()), *(one.key for one in rows)])
+    return int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") >> 1
+
+
+def written(sent: Mapping[str, Any]) -> str:
+    """Write identifiers as they stand in a ledger: equal ones are equal texts."""
+    return orjson.dumps(dict(sent), option=orjson.OPT_SORT_KEYS).decode()

@@ -1,0 +1,143 @@
+"""Previews: what a job would send, counted and shown on a few rows, without any state moved."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+from gateway import errors
+from gateway.core import fields
+from gateway.core.access.actor import GATEWAY
+from gateway.core.syncs import mapping as mappings
+from gateway.destinations.adapter import Cohort, Target
+from gateway.destinations.answers import Skipped
+from gateway.destinations.facts import Way
+from gateway.flows.syncs import jobs as flow
+from gateway.flows.syncs import setup as setups
+from gateway.store.db import audit
+from gateway.store.syncs import comparison, jobs, secrets
+from gateway.store.syncs.ledger import Scope
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping, Sequence
+
+    from gateway.core.access.actor import Actor
+    from gateway.flows.syncs.jobs import Checked, Wanted
+    from gateway.flows.syncs.setup import Setup
+    from gateway.store.db.engine import Pool
+    from gateway.store.syncs.comparison import Member
+
+# Of so many members the fill rates are told.
+SAMPLE: Final = 5000
+ROWS: Final = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Preview:
+    """Counts, shares of members by identifier, and rows before and after normalising."""
+
+    add: int
+    remove: int
+    identifiers: Mapping[str, Mapping[str, float]]
+    matchable: float
+    rows: Sequence[Mapping[str, Any]]
+
+
+def preview(
+    pool: Pool, wanted: Wanted, setup: Setup, *, now: datetime.datetime, actor: Actor = GATEWAY
+) -> Preview:
+    """Say what a job would do at its next run. Raises errors.Invalid."""
+    with pool.begin() as conn:
+        checked = flow.check(conn, wanted, setup)
+        job_id = jobs.current(conn, checked.cohort.id, checked.destination.id)
+        scope = _scope(wanted, checked, job_id or 0)
+        counted = comparison.count(conn, scope)
+        members = comparison.wanted(conn, scope, after="", limit=SAMPLE, everybody=True)
+        sealed = secrets.of_destinations(conn, [checked.destination.id])
+        audit.write(
+            conn,
+            actor,
+            "sync_job.previewed",
+            checked.destination.slug,
+            now=now,
+            cohort_id=str(checked.cohort.id),
+        )
+    try:
+        account = setup.account(checked.destination, sealed)
+    except errors.SecretUnreadable as error:
+        raise errors.Invalid([errors.Fault("destination", str(error))]) from error
+    facts = checked.kind.told(account.config)
+    if facts.way is Way.CHANGES:
+        return _shown(wanted, counted, [(one, _followed(wanted, one)) for one in members], ())
+    adapter = setups.adapter(checked.kind, account)
+    target = _target(wanted, checked)
+    sent = [
+        (one, adapter.prepare(target, mappings.read(wanted.mapping, one.document)))
+        for one in members
+    ]
+    return _shown(wanted, counted, sent, facts.matching)
+
+
+def _scope(wanted: Wanted, checked: Checked, job_id: int) -> Scope:
+    config = fields.shown(checked.kind.config, checked.destination.config)
+    seed = mappings.seed(wanted.mapping, checked.options, wanted.consent, checked.kind.name, config)
+    return Scope(
+        cohort_id=checked.cohort.id,
+        job_id=job_id,
+        suppress=tuple(checked.suppress),
+        seed=seed,
+    )
+
+
+def _followed(wanted: Wanted, one: Member) -> Mapping[str, object]:
+    return {"member_id": one.member_id, **mappings.read(wanted.mapping, one.document)}
+
+
+def _target(wanted: Wanted, checked: Checked) -> Target:
+    cohort = checked.cohort
+    return Target(
+        cohort=Cohort(
+            id=str(cohort.id),
+            name=cohort.name,
+            description=cohort.description,
+            created_at=cohort.created_at,
+        ),
+        identifiers=tuple(wanted.mapping),
+        options=checked.options,
+        consent=wanted.consent,
+    )
+
+
+def _shown(
+    wanted: Wanted,
+    counted: comparison.Counts,
+    sent: Sequence[tuple[Member, Mapping[str, object] | Skipped]],
+    matching: Sequence[frozenset[str]],
+) -> Preview:
+    """Tell shares of a sample, and the first rows of it."""
+    size = max(1, len(sent))
+    found = [{} if isinstance(after, Skipped) else after for _, after in sent]
+    matchable = [one for one in found if not matching or any(s <= one.keys() for s in matching)]
+    return Preview(
+        add=counted.add,
+        remove=counted.remove if wanted.mode == "mirror" else 0,
+        identifiers={
+            name: {"share": round(sum(_has(one, name) for one in found) / size, 4)}
+            for name in wanted.mapping
+        },
+        matchable=round(len(matchable) / size, 4),
+        rows=[
+            {
+                "member_id": member.member_id,
+                "before": mappings.read(wanted.mapping, member.document),
+                "after": None if isinstance(after, Skipped) else dict(after),
+                "skipped": after.reason if isinstance(after, Skipped) else None,
+            }
+            for member, after in sent[:ROWS]
+        ],
+    )
+
+
+def _has(sent: Mapping[str, object], name: str) -> bool:
+    return sent.get(name) not in (None, "")

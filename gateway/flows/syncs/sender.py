@@ -1,0 +1,107 @@
+"""The sender: claims jobs that are due, works on several side by side, and notes how each went."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from gateway import errors
+from gateway.flows import leases
+from gateway.flows.syncs import attempts, executing
+from gateway.store.db import leases as kept_leases
+from gateway.store.syncs import erasing, jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.flows.syncs.setup import Setup
+    from gateway.store.db.engine import Pool
+    from gateway.store.db.leases import Lease
+
+LEASE_KIND: Final = "sync"
+# Jobs that one process works on at once.
+AT_ONCE: Final = 16
+
+_log = structlog.get_logger()
+
+
+class Sender:
+    """Works on jobs until it is closed; what it has begun then is left to the next claim."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        beating: Pool,
+        setup: Setup,
+        *,
+        holder: str,
+        suppress: Sequence[int] = (),
+        at_once: int = AT_ONCE,
+        patience_seconds: float = attempts.PATIENCE_SECONDS,
+    ) -> None:
+        """`beating` is a pool of its own; `suppress` are cohorts no job sends the members of."""
+        self._pool = pool
+        self._beating = beating
+        self._setup = setup
+        self._holder = holder
+        self._ended = threading.Event()
+        self._tools = executing.Tools(
+            pool=pool,
+            setup=setup,
+            suppress=tuple(suppress),
+            stopping=self._ended.is_set,
+            patience_seconds=patience_seconds,
+        )
+        self._at_once = at_once
+        self._threads = concurrent.futures.ThreadPoolExecutor(at_once, "job")
+        self._running: set[concurrent.futures.Future[None]] = set()
+
+    def look(self) -> int:
+        """Offer what is due, and begin with as much as there is room for; returns how much."""
+        self._running = {one for one in self._running if not one.done()}
+        room = self._at_once - len(self._running)
+        with self._pool.begin() as conn:
+            due = {*jobs.due(conn, now=self._setup.now()), *erasing.erasing(conn)}
+            if due:
+                kept_leases.offer_all(conn, LEASE_KIND, [str(one) for one in sorted(due)])
+        begun = 0
+        while begun < room:
+            lease = leases.claim(self._pool, LEASE_KIND, holder=self._holder)
+            if lease is None:
+                break
+            self._running.add(self._threads.submit(self._work_on, lease))
+            begun += 1
+        return begun
+
+    def wait(self) -> None:
+        """Wait until everything that was begun has ended."""
+        concurrent.futures.wait(self._running)
+        for one in self._running:
+            one.result()
+
+    def close(self) -> None:
+        """Let what was begun end at its next step."""
+        self._ended.set()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _work_on(self, lease: Lease) -> None:
+        try:
+            with leases.keeping(self._pool, lease, beating=self._beating) as keeper:
+                executing.execute(self._tools, keeper)
+        except errors.LeaseLost:
+            _log.warning("sync.taken_over", job_id=lease.key)
+        except errors.GatewayError as error:
+            _log.warning("sync.interrupted", job_id=lease.key, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a thread that ends says nothing
+            _log.error("sync.failed", job_id=lease.key, exc_info=error)
+            self._abandon(lease)
+
+    def _abandon(self, lease: Lease) -> None:
+        """End work at which this process met a bug, so that it is tried again with waits."""
+        with self._pool.begin() as conn:
+            kept_leases.hold(conn, lease)
+            executing.note_bug(conn, int(lease.key), now=self._setup.now())
+            kept_leases.finish(conn, lease)

@@ -1,0 +1,239 @@
+"""Ledgers: what stands at a destination, or may, of the members that a job has sent.
+
+A row is a member with identifiers as they were sent. Its `source` is a hash of the member's fields,
+under a seed made of the mapping: equal hashes need not be looked at again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import TYPE_CHECKING
+
+from gateway.store.db import arrays
+from gateway.store.db.statement import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+
+class State(enum.IntEnum):
+    """What is known of a row: SENDING and LEAVING ones may stand there or not."""
+
+    PRESENT = 1
+    SENDING = 2
+    REJECTED = 3
+    LEAVING = 4
+    ERASED = 5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Which ledger, which cohorts are suppressed, and the seed of hashes."""
+
+    cohort_id: int
+    job_id: int
+    suppress: tuple[int, ...] = ()
+    seed: int = 0
+
+    @property
+    def bound(self) -> dict[str, object]:
+        """Parameters of statements."""
+        return {
+            "cohort_id": self.cohort_id,
+            "job_id": self.job_id,
+            "suppress": list(self.suppress),
+            "seed": self.seed,
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A row to be written, or to be removed."""
+
+    member_id: str
+    part: int
+    sent: str
+    source: int = 0
+    state: State = State.SENDING
+
+
+def put(conn: Connection, scope: Scope, rows: Sequence[Row]) -> None:
+    """Write rows of present members; a row that is being erased stays so."""
+    parameters = {
+        "cohort_id": scope.cohort_id,
+        "job_id": scope.job_id,
+        "member_ids": arrays.of_texts([one.member_id for one in rows]),
+        "parts": [one.part for one in rows],
+        "states": [int(one.state) for one in rows],
+        "sources": [one.source for one in rows],
+        "sents": arrays.of_texts([one.sent for one in rows]),
+    }
+    _PUT.run(conn, parameters)
+
+
+def book(conn: Connection, scope: Scope, rows: Sequence[Row], state: State) -> None:
+    """Note what became of rows that were being sent."""
+    _BOOK.run(conn, {**_keys(scope, rows), "state": int(state)})
+
+
+def drop(conn: Connection, scope: Scope, rows: Sequence[Row]) -> None:
+    """Forget rows that were removed, and erasures that this ends."""
+    _DROP.run(conn, _keys(scope, rows))
+    _END_ERASURES.run(conn, _keys(scope, rows))
+
+
+def listing(
+    conn: Connection, scope: Scope, state: State, *, after: tuple[str, int], limit: int
+) -> list[Row]:
+    """List rows of a state by member and part, from the first beyond `after`."""
+    parameters = {
+        **scope.bound,
+        "state": int(state),
+        "after": after[0],
+        "after_part": after[1],
+        "limit": limit,
+    }
+    return [
+        Row(member_id=row.member_id, part=row.part, sent=row.sent, state=state)
+        for row in _LIST.rows(conn, parameters)
+    ]
+
+
+def count(conn: Connection, scope: Scope, state: State) -> int:
+    """Count the rows of a state."""
+    found: int = _COUNT.rows(conn, {**scope.bound, "state": int(state)})[0].rows
+    return found
+
+
+def shared(
+    conn: Connection,
+    scope: Scope,
+    state: State,
+    names: Sequence[str],
+    *,
+    between: tuple[tuple[str, int], tuple[str, int]],
+) -> set[tuple[str, int]]:
+    """Find rows of a state with identifiers of these names that a row which stays has as well."""
+    (after, after_part), (last, last_part) = between
+    parameters = {
+        **scope.bound,
+        "state": int(state),
+        "names": list(names),
+        "after": after,
+        "after_part": after_part,
+        "last": last,
+        "last_part": last_part,
+    }
+    return {(row.member_id, row.part) for row in _SHARED.rows(conn, parameters)}
+
+
+def replaced(conn: Connection, scope: Scope) -> None:
+    """Forget what a replacement has taken away: all that was not sent with it."""
+    _REPLACED.run(conn, scope.bound)
+
+
+def clear(conn: Connection, scope: Scope, *, limit: int) -> int:
+    """Forget rows of a ledger that nothing needs any more; returns how many."""
+    _CLEAR_ERASURES.run(conn, scope.bound)
+    return len(_CLEAR.rows(conn, {**scope.bound, "limit": limit}))
+
+
+def _keys(scope: Scope, rows: Sequence[Row]) -> dict[str, object]:
+    return {
+        "cohort_id": scope.cohort_id,
+        "job_id": scope.job_id,
+        "member_ids": arrays.of_texts([one.member_id for one in rows]),
+        "parts": [one.part for one in rows],
+    }
+
+
+_PUT = Statement("""
+    INSERT INTO sync_ledger (cohort_id, job_id, member_id, part, state, source, sent)
+    SELECT m.cohort_id, :job_id, r.member_id, r.part, r.state, r.source, r.sent
+    FROM unnest(CAST(:member_ids AS text[]), CAST(:parts AS smallint[]),
+                CAST(:states AS smallint[]), CAST(:sources AS bigint[]), CAST(:sents AS text[]))
+        AS r (member_id, part, state, source, sent)
+    JOIN memberships m ON m.cohort_id = :cohort_id AND m.member_id = r.member_id
+        AND m.entered_at IS NOT NULL
+    ORDER BY r.member_id, r.part
+    ON CONFLICT (cohort_id, job_id, member_id, part) DO UPDATE
+    SET state = excluded.state, source = excluded.source, sent = excluded.sent
+    WHERE sync_ledger.state <> 5
+""")
+
+
+_OF_KEYS = """
+    cohort_id = :cohort_id AND job_id = :job_id AND member_id = ANY(CAST(:member_ids AS text[]))
+    AND (member_id, part) IN (
+        SELECT r.member_id, r.part
+        FROM unnest(CAST(:member_ids AS text[]), CAST(:parts AS smallint[])) AS r (member_id, part))
+"""
+
+
+_BOOK = Statement("UPDATE sync_ledger SET state = :state WHERE state = 2 AND " + _OF_KEYS)
+
+
+_DROP = Statement("DELETE FROM sync_ledger WHERE state IN (4, 5) AND " + _OF_KEYS)
+
+
+_END_ERASURES = Statement("""
+    DELETE FROM sync_erasures e
+    WHERE e.cohort_id = :cohort_id AND e.job_id = :job_id
+      AND e.member_id = ANY(CAST(:member_ids AS text[]))
+      AND NOT EXISTS (
+          SELECT FROM sync_ledger l
+          WHERE l.cohort_id = e.cohort_id AND l.job_id = e.job_id AND l.member_id = e.member_id
+            AND l.state = 5)
+""")
+
+
+_LIST = Statement("""
+    SELECT member_id, part, sent FROM sync_ledger
+    WHERE cohort_id = :cohort_id AND job_id = :job_id AND state = :state
+      AND (member_id, part) > (:after, :after_part)
+    ORDER BY member_id, part LIMIT :limit
+""")
+
+
+_COUNT = Statement("""
+    SELECT count(*) AS rows FROM sync_ledger
+    WHERE cohort_id = :cohort_id AND job_id = :job_id AND state = :state
+""")
+
+_SHARED = Statement("""
+    WITH identified AS (
+        SELECT l.member_id, l.part, l.state,
+               (SELECT jsonb_agg(CAST(l.sent AS jsonb) -> n.name ORDER BY n.place)
+                FROM unnest(CAST(:names AS text[])) WITH ORDINALITY AS n (name, place)) AS key
+        FROM sync_ledger l
+        WHERE l.cohort_id = :cohort_id AND l.job_id = :job_id AND l.state <> 3
+          AND jsonb_exists_all(CAST(l.sent AS jsonb), CAST(:names AS text[])))
+    SELECT DISTINCT g.member_id, g.part
+    FROM identified g JOIN identified s ON s.key = g.key
+    WHERE g.state = :state AND s.state IN (1, 2)
+      AND (g.member_id, g.part) > (:after, :after_part)
+      AND (g.member_id, g.part) <= (:last, :last_part)
+""")
+
+
+_REPLACED = Statement("""
+    DELETE FROM sync_ledger
+    WHERE cohort_id = :cohort_id AND job_id = :job_id AND state = 4
+""")
+
+
+_CLEAR_ERASURES = Statement("""
+    DELETE FROM sync_erasures WHERE cohort_id = :cohort_id AND job_id = :job_id
+""")
+
+
+_CLEAR = Statement("""
+    DELETE FROM sync_ledger
+    WHERE cohort_id = :cohort_id AND job_id = :job_id AND (member_id, part) IN (
+        SELECT member_id, part FROM sync_ledger
+        WHERE cohort_id = :cohort_id AND job_id = :job_id LIMIT :limit)
+    RETURNING part
+""")
