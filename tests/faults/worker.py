@@ -35,7 +35,7 @@ class Worker(program.Worker):
         """Run a job."""
         cohort_id = None
         with contextlib.suppress(DeserializationError):  # garbage is for the product to meet
-            cohort_id = Reader.cohort_id = job.args[0]
+            cohort_id = Reader.cohort_id = next(iter(job.args), None)
         HERE.pass_by("worker.pop-gap", cohort_id)
         super().execute_job(job, queue)
 
