@@ -11,6 +11,7 @@ from gateway.destinations.braze import settings as braze
 from gateway.destinations.google import settings as google
 from gateway.destinations.http import settings as http
 from gateway.destinations.meta import settings as meta
+from gateway.destinations.mixpanel import adapter as mixpanel
 from gateway.destinations.webhook import feed as webhook
 
 if TYPE_CHECKING:
@@ -78,6 +79,15 @@ def _preset(one: presets.Preset) -> Kind:
 
 
 _ALL: Final = (
+    Kind(
+        name="mixpanel",
+        title="Mixpanel cohort contract (any partner's webhook URL)",
+        config=mixpanel.CONFIG,
+        secrets=mixpanel.SECRETS,
+        carriers=mixpanel.CARRIERS,
+        facts=mixpanel.FACTS,
+        connect=mixpanel.Mixpanel,
+    ),
     Kind(
         name="webhook",
         title="Webhook (Standard Webhooks)",

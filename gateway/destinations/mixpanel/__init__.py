@@ -1,0 +1,1 @@
+"""Mixpanel's cohort contract spoken outward, to any partner that gives out such a URL."""
