@@ -96,8 +96,9 @@ def _try_everything(environ: dict[str, str], folder: Path) -> dict[str, Any]:
         "--report=json",
         f"--report-json-path={report}",
     ]
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.e2e.schemathesis_ndjson", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        command, cwd=folder, env=environ, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environ | hooks, capture_output=True, text=True, check=False
     )
     assert done.returncode in (0, 1), done.stdout + done.stderr
     if done.returncode:

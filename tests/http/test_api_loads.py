@@ -175,6 +175,21 @@ def test_load__while_another_runs__is_refused_with_its_id(lists: Lists) -> None:
     assert (problem["code"], problem["id"]) == ("load_running", first)
 
 
+def test_load__with_columns_named_for_fields__takes_those(world: World, lists: Lists) -> None:
+    cohort, columns = lists.make(), {"member_id": "no", "map.email": "mail", "map.phone": "tel"}
+    done = lists.load(cohort, "no;mail;tel;plan\nu1;ada@example.com;+1;pro\n", **columns)
+    mapping = {"no": "member_id", "mail": "email", "tel": "phone", "plan": "properties"}
+    assert done["file"]["mapping"] == mapping
+    (member,) = world.get(f"/v1/cohorts/{cohort}/members")["members"]
+    assert (member["email"], member["phone"]) == ("ada@example.com", "+1")
+
+
+def test_load__that_cannot_be_read__has_no_rejected_rows(world: World, lists: Lists) -> None:
+    done = lists.load(lists.make(), "name,plan\nx,y\n")
+    answer = world.call("GET", f"/v1/loads/{done['id']}/rejected.csv")
+    assert (answer.status_code, answer.data) == (200, b"row,reason\r\n")
+
+
 def test_load__into_a_cohort_of_another_kind__is_refused(world: World, lists: Lists) -> None:
     cohort = world.fill(["a"])
     answer = lists.send(cohort, "b\n")

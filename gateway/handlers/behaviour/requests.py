@@ -82,7 +82,7 @@ class RuleBody(Schema):
     time_zone = fields.String(metadata=schemas.says("IANA; by default UTC.", "UTC"))
     as_of = fields.String(
         metadata={
-            "type": ["string", "number"],
+            "type": ["string", "number", "null"],
             **schemas.says("The moment it is seen from, not in the future; by default now."),
         }
     )

@@ -61,12 +61,10 @@ class _OfLoad(queries.Asked):
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> LoadAsked:
         given = dict(loaded)
-        mapped = {name: given.pop(f"map.{name}", None) for name in options.MAPPED}
-        upload = given.pop("upload", None)
+        # marshmallow keeps a name with a dot as a dictionary in a dictionary.
+        mapped, upload = given.pop("map", {}), given.pop("upload", None)
         mode, review = Mode(given.pop("mode")), given.pop("review")
-        of_file = Options(
-            fields={name.value: one for name, one in mapped.items() if one is not None}, **given
-        )
+        of_file = Options(fields=mapped, **given)
         return LoadAsked(wanted=Wanted(mode=mode, review=review, options=of_file), upload=upload)
 
 
