@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 from gateway.core.syncs.job import RunState, State
 from gateway.handlers.http import schemas
 from gateway.handlers.http.fields import Json, Time
-from gateway.handlers.syncs.response_schemas import TroubleAnswer
+from gateway.handlers.syncs.response_schemas import DestinationTroubleAnswer
 
 
 def _counts(description: str) -> fields.Dict:
@@ -78,7 +78,7 @@ class JobAnswer(schemas.Shown):
     created_at = Time(required=True)
     next_run_at = Time(required=True, allow_none=True)
     last_ok_at = Time(required=True, allow_none=True)
-    error = fields.Nested(TroubleAnswer, required=True, allow_none=True)
+    error = fields.Nested(DestinationTroubleAnswer, required=True, allow_none=True)
     last_run = fields.Nested(RunAnswer, required=True, allow_none=True)
 
 
@@ -113,7 +113,7 @@ class RowAnswer(schemas.Shown):
     skipped = fields.String(required=True, allow_none=True)
 
 
-class PreviewAnswer(schemas.Shown):
+class JobPreviewAnswer(schemas.Shown):
     """What a run would send."""
 
     add = fields.Integer(required=True)

@@ -66,7 +66,7 @@ def create_sync_job(body: flow.Wanted, actor: Actor) -> Response:
 def preview_sync_job(body: flow.Wanted, actor: Actor) -> Response:
     given = deps.current()
     found = previews.preview(given.reading, body, given.sending, now=given.now(), actor=actor)
-    return responses.value(schemas.PreviewAnswer, found)
+    return responses.value(schemas.JobPreviewAnswer, found)
 
 
 def get_sync_job(job_id: str) -> Response:
@@ -208,7 +208,7 @@ OPERATIONS: Final = (
         summary="Say what a job would send",
         description="Shares are those of the first 5,000 members by id. Nothing is sent or kept.",
         body=requests.NewJobForm,
-        answer=responses.of(schemas.PreviewAnswer, "Counts, shares and three rows."),
+        answer=responses.of(schemas.JobPreviewAnswer, "Counts, shares and three rows."),
         refusals=(422,),
     ),
     Operation(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def list_destination_kinds() -> Response:
     """List the kinds of destinations."""
     kinds = [_shown(kind) for kind in deps.current().sending.kinds.values()]
-    return responses.value(response_schemas.KindsAnswer, {"kinds": kinds})
+    return responses.value(response_schemas.DestinationKindsAnswer, {"kinds": kinds})
 
 
 def _shown(kind: Kind) -> dict[str, object]:
@@ -52,7 +52,7 @@ OPERATIONS: Final = (
         summary="List the kinds of destinations",
         description="`config`, `secrets` and `options` are JSON Schemas (2020-12) of what a"
         " destination of that kind, and a sync job to it, are made with.",
-        answer=responses.of(response_schemas.KindsAnswer, "All kinds."),
+        answer=responses.of(response_schemas.DestinationKindsAnswer, "All kinds."),
     ),
 )
 

@@ -31,7 +31,7 @@ class LimitsAnswer(schemas.Shown):
     )
 
 
-class KindAnswer(schemas.Shown):
+class DestinationKindAnswer(schemas.Shown):
     """A kind of destination, and what one is made with."""
 
     kind = fields.String(required=True, metadata=schemas.like("webhook"))
@@ -85,19 +85,19 @@ class KindAnswer(schemas.Shown):
     )
 
 
-class KindsAnswer(schemas.Shown):
+class DestinationKindsAnswer(schemas.Shown):
     """The kinds of destinations."""
 
-    kinds = fields.List(fields.Nested(KindAnswer), required=True)
+    kinds = fields.List(fields.Nested(DestinationKindAnswer), required=True)
 
 
-class SecretAnswer(schemas.Shown):
+class DestinationSecretAnswer(schemas.Shown):
     """That a secret is set."""
 
     set_at = Time(required=True)
 
 
-class TroubleAnswer(schemas.Shown):
+class DestinationTroubleAnswer(schemas.Shown):
     """What keeps a destination from its work."""
 
     code = fields.String(
@@ -129,7 +129,7 @@ class DestinationAnswer(schemas.Shown):
     )
     secrets = fields.Dict(
         keys=fields.String(),
-        values=fields.Nested(SecretAnswer, allow_none=True),
+        values=fields.Nested(DestinationSecretAnswer, allow_none=True),
         required=True,
         metadata=schemas.says("When each secret was set, null if not; never its value.", {}),
     )
@@ -138,7 +138,7 @@ class DestinationAnswer(schemas.Shown):
         required=True, allow_none=True, metadata=schemas.says("When a run last ended well.")
     )
     last_error = fields.Nested(
-        TroubleAnswer,
+        DestinationTroubleAnswer,
         required=True,
         allow_none=True,
         metadata=schemas.says(
@@ -155,7 +155,7 @@ class DestinationsAnswer(schemas.Shown):
     next_cursor = schemas.next_cursor()
 
 
-class StepAnswer(schemas.Shown):
+class DestinationStepAnswer(schemas.Shown):
     """A step of a trial."""
 
     step = fields.String(required=True, metadata=schemas.like("sign_in"))
@@ -168,4 +168,4 @@ class TrialAnswer(schemas.Shown):
     """A trial of a destination, up to the first step that failed."""
 
     ok = fields.Boolean(required=True)
-    steps = fields.List(fields.Nested(StepAnswer), required=True)
+    steps = fields.List(fields.Nested(DestinationStepAnswer), required=True)
