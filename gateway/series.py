@@ -84,6 +84,11 @@ SERIES: Final = (
         "Loads of files that are queued, being read, or wait for an approval.",
         ("state",),
     ),
+    Series(
+        "gateway_rule_drift_total",
+        _C,
+        "People that a daily look at a live rule moved although nothing of theirs had changed.",
+    ),
     Series("gateway_oldest_load_seconds", _G, "How long the oldest queued load has waited."),
     Series(
         "gateway_last_sync_timestamp_seconds",

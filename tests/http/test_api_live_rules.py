@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from gateway.core.access.scopes import Scope
 from gateway.flows.behaviour.rounds import Evaluator
 from gateway.jobs import Doorbell
 from tests.http.people import People, event
@@ -67,6 +65,10 @@ def test_cohort__made_with_a_rule__is_filled_with_profiles(live: Live) -> None:
     member = live.world.get(f"/v1/cohorts/{made['id']}/members/ada")
     assert (member["email"], member["phone"], member["properties"]) == ("a@x", "5", {"plan": "pro"})
     assert member["distinct_id"] is None
+    found = live.world.get(f"/v1/cohorts/{made['id']}")
+    assert (found["stale"], found["fresh_until"] is None) == (False, False)
+    live.world.clock.tick(minutes=6)
+    assert live.world.get(f"/v1/cohorts/{made['id']}")["stale"] is True
     (load,) = live.world.get(f"/v1/cohorts/{made['id']}/loads")["loads"]
     assert (load["state"], load["trigger"], load["entered"]) == ("applied", "definition", 1)
 
@@ -226,15 +228,6 @@ def test_load__whose_reader_died__is_read_anew(live: Live) -> None:
         )
     live.settle()
     assert live.members(cohort_id) == ["ada"]
-
-
-def test_run__beside_a_live_cohort__agrees_with_it(live: Live) -> None:
-    live.people.events(event("ada"), event("bob"))
-    cohort_id = live.make(BUYERS)["id"]
-    live.settle()
-    body = json.dumps({"rule": BUYERS, "compare": cohort_id}).encode()
-    found = live.people.send("/v1/rules/run", body, scope=Scope.READ).get_json()
-    assert (found["count"], found["would_enter"], found["would_exit"]) == (2, 0, 0)
 
 
 def test_deleted_events__let_members_exit(live: Live) -> None:

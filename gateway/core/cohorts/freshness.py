@@ -14,6 +14,10 @@ INTERVALS: Final = 3
 SNAPSHOT_KEPT: Final = datetime.timedelta(days=3)
 
 
+# A live rule is looked at every few seconds; what time moves takes effect within this.
+LOOK_KEPT: Final = datetime.timedelta(minutes=5)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Freshness:
     """Until when a cohort is fresh, None for ever, and whether it is stale by now."""
@@ -44,6 +48,14 @@ def judge(
     if heard_at is None:
         return Freshness(fresh_until=since, stale=True)
     until = heard_at + INTERVALS * datetime.timedelta(seconds=every_seconds)
+    return Freshness(fresh_until=until, stale=now > until)
+
+
+def of_live(looked_at: datetime.datetime | None, *, now: datetime.datetime) -> Freshness | None:
+    """Judge a cohort of a live rule by the last look at it; None before the first."""
+    if looked_at is None:
+        return None
+    until = looked_at + LOOK_KEPT
     return Freshness(fresh_until=until, stale=now > until)
 
 

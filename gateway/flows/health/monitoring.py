@@ -65,6 +65,7 @@ class Totals:
     refused: list[refusals.Open]
     backlog: backlog.Totals
     loads: open_loads.Totals
+    rule_drift: int
     pulses: list[heartbeats.Pulse]
     workers: dict[str, float]
     room: server.Room
@@ -158,6 +159,7 @@ class Watch:
                         refused=refusals.unresolved(conn),
                         backlog=backlog.totals(conn, now=now),
                         loads=open_loads.totals(conn, now=now),
+                        rule_drift=totals.rule_drift(conn),
                         pulses=heartbeats.pulses(conn),
                         workers=totals.of_workers(conn),
                         room=server.room(conn),
@@ -193,6 +195,8 @@ def _reading(
         reading |= _of_processes(counted.totals) | _of_sources(counted.totals)
         reading |= _of_refusals(limits, counted.totals)
         reading |= _of_loads(counted.totals.loads)
+        drift: metrics.Point = ((), counted.totals.rule_drift)
+        reading |= {"gateway_rule_drift_total": [drift]}
         reading |= _of_backlog(counted.totals.backlog) | _of_room(limits, counted.totals.room)
     return reading
 

@@ -222,6 +222,7 @@ def _cohort(fields: RowMapping, *, now: datetime.datetime) -> Cohort:
         now=now,
         until=plain.pop("fresh_until"),
     )
+    judged = freshness.of_live(plain.pop("looked_at"), now=now) or judged
     plain |= {"fresh_until": judged.fresh_until, "stale": judged.stale}
     plain["guard"] = Guard.of(plain["guard"])
     plain["last_load"] = receipts.last(plain)
@@ -274,7 +275,7 @@ _READ = text("""
            c.schedule, c.due_at AS next_load_at, c.fresh_until,
            o.number AS load_number, o.state AS load_state, o.ended_at AS load_finished_at,
            o.error_code AS load_code, o.error_message AS load_message, o.error_hint AS load_hint,
-           d.definition,
+           d.definition, q.looked_at,
            n.session_id AS refresh_session, r.total_pages AS refresh_total,
            r.session > a.floor AS refresh_newer,
            r.more_pages + (
@@ -291,6 +292,7 @@ _READ = text("""
     LEFT JOIN sessions n ON n.cohort_id = r.cohort_id AND n.number = r.session
     LEFT JOIN loads o ON o.cohort_id = i.cohort_id AND o.number = i.last_load
     LEFT JOIN cohort_definitions d ON d.cohort_id = i.cohort_id AND d.is_latest
+    LEFT JOIN rule_states q ON q.cohort_id = i.cohort_id
     WHERE (c.deleted_at IS NOT NULL) = :deleted AND c.id > :after
       AND (NOT :deleted OR s.removed_at IS NULL)
       AND (CAST(:id AS bigint) IS NULL OR c.id = :id)

@@ -76,6 +76,11 @@ def oldest_successes(conn: Connection, *, since: datetime.datetime) -> list[Succ
     return [Success(**row._mapping) for row in conn.execute(_SUCCESSES, parameters)]
 
 
+def rule_drift(conn: Connection) -> int:
+    """Sum the people that daily looks at rules moved, though no look in between had to."""
+    return int(conn.execute(_RULE_DRIFT).scalar_one())
+
+
 def skipped(conn: Connection) -> list[Skipped]:
     """Sum the skipped members by source and reason."""
     rows = conn.execute(_SKIPPED)
@@ -143,3 +148,5 @@ _SKIPPED = text("""
 _OF_WORKERS = text("""
     SELECT meter, sum(value) AS value FROM worker_meters GROUP BY meter ORDER BY meter
 """)
+
+_RULE_DRIFT = text("SELECT CAST(coalesce(sum(drift), 0) AS bigint) FROM rule_states")
