@@ -96,6 +96,7 @@ def test_description__of_errors__has_examples_with_their_own_fields() -> None:
     assert found.pop(("409", "ahead")) == common | {"last_seq", "epoch"}
     assert found.pop(("409", "in_use")) == common | {"cohorts"}
     assert found.pop(("409", "exists")) == common | {"id", "deleted"}
+    assert found.pop(("409", "load_running")) == common | {"id"}
     assert found.pop(("410", "gone")) == common | {"oldest_seq"}
     assert found.pop(("422", "invalid")) == common | {"errors"}
     assert all(fields == common for fields in found.values())
