@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MOMENT: Final = "2026-01-31T09:30:00.000000Z"
+_BY_FORMAT: Final[Mapping[str, str]] = {
+    "date-time": "2026-01-31T09:30:00.000000Z",
+    "date": "2026-01-31",
+}
 _BY_TYPE: Final[Mapping[str, Any]] = {
     "string": "text",
     "number": 1.5,
@@ -51,7 +54,7 @@ def _typed(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:  # noq
         return [of(schema["items"], schemas)]
     if kind == "integer":
         return schema.get("minimum", 1)
-    return _MOMENT if schema.get("format") == "date-time" else _BY_TYPE[kind]
+    return _BY_FORMAT.get(schema.get("format", ""), _BY_TYPE[kind])
 
 
 def _fill(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
