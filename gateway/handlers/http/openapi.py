@@ -39,6 +39,8 @@ EXTENSION: Final = "gateway.description"
 # Every operation may answer these, whatever else it says.
 ALWAYS: Final = (400, 401, 403, 500, 503)
 
+# A variable of a rule, by whichever converter (`raw_path.install`).
+_VARIABLE: Final = re.compile(r"<(?:raw|number):(\w+)>")
 _TAG: Final[Mapping[str, Any]] = {
     "ETag": {
         "description": "The tag of this answer; equal only for equal answers.",
@@ -139,7 +141,7 @@ class Description:
             spec.components.response(str(status), problems.described(status))
         for operation in self._served:
             described = {operation.method.lower(): _operation(operation, self._variables)}
-            spec.path(path=re.sub(r"<raw:(\w+)>", r"{\1}", operation.rule), operations=described)
+            spec.path(path=_VARIABLE.sub(r"{\1}", operation.rule), operations=described)
         for call in self._foreign:
             for name, schema in call.schemas.items():
                 spec.components.schema(name, dict(schema))
@@ -167,7 +169,7 @@ def _operation(operation: Operation, variables: Mapping[str, Variable]) -> dict[
     too_large = () if operation.body is None else (413,)
     told = sorted({*ALWAYS, *too_large, *operation.refusals})
     refusals = {str(status): str(status) for status in told}
-    named = re.findall(r"<raw:(\w+)>", operation.rule)
+    named = _VARIABLE.findall(operation.rule)
     described: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [operation.topic.name],

@@ -38,6 +38,12 @@ class RawConverter(BaseConverter):
         return decoded
 
 
+class NumberConverter(RawConverter):
+    """A segment of digits: beside it a path may have a word of its own in this place."""
+
+    regex = "[0-9]+"
+
+
 class RestConverter(BaseConverter):
     """What is left of the path, whatever it is: nothing, several segments, empty ones."""
 
@@ -75,8 +81,9 @@ def encoded_path(environ: dict[str, Any]) -> str:
 
 
 def install(app: Flask) -> None:
-    """Route an application by raw paths; `raw` and `rest` become converters of its rules."""
+    """Route an application by raw paths, with the converters `raw`, `number` and `rest`."""
     app.url_map.converters["raw"] = RawConverter
+    app.url_map.converters["number"] = NumberConverter
     app.url_map.converters["rest"] = RestConverter
     app.url_map.merge_slashes = False
     app.wsgi_app = RawPath(app.wsgi_app)  # type: ignore[method-assign]

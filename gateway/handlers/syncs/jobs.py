@@ -159,7 +159,7 @@ def _act(name: str, verb: str, view: object, summary: str) -> Operation:
     return Operation(
         name=name,
         method="POST",
-        rule=f"/v1/sync-jobs/<raw:job_id>/{verb}",
+        rule=f"/v1/sync-jobs/<number:job_id>/{verb}",
         view=view,  # type: ignore[arg-type]
         scope=Scope.ADMIN,
         acts=True,
@@ -214,7 +214,7 @@ OPERATIONS: Final = (
     Operation(
         name="get_sync_job",
         method="GET",
-        rule="/v1/sync-jobs/<raw:job_id>",
+        rule="/v1/sync-jobs/<number:job_id>",
         view=get_sync_job,
         scope=Scope.READ,
         topic=topics.SYNC_JOBS,
@@ -225,7 +225,7 @@ OPERATIONS: Final = (
     Operation(
         name="change_sync_job",
         method="PATCH",
-        rule="/v1/sync-jobs/<raw:job_id>",
+        rule="/v1/sync-jobs/<number:job_id>",
         view=change_sync_job,
         scope=Scope.ADMIN,
         acts=True,
@@ -238,7 +238,7 @@ OPERATIONS: Final = (
     Operation(
         name="delete_sync_job",
         method="DELETE",
-        rule="/v1/sync-jobs/<raw:job_id>",
+        rule="/v1/sync-jobs/<number:job_id>",
         view=delete_sync_job,
         scope=Scope.ADMIN,
         acts=True,
@@ -248,6 +248,7 @@ OPERATIONS: Final = (
         " added are taken out first: 202, and the job is gone when that is done.",
         query=requests.DeletionQuery,
         answer=operations.NOTHING,
+        also=(responses.of(schemas.JobAnswer, "The job, until all are taken out.", status=202),),
         refusals=(404,),
     ),
     _act("run_sync_job", "run", run_sync_job, "Run a job now"),
@@ -257,7 +258,7 @@ OPERATIONS: Final = (
     Operation(
         name="list_sync_runs",
         method="GET",
-        rule="/v1/sync-jobs/<raw:job_id>/runs",
+        rule="/v1/sync-jobs/<number:job_id>/runs",
         view=list_sync_runs,
         scope=Scope.READ,
         topic=topics.SYNC_JOBS,
@@ -270,7 +271,7 @@ OPERATIONS: Final = (
     Operation(
         name="get_sync_run",
         method="GET",
-        rule="/v1/sync-jobs/<raw:job_id>/runs/<raw:number>",
+        rule="/v1/sync-jobs/<number:job_id>/runs/<raw:number>",
         view=get_sync_run,
         scope=Scope.READ,
         topic=topics.SYNC_JOBS,
@@ -281,7 +282,7 @@ OPERATIONS: Final = (
     Operation(
         name="get_sync_run_rejections",
         method="GET",
-        rule="/v1/sync-jobs/<raw:job_id>/runs/<raw:number>/rejected.csv",
+        rule="/v1/sync-jobs/<number:job_id>/runs/<raw:number>/rejected.csv",
         view=get_sync_run_rejections,
         scope=Scope.READ,
         topic=topics.SYNC_JOBS,
@@ -301,7 +302,7 @@ OPERATIONS: Final = (
     Operation(
         name="approve_sync_run",
         method="POST",
-        rule="/v1/sync-jobs/<raw:job_id>/runs/<raw:number>/approve",
+        rule="/v1/sync-jobs/<number:job_id>/runs/<raw:number>/approve",
         view=approve_sync_run,
         scope=Scope.ADMIN,
         acts=True,
