@@ -29,7 +29,7 @@ HERE = "http://localhost"
 
 def test_description__of_every_route__is_there_and_of_no_other(world: World) -> None:
     served = {
-        (method, re.sub(r"<raw:(\w+)>", r"{\1}", rule.rule))
+        (method, re.sub(r"<(?:raw|number):(\w+)>", r"{\1}", rule.rule))
         for rule in world.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule.startswith("/v1/")
@@ -58,7 +58,7 @@ def test_description__is_openapi_3_1_and_its_references_lead_somewhere(world: Wo
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_description__of_an_operation__says_what_it_needs(operation: Any) -> None:  # noqa: ANN401
-    path = re.sub(r"<raw:(\w+)>", r"{\1}", operation.rule)
+    path = re.sub(r"<(?:raw|number):(\w+)>", r"{\1}", operation.rule)
     described = DOCUMENT["paths"][path][operation.method.lower()]
     assert f"`{operation.scope}`" in described["description"]
     assert {"400", "401", "403", "503"} <= described["responses"].keys()
