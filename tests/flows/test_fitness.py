@@ -33,13 +33,14 @@ def said(found: list[Finding]) -> str:
 
 @pytest.fixture
 def set_up(pool: Pool) -> Settings:
-    """Set up a source and a key, and have a worker, a scheduler and a loader beat."""
+    """Set up a source and a key, and have a worker, a scheduler, a loader and a sender beat."""
     settings = Settings(webhook_password=PASSWORD, api_key=KEY)
     bootstrap.bootstrap(pool, settings, now=now())
     with pool.begin() as conn:
         heartbeats.join(conn, "w", heartbeats.WORKER)
         heartbeats.join(conn, "s", heartbeats.SCHEDULER)
         heartbeats.join(conn, "l", processes.LOADER)
+        heartbeats.join(conn, "d", processes.SENDER)
     return settings
 
 
@@ -51,7 +52,8 @@ def test_installation__set_up_and_running__asks_for_nothing(pool: Pool, set_up: 
 def test_installation__that_is_empty__lacks_everything_that_must_be_made(pool: Pool) -> None:
     found = asked(pool)
     assert all(one.remedy for one in found)
-    for words in ("no source", "no API key", "no worker lives", "no scheduler lives"):
+    missing = [f"no {kind} lives" for kind in ("worker", "scheduler", "loader", "sender")]
+    for words in ("no source", "no API key", *missing):
         assert words in said(found)
 
 

@@ -35,6 +35,9 @@ def test_status__everything_alive__is_ok_and_anything_dead_degrades_it(desk: Des
     with desk.pool.begin() as conn:
         heartbeats.join(conn, "scheduler-1", heartbeats.SCHEDULER)
         heartbeats.join(conn, "loader-1", processes.LOADER)
+    assert look(desk).status == "degraded"
+    with desk.pool.begin() as conn:
+        heartbeats.join(conn, "sender-1", processes.SENDER)
     assert look(desk).status == "ok"
     assert look(desk, redis_up=False).status == "degraded"
     desk.send(ADD, "s", "a")

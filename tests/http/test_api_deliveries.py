@@ -58,7 +58,8 @@ def test_status__of_an_idle_gateway__counts_nothing(world: World) -> None:
         "scheduler_alive": False,
         "scheduler_trouble": None,
         "processes": {
-            kind: {"alive": 0, "working": 0, "trouble": None} for kind in ("worker", "scheduler")
+            kind: {"alive": 0, "working": 0, "trouble": None}
+            for kind in ("worker", "scheduler", "loader", "sender")
         },
         "redis": "down",
     }

@@ -55,7 +55,7 @@ def test_healthz__with_everything_down__is_alive() -> None:
 
 def test_readyz__without_redis__is_degraded(world: World) -> None:
     answer = world.http.get("/readyz")
-    processes = dict.fromkeys(("worker", "scheduler", "loader"), "silent")
+    processes = dict.fromkeys(("worker", "scheduler", "loader", "sender"), "silent")
     assert (answer.status_code, answer.get_json()) == (
         200,
         {"status": "degraded", "redis": "down", "processes": processes},
@@ -63,16 +63,18 @@ def test_readyz__without_redis__is_degraded(world: World) -> None:
 
 
 def test_monitors__of_workers_that_beat_and_cannot_work__are_told(world: World) -> None:
+    working = ("scheduler", "loader", "sender")
     with world.pool.begin() as conn:
-        for name, kind in (("w1", "worker"), ("w2", "worker"), ("s", "scheduler"), ("l", "loader")):
+        for name, kind in (("w1", "worker"), ("w2", "worker"), *((one, one) for one in working)):
             heartbeats.join(conn, name, kind)
         heartbeats.beat(conn, "w2", {}, heartbeats.Condition(trouble="its Redis is away"))
-    processes = {"worker": "hindered", "scheduler": "working", "loader": "working"}
+    processes = {"worker": "hindered", **dict.fromkeys(working, "working")}
     assert world.http.get("/readyz").get_json()["processes"] == processes
     page = look(world.http)
     assert page.value("gateway_workers_alive", kind="worker") == 2
     assert page.value("gateway_workers_working", kind="worker") == 1
-    assert page.value("gateway_workers_working", kind="scheduler") == 1
+    for kind in working:
+        assert page.value("gateway_workers_working", kind=kind) == 1
 
 
 def test_readyz__migrations_pending__is_unready(empty_url: str) -> None:

@@ -51,7 +51,7 @@ def test_pulses__of_each_kind__tell_alive_and_last_beat(pool: Pool) -> None:
     add(pool, "a", {})
     add(pool, "b", {}, age_seconds=heartbeats.ALIVE_SECONDS + 1)
     with pool.read() as conn:
-        worker, scheduler, loader = heartbeats.pulses(conn)
+        worker, scheduler, loader, sender = heartbeats.pulses(conn)
         assert heartbeats.alive(conn, heartbeats.WORKER) == 1
         now = conn.execute(text("SELECT extract(epoch FROM now())")).scalar_one()
     assert (worker.kind, worker.alive) == ("worker", 1)
@@ -59,6 +59,7 @@ def test_pulses__of_each_kind__tell_alive_and_last_beat(pool: Pool) -> None:
     assert 0 <= float(now) - worker.last_beat < heartbeats.ALIVE_SECONDS
     assert (scheduler.kind, scheduler.alive, scheduler.last_beat) == ("scheduler", 0, None)
     assert (loader.kind, loader.alive) == ("loader", 0)
+    assert (sender.kind, sender.alive) == ("sender", 0)
 
 
 def test_leave__of_one__keeps_its_counts_and_no_row(pool: Pool) -> None:
