@@ -135,7 +135,7 @@ def test_path__that_is_none__is_a_404_problem(world: World, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/v1/cohorts"), ("PUT", "/v1/cohorts/1"), ("GET", "/v1/membership/check")],
+    [("PUT", "/v1/cohorts"), ("PUT", "/v1/cohorts/1"), ("GET", "/v1/membership/check")],
 )
 def test_method__that_is_none__is_405_with_allow(world: World, method: str, path: str) -> None:
     answer = world.call(method, path)
