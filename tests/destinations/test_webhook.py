@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import standardwebhooks
@@ -35,16 +35,23 @@ def message(seq: int, member_id: str | None = "ada", *, first: bool = False) -> 
     )
 
 
+def _now() -> datetime.datetime:
+    """Tell the time that it is, as receivers take no message that was signed long ago."""
+    return datetime.datetime.now(datetime.UTC)
+
+
 @contextlib.contextmanager
 def webhook(
-    url: str, *, secrets: Mapping[str, str] | None = None, **config: object
+    url: str,
+    *,
+    secrets: Mapping[str, str] | None = None,
+    now: Callable[[], datetime.datetime] = lambda: NOW,
+    **config: object,
 ) -> Iterator[Webhook]:
     with outbound.Client(allow=HERE) as client:
         shown = fields.shown(feed.CONFIG, {"url": url, **config})
         yield Webhook(
-            Account(
-                config=shown, secrets=secrets or {"secret": NEW}, client=client, now=lambda: NOW
-            )
+            Account(config=shown, secrets=secrets or {"secret": NEW}, client=client, now=now)
         )
 
 
@@ -66,7 +73,10 @@ def test_message__under_two_secrets__is_verified_with_either_by_the_library() ->
         return 204, {}, b""
 
     both = {"secret": NEW, "previous_secret": OLD}
-    with receiver.serving(respond) as url, webhook(f"{url}/in?a=b", secrets=both) as made:
+    with (
+        receiver.serving(respond) as url,
+        webhook(f"{url}/in?a=b", secrets=both, now=_now) as made,
+    ):
         assert made.deliver(TARGET, [message(3)]) == Done()
     (request,) = got
     assert (request.method, request.path) == ("POST", "/in?a=b")
