@@ -100,10 +100,10 @@ def test_probe__asked_again_and_again__rings_once_until_a_worker_answers(
     for _ in range(2):
         do(made, "probe")
         client.delete(jobs.rung_key(jobs.NO_COHORT))
-    assert jobs.queue(client).count == jobs.queue(client, processes.LOADER).count == 1
+    assert made.doorbell.depths() == {"worker": 1, "loader": 1, "sender": 1}
     with pool.read() as conn:
         names = conn.execute(text("SELECT name FROM chores ORDER BY name")).scalars().all()
-    assert names == ["ask loader", "ask worker"]
+    assert names == ["ask loader", "ask sender", "ask worker"]
     apply.apply(made, jobs.NO_COHORT)
     assert made.duty.condition().idle_seconds is not None
 
@@ -186,7 +186,7 @@ def test_chores__each__has_a_connection_of_its_own() -> None:
     assert len(schedule.CHORES) == runtime.CHORES
 
 
-def test_probe__of_a_kind_that_sends__asks_it_while_it_is_remembered(
+def test_probe__of_a_kind_of_which_none_is_left__asks_it_all_the_same(
     made: Runtime, client: redis.Redis, pool: Pool
 ) -> None:
     with pool.begin() as conn:
@@ -200,4 +200,4 @@ def test_probe__of_a_kind_that_sends__asks_it_while_it_is_remembered(
         heartbeats.leave(conn, "s")
     client.flushall()
     do(made, "probe")
-    assert made.doorbell.depths() == {"worker": 1, "loader": 1, "sender": 0}
+    assert made.doorbell.depths() == {"worker": 1, "loader": 1, "sender": 1}
