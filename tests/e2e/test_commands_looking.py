@@ -55,13 +55,13 @@ def test_cohort__shown_deleted_and_restored__is_what_the_api_says(
 
 
 def test_member__shown__is_in_the_cohorts_that_the_api_says(typed: Typed, stack: Stack) -> None:
-    typed("source", "add", "people", "--no-auth")
-    assert add(stack, "people", None, ["-ida"], "m1") == 200
+    assert typed("source", "add", "crowd", "--no-auth").code == 0
+    assert add(stack, "crowd", None, ["-ida"], "m1") == 200
     stack.settle()
     (one,) = typed("member", "show", "--json", "--", "-ida").document()["cohorts"]
     (found,) = stack.api("/v1/members/-ida/cohorts").json["cohorts"]
     assert {**one, "entered_at": None} == {**found, "entered_at": None}
-    assert " people " in typed("member", "show", "--", "-ida").out
+    assert " crowd " in typed("member", "show", "--", "-ida").out
     (full,) = typed("member", "show", "--profile", "--json", "--", "-ida").document()["cohorts"]
     assert full["profile"]["member_id"] == "-ida"
     assert '"member_id"' in typed("member", "show", "--profile", "--", "-ida").out
