@@ -32,8 +32,13 @@ SOMEBODY = {
 
 
 def await_workers(gateway: Stack, started: int) -> None:
-    """Wait until so many workers have been started since the beginning."""
-    stacks.until(lambda: gateway.said().count('"worker.started"') == started)
+    """Wait until so many workers, which apply pages, have been started since the beginning."""
+    stacks.until(lambda: _workers_started(gateway) == started)
+
+
+def _workers_started(gateway: Stack) -> int:
+    said = [line for line in gateway.said().splitlines() if '"worker.started"' in line]
+    return sum('"kinds":["worker"]' in line for line in said)
 
 
 def post(
