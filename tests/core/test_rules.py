@@ -93,6 +93,7 @@ WRONG: list[tuple[object, str]] = [
     (trait(op="eq", case=True), "rule.trait.case"),
     (trait(op="contains", value="x", case=1), "rule.trait.case"),
     (trait(op="exists"), "rule.trait.value"),
+    ({"trait": {"property": "n", "op": "eq"}}, "rule.trait.value"),
     (trait(op="in", value=5), "rule.trait.value"),
     (trait(op="in", value=[1, None]), "rule.trait.value.1"),
     (trait(op="in", value=[1] * 1001), "rule.trait.value"),
@@ -107,6 +108,11 @@ WRONG: list[tuple[object, str]] = [
 @pytest.mark.parametrize(("sent", "path"), WRONG)
 def test_rule__with_a_fault__is_refused_with_its_path(sent: object, path: str) -> None:
     assert paths({"rule": sent}) == [path]
+
+
+@pytest.mark.parametrize("sent", [None, 5, "rule", [{"rule": {"all": []}}]])
+def test_definition__that_is_no_object__is_refused_with_its_path(sent: object) -> None:
+    assert ("definition", "must be an object") in faults(sent)
 
 
 def test_rule__with_several_faults__tells_all_of_them() -> None:

@@ -58,6 +58,29 @@ def test_create__a_name_that_misleads__is_refused(pool: Pool, name: str) -> None
     assert keys.listing(pool) == []
 
 
+@pytest.mark.parametrize(
+    ("scopes", "source"),
+    [
+        ([Scope.READ], "people"),
+        ([Scope.INGEST, Scope.READ], "people"),
+        ([Scope.INGEST], "No Slug"),
+        ([Scope.INGEST], ""),
+    ],
+)
+def test_create__a_key_of_a_source__needs_a_slug_and_ingest_alone(
+    pool: Pool, scopes: list[Scope], source: str
+) -> None:
+    wanted = keys.Wanted(name="web", scopes=scopes, source=source)
+    with pytest.raises(errors.Malformed, match="source"):
+        keys.create(pool, wanted, now=NOW)
+    assert keys.listing(pool) == []
+
+
+def test_create__a_key_of_a_source__keeps_the_source(pool: Pool) -> None:
+    keys.create(pool, keys.Wanted(name="web", scopes=[Scope.INGEST], source="people"), now=NOW)
+    assert [one.source for one in keys.listing(pool)] == ["people"]
+
+
 @pytest.mark.parametrize("by", ["id", "name"])
 def test_revoke__by_id_or_name__ends_that_key_alone(pool: Pool, by: str) -> None:
     key = make(pool, "crm", [Scope.READ])

@@ -88,6 +88,18 @@ def test_url__with_what_must_not_travel_in_it__is_refused(url: str) -> None:
     assert (list(field.faults(url, "proxy")) == []) == (url in {*URLS[:2], URLS[-1]})
 
 
+@pytest.mark.parametrize(("name", "taken"), [("url", False), ("proxy", True)])
+def test_url__that_is_null__is_taken_where_it_is_optional(name: str, *, taken: bool) -> None:
+    assert (list(fields.faults(FIELDS, {name: None}, "config", whole=False)) == []) == taken
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"), [(True, True), (False, True), (1, False), ("true", False), (None, False)]
+)
+def test_flag__other_than_true_and_false__is_refused(value: object, *, taken: bool) -> None:
+    assert (list(fields.faults(FIELDS, {"tls": value}, "config", whole=False)) == []) == taken
+
+
 def test_shown__of_a_config__has_defaults_and_nothing_that_is_not_declared() -> None:
     shown = fields.shown(FIELDS[:3], {"host": "db", "auth_required": True})
     assert shown == {"host": "db", "role": None, "tables": ()}
