@@ -103,6 +103,29 @@ def test_deletion__that_a_request_left__is_gone_on_with(people: Behaving, pool: 
     assert lookup.names(pool, "people", now=NOW)[0].events == 0
 
 
+def test_deletion__of_more_than_go_at_once__goes_on_to_the_end(
+    people: Behaving, pool: Pool
+) -> None:
+    with pool.begin() as conn:
+        parameters = {"source": people.source_id, "at": NOW, "n": forget.EVENTS_AT_ONCE}
+        conn.execute(_MANY_EVENTS, parameters)
+    assert count(pool, "events") == 2 + forget.EVENTS_AT_ONCE
+    forget.delete_events(pool, "people", name="buy", before=None, now=NOW, seconds=60.0)
+    assert count(pool, "events") == 0
+    assert not forget.run(pool), "nothing is left of it"
+    assert lookup.person(pool, "people", "ada").person_id == "ada"
+
+
+def test_ids__of_more_than_go_at_once__are_all_forgotten(people: Behaving, pool: Pool) -> None:
+    old = NOW - datetime.timedelta(days=8)
+    with pool.begin() as conn:
+        parameters = {"source": people.source_id, "at": old, "n": retention.IDS_AT_ONCE + 1}
+        conn.execute(_MANY_EVENT_IDS, parameters)
+        conn.execute(_EVENT_ID, {"source": people.source_id, "at": NOW, "id": "new"})
+    retention.prune(pool, KEPT, NOW)
+    assert count(pool, "event_ids") == 1
+
+
 def test_counts__added_up__are_the_same(people: Behaving, pool: Pool) -> None:
     people.post()
     assert count(pool, "event_days") == 4
@@ -128,6 +151,16 @@ _REJECTED = text("""
 _MANY_REJECTED = text("""
     INSERT INTO rejected_events (source_id, person_id, id, code, message, received_at)
     SELECT :source, '', n, 'bad_name', '', :at FROM generate_series(1, 1200) n
+""")
+
+_MANY_EVENTS = text("""
+    INSERT INTO events (source_id, person_id, time, id, name, received_at, properties)
+    SELECT :source, 'ada', :at, n, 'buy', :at, '{}' FROM generate_series(1, :n) n
+""")
+
+_MANY_EVENT_IDS = text("""
+    INSERT INTO event_ids (source_id, event_id, received_at)
+    SELECT :source, 'id-' || n, :at FROM generate_series(1, :n) n
 """)
 
 _ERASURE = text("""
