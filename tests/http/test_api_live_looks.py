@@ -1,0 +1,117 @@
+"""Looks at live cohorts that have to be at all people, and rules that fail by themselves."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from sqlalchemy import text
+
+from gateway.flows.behaviour import live as looks
+from gateway.flows.behaviour.rounds import Evaluator
+from gateway.jobs import Doorbell
+from tests.http.people import People, event
+from tests.http.test_api_live_rules import BUYERS, Live
+from tests.http.world import NO_REDIS
+
+
+@pytest.fixture
+def live(people: People) -> Live:
+    return Live(people)
+
+
+def test_calendar_window__that_begins_anew_before_a_daily_look__lets_all_exit(live: Live) -> None:
+    live.world.clock.tick(hours=20)
+    live.people.events(event("ada"))
+    cohort_id = live.make({"did": {"event": "buy", "when": {"since": "day"}}})["id"]
+    live.settle()
+    assert live.members(cohort_id) == ["ada"]
+    live.settle(hours=3)
+    assert live.members(cohort_id) == ["ada"]
+    live.settle(hours=2)
+    assert live.members(cohort_id) == []
+
+
+def test_named_cohort__that_was_deleted_at_first__counts_once_it_is_restored(live: Live) -> None:
+    live.people.people({"ada": {}, "bob": {}})
+    premium = live.world.fill(["ada"])
+    cohort_id = live.make({"in_cohort": premium})["id"]
+    live.world.call("DELETE", f"/v1/cohorts/{premium}")
+    live.settle()
+    assert live.members(cohort_id) == []
+    live.world.call("POST", f"/v1/cohorts/{premium}/restore")
+    live.world.fill(["ada"], session="s2")
+    live.settle()
+    assert live.members(cohort_id) == ["ada"]
+
+
+def test_named_cohort__of_which_changes_are_gone__is_looked_at_whole(live: Live) -> None:
+    live.people.people({"ada": {}, "bob": {}, "eve": {}})
+    premium = live.world.fill(["ada"])
+    cohort_id = live.make({"in_cohort": premium})["id"]
+    live.settle()
+    assert live.members(cohort_id) == ["ada"]
+    live.world.fill(["bob", "eve"], session="s2")
+    with live.world.pool.begin() as conn:
+        conn.execute(_PRUNE, {"id": int(premium)})
+        conn.execute(_FIRST_KEPT, {"id": int(premium)})
+    live.settle()
+    assert live.members(cohort_id) == live.members(premium)
+    assert {"bob", "eve"} <= set(live.members(cohort_id))
+
+
+def test_daily_look__after_more_changes_than_are_listed__counts_no_drift(live: Live) -> None:
+    cohort_id = live.make({"trait": {"property": "plan", "op": "exists"}})["id"]
+    live.people.people({"ada": {}})
+    live.settle()
+    with live.world.pool.begin() as conn:
+        conn.execute(_MANY_PEOPLE, {"n": looks.MOST_PEOPLE, "at": live.world.clock.now})
+        conn.execute(text("UPDATE people SET traits = '{\"plan\": 1}' WHERE person_id = 'ada'"))
+    live.settle(hours=25)
+    assert live.members(cohort_id) == ["ada"]
+    with live.world.pool.read() as conn:
+        assert conn.execute(text("SELECT sum(drift) FROM rule_states")).scalar_one() == 0
+
+
+def test_rule__that_the_database_cannot_evaluate__fails_its_load_alone(live: Live) -> None:
+    live.people.events(event("ada"), event("ada"))
+    with live.world.pool.begin() as conn:
+        conn.execute(text("UPDATE events SET properties = '{\"n\": 9e131071}'"))
+    total = {"property": "n", "op": "gt", "value": 1}
+    bad = live.make({"did": {"event": "buy", "sum": total}}, external_id="bad")["id"]
+    good = live.make(BUYERS, external_id="good")["id"]
+    live.settle()
+    assert (live.members(bad), live.members(good)) == ([], ["ada"])
+    loads = live.world.get(f"/v1/cohorts/{bad}/loads")["loads"]
+    assert [one["state"] for one in loads] == ["failed"], "it is not tried again and again"
+    assert loads[0]["error"]["code"] == "query_invalid"
+
+
+def test_cohort__deleted_as_its_turn_comes__holds_no_other_up(live: Live) -> None:
+    live.people.events(event("ada"))
+    gone = live.make(BUYERS, external_id="gone")["id"]
+    kept = live.make(BUYERS, external_id="kept")["id"]
+    live.world.clock.tick(seconds=3)
+
+    def now() -> datetime.datetime:
+        live.world.call("DELETE", f"/v1/cohorts/{gone}")
+        return live.world.clock.now
+
+    Evaluator(live.world.pool, Doorbell(NO_REDIS), now=now).evaluate()
+    live.world.apply()
+    assert live.members(kept) == ["ada"]
+    live.world.call("POST", f"/v1/cohorts/{gone}/restore")
+    live.settle()
+    assert live.members(gone) == ["ada"]
+
+
+_PRUNE = text("DELETE FROM changes WHERE cohort_id = :id")
+
+_FIRST_KEPT = text("UPDATE apply_state SET oldest_change = last_change + 1 WHERE cohort_id = :id")
+
+_MANY_PEOPLE = text("""
+    WITH a AS MATERIALIZED (SELECT nextval('arrivals') AS arrival)
+    INSERT INTO people (source_id, person_id, created_at, updated_at, changed)
+    SELECT p.source_id, 'p-' || n, :at, :at, arrival
+    FROM people p, a, generate_series(1, :n + 1) n WHERE p.person_id = 'ada'
+""")
