@@ -122,7 +122,7 @@ def test_lease__that_ran_out__goes_on_elsewhere_and_the_first_may_write_nothing(
     second = claimed(pool, "q")
     assert (second.id, second.token, second.deaths) == (first.id, first.token + 1, 1)
     assert not beat(pool, first)
-    for what in (leases.hold, leases.give_back, leases.finish):
+    for what in (leases.hold, leases.share, leases.give_back, leases.finish):
         with pytest.raises(errors.LeaseLost, match="load a"), pool.begin() as conn:
             what(conn, first)
     assert beat(pool, second)

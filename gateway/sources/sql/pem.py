@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _ONLY_OWNER: Final = 0o600
 # Where systems keep the authorities that they trust, where OpenSSL was not told.
-_BUNDLES: Final = (
+BUNDLES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
@@ -32,10 +32,10 @@ def file(text: str) -> Iterator[str]:
         os.close(descriptor)
 
 
-def system_bundle() -> str:
+def system_bundle(bundles: Sequence[str] = BUNDLES) -> str:
     """Return the file of the authorities that this system trusts; `system` where none is found."""
     known = ssl.get_default_verify_paths().cafile
-    for path in (str(known), *_BUNDLES):
+    for path in (str(known), *bundles):
         if Path(path).is_file():
             return path
     return "system"

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from gateway import errors
 from gateway.core.cohorts.failures import Failure
@@ -38,6 +45,24 @@ def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
         thread.join()
+
+
+def self_signed(folder: Path) -> Path:
+    """Write a certificate that signs itself and its key into one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - day, now + day)
+    path = folder / "identity.pem"
+    path.write_bytes(
+        made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
 
 
 def packet(body: bytes) -> bytes:
@@ -75,6 +100,29 @@ def test_greeting__that_is_none__says_why(sent: bytes, tls: str, said: str) -> N
         failed = failure(port, tls)
     assert failed.failure == Failure.UNREACHABLE
     assert said in str(failed)
+
+
+def test_greeting__with_a_certificate_of_nobody_known__is_not_trusted(tmp_path: Path) -> None:
+    path = self_signed(tmp_path)
+
+    def answer(line: socket.socket) -> None:
+        line.sendall(packet(GREETING + b"\0\x08"))
+        line.recv(36, socket.MSG_WAITALL)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        context.wrap_socket(line, server_side=True)
+
+    with serving(answer) as port:
+        failed = failure(port, "verify")
+    assert failed.failure == Failure.UNREACHABLE
+    assert "the certificate of 127.0.0.1 is not valid: self-signed" in str(failed)
+
+
+def test_context__without_tls__is_none_and_else_checks_the_host() -> None:
+    assert greeting.context(target(1)) is None
+    checked = greeting.context(target(1, "verify"))
+    assert checked is not None
+    assert (checked.check_hostname, checked.verify_mode) == (True, ssl.CERT_REQUIRED)
 
 
 def test_greeting__of_a_closed_port__is_unreachable() -> None:

@@ -265,6 +265,23 @@ def test_read__that_ends_before_it_is_canceled__is_canceled_as_well(session: Ses
         read()
 
 
+def test_read__that_is_wanted_for_a_while__is_looked_at_again(session: Session) -> None:
+    looks = iter([True, True, False])
+    with (
+        pytest.raises(database_errors.ReadCanceled),
+        watchdog.watched(session, seconds=9, is_wanted=lambda: next(looks), look_seconds=0.01),
+    ):
+        session.rows("SELECT pg_sleep(9)")  # type: ignore[attr-defined] # of PostgreSQL alone
+    assert list(looks) == []
+
+
+def test_session__that_goes_on_after_its_cancels__is_cut_off(session: Session) -> None:
+    for _ in range(4):
+        session.cancel()
+    failed = failure(lambda: rows(session, "SELECT 1"))
+    assert failed.failure == Failure.UNREACHABLE
+
+
 def test_read__of_a_definition__gives_batches_up_to_the_most_rows(session: Session) -> None:
     given = {"query": "SELECT n AS id FROM generate_series(1, 25) n", "member_id": "ID"}
     defined = definition.read(given, VENDOR.dialect)

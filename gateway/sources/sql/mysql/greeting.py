@@ -48,6 +48,10 @@ def context(target: Target) -> ssl.SSLContext | None:
     """Return what TLS is checked by, None without it."""
     if target.config["tls"] != settings.VERIFY:
         return None
+    return _verifying(target)
+
+
+def _verifying(target: Target) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=target.config.get("root_certificate") or None)
 
 
@@ -82,9 +86,7 @@ def _secure(line: socket.socket, target: Target, capabilities: int) -> None:
         raise untrusted("the server has no TLS")
     body = struct.pack("<IIB23s", _TLS_FLAGS, 1 << 24, _UTF8MB4, b"")
     line.sendall(struct.pack("<I", len(body) | 1 << 24) + body)
-    checked = context(target)
-    if checked is not None:
-        checked.wrap_socket(line, server_hostname=target.config["host"]).close()
+    _verifying(target).wrap_socket(line, server_hostname=target.config["host"]).close()
 
 
 def _exactly(line: socket.socket, length: int) -> bytes:
