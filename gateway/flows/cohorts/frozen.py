@@ -167,6 +167,4 @@ class _Pages:
 
 def _ours(line: bytes) -> bytes:
     """Write a line as `member_rows` does."""
-    if b"\\" not in line:
-        return line
     return _ESCAPED.sub(lambda found: _CONTROLS.get(found[1], found[0]), line)

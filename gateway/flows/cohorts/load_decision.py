@@ -57,9 +57,7 @@ def submit(pool: Pool, one: Load, *, doorbell: Doorbell, now: datetime.datetime)
     with pool.begin() as conn:
         counters = accept.counters(conn, one.cohort_id)
         current = loads.lock(conn, one.cohort_id, one.number)
-        if counters is None or current is None:
-            return
-        if (current.state, current.epoch) != (State.READING, one.epoch):
+        if counters is None or current is None or not _is_of(current, one):
             return
         enter, leave = difference.would_enter, difference.would_exit
         receipts.note_end(conn, current, repeated=difference.repeated)
@@ -73,3 +71,8 @@ def submit(pool: Pool, one: Load, *, doorbell: Doorbell, now: datetime.datetime)
             receipts.hold(conn, current, waits, expires_at=now + loading.APPROVAL_KEPT)
     if waits is None:
         load.announce(one, doorbell)
+
+
+def _is_of(current: Load, one: Load) -> bool:
+    """Tell whether a load still is read by the reading that has `one`."""
+    return (current.state, current.epoch) == (State.READING, one.epoch)

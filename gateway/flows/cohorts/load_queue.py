@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gateway.core.cohorts.receipt import Receipt
     from gateway.jobs import Doorbell
     from gateway.sources.lists.options import Options
-    from gateway.store.cohorts.guards import Target
     from gateway.store.cohorts.receipts import Asked
     from gateway.store.cohorts.uploads import Upload
     from gateway.store.db.engine import Pool
@@ -236,25 +235,19 @@ def expire_one(pool: Pool, cohort_id: int, number: int, *, now: datetime.datetim
     return True
 
 
-def require_open(conn: Connection, cohort_id: int) -> None:
-    """Raise errors.NotFound or errors.Conflict unless a load of a cohort can be queued now."""
-    _require_open(conn, guards.target(conn, cohort_id), cohort_id)
-
-
 def _require(conn: Connection, cohort_id: int) -> None:
     found = guards.target(conn, cohort_id)
     if found is None:
         raise errors.NotFound(lookup.NO_COHORT)
     if found.kind != kinds.LIST:
         raise errors.Conflict(_NOT_A_LIST, code=load_codes.NOT_A_LIST)
-    _require_open(conn, found, cohort_id)
+    require_open(conn, cohort_id, found.source, paused=found.paused)
 
 
-def _require_open(conn: Connection, found: Target | None, cohort_id: int) -> None:
-    if found is None:
-        raise errors.NotFound(lookup.NO_COHORT)
-    if found.paused:
-        message = _PAUSED.format(found.source)
+def require_open(conn: Connection, cohort_id: int, source: str, *, paused: bool) -> None:
+    """Raise errors.Conflict unless a load of a cohort of this source can be queued now."""
+    if paused:
+        message = _PAUSED.format(source)
         raise errors.Conflict(message, code=load_codes.SOURCE_PAUSED)
     _require_idle(conn, cohort_id)
 

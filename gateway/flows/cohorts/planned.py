@@ -85,10 +85,10 @@ def request(
     """
     with pool.begin() as conn:
         hold(conn, cohort_id)
-        load_queue.require_open(conn, cohort_id)
         plan = plans.get(conn, cohort_id)
         if plan is None:
             raise errors.NotFound(lookup.NO_COHORT)
+        load_queue.require_open(conn, cohort_id, plan.source, paused=plan.paused)
         one = start(conn, plan, Trigger.REQUEST, wanted, by=actor.name, now=now)
         audit.write(conn, actor, "load.requested", one_id(one), now=now, mode=one.mode.value)
         found = receipts.get(conn, cohort_id, one.number)
