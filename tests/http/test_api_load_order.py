@@ -74,6 +74,20 @@ def test_load__begun_after_an_erasure__brings_the_person_back_and_says_so(
     assert lists.load(cohort, "ada\n", mode="remove")["warnings"] == {}
 
 
+def test_load__without_the_people_that_were_erased__warns_of_nobody(
+    world: World, lists: Lists
+) -> None:
+    cohort, other = lists.make(), lists.make("other")
+    kept = lists.load(other, "id,note\nb,x\n,y\n")
+    lists.load(cohort, "ada\nb\n")
+    world.call("DELETE", f"/v1/members/ada?cohort={cohort}")
+    assert lists.load(cohort, "b\n")["warnings"] == {}
+    world.clock.tick(minutes=2)
+    load_upkeep.tend(world.pool, now=world.clock())
+    sample = world.get(f"/v1/loads/{kept['id']}/sample")["rows"]
+    assert [row["member_id"] for row in sample] == ["b"]
+
+
 def test_erasure__of_a_load_that_is_done__takes_rows_out_for_good(
     world: World, lists: Lists
 ) -> None:
