@@ -46,10 +46,6 @@ class Sender:
             ledger.put(conn, self._scope, rows)
         self._send(rows, self._adapter.add, self.book_added)
 
-    def refresh(self, rows: Sequence[Row]) -> None:
-        """Prolong what stands there."""
-        self._send(rows, self._adapter.refresh, self.book_added)
-
     def remove(self, rows: Sequence[Row], sent: Mapping[tuple[str, int], str]) -> None:
         """Remove rows, of each only what no row that stays has; `sent` has what is left of them."""
         asked = [one for one in rows if sent.get((one.member_id, one.part), "{}") != "{}"]

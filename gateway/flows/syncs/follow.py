@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from gateway.core.syncs import mapping as mappings
 from gateway.destinations.adapter import Change, Message
-from gateway.destinations.answers import Accepted, Done, Split
+from gateway.destinations.answers import Split
 from gateway.flows.syncs import setup as setups
 from gateway.flows.syncs.ending import Stopped
 from gateway.store.cohorts import changes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gateway.destinations.adapter import Feed
+    from gateway.destinations.answers import Accepted, Done
     from gateway.flows.syncs.work import Work
 
 
@@ -111,7 +112,10 @@ def _member(
 
 def _deliver(work: Work, feed: Feed, messages: Sequence[Message]) -> None:
     """Send messages in one request, or in halves where a receiver finds them too many."""
-    answer = work.attempts.until_answered(lambda: feed.deliver(work.target, messages))
+    answer = cast(
+        "Done | Accepted | Split",
+        work.attempts.until_answered(lambda: feed.deliver(work.target, messages)),
+    )
     if isinstance(answer, Split) and len(messages) > 1:
         middle = len(messages) // 2
         _deliver(work, feed, messages[:middle])
@@ -119,8 +123,7 @@ def _deliver(work: Work, feed: Feed, messages: Sequence[Message]) -> None:
         return
     if isinstance(answer, Split):
         raise Stopped("refused", work.attempts.shown(answer.message))
-    if isinstance(answer, Done | Accepted):
-        work.tally.keep(answer.receipt)
+    work.tally.keep(answer.receipt)
 
 
 def _count(work: Work, messages: Sequence[Message]) -> None:

@@ -58,12 +58,6 @@ def count(conn: Connection, scope: Scope, *, everybody: bool = False) -> Counts:
     return Counts(add=add.members, remove=row.remove, sent=row.sent)
 
 
-def members(conn: Connection, scope: Scope) -> int:
-    """Count the members of the cohort that are not suppressed."""
-    found: int = _COUNT_WANTED.rows(conn, {**scope.bound, "everybody": True})[0].members
-    return found
-
-
 def mark_leaving(conn: Connection, scope: Scope) -> int:
     """Mark what does not belong there any more; returns how many rows are marked by now."""
     _DROP_REJECTED.run(conn, scope.bound)

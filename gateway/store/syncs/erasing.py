@@ -56,12 +56,6 @@ def erasing(conn: Connection) -> list[int]:
     return [row.job_id for row in _ERASING.rows(conn, {})]
 
 
-def outstanding(conn: Connection) -> int:
-    """Count the erasures that no destination has confirmed yet."""
-    found: int = _OUTSTANDING.rows(conn, {})[0].erasures
-    return found
-
-
 _JOBS_OF_ERASURE = Statement("""
     SELECT j.id, j.cohort FROM sync_jobs j
     JOIN cohorts c ON c.id = j.cohort
@@ -110,6 +104,3 @@ _ERASING = Statement("""
     JOIN destinations d ON d.id = j.destination_id
     WHERE d.removed_at IS NULL AND d.paused_at IS NULL
 """)
-
-
-_OUTSTANDING = Statement("SELECT count(*) AS erasures FROM sync_erasures")

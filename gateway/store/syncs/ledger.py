@@ -135,12 +135,6 @@ def replaced(conn: Connection, scope: Scope) -> None:
     _REPLACED.run(conn, scope.bound)
 
 
-def clear(conn: Connection, scope: Scope, *, limit: int) -> int:
-    """Forget rows of a ledger that nothing needs any more; returns how many."""
-    _CLEAR_ERASURES.run(conn, scope.bound)
-    return len(_CLEAR.rows(conn, {**scope.bound, "limit": limit}))
-
-
 def _keys(scope: Scope, rows: Sequence[Row]) -> dict[str, object]:
     return {
         "cohort_id": scope.cohort_id,
@@ -222,18 +216,4 @@ _SHARED = Statement("""
 _REPLACED = Statement("""
     DELETE FROM sync_ledger
     WHERE cohort_id = :cohort_id AND job_id = :job_id AND state = 4
-""")
-
-
-_CLEAR_ERASURES = Statement("""
-    DELETE FROM sync_erasures WHERE cohort_id = :cohort_id AND job_id = :job_id
-""")
-
-
-_CLEAR = Statement("""
-    DELETE FROM sync_ledger
-    WHERE cohort_id = :cohort_id AND job_id = :job_id AND (member_id, part) IN (
-        SELECT member_id, part FROM sync_ledger
-        WHERE cohort_id = :cohort_id AND job_id = :job_id LIMIT :limit)
-    RETURNING part
 """)
