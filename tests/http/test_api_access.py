@@ -19,7 +19,7 @@ from gateway.store.db.engine import Pool
 from tests.http.world import KEYS, START, World, make_app
 
 CALLS = [
-    (operation.method, operation.rule.replace("<raw:", "").replace(">", ""), operation.scope)
+    (operation.method, re.sub(r"<\w+:(\w+)>", r"\1", operation.rule), operation.scope)
     for operation in OPERATIONS
 ]
 
@@ -193,7 +193,7 @@ def test_parameter__that_is_repeated_or_empty__is_taken_once_or_not_at_all(world
 def test_parameter__that_is_unknown__is_400_and_named_by_every_call(
     world: World, operation: Operation, query: str
 ) -> None:
-    path = re.sub(r"<raw:\w+>", "1", operation.rule)
+    path = re.sub(r"<\w+:\w+>", "1", operation.rule)
     answer = world.call(operation.method, f"{path}?{query}")
     assert answer.status_code == 400
     named = urllib.parse.unquote(query.partition("=")[0], errors="replace")
@@ -206,7 +206,7 @@ def test_parameter__that_is_unknown__is_400_and_named_by_every_call(
 def test_source__in_the_query_of_any_call__is_no_unknown_parameter(
     world: World, operation: Operation
 ) -> None:
-    path = re.sub(r"<raw:\w+>", "1", operation.rule)
+    path = re.sub(r"<\w+:\w+>", "1", operation.rule)
     answer = world.call(operation.method, f"{path}?source=default", data="{")
     assert "query parameter" not in answer.text
 
