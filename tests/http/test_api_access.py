@@ -18,8 +18,10 @@ from gateway.store.access import api_keys
 from gateway.store.db.engine import Pool
 from tests.http.world import KEYS, START, World, make_app
 
+_NUMBERED = re.compile(r"<number:\w+>")
+_NAMED = re.compile(r"<\w+:(\w+)>")
 CALLS = [
-    (operation.method, re.sub(r"<\w+:(\w+)>", r"\1", operation.rule), operation.scope)
+    (operation.method, _NAMED.sub(r"\1", _NUMBERED.sub("1", operation.rule)), operation.scope)
     for operation in OPERATIONS
 ]
 
