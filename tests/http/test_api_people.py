@@ -203,6 +203,7 @@ def test_body__beyond_the_limits__is_413_and_nothing_is_stored(
 
 
 def test_body__with_as_many_as_may_be__is_stored(people: People) -> None:
+    people.world.clock.now = START
     sent = [event(f"p{n % 50}", time=f"2025-{1 + n % 12:02}-11T00:00:00Z") for n in range(2000)]
     assert people.events(*sent)["accepted"] == 2000
     listed = people.world.pages("/v1/people/p7/events", limit=7)
