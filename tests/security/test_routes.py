@@ -113,12 +113,7 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/v1/destinations/<raw:slug>": {**LOOK_404, "PATCH": ADMIN_400, "DELETE": ADMIN_404},
     "/v1/destinations/<raw:slug>/test": {"POST": ADMIN_404, "OPTIONS": OPEN},
     "/v1/sync-jobs": {**LOOK, "POST": ADMIN_400},
-    "/v1/sync-jobs/preview": {
-        "POST": ADMIN_400,
-        **LOOK_404,
-        "PATCH": ADMIN_400,
-        "DELETE": ADMIN_404,
-    },
+    "/v1/sync-jobs/preview": {"POST": ADMIN_400, "OPTIONS": OPEN},
     "/v1/sync-jobs/<number:job_id>": {**LOOK_404, "PATCH": ADMIN_400, "DELETE": ADMIN_404},
     "/v1/sync-jobs/<number:job_id>/run": {"POST": ADMIN_404, "OPTIONS": OPEN},
     "/v1/sync-jobs/<number:job_id>/pause": {"POST": ADMIN_404, "OPTIONS": OPEN},

@@ -170,7 +170,7 @@ class SegmentCallBody(Schema):
     event = fields.String(metadata=schemas.like("purchase"))
     properties = fields.Dict(keys=fields.String(), values=Json(allow_none=True))
     traits = fields.Dict(keys=fields.String(), values=Json(allow_none=True))
-    timestamp = fields.String(metadata=schemas.says("RFC 3339."))
+    timestamp = fields.String(metadata=schemas.says("RFC 3339.", "2026-01-31T09:30:00Z"))
     messageId = fields.String(metadata=schemas.like("m-77"))  # noqa: N815 - Segment's
 
 
