@@ -19,8 +19,8 @@ SETTINGS = ROOT / "tests/e2e/schemathesis.toml"
 KEY = "key-of-the-schemathesis-test"
 LOGIN = "mixpanel:password-of-the-test"
 
-# What only a certain moment allows, and chance seldom meets: a blocked page, a load that waits for a mapping
-# or an approval, a run that waits for one, a source that is a database.
+# What only a certain moment allows, and chance seldom meets: a blocked page, a load that waits for
+# a mapping or an approval, a run that waits for one, a source that is a database.
 SELDOM_ACCEPTED = {
     "POST /v1/deliveries/{delivery_id}/retry",
     "PATCH /v1/loads/{load_id}",
