@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
+import hypothesis
 import pytest
 import sqlalchemy
 from sqlalchemy import text
@@ -26,9 +27,14 @@ LONGEST_FIRST: Final = (*WHOLE, "tests/workers/", "tests/http/")
 
 
 def pytest_configure() -> None:
-    """Forget the shell's variables of libpq, which are for another server than the tests' own."""
+    """Forget the shell's variables of libpq, for another server than the tests'; set Hypothesis."""
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
+    # How fast a machine draws examples says nothing about what is tested.
+    hypothesis.settings.register_profile(
+        "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("unhurried")
 
 
 class _ByFile(LoadFileScheduling):  # type: ignore[misc] # xdist is untyped
