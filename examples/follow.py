@@ -24,6 +24,11 @@ AHEAD, GONE, NOT_FOUND = 409, 410, 404
 LATER = (429, 500, 502, 503, 504)
 T = TypeVar("T")
 
+# How long the gateway may wait for a change before it answers that there is none. Where as many
+# requests wait as may, it answers at once; the next then comes after a pause.
+WAIT_SECONDS = 25
+PAUSE_SECONDS = 2
+
 # No cohort has had so many changes; asked for those after it, the gateway says how far it is.
 BEYOND = 2**53
 
@@ -98,10 +103,10 @@ class Follower:
         with self._db:
             self._move(epoch, 0)
 
-    def step(self) -> bool:
-        """Act on the next changes; False if there are none now."""
+    def step(self, wait: int = 0) -> bool:
+        """Act on the next changes; False if there are none, and none have come in that time."""
         epoch, after = self._position() or ("", 0)
-        path = f"/v1/cohorts/{self._cohort}/changes?after={after}&limit=1000"
+        path = f"/v1/cohorts/{self._cohort}/changes?after={after}&limit=1000&wait={wait}"
         status, page = self._gateway.ask(path)
         if status == NOT_FOUND:
             raise SystemExit(f"there is no cohort {self._cohort}")
@@ -179,11 +184,15 @@ def main() -> None:
     database = sqlite3.connect(given.database)
     follower = Follower(database, gateway, given.cohort)
     follower.start(from_now=given.from_now)
+    if given.once:
+        while follower.step():
+            pass
+        return
     while True:
-        if not follower.step():
-            if given.once:
-                return
-            time.sleep(2)
+        began = time.monotonic()
+        found = follower.step(WAIT_SECONDS)
+        if not found and time.monotonic() - began < PAUSE_SECONDS:
+            time.sleep(PAUSE_SECONDS)
 
 
 if __name__ == "__main__":

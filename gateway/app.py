@@ -12,6 +12,7 @@ from flask import Flask, Response
 from gateway import errors
 from gateway.handlers.behaviour import rules
 from gateway.handlers.cohorts import (
+    changes,
     cohorts,
     deliveries,
     edits,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 BLUEPRINTS: tuple[Blueprint, ...] = (
     webhook.blueprint,
     cohorts.blueprint,
+    changes.blueprint,
     settings.blueprint,
     members.blueprint,
     loads.blueprint,
@@ -82,6 +84,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
 # The same calls as the blueprints serve, for the description.
 OPERATIONS: tuple[Operation, ...] = (
     *cohorts.OPERATIONS,
+    *changes.OPERATIONS,
     *settings.OPERATIONS,
     *members.OPERATIONS,
     *loads.OPERATIONS,

@@ -164,24 +164,24 @@ class NoSecretKey(Conflict):
 
 
 class Ahead(Refused):
-    """A position is beyond the newest change, `last_seq`, of the database's `epoch`."""
+    """A position is beyond the newest change of the database's `epoch`; of a cohort, `last_seq`."""
 
     code = "ahead"
     status = 409
 
-    def __init__(self, message: str, *, last_seq: int, epoch: str) -> None:
+    def __init__(self, message: str, *, epoch: str, last_seq: int | None = None) -> None:
         super().__init__(message)
         self.last_seq = last_seq
         self.epoch = epoch
 
 
 class Gone(Refused):
-    """What is asked for was kept once and has been pruned; `oldest_seq` is the oldest kept."""
+    """What is asked for was kept once and was pruned; of a cohort, `oldest_seq` is the oldest."""
 
     code = "gone"
     status = 410
 
-    def __init__(self, message: str, *, oldest_seq: int) -> None:
+    def __init__(self, message: str, *, oldest_seq: int | None = None) -> None:
         super().__init__(message)
         self.oldest_seq = oldest_seq
 

@@ -105,6 +105,13 @@ def refused_cohort(source: str) -> None:
             made.refused_cohorts.labels(made.label(source)).inc()
 
 
+def unwaited() -> None:
+    """Count a request that asked to wait and was answered at once."""
+    with aside.harmless("metrics"):
+        if made := _counts():
+            made.unwaited.inc()
+
+
 def answered(*, route: str, status: int, seconds: float) -> None:
     """Count a request; `route` is the template, never the path."""
     with aside.harmless("metrics"):
@@ -163,6 +170,7 @@ class _Counts:
         self._registry = CollectorRegistry()
         self.rejected = self._make(Counter, "gateway_rejected_requests_total")
         self.refused_cohorts = self._make(Counter, "gateway_refused_new_cohorts_total")
+        self.unwaited = self._make(Counter, "gateway_unwaited_requests_total")
         self.accepted = self._make(
             Histogram, "gateway_accept_duration_seconds", buckets=ACCEPT_BUCKETS_SECONDS
         )

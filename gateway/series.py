@@ -32,7 +32,7 @@ class Series:
 
 _C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 
-# The last four are counted by web processes and begin anew with each start; the rest is read from
+# The last five are counted by web processes and begin anew with each start; the rest is read from
 # Postgres and Redis for each scrape.
 SERIES: Final = (
     Series("gateway_build_info", _G, "Always 1; what runs.", ("version", "python")),
@@ -150,6 +150,11 @@ SERIES: Final = (
         _C,
         "Pages of new cohorts refused because their source has GATEWAY_MAX_COHORTS of them.",
         ("source",),
+    ),
+    Series(
+        "gateway_unwaited_requests_total",
+        _C,
+        "Requests with `wait` answered at once, because as many as may wait did already.",
     ),
     Series(
         "gateway_request_duration_seconds",

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Final
 
-from gateway import errors
+from gateway import errors, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,9 @@ class Waits:
     """The bound of one process."""
 
     def __init__(self, at_once: int) -> None:
-        self._free = threading.BoundedSemaphore(at_once)
+        self._at_once = at_once
+        self._lock = threading.Lock()
+        self._waiting = 0
 
     @classmethod
     def of_threads(cls, threads: int) -> Waits:
@@ -29,10 +31,19 @@ class Waits:
 
     def take(self) -> bool:
         """Begin to wait unless too many do; `give_back` afterwards."""
-        return self._free.acquire(blocking=False)
+        with self._lock:
+            free = self._waiting < self._at_once
+            self._waiting += free
+        return free
 
     def give_back(self) -> None:
-        self._free.release()
+        with self._lock:
+            self._waiting -= 1
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait now."""
+        return self._waiting
 
     @contextlib.contextmanager
     def place(self) -> Iterator[bool]:
@@ -43,6 +54,17 @@ class Waits:
         finally:
             if taken:
                 self.give_back()
+
+    @contextlib.contextmanager
+    def up_to(self, seconds: float) -> Iterator[float]:
+        """Tell the block how long it may wait: not at all where too many calls do already."""
+        if not seconds:
+            yield 0
+            return
+        with self.place() as may_wait:
+            if not may_wait:
+                metrics.unwaited()
+            yield seconds if may_wait else 0
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:

@@ -12,7 +12,14 @@ import structlog
 
 from gateway.core import moments
 from gateway.flows.behaviour.rounds import Evaluator
-from gateway.flows.cohorts import load_upkeep, planned, redact_history, redact_pages, retention
+from gateway.flows.cohorts import (
+    feed,
+    load_upkeep,
+    planned,
+    redact_history,
+    redact_pages,
+    retention,
+)
 from gateway.flows.cohorts.sweep import Sweeper
 from gateway.flows.health import audit, duty, heartbeats
 from gateway.flows.people import forget
@@ -81,6 +88,7 @@ CHORES: Final = (
     Chore(name="loads", every_seconds=5.0, do=_loads),
     Chore(name="plans", every_seconds=1.0, do=_plan),
     Chore(name="audit", every_seconds=10.0, do=lambda made: audit.prune(made.chores)),
+    Chore(name="feed", every_seconds=10.0, do=lambda made: feed.prune(made.chores)),
     Chore(name="events", every_seconds=10.0, do=_tend_events),
     Chore(name="deletions", every_seconds=1.0, do=lambda made: forget.run(made.chores)),
     Chore(name="rules", every_seconds=1.0, do=_rules),

@@ -12,6 +12,7 @@ from gateway.store.access import tables as access
 from gateway.store.behaviour import tables as behaviour
 from gateway.store.cohorts import definitions
 from gateway.store.cohorts import edit_tables as edits
+from gateway.store.cohorts import feed_tables as feed
 from gateway.store.cohorts import load_tables as loads
 from gateway.store.cohorts import tables as cohorts
 from gateway.store.db import audit, chores, leases
@@ -32,6 +33,7 @@ ROOMS: Final = (
     cohorts,
     definitions,
     edits,
+    feed,
     health,
     leases,
     loads,

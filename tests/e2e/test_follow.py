@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -10,7 +11,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +22,7 @@ from tests.stack import API_KEY, PASSWORD, PROJECT, ROOT, USERNAME, Stack
 
 FOLLOW = ROOT / "examples" / "follow.py"
 KILLS = 5
+ENVIRON = {"GATEWAY_API_KEY": API_KEY, "PATH": os.environ["PATH"]}
 
 # Runs the consumer and dies before its nth line, as a machine does: nothing is tidied up.
 DYING = """
@@ -69,18 +73,35 @@ class Followed:
     def follow(self, *more: str, dies_at: int = 0) -> int:
         """Run the consumer to the end of what there is, or to the line where it dies."""
         argv = [str(FOLLOW)] if not dies_at else ["-c", DYING, str(FOLLOW), str(dies_at)]
-        url = f"http://127.0.0.1:{self.stack.port}"
-        arguments = ["--url", url, "--cohort", self.id, "--database", str(self.database), "--once"]
         return subprocess.run(
-            [sys.executable, *argv, *arguments, *more],
-            env={"GATEWAY_API_KEY": API_KEY, "PATH": os.environ["PATH"]},
+            [sys.executable, *argv, *self._arguments(), "--once", *more],
+            env=ENVIRON,
             check=False,
             timeout=100,
         ).returncode
 
+    @contextlib.contextmanager
+    def following(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run the consumer for as long as the block."""
+        argv = [sys.executable, str(FOLLOW), *self._arguments()]
+        process = subprocess.Popen(argv, env=ENVIRON)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def _arguments(self) -> list[str]:
+        url = f"http://127.0.0.1:{self.stack.port}"
+        return ["--url", url, "--cohort", self.id, "--database", str(self.database)]
+
     def done(self) -> list[tuple[int | None, str, str]]:
         """Return what was acted on, in order."""
         with sqlite3.connect(self.database) as database:
+            if not database.execute(
+                "SELECT 1 FROM sqlite_master WHERE name = 'actions'"
+            ).fetchall():
+                return []
             query = "SELECT seq, change, member FROM actions ORDER BY id"
             return database.execute(query).fetchall()
 
@@ -108,6 +129,21 @@ def test_follow__killed_five_times_at_any_line__acts_on_each_change_once(
         killed += followed.follow(dies_at=draw.randint(1, 120)) == -signal.SIGKILL
     assert followed.follow() == 0
     assert len(followed.changes()) > KILLS
+    assert followed.done() == followed.changes()
+
+
+def test_follow__while_it_waits__acts_within_seconds_and_may_be_killed(
+    followed: Followed,
+) -> None:
+    with followed.following() as process:
+        followed.send("add_members", "b")
+        deadline = time.monotonic() + 20
+        while followed.done() != followed.changes() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert followed.done() == followed.changes()
+        process.kill()
+    followed.send("remove_members", "a")
+    assert followed.follow() == 0
     assert followed.done() == followed.changes()
 
 

@@ -80,6 +80,7 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/v1/cohorts/<raw:cohort_id>/members/<raw:member_id>/history": LOOK_404,
     "/v1/cohorts/<raw:cohort_id>/freeze": {"POST": ADMIN_400, "OPTIONS": OPEN},
     "/v1/cohorts/<raw:cohort_id>/changes": LOOK_404,
+    "/v1/changes": LOOK,
     "/v1/cohorts/<raw:cohort_id>/syncs": LOOK_404,
     "/v1/cohorts/<raw:cohort_id>/definitions": LOOK_404,
     "/v1/members/<raw:member_id>": {"DELETE": ADMIN_204, "OPTIONS": OPEN},

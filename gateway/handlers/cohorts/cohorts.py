@@ -1,4 +1,4 @@
-"""The query API's cohorts: themselves, their changes and their syncs."""
+"""The query API's cohorts: themselves and their syncs."""
 
 from __future__ import annotations
 
@@ -33,14 +33,6 @@ def get_cohort(cohort_id: str, query: queries.Fresh) -> Response:
     given, number = deps.current(), ids.cohort(cohort_id)
     found = lookup.cohort(given.readers, number, now=given.now(), min_seq=query.min_seq)
     return conditional.by_content(responses.value(response_schemas.CohortAnswer, found))
-
-
-def list_changes(cohort_id: str, query: requests.ChangesAsked) -> Response:
-    """List entries and exits, in order."""
-    readers, number = deps.current().readers, ids.cohort(cohort_id)
-    asker = conditional.asker(query)
-    found = lookup.changes(readers, number, after=query.after, limit=query.limit, asker=asker)
-    return conditional.by_version(found, responses.plain)
 
 
 def list_syncs(cohort_id: str, query: requests.PagingOfCohort) -> Response:
@@ -114,23 +106,6 @@ OPERATIONS: Final = (
         query=queries.FreshQuery,
         answer=responses.of(response_schemas.CohortAnswer, "The cohort."),
         refusals=(404,),
-        tagged=True,
-    ),
-    Operation(
-        name="list_changes",
-        method="GET",
-        rule="/v1/cohorts/<raw:cohort_id>/changes",
-        view=list_changes,
-        scope=Scope.READ,
-        topic=topics.CHANGES,
-        summary="Follow the changes of a cohort",
-        description="`seq` rises by one with each change. Ask again with `next_after` to go on;"
-        " a `member_id` is null once the person was erased. The changes of a deleted cohort stay"
-        " readable for as long as they are kept. An `after` beyond the newest change is 409"
-        " `ahead`: the database was restored, so read the members anew.",
-        query=requests.ChangesQuery,
-        answer=responses.of(response_schemas.ChangesAnswer, "Changes after `after`, oldest first."),
-        refusals=(404, 409, 410),
         tagged=True,
     ),
     Operation(

@@ -54,8 +54,7 @@ def list_loads(query: load_requests.LoadsAsked) -> Response:
 
 def get_load(load_id: str, query: load_requests.WaitAsked) -> Response:
     given, (cohort_id, number) = deps.current(), ids.load(load_id)
-    with given.waits.place() as may_wait:
-        seconds = query.wait if may_wait else 0
+    with given.waits.up_to(query.wait) as seconds:
         found = load_lookup.await_change(given.reading, cohort_id, number, seconds=seconds)
     return _answer(found)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_CHECKED_COHORTS: Final = 100
+MAX_WAIT_SECONDS: Final = 30
 MAX_CHECKED_MEMBERS: Final = 1000
 # The largest check, each character of its ids escaped, with some room for spaces.
 MAX_CHECK_BYTES: Final = 7 * 1024 * 1024
@@ -29,10 +30,21 @@ class PagingOfCohort(queries.Paging, queries.Fresh):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ChangesAsked(queries.Fresh):
-    """Which changes to list."""
+    """Which changes to list, and how many seconds to wait for some."""
 
     after: int
     limit: int
+    wait: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FeedAsked:
+    """Which changes of all cohorts to list, and how many seconds to wait for some."""
+
+    limit: int
+    after: str | None = None
+    source: str | None = None
+    wait: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,6 +87,18 @@ class CheckAsked:
 
     cohort_ids: tuple[str, ...]
     member_ids: tuple[str, ...]
+
+
+def _wait() -> Number:
+    return Number(
+        least=0,
+        most=MAX_WAIT_SECONDS,
+        load_default=0,
+        metadata={
+            "description": "Answer when there is a change after `after`, or after so many seconds."
+            " With too many requests that wait, it answers at once."
+        },
+    )
 
 
 class PagingOfCohortQuery(queries.PagingQuery, queries.FreshQuery):
@@ -127,6 +151,19 @@ class ChangesQuery(queries.FreshQuery):
         metadata={"description": "The seq after which to begin; 0 begins at the first."},
     )
     limit = queries.limit()
+    wait = _wait()
+
+
+class FeedQuery(queries.Asked):
+    """Query parameters of the feed over all cohorts."""
+
+    value: ClassVar[type[object]] = FeedAsked
+    after = fields.String(
+        metadata=schemas.says("The `next_after` of the last answer; empty or none to begin.", "")
+    )
+    source = queries.exact("Only cohorts of this source, by its slug.", "default")
+    limit = queries.limit()
+    wait = _wait()
 
 
 class DeliveriesQuery(queries.PagingQuery):

@@ -221,6 +221,22 @@ class ChangesAnswer(schemas.Shown):
     )
 
 
+class FeedChangeAnswer(ChangeAnswer):
+    """An entry into one of all cohorts, or an exit out of it."""
+
+    cohort_id = fields.String(required=True, metadata=schemas.says("The `id` of the cohort.", "17"))
+
+
+class FeedAnswer(schemas.Shown):
+    """A part of the changes of all cohorts."""
+
+    changes = fields.List(fields.Nested(FeedChangeAnswer), required=True)
+    next_after = fields.String(
+        required=True, metadata=schemas.says("What to send as `after` to go on; opaque.")
+    )
+    epoch = _epoch()
+
+
 class SyncAnswer(schemas.Shown):
     """What came of one session and action."""
 

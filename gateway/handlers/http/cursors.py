@@ -90,6 +90,7 @@ EVENTS: Final = _Kind("events", (int, int))
 RECENT_EVENTS: Final = _Kind("recent_events", (int,))
 LOADS: Final = _Kind("loads", (int,))
 DELIVERIES: Final = _Kind("deliveries", (int, int))
+FEED: Final = _Kind("feed", (str, int, int, int))
 
 
 def _bad() -> errors.Malformed:

@@ -72,7 +72,8 @@ DESCRIBED: Final[Mapping[int, Described]] = {
         examples=_shown(404, "not_found", "no such cohort, or it was deleted"),
     ),
     409: Described(
-        when="The thing is in another state than this needs; of `ahead`, `last_seq` is the newest.",
+        when="The thing is in another state than this needs; of `ahead` in a cohort, `last_seq` is"
+        " the newest.",
         examples={
             **_shown(
                 409,
@@ -105,8 +106,8 @@ DESCRIBED: Final[Mapping[int, Described]] = {
         },
     ),
     410: Described(
-        when="What is asked for is not kept any more; `oldest_seq` is the oldest that is.",
-        fields=("oldest_seq",),
+        when="What is asked for is not kept any more; of a cohort, `oldest_seq` is the oldest that"
+        " is.",
         examples=_shown(410, "gone", "changes before seq 1042 are not kept", oldest_seq=1042),
     ),
     413: Described(
@@ -190,12 +191,18 @@ def _headers(error: errors.Refused) -> Mapping[str, str]:
 
 def _extra(error: errors.Refused) -> Mapping[str, object]:
     if isinstance(error, errors.Ahead):
-        return {"last_seq": error.last_seq, "epoch": error.epoch}
+        return _without_null({"last_seq": error.last_seq, "epoch": error.epoch})
     if isinstance(error, errors.InUse):
         return {"cohorts": list(error.cohorts)}
     if isinstance(error, errors.Invalid):
         return {"errors": [dataclasses.asdict(fault) for fault in error.faults]}
-    return {"oldest_seq": error.oldest_seq} if isinstance(error, errors.Gone) else error.facts
+    if isinstance(error, errors.Gone):
+        return _without_null({"oldest_seq": error.oldest_seq})
+    return error.facts
+
+
+def _without_null(facts: Mapping[str, object]) -> Mapping[str, object]:
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _problem(

@@ -51,8 +51,10 @@ class ProblemAnswer(Shown):
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
     code = fields.String(required=True, metadata=says("Stable; decide by this or the status."))
-    oldest_seq = fields.Integer(metadata=says("Only of a 410: the oldest change kept."))
-    last_seq = fields.Integer(metadata=says("Only of a 409 `ahead`: the newest change."))
+    oldest_seq = fields.Integer(metadata=says("Only of a 410 of a cohort: the oldest change kept."))
+    last_seq = fields.Integer(
+        metadata=says("Only of a 409 `ahead` of a cohort: the newest change.")
+    )
     epoch = fields.String(metadata=says("Only of a 409 `ahead`: the epoch that this is true of."))
     id = fields.String(metadata=says("Only of a 409 `exists` of a cohort: which one it is."))
     deleted = fields.Boolean(

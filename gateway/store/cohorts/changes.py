@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from gateway.store.cohorts import cohort_version
+from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
@@ -27,6 +29,15 @@ class Change:
     member_id: str | None
     at: datetime.datetime
     session_id: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Span:
+    """The seqs `first`..`last` of a cohort."""
+
+    cohort_id: int
+    first: int
+    last: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,6 +68,17 @@ def listing(conn: Connection, cohort_id: int, *, after: int, limit: int) -> List
     )
 
 
+def of_spans(conn: Connection, spans: Sequence[Span]) -> list[tuple[int, Change]]:
+    """List the changes of several spans with their cohorts, in the order of the spans."""
+    parameters = {
+        "cohort_ids": [span.cohort_id for span in spans],
+        "firsts": [span.first for span in spans],
+        "lasts": [span.last for span in spans],
+        "more": PEOPLE_A_ROW - 1,
+    }
+    return [(row[0], Change(*row[1:])) for row in _OF_SPANS.rows(conn, parameters)]
+
+
 # A cohort without (more) changes is one row of which only the first three columns are not null.
 _LIST = text(
     "SELECT a.version, a.oldest_change, i.closed, h.seq, h.kind, h.member_id, h.at, h.session_id"
@@ -74,3 +96,16 @@ _LIST = text(
     ORDER BY h.seq
     """
 )
+
+# `more` ends the look into the index: no row has more seqs, so none beyond begins within the span.
+_OF_SPANS = Statement("""
+    SELECT c.cohort_id, c.first_seq + u.place - 1 AS seq, c.kind, u.member_id, c.at, s.session_id
+    FROM unnest(CAST(:cohort_ids AS bigint[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]))
+        WITH ORDINALITY AS r (cohort_id, first, last, place)
+    JOIN changes c ON c.cohort_id = r.cohort_id
+                  AND c.last_seq BETWEEN r.first AND r.last + :more AND c.first_seq <= r.last
+    CROSS JOIN LATERAL unnest(c.member_ids) WITH ORDINALITY AS u (member_id, place)
+    LEFT JOIN sessions s ON s.cohort_id = c.cohort_id AND s.number = c.session
+    WHERE c.first_seq + u.place - 1 BETWEEN r.first AND r.last
+    ORDER BY r.place, c.last_seq, u.place
+""")

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
 
@@ -96,6 +96,16 @@ def of_cohort(conn: Connection, cohort_id: int) -> list[Redaction]:
     return [Redaction(**row._asdict()) for row in rows]
 
 
+def of_cohorts(conn: Connection, cohort_ids: Collection[int]) -> dict[int, list[Redaction]]:
+    """List the redactions that have yet to reach some cohorts, by cohort."""
+    found = dict[int, list[Redaction]]()
+    for cohort_id, *row in _OF_COHORTS.rows(conn, {"cohort_ids": sorted(cohort_ids)}):
+        order, member_id, after = row
+        due = Redaction(order=order, member_id=member_id, after=after)
+        found.setdefault(cohort_id, []).append(due)
+    return found
+
+
 def last_hidden(conn: Connection, cohort_id: int, due: Redaction) -> int:
     """Return the last seq of the changes that a redaction will blank in a cohort, 0 for none."""
     parameters = {"cohort_ids": [cohort_id], "member_id": due.member_id, "order": due.order}
@@ -144,6 +154,17 @@ _OF_COHORT = Statement(
     + "FROM redactions r "
     + _IN_SCOPE
     + "WHERE c.id = :cohort_id AND r.after_cohort < c.id ORDER BY r.erased_order"
+)
+
+_OF_COHORTS = Statement(
+    """
+    SELECT c.id, r.erased_order, r.member_id, r.after_cohort
+    FROM redactions r """
+    + _IN_SCOPE
+    + """
+    WHERE c.id = ANY(CAST(:cohort_ids AS bigint[])) AND r.after_cohort < c.id
+    ORDER BY r.erased_order
+    """
 )
 
 _NAMING = text("""

@@ -1,0 +1,56 @@
+"""Waiting for changes: looked for again and again, without a connection in between."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from gateway.flows.cohorts import lookup
+from gateway.store.cohorts import cohort_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.flows.cohorts.lookup import Asker, Changes, Tagged
+    from gateway.flows.cohorts.read_routing import Readers
+    from gateway.store.db.engine import Pool
+
+LOOK_SECONDS: Final = 0.25
+
+T = TypeVar("T")
+
+
+def news(look: Callable[[], T], is_new: Callable[[T], bool], *, seconds: float) -> T:
+    """Look until something is new or the time is up; returns what the last look found."""
+    end = time.monotonic() + seconds
+    found = look()
+    while not is_new(found) and (left := end - time.monotonic()) > 0:
+        time.sleep(min(LOOK_SECONDS, left))
+        found = look()
+    return found
+
+
+def changes(
+    pool: Pool,
+    readers: Readers,
+    cohort_id: int,
+    *,
+    after: int,
+    limit: int,
+    asker: Asker,
+    seconds: float,
+) -> Tagged[Changes]:
+    """List changes as `lookup.changes` does, once there are some or the time is up.
+
+    The pool is the primary's: a replica that lacks the news is not asked for it.
+    """
+    if seconds:
+        last = news(lambda: _last(pool, cohort_id), lambda last: last != after, seconds=seconds)
+        asker = dataclasses.replace(asker, min_seq=max(asker.min_seq, last or 0))
+    return lookup.changes(readers, cohort_id, after=after, limit=limit, asker=asker)
+
+
+def _last(pool: Pool, cohort_id: int) -> int | None:
+    with pool.read() as conn:
+        return cohort_version.last_change(conn, cohort_id)
