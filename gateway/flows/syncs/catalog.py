@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.core import fields
 from gateway.flows.cohorts.parts import Slice
 from gateway.flows.syncs import destinations as flow
-from gateway.store.syncs import destinations, secrets
+from gateway.store.syncs import destinations, jobs, secrets
 from gateway.store.syncs.secrets import Sealed
 
 if TYPE_CHECKING:
@@ -53,6 +53,14 @@ class Entry:
     last_error: Trouble | None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Single:
+    """A destination, and some of the sync jobs that use it."""
+
+    entry: Entry
+    jobs: Sequence[int]
+
+
 def listing(
     pool: Pool, setup: Setup, *, kind: str | None, after: str, limit: int
 ) -> Slice[Entry, tuple[str]]:
@@ -69,6 +77,20 @@ def entry(pool: Pool, setup: Setup, slug: str) -> Entry:
         if not found:
             raise flow.unknown(conn, slug)
     return found[0]
+
+
+def single(pool: Pool, setup: Setup, slug: str) -> Single:
+    """Read one destination with the sync jobs that keep it from being removed.
+
+    Raises errors.NotFound.
+    """
+    with pool.read() as conn:
+        (found, *_) = destinations.listing(conn, slug=slug) or (None,)
+        if found is None:
+            raise flow.unknown(conn, slug)
+        using = jobs.using(conn, found.id, limit=flow.MOST_NAMED)
+        (entry,) = _entries(conn, setup, [found])
+    return Single(entry=entry, jobs=using)
 
 
 def _position(entry: Entry) -> tuple[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway import errors
 from gateway.flows.cohorts.parts import Slice
 from gateway.flows.syncs.catalog import Trouble
-from gateway.store.syncs import jobs, refused, runs
+from gateway.store.syncs import cohorts_seen, jobs, refused, runs
 
 if TYPE_CHECKING:
     import datetime
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.store.db.engine import Pool
+    from gateway.store.syncs.cohorts_seen import Seen
     from gateway.store.syncs.jobs import Job
     from gateway.store.syncs.runs import Run
 
@@ -68,6 +69,32 @@ class JobEntry:
     last_run: RunEntry | None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Named:
+    """A job with the name of its cohort, which may be deleted."""
+
+    job: JobEntry
+    cohort: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Single:
+    """A job with the name of its cohort, and a part of its runs."""
+
+    job: JobEntry
+    cohort: str
+    runs: Slice[RunEntry, tuple[int]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SingleRun:
+    """A run with its job, and the name of the job's cohort."""
+
+    job: JobEntry
+    cohort: str
+    run: RunEntry
+
+
 def listing(
     pool: Pool,
     *,
@@ -83,6 +110,46 @@ def listing(
             conn, cohort=cohort, slug=slug, state=state, after=after, limit=limit + 1
         )
         return Slice.cut(_entries(conn, found), limit, lambda one: (int(one.id),))
+
+
+def named(
+    pool: Pool,
+    *,
+    cohort: int | None = None,
+    slug: str | None = None,
+    state: str | None = None,
+    after: int,
+    limit: int,
+) -> Slice[Named, tuple[int]]:
+    """List jobs as `listing` does, with the names of their cohorts."""
+    found = listing(pool, cohort=cohort, slug=slug, state=state, after=after, limit=limit)
+    with pool.read() as conn:
+        seen = cohorts_seen.get(conn, [int(one.cohort_id) for one in found.items])
+    items = [Named(job=one, cohort=_name(seen, one)) for one in found.items]
+    return Slice(items=items, more=found.more, position=lambda one: (int(one.job.id),))
+
+
+def single(pool: Pool, job_id: int, *, before: int, limit: int) -> Single:
+    """Read a job and its runs, newest first. Raises errors.NotFound."""
+    with pool.read() as conn:
+        found = _require(conn, job_id)
+        listed = runs.listing(conn, job_id, before=before, limit=limit + 1)
+        seen = cohorts_seen.get(conn, [found.cohort])
+    job = _entry(found, listed[0] if listed else None)
+    part = Slice.cut([_run(one) for one in listed], limit, lambda one: (one.number,))
+    return Single(job=job, cohort=_name(seen, job), runs=part)
+
+
+def single_run(pool: Pool, job_id: int, number: int) -> SingleRun:
+    """Read a run and its job. Raises errors.NotFound."""
+    with pool.read() as conn:
+        found = _require(conn, job_id)
+        run = runs.get(conn, job_id, number)
+        seen = cohorts_seen.get(conn, [found.cohort])
+    if run is None:
+        raise _no_run()
+    job = _entry(found, None)
+    return SingleRun(job=job, cohort=_name(seen, job), run=_run(run))
 
 
 def entry(pool: Pool, job_id: int) -> JobEntry:
@@ -106,7 +173,7 @@ def run(pool: Pool, job_id: int, number: int) -> RunEntry:
         _require(conn, job_id)
         found = runs.get(conn, job_id, number)
     if found is None:
-        raise errors.NotFound("no such run")
+        raise _no_run()
     return _run(found)
 
 
@@ -134,6 +201,15 @@ def _require(conn: Connection, job_id: int) -> Job:
     if found is None:
         raise errors.NotFound("no such sync job, or it was deleted")
     return found
+
+
+def _no_run() -> errors.NotFound:
+    return errors.NotFound("no such run")
+
+
+def _name(seen: Mapping[int, Seen], job: JobEntry) -> str:
+    cohort = seen.get(int(job.cohort_id))
+    return "" if cohort is None else cohort.name
 
 
 def _entries(conn: Connection, found: Sequence[Job]) -> list[JobEntry]:
