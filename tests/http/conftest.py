@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from gateway.core import moments
+from gateway.destinations.kinds import KINDS
 from gateway.handlers.http import deps
 from gateway.store.db.engine import Pool
 from tests.http import serving
@@ -15,6 +17,9 @@ from tests.http.people import People
 from tests.http.serving import Web
 from tests.http.troubled import trouble
 from tests.http.world import Clock, World, make_app
+from tests.syncs import audience, office, receiver
+from tests.syncs.audience import Vendor
+from tests.syncs.office import Office
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +69,21 @@ def web(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Run the web process of production, on the database that `world` fills."""
     with serving.serving(database_url, tmp_path_factory.mktemp("web")) as running:
         yield running
+
+
+@pytest.fixture
+def desk(pool: Pool, database_url: str) -> Iterator[Office]:
+    """Lend a gateway with a sender, and a kind of destination for tests beside the others."""
+    clock = Clock()
+    clock.now = moments.now()
+    with office.opened(pool, database_url, clock, {**KINDS, "sample": audience.KIND}) as made:
+        yield made
+
+
+@pytest.fixture
+def vendor(desk: Office) -> Iterator[Vendor]:
+    """Run a vendor of that kind, which the destination `crm` sends to."""
+    made = Vendor()
+    with receiver.serving(made) as url:
+        desk.destination("sample", {"endpoint": url}, {})
+        yield made

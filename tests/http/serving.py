@@ -53,7 +53,7 @@ class Web:
 
 
 @contextlib.contextmanager
-def serving(database_url: str, folder: Path) -> Iterator[Web]:
+def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Web]:
     """Run gunicorn until the end of the block; what it says goes to a file in the folder."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -65,6 +65,7 @@ def serving(database_url: str, folder: Path) -> Iterator[Web]:
         "REDIS_URL": NO_REDIS,
         "GATEWAY_BIND": "127.0.0.1",
         "GATEWAY_WEB_PROCESSES": "1",
+        **settings,
     }
     with (folder / "web.log").open("wb") as log:
         process = subprocess.Popen(COMMAND, cwd=ROOT, env=environ, stdout=log, stderr=log)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
-from gateway.handlers.console import site, words
+from gateway.handlers.console import controls, site, sync_words, words
 from gateway.handlers.http import deps
 
 if TYPE_CHECKING:
@@ -27,7 +27,13 @@ def install(app: Flask) -> None:
         grouped=grouped, ago=ago, when=when, counted=counted, day=day, exact=exact
     )
     app.jinja_env.globals.update(
-        path=site.path, static=site.static, words=words, span=span, admin_areas=ADMIN_AREAS
+        path=site.path,
+        static=site.static,
+        words=words,
+        sync_words=sync_words,
+        controls=controls,
+        span=span,
+        admin_areas=ADMIN_AREAS,
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

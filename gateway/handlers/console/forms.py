@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway import errors
 from gateway.core import texts
+from gateway.handlers.console import controls
 from gateway.handlers.http import body
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def config(fields: Sequence[Field], form: Mapping[str, str], prefix: str) -> dic
     Flows check them, so what cannot be read stays as it was typed.
     """
     return {
-        field.name: _value(field.schema(), form.get(f"{prefix}.{field.name}", ""))
+        field.name: controls.read(field.schema(), form.get(f"{prefix}.{field.name}", ""))
         for field in fields
     }
 
@@ -103,27 +104,7 @@ def secrets(fields: Sequence[Field], form: Mapping[str, str]) -> dict[str, Any]:
 
 def typed(fields: Sequence[Field], values: Mapping[str, object], prefix: str) -> Form:
     """Write values of a config as a form shows them."""
-    return {f"{prefix}.{one.name}": _shown(values.get(one.name, one.default)) for one in fields}
-
-
-def _value(schema: Mapping[str, Any], text: str) -> object:
-    types = schema.get("type", "string")
-    kinds = [types] if isinstance(types, str) else list(types)
-    text = text if "array" in kinds else text.strip()
-    if "array" in kinds:
-        return [line.strip() for line in text.splitlines() if line.strip()]
-    if "boolean" in kinds:
-        return text == "on"
-    if not text and "null" in kinds:
-        return None
-    if "integer" in kinds and text.isascii() and text.lstrip("-").isdigit():
-        return int(text)
-    return text
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return "\n".join(map(str, value))
-    if isinstance(value, bool):
-        return "on" if value else ""
-    return "" if value is None else str(value)
+    return {
+        f"{prefix}.{one.name}": controls.write(one.schema(), values.get(one.name, one.default))
+        for one in fields
+    }

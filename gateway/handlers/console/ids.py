@@ -8,6 +8,8 @@ from typing import Final
 from gateway import errors
 
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
+# Of a column of four bytes.
+_SMALL: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def cohort(text: str) -> int:
@@ -31,3 +33,17 @@ def delivery(text: str) -> tuple[int, int]:
     if not _NUMBER.fullmatch(first) or not _NUMBER.fullmatch(second):
         raise errors.NotFound("there is no such page; the list shows those that wait")
     return int(first), int(second)
+
+
+def job(text: str) -> int:
+    """Read a sync job's id. Raises errors.NotFound if the text cannot be one."""
+    if not _SMALL.fullmatch(text):
+        raise errors.NotFound("there is no such sync job; the list shows those there are")
+    return int(text)
+
+
+def run(text: str) -> int:
+    """Read the number of a run of a sync job. Raises errors.NotFound."""
+    if not _SMALL.fullmatch(text):
+        raise errors.NotFound("there is no such run; the page of its job lists those there are")
+    return int(text)

@@ -9,6 +9,7 @@ from gateway.handlers.console import (
     cohort,
     cohorts,
     deliveries,
+    destinations,
     door,
     filters,
     keys,
@@ -18,6 +19,8 @@ from gateway.handlers.console import (
     root,
     sources,
     static_files,
+    sync_job,
+    sync_jobs,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +36,9 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     loads.blueprint,
     lists.blueprint,
     sources.blueprint,
+    destinations.blueprint,
+    sync_jobs.blueprint,
+    sync_job.blueprint,
     deliveries.blueprint,
     keys.blueprint,
     activity.blueprint,

@@ -147,6 +147,20 @@ DONE: Final[Mapping[str, str]] = {
     "canceled": "The load is canceled. Nothing was changed by it.",
     "reread": "The file is read anew.",
     "revoked": "The key is revoked. Nothing opens with it any more.",
+    "destination-created": "The destination is made. Test it before anything is sent.",
+    "destination-saved": "The settings are saved. Test them before the next run.",
+    "destination-paused": "The destination is paused: no sync job sends to it.",
+    "destination-resumed": "The destination is resumed.",
+    "destination-removed": "The destination is removed.",
+    "job-created": "The sync job is made, and its first run is queued.",
+    "job-saved": "The settings are saved. The next run sends what they change.",
+    "job-run": "A run is queued.",
+    "job-resync": "A run that sends everything anew is queued.",
+    "job-paused": "The sync job is paused.",
+    "job-resumed": "The sync job is resumed, and due at once.",
+    "job-deleted": "The sync job is deleted. What it has sent stays at the destination.",
+    "job-emptying": "The sync job takes out all it has added, and is then deleted.",
+    "run-approved": "The run is approved, and goes on.",
 }
 
 
