@@ -14,7 +14,8 @@ from gateway.core.access.scopes import Scope
 from gateway.handlers.http import deps
 from gateway.store.db.engine import Pool
 from tests import conftest as base
-from tests.console import filling
+from tests.console import backstage, filling
+from tests.console.backstage import Backstage
 from tests.http import serving
 from tests.http.world import KEYS
 
@@ -35,6 +36,7 @@ class Console:
         **options: object,
     ) -> None:
         self._url = url
+        self.scripts = options.get("java_script_enabled", True)
         self._context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         self.page = self._context.new_page()
         self.said: list[str] = []
@@ -60,12 +62,21 @@ class Console:
         """Wait until the page shows a text."""
         self.page.get_by_text(text).filter(visible=True).first.wait_for()
 
-    @property
-    def cohort(self) -> str:
-        """The path of the first cohort."""
-        self.open("/cohorts")
+    def first(self, path: str) -> str:
+        """Return the path of what a list begins with."""
+        self.open(path)
         href: str = self.page.locator("tbody th a").first.get_attribute("href")
         return href.removeprefix("/console")
+
+    def shows(self, text: str) -> None:
+        """Wait until the page shows a text, which has to be asked for again without scripts."""
+        for _ in range(20):
+            if self.page.get_by_text(text).filter(visible=True).count():
+                return
+            self.page.wait_for_timeout(250)
+            if not self.scripts:
+                self.page.reload()
+        self.says(text)
 
     def close(self) -> None:
         self._context.close()
@@ -92,12 +103,31 @@ def filled(
 ) -> Iterator[str]:
     """Run the web process of production on a database with a week of history."""
     made = filling.fill(shared_pool, database_url)
-    with serving.serving(database_url, tmp_path_factory.mktemp("web")) as web:
+    folder = tmp_path_factory.mktemp("web")
+    with serving.serving(database_url, folder, **backstage.SETTINGS) as web:
         yield f"http://127.0.0.1:{web.port}"
     given: deps.Deps = made.extensions[deps.EXTENSION]
     given.reading.close()
     given.accepting.close()
     base.empty(shared_pool)
+
+
+@pytest.fixture
+def behind(shared_pool: Pool) -> Iterator[Backstage]:
+    """Lend the processes that work behind the pages."""
+    with backstage.opened(shared_pool) as made:
+        yield made
+
+
+@pytest.fixture(params=[True, False], ids=["with-scripts", "without"])
+def console(request: pytest.FixtureRequest, browser: Any, filled: str) -> Iterator[Console]:  # noqa: ANN401
+    """Sign in as an administrator; in the end nothing has gone wrong and nothing went elsewhere."""
+    opened = Console(browser, filled, java_script_enabled=request.param)
+    opened.sign_in()
+    yield opened
+    assert opened.said == []
+    assert opened.elsewhere == []
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What the pages show in a browser: cohorts with a past, one page blocked, one kind refused."""
+"""What the pages show in a browser: cohorts with a past, sent ones, a list, a blocked page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from typing import Any, Final
 from flask import Flask
 from sqlalchemy import text
 
+from gateway.core.access.actor import Actor, Via
+from gateway.flows.cohorts import load_queue
 from gateway.flows.sources import admin
+from gateway.handlers.http import deps
 from gateway.store.db.engine import Pool
+from tests.console import backstage
+from tests.console.backstage import Backstage
+from tests.destinations import servers
+from tests.destinations.meta import graph as meta
+from tests.http.lists import Lists
 from tests.http.world import Clock, World, make_app
 
 LOGIN: Final = admin.Login(username="mixpanel", password="a password of tests")
@@ -50,7 +58,7 @@ def fill(pool: Pool, database_url: str) -> Flask:
     """Play a week of six cohorts that ends now; returns the application that took it."""
     clock = Clock()
     clock.now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=7)
-    made = make_app(database_url, clock)
+    made = make_app(database_url, clock, **backstage.SETTINGS)
     world = World(pool, made, clock)
     for place, (name, description) in enumerate(COHORTS):
         said: dict[str, Any] = {
@@ -80,6 +88,9 @@ def fill(pool: Pool, database_url: str) -> Flask:
     world.add_source("warehouse-eu", login=LOGIN, project_ids=("2195193",))
     admin.pause(pool, "warehouse-eu", now=clock.now)
     _refuse(world)
+    with backstage.opened(pool) as behind:
+        _load(world, behind)
+        _send(world, behind)
     return made
 
 
@@ -89,6 +100,56 @@ def _block(pool: Pool, world: World) -> None:
     with pool.begin() as conn:
         conn.execute(_BLOCK, {"external_id": "1", "now": world.clock.now})
         conn.execute(_PASS, {"external_id": "1"})
+
+
+def _load(world: World, behind: Backstage) -> None:
+    """Make a list of a file, with another one that waits to be looked at."""
+    described = {"description": "Registered at the booth or on the page of the event"}
+    cohort = Lists(world).make("Guests of the spring event", **described)
+    rows = [f"guest-{one:04},guest.{one}@example.com,{one % 7}" for one in range(240)]
+    for name, review, lines in (
+        ("guests.csv", False, rows),
+        ("late-guests.csv", True, [*rows[:225], ",nobody@example.com,3", "1.23457E+17,x@y.io,1"]),
+    ):
+        file = load_queue.File(data="\n".join(["id,email,table", *lines]).encode(), name=name)
+        given: deps.Deps = world.app.extensions[deps.EXTENSION]
+        load_queue.accept_file(
+            given.accepting,
+            int(cohort),
+            file,
+            load_queue.Wanted(review=review),
+            max_bytes=given.settings.max_upload_bytes,
+            doorbell=given.doorbell,
+            now=world.clock.now,
+            actor=Actor(via=Via.CONSOLE, name="admin"),
+        )
+        behind.settle()
+
+
+def _send(world: World, behind: Backstage) -> None:
+    """Keep a cohort at a destination, and have the sync of another one stopped there."""
+    vendor = meta.Graph()
+    with servers.serving(vendor) as base:
+        made = {
+            "slug": "meta-ads",
+            "name": "Meta, ads of the shop",
+            "kind": "meta",
+            "config": {"account_id": "42", "endpoint": base},
+            "secrets": {"access_token": meta.TOKEN},
+        }
+        assert world.call("POST", "/v1/destinations", json=made).status_code == 201
+        for external_id in ("0", "1"):
+            if external_id == "1":
+                words = "Accept the terms first"
+                vendor.next = [meta.error(2655, error_user_title="Terms", error_user_msg=words)]
+            wanted = {
+                "cohort_id": world.cohort_id(external_id),
+                "destination": "meta-ads",
+                "frequency": "1h",
+                "mapping": {"external_id": "member_id", "email": "email"},
+            }
+            assert world.call("POST", "/v1/sync-jobs", json=wanted).status_code == 201
+            behind.send()
 
 
 def _refuse(world: World) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from playwright import sync_api as playwright
 
 from gateway.core import moments
@@ -13,17 +11,6 @@ from gateway.core.access.scopes import Scope
 from gateway.flows.access import keys
 from gateway.store.db.engine import Pool
 from tests.console.conftest import Console
-
-
-@pytest.fixture(params=[True, False], ids=["with-scripts", "without"])
-def console(request: pytest.FixtureRequest, browser: Any, filled: str) -> Iterator[Console]:  # noqa: ANN401
-    """Sign in as an administrator; in the end nothing has gone wrong and nothing went elsewhere."""
-    opened = Console(browser, filled, java_script_enabled=request.param)
-    opened.sign_in()
-    yield opened
-    assert opened.said == []
-    assert opened.elsewhere == []
-    opened.close()
 
 
 def test_sign_in__with_a_wrong_key__says_so(browser: Any, filled: str) -> None:  # noqa: ANN401

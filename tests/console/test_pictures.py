@@ -28,6 +28,27 @@ PAGES: Final = {
     "source-paused": "/sources/warehouse-eu",
     "kinds": "/new-source",
     "new-source": "/new-source/mixpanel",
+    "choose-source": "/new-cohort",
+    "new-list": "/new-cohort/lists",
+    "list-members": "{list}",
+    "list-files": "{list}/loads",
+    "list-settings": "{list}/settings",
+    "load-waiting": "{load}",
+    "history": "{list}/members/guest-0001/history",
+    "destinations": "/destinations",
+    "destination": "/destinations/meta-ads",
+    "destination-kinds": "/new-destination",
+    "new-destination": "/new-destination/google",
+    "sync-jobs": "/sync-jobs",
+    "sync-jobs-none-found": "/sync-jobs?state=done",
+    "sync-job": "{job}",
+    "sync-job-stopped": "{stopped}",
+    "sync-job-settings": "{job}/settings",
+    "sync-run": "{job}/runs/1",
+    "sync-jobs-of-cohort": "{cohort}/sync-jobs",
+    "choose-cohort": "/new-sync-job",
+    "choose-destination": "/new-sync-job/{number}",
+    "new-sync-job": "/new-sync-job/{number}/meta-ads",
     "deliveries": "/deliveries",
     "deliveries-none-waiting": "/deliveries?state=pending",
     "keys": "/keys",
@@ -47,10 +68,12 @@ def test_pages__on_a_screen__fit_and_have_no_error_and_nothing_serious_for_axe(
     console = Console(browser, filled, color_scheme=scheme, width=width)
     looks = {"sign-in": ""} | PAGES
     found: dict[str, list[str]] = {}
+    places: dict[str, str] = {}
     for name, path in looks.items():
         if name == "overview":
             console.sign_in()
-        console.open(path.format(cohort=console.cohort) if "{" in path else path)
+            places = _places(console)
+        console.open(path.format(**places))
         console.page.screenshot(path=pictures / f"{name}-{scheme}-{width}.png", full_page=True)
         assert console.page.evaluate("document.scrollingElement.scrollWidth") <= width, name
         found[name] = _axe(console.page)
@@ -58,6 +81,20 @@ def test_pages__on_a_screen__fit_and_have_no_error_and_nothing_serious_for_axe(
     assert console.said == []
     assert console.elsewhere == []
     console.close()
+
+
+def _places(console: Console) -> dict[str, str]:
+    """Find what is pictured, by the lists that it stands in."""
+    cohort = console.first("/cohorts")
+    guests = console.first("/cohorts?q=guests")
+    return {
+        "cohort": cohort,
+        "number": cohort.rpartition("/")[2],
+        "list": guests,
+        "load": console.first(f"{guests}/loads"),
+        "job": console.first("/sync-jobs?state=active"),
+        "stopped": console.first("/sync-jobs?state=stopped"),
+    }
 
 
 def _axe(page: Any) -> list[str]:  # noqa: ANN401 - as above
