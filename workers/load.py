@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway.core import moments
+from gateway.core.cohorts import kinds
+from gateway.flows.behaviour import rule_reading
 from gateway.flows.cohorts.load_reader import Reader
 from gateway.flows.sources.query_reading import QueryReader
 from gateway.flows.sources.setup import Setup
@@ -31,6 +33,7 @@ def read_due(run: Runtime) -> None:
 
     Raises errors.Unavailable.
     """
+    query_reader = QueryReader(Setup.of(run.settings))
     reader = Reader(
         run.pool,
         run.beating,
@@ -39,7 +42,10 @@ def read_due(run: Runtime) -> None:
         at_most=run.settings.loads,
         now=moments.now,
         stopping=run.stopping.is_set,
-        read_definition=QueryReader(Setup.of(run.settings)),
+        definitions={
+            **dict.fromkeys(kinds.DATABASES, query_reader),
+            kinds.PEOPLE: rule_reading.read,
+        },
     )
     more = True
     while more and not run.stopping.is_set():

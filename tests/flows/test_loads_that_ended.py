@@ -8,15 +8,12 @@ import pytest
 
 from gateway import errors
 from gateway.core.cohorts.edit import Edit
-from gateway.core.cohorts.load import State, Trigger
-from gateway.core.cohorts.receipt import Problem
+from gateway.core.cohorts.load import Mode, Trigger
 from gateway.flows.cohorts import (
     admin,
     definition_reading,
     file_reading,
     increment,
-    load,
-    load_decision,
     load_queue,
     planned,
     stored_file,
@@ -24,9 +21,9 @@ from gateway.flows.cohorts import (
 )
 from gateway.flows.cohorts.definition_reading import Asked, Reading
 from gateway.flows.cohorts.load_queue import Wanted
-from gateway.store.cohorts import plans, receipts
+from gateway.store.cohorts import plans
 from gateway.store.db.engine import Pool
-from tests.model.loading import stage, state
+from tests.model import loading
 from tests.model.sender import MEMBERS
 
 if TYPE_CHECKING:
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
 ASKED = Asked(
     trigger=Trigger.REQUEST, review=False, upload=None, options={}, file=None, requested_by=None
 )
-PROBLEM = Problem(code="internal", message="It could not be read.", hint=None)
 
 
 @pytest.fixture
@@ -49,49 +45,7 @@ def cohort(desk: Desk) -> Receipt:
 
 
 def begun(desk: Desk, cohort: Receipt, letters: str) -> Load:
-    with load_decision.begun(desk.pool, cohort.cohort_id, ASKED, now=desk.clock()) as (_, one):
-        pass
-    stage(desk, one, letters)
-    return one
-
-
-def submit(desk: Desk, one: Load) -> None:
-    load_decision.submit(desk.pool, one, doorbell=desk.bell, now=desk.clock())
-
-
-def test_fail__of_a_load_that_is_read__ends_it_once(desk: Desk, cohort: Receipt) -> None:
-    one = begun(desk, cohort, "xyz")
-    load_decision.fail(desk.pool, one, PROBLEM, now=desk.clock())
-    other = Problem(code="expired", message="Too late.", hint=None)
-    load_decision.fail(desk.pool, one, other, now=desk.clock())
-    with desk.pool.read() as conn:
-        found = receipts.get(conn, cohort.cohort_id, one.number)
-    assert found is not None
-    assert found.state == State.FAILED
-    assert found.error is not None
-    assert found.error.code == "internal"
-    assert desk.members(cohort) == "abc"
-
-
-def test_submit__of_a_load_whose_cohort_was_deleted__does_nothing(
-    desk: Desk, cohort: Receipt
-) -> None:
-    one = begun(desk, cohort, "xyz")
-    admin.delete_cohort(desk.pool, cohort.cohort_id, now=desk.clock())
-    desk.bell.rung.clear()
-    with pytest.raises(errors.Conflict):
-        submit(desk, one)
-    assert desk.bell.rung == []
-
-
-def test_submit__of_a_load_that_is_read_anew__leaves_it_to_that_reading(
-    desk: Desk, cohort: Receipt
-) -> None:
-    one = begun(desk, cohort, "xyz")
-    load.read_anew(desk.pool, one, now=desk.clock())
-    submit(desk, one)
-    assert state(desk, one) is State.READING
-    assert desk.members(cohort) == "abc"
+    return loading.begun(desk, cohort, Mode.REPLACE, letters)
 
 
 def test_columns__of_a_load_that_was_canceled__are_not_noted(desk: Desk, cohort: Receipt) -> None:
@@ -114,7 +68,7 @@ def test_load__while_no_database_answers__still_is_to_be_read(desk: Desk, cohort
     away = Pool("postgresql+psycopg2://127.0.0.1:1/none", name="away", size=1, limit_seconds=1)
     assert definition_reading.is_being_read(away, one)
     away.close()
-    load_decision.fail(desk.pool, one, PROBLEM, now=desk.clock())
+    load_queue.cancel(desk.pool, cohort.cohort_id, one.number, now=desk.clock())
     assert not definition_reading.is_being_read(desk.pool, one)
 
 

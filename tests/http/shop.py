@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from gateway.core.cohorts import kinds
 from gateway.flows.cohorts import planned
 from gateway.flows.cohorts.load_reader import Reader
 from gateway.flows.sources.query_reading import QueryReader
@@ -58,7 +59,7 @@ class Shop:
             name="reader",
             at_most=2,
             now=self.world.clock,
-            read_definition=QueryReader(setup or self.setup),
+            definitions=dict.fromkeys(kinds.DATABASES, QueryReader(setup or self.setup)),
         )
         while reader.read_next():
             pass

@@ -60,7 +60,7 @@ def test_named_cohort__of_which_changes_are_gone__is_looked_at_whole(live: Live)
     assert {"bob", "eve"} <= set(live.members(cohort_id))
 
 
-def test_daily_look__after_more_changes_than_are_listed__counts_no_drift(live: Live) -> None:
+def test_daily_look__after_many_changes__counts_drift_all_the_same(live: Live) -> None:
     cohort_id = live.make({"trait": {"property": "plan", "op": "exists"}})["id"]
     live.people.people({"ada": {}})
     live.settle()
@@ -70,7 +70,7 @@ def test_daily_look__after_more_changes_than_are_listed__counts_no_drift(live: L
     live.settle(hours=25)
     assert live.members(cohort_id) == ["ada"]
     with live.world.pool.read() as conn:
-        assert conn.execute(text("SELECT sum(drift) FROM rule_states")).scalar_one() == 0
+        assert conn.execute(text("SELECT sum(drift) FROM rule_states")).scalar_one() == 1
 
 
 def test_rule__that_the_database_cannot_evaluate__fails_its_load_alone(live: Live) -> None:
@@ -91,6 +91,8 @@ def test_cohort__deleted_as_its_turn_comes__holds_no_other_up(live: Live) -> Non
     live.people.events(event("ada"))
     gone = live.make(BUYERS, external_id="gone")["id"]
     kept = live.make(BUYERS, external_id="kept")["id"]
+    live.settle()
+    live.people.events(event("bob"))
     live.world.clock.tick(seconds=3)
 
     def now() -> datetime.datetime:
@@ -99,10 +101,71 @@ def test_cohort__deleted_as_its_turn_comes__holds_no_other_up(live: Live) -> Non
 
     Evaluator(live.world.pool, Doorbell(NO_REDIS), now=now).evaluate()
     live.world.apply()
-    assert live.members(kept) == ["ada"]
+    assert live.members(kept) == ["ada", "bob"]
     live.world.call("POST", f"/v1/cohorts/{gone}/restore")
     live.settle()
-    assert live.members(gone) == ["ada"]
+    assert live.members(gone) == ["ada", "bob"]
+
+
+def drift(live: Live) -> int:
+    with live.world.pool.read() as conn:
+        return int(conn.execute(text("SELECT sum(drift) FROM rule_states")).scalar_one())
+
+
+def test_daily_look__at_a_rule_with_a_named_cohort__counts_what_neither_has_moved(
+    live: Live,
+) -> None:
+    live.people.people({"ada": {}, "bob": {}, "eve": {}})
+    premium = live.world.fill(["ada"])
+    rule = {"any": [{"in_cohort": premium}, {"trait": {"property": "plan", "op": "exists"}}]}
+    cohort_id = live.make(rule)["id"]
+    live.settle()
+    with live.world.pool.begin() as conn:
+        conn.execute(text("UPDATE people SET traits = '{\"plan\": 1}' WHERE person_id = 'eve'"))
+    live.world.fill(["bob"], session="s2")
+    live.settle(hours=25)
+    assert live.members(cohort_id) == ["ada", "bob", "eve"]
+    assert drift(live) == 1, "of eve; bob came to the named cohort"
+
+
+def test_daily_look__after_changes_of_a_named_cohort_are_gone__counts_nobody(live: Live) -> None:
+    live.people.people({"ada": {}, "bob": {}})
+    premium = live.world.fill(["ada"])
+    live.make({"in_cohort": premium})
+    live.settle()
+    live.world.fill(["bob"], session="s2")
+    with live.world.pool.begin() as conn:
+        conn.execute(_PRUNE, {"id": int(premium)})
+        conn.execute(_FIRST_KEPT, {"id": int(premium)})
+    live.settle(hours=25)
+    assert drift(live) == 0
+
+
+def test_daily_look__at_a_cohort_that_was_deleted_at_the_last__counts_nobody(live: Live) -> None:
+    live.people.people({"ada": {}, "bob": {}})
+    premium = live.world.fill(["ada"])
+    cohort_id = live.make({"in_cohort": premium})["id"]
+    live.settle()
+    with live.world.pool.begin() as conn:
+        conn.execute(text("UPDATE rule_states SET seqs = '{}'"))
+    live.world.fill(["bob"], session="s2")
+    live.settle()
+    assert live.members(cohort_id) == ["ada", "bob"]
+    assert drift(live) == 0
+
+
+def test_look__at_times_in_traits__counts_only_what_time_does_not_explain(live: Live) -> None:
+    at = (live.world.clock.now - datetime.timedelta(hours=23)).isoformat()
+    live.people.people({"ada": {"seen": at}, "bob": {"seen": at}, "eve": {}})
+    within = {"trait": {"property": "seen", "op": "within", "value": "1d"}}
+    gold = {"trait": {"property": "gold", "op": "exists"}}
+    cohort_id = live.make({"any": [within, gold]})["id"]
+    live.settle()
+    with live.world.pool.begin() as conn:
+        conn.execute(text("UPDATE people SET traits = '{\"gold\": 1}' WHERE person_id = 'eve'"))
+    live.settle(hours=2)
+    assert live.members(cohort_id) == ["eve"]
+    assert drift(live) == 1
 
 
 _PRUNE = text("DELETE FROM changes WHERE cohort_id = :id")

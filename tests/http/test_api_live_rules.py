@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import pathlib
+import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from gateway.core.cohorts import kinds
+from gateway.flows.behaviour import rule_reading
 from gateway.flows.behaviour.rounds import Evaluator
+from gateway.flows.cohorts.load_reader import Reader
 from gateway.jobs import Doorbell
 from tests.http.people import People, event
 from tests.http.world import NO_REDIS, START, World
@@ -26,6 +31,15 @@ class Live:
         self.world.clock.now = max(START, self.world.clock.now)
         pool, doorbell = self.world.pool, Doorbell(NO_REDIS)
         self.evaluator = Evaluator(pool, doorbell, now=self.world.clock)
+        self.reader = Reader(
+            pool,
+            pool,
+            doorbell,
+            name="reader",
+            at_most=2,
+            now=self.world.clock,
+            definitions={kinds.PEOPLE: rule_reading.read},
+        )
 
     def make(self, rule: Mapping[str, Any], status: int = 201, **rest: object) -> Any:  # noqa: ANN401
         body = {"source": "people", "name": "Rule", "definition": {"rule": rule}, **rest}
@@ -43,8 +57,27 @@ class Live:
         """Let time pass, and look until nothing more comes of it."""
         self.world.clock.tick(**(later or {"seconds": 3}))
         for _ in range(3):
+            self.read()
             self.evaluator.evaluate()
             self.world.apply()
+
+    def read(self) -> None:
+        """Read all loads that are queued."""
+        while self.reader.read_next():
+            pass
+
+    def load(self, cohort_id: str, status: int = 202, **query: object) -> Any:  # noqa: ANN401
+        """Ask for a load."""
+        path = f"/v1/cohorts/{cohort_id}/loads"
+        answer = self.world.call("POST", path, query_string=query)
+        assert answer.status_code == status, answer.text
+        return answer.get_json()
+
+    def loads(self, cohort_id: str) -> Any:  # noqa: ANN401 - JSON
+        return self.world.get(f"/v1/cohorts/{cohort_id}/loads")["loads"]
+
+    def cohort(self, cohort_id: str) -> Any:  # noqa: ANN401 - JSON
+        return self.world.get(f"/v1/cohorts/{cohort_id}")
 
     def members(self, cohort_id: str) -> list[str]:
         return self.world.members(cohort_id)
@@ -218,18 +251,6 @@ def test_restored_cohort__is_filled_anew(live: Live) -> None:
     assert live.members(cohort_id) == ["ada"]
 
 
-def test_load__whose_reader_died__is_read_anew(live: Live) -> None:
-    live.people.events(event("ada"))
-    cohort_id = live.make(BUYERS)["id"]
-    with live.world.pool.begin() as conn:
-        conn.execute(
-            text("INSERT INTO rule_states (cohort_id, tried) VALUES (:id, 0)"),
-            {"id": int(cohort_id)},
-        )
-    live.settle()
-    assert live.members(cohort_id) == ["ada"]
-
-
 def test_deleted_events__let_members_exit(live: Live) -> None:
     live.people.events(event("ada"))
     cohort_id = live.make(BUYERS)["id"]
@@ -293,48 +314,34 @@ def test_daily_look__at_all_people__finds_what_no_look_saw(live: Live) -> None:
         assert conn.execute(text("SELECT sum(drift) FROM rule_states")).scalar_one() == 1
 
 
-def test_load__left_by_a_process_that_died__is_dropped_and_begun_anew(live: Live) -> None:
-    live.people.events(event("ada"))
-    cohort_id = live.make(BUYERS)["id"]
-    live.settle()
-    with live.world.pool.begin() as conn:
-        conn.execute(
-            text(
-                "UPDATE rule_states SET load = r.number, number = 0"
-                " FROM (SELECT max(number) AS number FROM loads) r"
-            )
-        )
-        conn.execute(text("UPDATE loads SET state = 'reading'"))
-    live.settle()
-    live.settle()
-    assert live.members(cohort_id) == ["ada"]
-    states = [one["state"] for one in live.world.get(f"/v1/cohorts/{cohort_id}/loads")["loads"]]
-    assert states == ["applied", "canceled"]
-
-
-def test_rule__with_a_zone_that_the_database_lacks__fails_alone(live: Live) -> None:
+def test_rule__with_a_zone_that_the_database_lacks__fails_alone(
+    live: Live, tmp_path: pathlib.Path
+) -> None:
     live.people.events(event("ada"))
     days = {"did": {"event": "buy", "days": {"op": "gte", "value": 1}}}
-    bad = live.make(days, external_id="bad")["id"]
-    good = live.make(BUYERS, external_id="good")["id"]
-    with live.world.pool.begin() as conn:
-        conn.execute(
-            text(
-                "UPDATE cohort_definitions"
-                ' SET definition = definition || \'{"time_zone": "Factory"}\' WHERE cohort_id = :id'
-            ),
-            {"id": int(bad)},
-        )
-    live.settle()
-    assert live.members(good) == ["ada"]
-    assert live.world.get(f"/v1/cohorts/{bad}")["member_count"] in (0, 1)
+    (tmp_path / "Nowhere").write_bytes((pathlib.Path(zoneinfo.TZPATH[0]) / "UTC").read_bytes())
+    zoneinfo.reset_tzpath(to=[str(tmp_path), *zoneinfo.TZPATH])
+    try:
+        bad = live.make(days, external_id="bad", definition={"rule": days, "time_zone": "Nowhere"})[
+            "id"
+        ]
+        good = live.make(BUYERS, external_id="good")["id"]
+        live.settle()
+    finally:
+        zoneinfo.reset_tzpath()
+    assert (live.members(bad), live.members(good)) == ([], ["ada"])
+    (load,) = live.loads(bad)
+    assert (load["state"], load["error"]["code"]) == ("failed", "query_invalid")
+    assert "time zone" in load["error"]["hint"]
 
 
 def test_round__of_the_scheduler__is_done_by_one_process_at_a_time(live: Live) -> None:
     live.people.events(event("ada"))
     cohort_id = live.make(BUYERS)["id"]
+    live.settle()
+    live.people.events(event("bob"))
     live.world.clock.tick(seconds=3)
     assert live.evaluator.round()
     assert not live.evaluator.round()
     live.world.apply()
-    assert live.members(cohort_id) == ["ada"]
+    assert live.members(cohort_id) == ["ada", "bob"]

@@ -101,6 +101,28 @@ def test_reader__dead_three_times__fails_the_load(world: World, lists: Lists, co
     assert lists.load(cohort, "b\n")["state"] == "applied"
 
 
+def test_reader__with_an_internal_error_of_the_database_each_time__gives_up(
+    world: World, lists: Lists, cohort: str
+) -> None:
+    load_id = lists.queue(cohort, "a\n")
+
+    def fail() -> bool:
+        message = "XX000"
+        raise errors.InternalFault(message)
+
+    reader = lists.reader(stopping=fail)
+    for _ in range(2):
+        with pytest.raises(errors.InternalFault):
+            reader.read_next()
+        assert lists.get(load_id)["state"] == "reading"
+        with world.pool.begin() as conn:
+            conn.execute(text("UPDATE leases SET due_at = now()"))
+    assert reader.read_next()
+    done = lists.get(load_id)
+    assert (done["state"], done["error"]["code"]) == ("failed", "internal")
+    assert (world.members(cohort), count(world, "leases")) == (["before"], 0)
+
+
 @pytest.mark.parametrize("step", [1, 2, 3, 4])
 def test_load__canceled_while_it_is_read__ends_with_nothing_left(
     world: World, lists: Lists, cohort: str, step: int

@@ -243,3 +243,65 @@ def test_metrics__of_loads__tell_what_waits_and_for_how_long(world: World, lists
     assert page.value("gateway_loads", state="queued") == 1
     assert page.value("gateway_loads", state="needs_approval") == 1
     assert page.value("gateway_oldest_load_seconds") == 300
+
+
+def test_syncs__of_a_cohort__have_a_row_for_each_load(world: World, lists: Lists) -> None:
+    cohort = lists.make()
+    path = f"/v1/cohorts/{cohort}/syncs"
+
+    def rows() -> list[tuple[str, str, str, int]]:
+        return [
+            (one["session_id"], one["action"], one["state"], one["members_received"])
+            for one in world.get(path)["syncs"]
+        ]
+
+    queued = f"load-{lists.queue(cohort, 'a')}"
+    assert rows() == [(queued, "members", "receiving", 0)]
+    lists.settle()
+    assert rows() == [(queued, "members", "applied", 1)]
+    failed = f"load-{lists.load(cohort, b'%PDF-1.7 x')['id']}"
+    canceled = lists.load(cohort, "b", review=True, mode="add")["id"]
+    lists.act(canceled, "cancel")
+    removing = lists.load(cohort, "a", review=True, mode="remove")["id"]
+    assert rows() == [
+        (f"load-{removing}", "remove_members", "receiving", 1),
+        (f"load-{canceled}", "add_members", "superseded", 1),
+        (failed, "members", "blocked", 0),
+        (queued, "members", "applied", 1),
+    ]
+    assert [one for part in world.pages(path, limit=1) for one in part] == world.get(path)["syncs"]
+
+
+def test_syncs__held__are_sent_again_when_a_load_has_gone_on(world: World, lists: Lists) -> None:
+    cohort = lists.make()
+    path = f"/v1/cohorts/{cohort}/syncs"
+    load_id = lists.queue(cohort, "a")
+    held = {"If-None-Match": world.call("GET", path).headers["ETag"]}
+    assert world.call("GET", path, headers=held).status_code == 304
+    lists.act(load_id, "cancel")
+    assert world.call("GET", path, headers=held).status_code == 200
+
+
+def test_syncs__of_a_restored_list__have_no_load_from_before(world: World, lists: Lists) -> None:
+    cohort = lists.make()
+    lists.queue(cohort, "a")
+    assert world.call("DELETE", f"/v1/cohorts/{cohort}").status_code == 204
+    assert world.call("POST", f"/v1/cohorts/{cohort}/restore").status_code == 204
+    assert world.get(f"/v1/cohorts/{cohort}/syncs")["syncs"] == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ({"Content-Disposition": 'attachment; filename="vip.csv"'}, "vip.csv"),
+        ({"Content-Disposition": "attachment; filename*=UTF-8''caf%C3%A9.csv"}, "café.csv"),
+        ({"Content-Disposition": "attachment"}, None),
+        ({}, None),
+    ],
+)
+def test_load__of_a_body_with_a_name__tells_it(
+    world: World, lists: Lists, sent: dict[str, str], name: str | None
+) -> None:
+    path = f"/v1/cohorts/{lists.make()}/loads"
+    answer = world.call("POST", path, data=b"a", headers=sent)
+    assert answer.get_json()["file"]["name"] == name

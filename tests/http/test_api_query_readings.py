@@ -88,7 +88,7 @@ def test_reader__told_to_stop_in_the_middle_of_a_query__leaves_the_load_to_anoth
         at_most=2,
         now=shop.world.clock,
         stopping=stopping.is_set,
-        read_definition=QueryReader(shop.setup),
+        definitions={"postgresql": QueryReader(shop.setup)},
     )
     timer = threading.Timer(3, stopping.set)
     timer.start()

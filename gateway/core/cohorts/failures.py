@@ -6,7 +6,7 @@ import enum
 
 
 class Failure(enum.StrEnum):
-    """What is wrong with a file that was given as a list, or with a query and its database."""
+    """What is wrong with a file of a list, with a query and its database, or with a rule."""
 
     NOT_A_TABLE = "not_a_table"
     NO_ID_COLUMN = "no_id_column"
@@ -26,6 +26,7 @@ class Failure(enum.StrEnum):
     WRITES = "writes"
     TOO_MANY_ROWS = "too_many_rows"
     TOO_MANY_BYTES = "too_many_bytes"
+    COHORT_DELETED = "cohort_deleted"
     DRIVER_MISSING = "driver_missing"
     SECRET_UNREADABLE = "secret_unreadable"  # noqa: S105 - a code
     READER_DIED = "reader_died"

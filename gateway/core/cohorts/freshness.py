@@ -51,10 +51,12 @@ def judge(
     return Freshness(fresh_until=until, stale=now > until)
 
 
-def of_live(looked_at: datetime.datetime | None, *, now: datetime.datetime) -> Freshness | None:
-    """Judge a cohort of a live rule by the last look at it; None before the first."""
+def of_live(
+    looked_at: datetime.datetime | None, *, since: datetime.datetime, now: datetime.datetime
+) -> Freshness:
+    """Judge a cohort of a live rule by the last look at it; before the first it is stale."""
     if looked_at is None:
-        return None
+        return Freshness(fresh_until=since, stale=True)
     until = looked_at + LOOK_KEPT
     return Freshness(fresh_until=until, stale=now > until)
 

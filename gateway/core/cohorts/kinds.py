@@ -4,5 +4,7 @@ from typing import Final
 
 MIXPANEL: Final = "mixpanel"
 LIST: Final = "list"
-# Those of which cohorts are read by loads of what their definition says.
+PEOPLE: Final = "people"
 DATABASES: Final = frozenset({"postgresql", "mysql", "redshift", "bigquery", "snowflake"})
+# Those of which cohorts are read by loads of what their definition says.
+DEFINED: Final = DATABASES | {PEOPLE}

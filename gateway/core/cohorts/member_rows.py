@@ -7,11 +7,12 @@ id. The columns are `COLUMNS`, in that order; `\N` is null. Of people to remove 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Container, Iterator, Mapping
 
 COLUMNS = ("member_id", "distinct_id", "email", "first_name", "last_name", "phone", "properties")
 
@@ -40,6 +41,13 @@ def unescape(value: str) -> str:
         message = "an escape that is not ours"
         raise ValueError(message)
     return found.replace("\0", "\\")
+
+
+def shown(line: str) -> Mapping[str, Any]:
+    """Read a member back from its line, as fields of Member: it is shown as it is stored."""
+    cells = [None if cell == NULL else unescape(cell) for cell in line.split("\t")]
+    member: dict[str, Any] = dict(zip(COLUMNS, cells, strict=True))
+    return member | {"properties": json.loads(member["properties"] or "{}")}
 
 
 def without_digests(

@@ -2,5 +2,7 @@
 
 from typing import Final
 
-KIND: Final = "people"
+from gateway.core.cohorts import kinds
+
+KIND: Final = kinds.PEOPLE
 BUILT_IN: Final = "people"

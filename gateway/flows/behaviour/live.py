@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway.core.behaviour import edges, rule
+from gateway.core.behaviour import edges, parse, rule
 from gateway.core.cohorts.edit import Edit, Half
-from gateway.flows.behaviour import first
+from gateway.flows.behaviour import rule_reading
 from gateway.flows.cohorts import increment
 from gateway.flows.people import arrivals
 from gateway.sources.people import profile
@@ -65,8 +65,8 @@ class Moved:
 
 
 def is_due(state: states.State, now: datetime.datetime) -> bool:
-    """Tell whether a cohort can be looked at: pages of it that wait would be found again."""
-    if state.number == 0 or state.waiting or state.looked_at is None:
+    """Tell whether a live cohort can be looked at: pages of it that wait would be found again."""
+    if state.scheduled or state.waiting or state.looked_at is None:
         return False
     return now >= state.looked_at + EVERY
 
@@ -76,7 +76,8 @@ def look(pool: Pool, state: states.State, *, cut: int, now: datetime.datetime) -
 
     Raises errors.Unavailable; then the next look begins where this one did.
     """
-    definition = first.read_definition(pool, state.cohort_id, state.number)
+    with pool.read() as conn:
+        definition = parse.definition(states.definition(conn, state.cohort_id, state.number))
     with pool.begin(limit_seconds=LOOK_SECONDS) as conn:
         timeouts.allow(conn, statement_seconds=LOOK_SECONDS, lock_seconds=LOOK_SECONDS)
         queries.set_up(conn)
@@ -134,7 +135,8 @@ def _wanted(
 
 
 def _needs_all(state: states.State, definition: Definition, now: datetime.datetime) -> bool:
-    assert state.whole_at is not None, "it was evaluated once"  # noqa: S101
+    if state.whole_at is None:
+        return True
     timed = edges.compares_with_now(definition)
     return now >= state.whole_at + (TIMED_EVERY if timed else WHOLE_EVERY)
 
@@ -150,14 +152,16 @@ def _find(
     asked = Asked(source_id=state.source_id, as_of=now, person_ids=wanted.people)
     coming = members.coming(conn, definition, asked, state.cohort_id, since=state.arrival)
     going = members.going(conn, definition, asked, state.cohort_id)
-    drift = _drift(conn, state, definition, wanted, coming, going, now=now)
-    return Moved(coming=coming, going=going, drift=drift)
+    moved = Moved(coming=coming, going=going)
+    if wanted.people is not None or state.whole_at is None:
+        return moved
+    return dataclasses.replace(moved, drift=_drift(conn, state, definition, moved))
 
 
 def _store(conn: Connection, state: states.State, moved: Moved, *, now: datetime.datetime) -> None:
     """Store the people that move, some at a time."""
     for start in range(0, max(len(moved.coming), len(moved.going)), MEMBERS_AT_ONCE):
-        lines = first.roster(moved.coming[start : start + MEMBERS_AT_ONCE])
+        lines = rule_reading.roster(moved.coming[start : start + MEMBERS_AT_ONCE])
         leaving = moved.going[start : start + MEMBERS_AT_ONCE]
         gone = "".join(map(profile.bare, leaving)).encode()
         change = Edit(
@@ -174,29 +178,35 @@ def _store(conn: Connection, state: states.State, moved: Moved, *, now: datetime
         )
 
 
-def _drift(
-    conn: Connection,
-    state: states.State,
-    definition: Definition,
-    wanted: Wanted,
-    coming: Sequence[tuple[str, str]],
-    going: Sequence[str],
-    *,
-    now: datetime.datetime,
-) -> int:
-    """Count the people that a daily look moves beside those that any look would have found."""
+def _drift(conn: Connection, state: states.State, definition: Definition, moved: Moved) -> int:
+    """Count the people that a look at all people moves, though nothing happened since the last.
+
+    What happens is that data changes, that a named cohort moves, or that time passes. Where it was
+    not the first two, the rule is asked once more as of the last look: what it said then too, that
+    look should have found.
+    """
     assert state.looked_at is not None, "it is due"  # noqa: S101
-    if wanted.people is not None or edges.compares_with_now(definition):
+    coming, going = {one for one, _ in moved.coming}, set(moved.going)
+    suspects = _unexplained(conn, state, definition, coming | going)
+    if not suspects:
         return 0
-    moved = edges.crossed(definition, before=state.looked_at, now=now)
-    if moved is None or rule.cohorts_named(definition.root):
-        return 0
-    most = MOST_PEOPLE + 1
-    known = set(arrivals.changed(conn, state.source_id, since=state.arrival, limit=most))
-    known.update(members.on_edges(conn, state.source_id, moved, limit=most))
-    if len(known) > MOST_PEOPLE:
-        return 0
-    return len({one for one, _ in coming} - known) + len(set(going) - known)
+    before = Asked(source_id=state.source_id, as_of=state.looked_at, person_ids=sorted(suspects))
+    held = members.held(conn, definition, before)
+    return len(coming & held) + len((going & suspects) - held)
+
+
+def _unexplained(
+    conn: Connection, state: states.State, definition: Definition, moving: set[str]
+) -> set[str]:
+    """Leave out people whose data changed since the last look, or that a named cohort moved."""
+    left = moving - arrivals.changed_of(conn, state.source_id, sorted(moving), since=state.arrival)
+    for cohort_id in rule.cohorts_named(definition.root):
+        since = state.seqs.get(str(cohort_id))
+        if since is None or not left:
+            return set()
+        ids = states.moved_of(conn, cohort_id, sorted(left), after=since)
+        left = set() if ids is None else left - ids
+    return left
 
 
 def failed(state: states.State, error: errors.GatewayError) -> None:

@@ -1,4 +1,4 @@
-"""Rounds over the cohorts of people: first evaluations, then looks at what is live."""
+"""Rounds over the cohorts of people: what loads have evaluated is put in force, and looked at."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import aside, errors
 from gateway.core.people.source import KIND
-from gateway.flows.behaviour import first, live
+from gateway.flows.behaviour import live
 from gateway.flows.people import arrivals
 from gateway.store.behaviour import states
 from gateway.store.db import chores
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 CHORE: Final = "rules"
 EVERY_SECONDS: Final = 1.0
-# A round of a process that died is taken over after this; epochs of loads fence one that did not.
+# A round of a process that died is taken over after this.
 LEASE_SECONDS: Final = 600.0
 
 
 class Evaluator:
-    """Evaluates the rules of cohorts, one process at a time."""
+    """Keeps the rules of cohorts evaluated, one process at a time."""
 
     def __init__(
         self,
@@ -68,13 +68,11 @@ class Evaluator:
                 live.failed(state, error)
 
     def _evaluate(self, state: states.State, cuts: dict[int, int]) -> None:
+        if state.applied is not None:
+            with self._pool.begin() as conn:
+                states.settle(conn, state.cohort_id, state.applied)
+            return  # the next round goes on with what it has settled
         now = self._now()
-        if state.load is not None:
-            if first.settle(self._pool, state, now=now):
-                return  # the next round goes on with what it has settled
-        elif state.latest > max(state.number, state.tried):
-            first.evaluate(self._pool, state, doorbell=self._doorbell, now=now)
-            return
         if live.is_due(state, now):
             if state.source_id not in cuts:
                 cuts[state.source_id] = arrivals.cut(self._pool, state.source_id)

@@ -30,6 +30,7 @@ class Defined:
     """What a load is to read: the definition, and the source that it is one of."""
 
     source: str
+    source_id: int
     kind: str
     definition: Mapping[str, Any]
 
@@ -43,7 +44,12 @@ def of_load(pool: Pool, one: Load, asked: Asked) -> Defined:
         found = definitions.get(conn, one.cohort_id, asked.definition_number)
     if found is None:
         raise errors.ReadFailed(Failure.INTERNAL, _FORGOTTEN, hint="Load the cohort again.")
-    return Defined(source=plan.source, kind=plan.kind, definition=found.definition)
+    return Defined(
+        source=plan.source,
+        source_id=plan.source_id,
+        kind=plan.kind,
+        definition=found.definition,
+    )
 
 
 def is_being_read(pool: Pool, one: Load) -> bool:
@@ -66,9 +72,12 @@ class Reading:
 
     def note_columns(self, names: Sequence[str]) -> None:
         """Note the columns of the result, for its rejected rows. Raises errors.Conflict."""
+        self.note({"columns": list(names)})
+
+    def note(self, kept: Mapping[str, Any]) -> None:
+        """Note what is known before the first row, with the load. Raises errors.Conflict."""
         with self._pool.begin() as conn:
-            file = {"columns": list(names)}
-            if not receipts.note_file(conn, self._load, file=file, bare=False, warnings={}):
+            if not receipts.note_file(conn, self._load, file=kept, bare=False, warnings={}):
                 raise errors.Conflict(load.ENDED)
 
     def add(self, rows: Rows, *, now: datetime.datetime) -> None:

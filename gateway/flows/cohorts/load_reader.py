@@ -16,14 +16,22 @@ from gateway.core.cohorts.failures import Failure
 from gateway.core.cohorts.load import Mode, State
 from gateway.core.cohorts.receipt import Problem
 from gateway.flows import leases
-from gateway.flows.cohorts import file_reading, frozen, load, load_queue, loading, planned
+from gateway.flows.cohorts import (
+    definition_reading,
+    file_reading,
+    frozen,
+    load,
+    load_queue,
+    loading,
+    planned,
+)
 from gateway.store.cohorts import accept, guards, load_rows, loads, receipts
 from gateway.store.db import leases as lease_rows
 from gateway.store.db.leases import Died
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy import Connection
 
@@ -87,9 +95,9 @@ class Reader:
         at_most: int,
         now: Callable[[], datetime.datetime],
         stopping: Callable[[], bool] = lambda: False,
-        read_definition: ReadDefinition | None = None,
+        definitions: Mapping[str, ReadDefinition] | None = None,
     ) -> None:
-        """`read_definition` reads what is no file; without it such loads fail as broken."""
+        """`definitions` read what is no file, by kinds of sources; loads of others are broken."""
         self._pool = pool
         self._beating = beating
         self._doorbell = doorbell
@@ -97,7 +105,7 @@ class Reader:
         self._at_most = at_most
         self._now = now
         self._stopping = stopping
-        self._read_definition = read_definition
+        self._definitions = definitions or {}
 
     def read_next(self) -> bool:
         """Read the load that has been queued for longest; False if none is due.
@@ -131,16 +139,12 @@ class Reader:
             return
         try:
             difference = self._read(keeper, one, asked)
-        except (errors.Unavailable, errors.LeaseLost, Stopped):
+        except (errors.LeaseLost, Stopped):
             raise
-        except errors.ReadFailed as error:
-            problem = Problem(code=error.failure, message=str(error), hint=error.hint)
-            self._fail(keeper, one, problem)
         except errors.Conflict:
             self._forget(keeper)  # it was canceled
         except Exception as error:  # noqa: BLE001 - a file that no code can read is not tried for ever
-            _log.error("load.broken", load=claimed.key, exc_info=error)
-            self._fail(keeper, one, BROKEN)
+            self._fail(keeper, one, _problem(claimed, error))
         else:
             self._submit(keeper, one, asked, difference)
 
@@ -174,9 +178,10 @@ class Reader:
         if source is not None:
             frozen.read(self._pool, one, source, check=check, now=self._now)
             return load.compare(self._pool, one)
-        read = file_reading.read
+        read: ReadDefinition = file_reading.read
         if asked.definition_number is not None:
-            read = self._read_definition or read
+            kind = definition_reading.of_load(self._pool, one, asked).kind
+            read = self._definitions.get(kind, read)
         tally = read(self._pool, one, asked, check=check, now=self._now)
         if one.mode is not Mode.REPLACE and not asked.review and tally.pages <= 1:
             return None
@@ -219,13 +224,30 @@ class Reader:
             lease_rows.finish(conn, keeper.lease)
 
     def _give_back(self, claimed: Lease, error: Exception) -> None:
-        """Let another reader begin; where Postgres is away, the lease runs out."""
+        """Let another reader begin; where Postgres is away, the lease runs out.
+
+        An internal error of Postgres may be there for as long as the data is, so it is counted.
+        """
         delay = AGAIN_SECONDS if isinstance(error, errors.Unavailable) else 0.0
+        deaths = 1 if isinstance(error, errors.InternalFault) else 0
         try:
             with self._pool.begin() as conn:
-                lease_rows.give_back(conn, claimed, delay_seconds=delay)
+                lease_rows.give_back(conn, claimed, delay_seconds=delay, deaths=deaths)
         except (errors.Unavailable, errors.LeaseLost) as trouble:
             _log.warning("load.kept", load=claimed.key, error=type(trouble).__name__)
+
+
+def _problem(claimed: Lease, error: Exception) -> Problem:
+    """Say why nothing comes of a load; raises the error again if another reading may go well."""
+    if isinstance(error, errors.ReadFailed):
+        return Problem(code=error.failure, message=str(error), hint=error.hint)
+    last = claimed.deaths + 1 >= lease_rows.MOST_DEATHS
+    if isinstance(error, errors.Unavailable) and not (
+        isinstance(error, errors.InternalFault) and last
+    ):
+        raise error
+    _log.error("load.broken", load=claimed.key, exc_info=error)
+    return BROKEN
 
 
 def _still(conn: Connection, one: Load) -> Load | None:

@@ -200,7 +200,7 @@ def syncs(
 
     def tag(now: Version) -> str:
         at = None if now.heard_at is None else now.heard_at.isoformat()
-        return tag_of("syncs", cohort_id, now.syncs, now.received, at, *before, limit)
+        return tag_of("syncs", cohort_id, now.syncs, now.received, at, now.loads, *before, limit)
 
     def look(conn: Connection) -> Tagged[Slice[Sync, tuple[int, str]]]:
         if held := _held(conn, cohort_id, asker, tag):

@@ -55,7 +55,7 @@ def accept_load(
     """
     with pool.read() as conn:
         plan = plans.get(conn, cohort_id)
-    is_read = plan is not None and plan.kind in kinds.DATABASES
+    is_read = plan is not None and plan.kind in kinds.DEFINED
     if is_read and file.data is None and file.upload is None:
         return request(pool, cohort_id, wanted, doorbell=doorbell, now=now, actor=actor)
     return load_queue.accept_file(
@@ -136,13 +136,15 @@ def hold(conn: Connection, cohort_id: int) -> None:
 
 
 def begin(conn: Connection, cohort_id: int, *, by: str | None, now: datetime.datetime) -> None:
-    """Start a load of a cohort of a database, in place of one that is queued or read.
+    """Start a load of a cohort with a definition, in place of one that is queued or read.
 
-    The caller has locked its counters and then the cohort. While its source is paused nothing is
-    started.
+    The caller has locked its counters and then the cohort. While a database is paused nothing is
+    started; people that are kept here are there all the same.
     """
     plan = plans.get(conn, cohort_id)
-    if plan is None or plan.kind not in kinds.DATABASES or plan.paused:
+    if plan is None or plan.kind not in kinds.DEFINED:
+        return
+    if plan.paused and plan.kind in kinds.DATABASES:
         return
     accept.counters(conn, cohort_id)
     running = receipts.running(conn, cohort_id)
@@ -188,7 +190,7 @@ def _queue_due(conn: Connection, plan: Plan, *, now: datetime.datetime) -> bool:
     """Plan the next time, and queue a load unless one still runs or the source is paused."""
     next_at = _next(plan, now)
     plans.plan(conn, plan.cohort_id, planned_at=next_at, due_at=next_at, failures=plan.failures)
-    if plan.paused or plan.kind not in kinds.DATABASES:
+    if plan.paused or plan.kind not in kinds.DEFINED:
         return False
     if receipts.running(conn, plan.cohort_id) is not None:
         return False

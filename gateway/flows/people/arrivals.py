@@ -9,6 +9,8 @@ from gateway.store.db import timeouts
 from gateway.store.people import arrivals, removal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
     from gateway.store.db.engine import Pool
@@ -25,6 +27,14 @@ def cut(pool: Pool, source_id: int) -> int:
         timeouts.allow(conn, statement_seconds=CUT_SECONDS, lock_seconds=CUT_SECONDS)
         removal.hold(conn, source_id)
         return arrivals.cut(conn)
+
+
+def changed_of(
+    conn: Connection, source_id: int, person_ids: Sequence[str], *, since: int
+) -> set[str]:
+    """Tell which of some people arrivals beyond a cut have changed."""
+    first = arrival.first_id(since + 1)
+    return arrivals.changed_of(conn, source_id, person_ids, after=since, first_event=first)
 
 
 def changed(conn: Connection, source_id: int, *, since: int, limit: int) -> list[str]:

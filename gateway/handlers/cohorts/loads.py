@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from flask import Response
+from flask import Response, request
+from werkzeug import http
 
 from gateway.core.access.scopes import Scope
 from gateway.flows.cohorts import load_lookup, load_queue, planned
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def load(cohort_id: str, query: load_requests.LoadAsked, raw: bytes, actor: Actor) -> Response:
     given, number = deps.current(), ids.cohort(cohort_id)
-    file = load_queue.File(data=raw or None, upload=query.upload)
+    file = load_queue.File(data=raw or None, name=_name(), upload=query.upload)
     found = planned.accept_load(
         given.accepting,
         number,
@@ -102,6 +103,12 @@ def cancel_load(load_id: str, actor: Actor) -> Response:
     return _answer(found)
 
 
+def _name() -> str | None:
+    """Return what the sender calls the file of a body, if anything (RFC 6266)."""
+    _, given = http.parse_options_header(request.headers.get("Content-Disposition"))
+    return given.get("filename")
+
+
 def _answer(found: Receipt, status: int = 200) -> Response:
     return responses.value(load_schemas.LoadAnswer, found, status)
 
@@ -128,7 +135,8 @@ OPERATIONS: Final = (
         topic=topics.LOADS,
         summary="Load a cohort",
         description="Into a list the body is a file: CSV, XLSX, NDJSON, or one id a line, of at"
-        " most 16 MiB; a larger one comes by `/v1/uploads`. Of a cohort with a definition there is"
+        " most 16 MiB, with its name in `Content-Disposition` if you like; a larger one comes by"
+        " `/v1/uploads`. Of a cohort with a definition there is"
         " no body, and what the definition says is read now. Nothing changes until all was read.",
         query=load_requests.LoadQuery,
         reads={load_requests.BYTES: _FILE},

@@ -98,7 +98,8 @@ class CohortAnswer(LabelAnswer):
         allow_none=True,
         metadata=schemas.says(
             "When it becomes stale: of kind `mixpanel`, three intervals of 30 minutes after"
-            " `last_synced_at`. Null if its source is never expected, so it is never stale."
+            " `last_synced_at`; with a schedule, at its third time after the last load; of a live"
+            " rule, 5 minutes after the last look. Null if nothing is expected: it is never stale."
         ),
     )
     stale = _stale()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -91,13 +90,4 @@ def _batch(reads: Sequence[Read], sample: Sequence[Mapping[str, Any]]) -> Batch:
 def _members(reads: Iterable[Read]) -> Iterator[Mapping[str, Any]]:
     """Read members back from their lines, so they are shown as they are stored."""
     for read in reads:
-        yield from map(_member, read.text.split("\n")[:-1])
-
-
-def _member(line: str) -> Mapping[str, Any]:
-    cells = [
-        None if cell == member_rows.NULL else member_rows.unescape(cell)
-        for cell in line.split("\t")
-    ]
-    member: dict[str, Any] = dict(zip(member_rows.COLUMNS, cells, strict=True))
-    return member | {"properties": json.loads(member["properties"] or "{}")}
+        yield from map(member_rows.shown, read.text.split("\n")[:-1])

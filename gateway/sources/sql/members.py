@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,7 +77,7 @@ def batch(rows: Sequence[Row], columns: Columns, *, first: int) -> Batch:
         skipped=Counter(one.reason.value for one in rejected),
         rejected=rejected,
         warnings={OUTER_BLANKS: outer_blanks} if outer_blanks else {},
-        sample=[_member(line) for line in lines],
+        sample=[member_rows.shown(line) for line in lines],
     )
 
 
@@ -131,13 +130,3 @@ def _property(column: Sequence[Any]) -> tuple[str, Sequence[str]]:
 
 
 _PLAIN: Final = {str, int, bool, type(None)}
-
-
-def _member(line: str) -> Mapping[str, Any]:
-    """Read a member back from its line, so it is shown as it is stored."""
-    cells = [
-        None if cell == member_rows.NULL else member_rows.unescape(cell)
-        for cell in line.split("\t")
-    ]
-    member: dict[str, Any] = dict(zip(member_rows.COLUMNS, cells, strict=True))
-    return member | {"properties": json.loads(member["properties"] or "{}")}

@@ -65,6 +65,11 @@ def going(conn: Connection, definition: Definition, asked: Asked, cohort_id: int
     return list(conn.execute(wanted.order_by(member.member_id)).scalars())
 
 
+def held(conn: Connection, definition: Definition, asked: Asked) -> set[str]:
+    """List the people that meet a rule, by id."""
+    return set(conn.execute(select(_held(definition, asked).c.person_id)).scalars())
+
+
 def on_edges(conn: Connection, source_id: int, edges: Sequence[Edge], *, limit: int) -> list[str]:
     """List people with events that the edges of windows have gone over."""
     if not edges:

@@ -10,43 +10,38 @@ from sqlalchemy import text
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class State:
-    """A cohort of people, its newest definition, and how far it has come (`tables.py`).
+    """A cohort of people, and how far its rule has come (`tables.py`).
 
-    `waiting` tells that pages of it are not applied yet.
+    `waiting` tells that pages of it are not applied yet, `scheduled` that only loads evaluate it.
+    `applied` is a load of its definition that was applied since, if there is one.
     """
 
     cohort_id: int
     source_id: int
-    source: str
-    external_id: str
     waiting: bool
-    latest: int
+    scheduled: bool
     number: int
     looked_at: datetime.datetime | None
     whole_at: datetime.datetime | None
     arrival: int
     seqs: Mapping[str, int]
-    tried: int
-    load: int | None
-    load_at: datetime.datetime | None
-    load_arrival: int | None
-    load_seqs: Mapping[str, int] | None
+    applied: int | None
 
 
 def listing(conn: Connection, kind: str) -> list[State]:
-    """List the cohorts of a kind of source that have a definition and are not deleted."""
+    """List the cohorts of a kind of source that are not deleted."""
     return [State(**row._mapping) for row in conn.execute(_LIST, {"kind": kind})]
 
 
 def forget_deleted(conn: Connection) -> None:
-    """Forget how far deleted cohorts had come: a restored one begins anew."""
+    """Have no definition of deleted cohorts in force: a restored one waits for its next load."""
     conn.execute(_FORGET)
 
 
@@ -71,36 +66,23 @@ def moved(conn: Connection, cohort_id: int, *, after: int, limit: int) -> list[s
     return [row.member_id for row in rows if row.member_id is not None]
 
 
-def begin(
-    conn: Connection,
-    state: State,
-    *,
-    load: int,
-    at: datetime.datetime,
-    arrival: int,
-    seqs: Mapping[str, int],
-) -> None:
-    """Note that a load evaluates the newest definition for the first time."""
-    parameters = {
-        "cohort_id": state.cohort_id,
-        "tried": state.latest,
-        "load": load,
-        "at": at,
-        "arrival": arrival,
-        "seqs": json.dumps(dict(seqs)),
-    }
-    conn.execute(_BEGIN, parameters)
+def moved_of(
+    conn: Connection, cohort_id: int, member_ids: Sequence[str], *, after: int
+) -> set[str] | None:
+    """Tell which of some ids are in changes of a cohort beyond a seq; None as `moved` says."""
+    parameters = {"cohort_id": cohort_id, "after": after, "ids": list(member_ids)}
+    rows = conn.execute(_MOVED_OF, parameters).all()
+    if not rows or rows[0].oldest_change > after + 1:
+        return None
+    return {row.member_id for row in rows if row.member_id is not None}
 
 
-def settle(conn: Connection, cohort_id: int, *, applied: bool, again: bool) -> None:
-    """Put the definition that a load has evaluated in force, if it was applied.
+def settle(conn: Connection, cohort_id: int, load: int) -> None:
+    """Put the definition in force that a load has evaluated, seen from where the load saw it.
 
-    One that was not is evaluated `again`, or stays until there is another.
+    If there were looks by the definition before it meanwhile, all people are to be looked at.
     """
-    if applied:
-        conn.execute(_APPLIED, {"cohort_id": cohort_id})
-    else:
-        conn.execute(_NOT_APPLIED, {"cohort_id": cohort_id, "again": again})
+    conn.execute(_SETTLE, {"cohort_id": cohort_id, "load": load})
 
 
 def save(
@@ -131,23 +113,27 @@ def fail(conn: Connection, cohort_id: int, code: str | None) -> None:
 
 
 _LIST = text("""
-    SELECT c.id AS cohort_id, c.source_id, s.slug AS source, c.external_id,
-           i.last_delivery > a.applied_through AS waiting, d.number AS latest,
-           coalesce(r.number, 0) AS number, r.looked_at, r.whole_at,
-           coalesce(r.arrival, 0) AS arrival, coalesce(r.seqs, '{}') AS seqs,
-           coalesce(r.tried, 0) AS tried, r.load, r.load_at, r.load_arrival, r.load_seqs
+    SELECT c.id AS cohort_id, c.source_id, i.last_delivery > a.applied_through AS waiting,
+           c.schedule IS NOT NULL AS scheduled, coalesce(r.number, 0) AS number, r.looked_at,
+           r.whole_at, coalesce(r.arrival, 0) AS arrival, coalesce(r.seqs, '{}') AS seqs,
+           o.number AS applied
     FROM cohorts c
     JOIN sources s ON s.id = c.source_id
     JOIN intake_state i ON i.cohort_id = c.id
     JOIN apply_state a ON a.cohort_id = i.cohort_id
-    JOIN cohort_definitions d ON d.cohort_id = i.cohort_id AND d.is_latest
     LEFT JOIN rule_states r ON r.cohort_id = i.cohort_id
+    LEFT JOIN LATERAL (
+        SELECT l.number FROM loads l
+        WHERE l.cohort_id = i.cohort_id AND l.number > coalesce(r.load, 0)
+          AND l.state = 'applied' AND l.mode = 'replace' AND l.definition_number IS NOT NULL
+        ORDER BY l.number DESC LIMIT 1) o ON true
     WHERE s.kind = :kind AND c.deleted_at IS NULL AND s.removed_at IS NULL
     ORDER BY r.looked_at NULLS FIRST, c.id
 """)
 
 _FORGET = text("""
-    DELETE FROM rule_states WHERE cohort_id IN (SELECT id FROM cohorts WHERE deleted_at IS NOT NULL)
+    UPDATE rule_states SET number = 0, looked_at = NULL, whole_at = NULL
+    WHERE number > 0 AND cohort_id IN (SELECT id FROM cohorts WHERE deleted_at IS NOT NULL)
 """)
 
 _DEFINITION = text("""
@@ -168,24 +154,27 @@ _MOVED = text("""
     WHERE a.cohort_id = :cohort_id
 """)
 
-_BEGIN = text("""
-    INSERT INTO rule_states (cohort_id, tried, load, load_at, load_arrival, load_seqs)
-    VALUES (:cohort_id, :tried, :load, :at, :arrival, CAST(:seqs AS jsonb))
+_MOVED_OF = text("""
+    SELECT a.oldest_change, m.member_id
+    FROM apply_state a
+    LEFT JOIN LATERAL (
+        SELECT unnest(h.member_ids) AS member_id FROM changes h
+        WHERE h.cohort_id = :cohort_id AND h.last_seq > :after) m ON m.member_id = ANY(:ids)
+    WHERE a.cohort_id = :cohort_id
+""")
+
+_SETTLE = text("""
+    INSERT INTO rule_states (cohort_id, number, looked_at, whole_at, arrival, seqs, load)
+    SELECT l.cohort_id, l.definition_number, m.as_of, m.as_of, m.arrival, m.seqs, l.number
+    FROM loads l
+    CROSS JOIN LATERAL jsonb_to_record(l.file)
+        AS m (as_of timestamptz, arrival bigint, seqs jsonb)
+    WHERE l.cohort_id = :cohort_id AND l.number = :load
     ON CONFLICT (cohort_id) DO UPDATE
-    SET tried = excluded.tried, load = excluded.load, load_at = excluded.load_at,
-        load_arrival = excluded.load_arrival, load_seqs = excluded.load_seqs, error_code = NULL
-""")
-
-_APPLIED = text("""
-    UPDATE rule_states
-    SET number = tried, looked_at = load_at, whole_at = load_at, arrival = load_arrival,
-        seqs = load_seqs, load = NULL
-    WHERE cohort_id = :cohort_id AND load IS NOT NULL
-""")
-
-_NOT_APPLIED = text("""
-    UPDATE rule_states SET load = NULL, tried = CASE WHEN :again THEN number ELSE tried END
-    WHERE cohort_id = :cohort_id
+    SET number = excluded.number, looked_at = excluded.looked_at, arrival = excluded.arrival,
+        seqs = excluded.seqs, load = excluded.load, error_code = NULL,
+        whole_at = CASE WHEN rule_states.looked_at > excluded.looked_at THEN NULL
+                        ELSE excluded.whole_at END
 """)
 
 _SAVE = text("""

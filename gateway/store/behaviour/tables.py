@@ -9,7 +9,7 @@ from gateway.store.db.metadata import NOW_TYPE, metadata
 
 # `number` is the definition in force, 0 before the first was applied; it was seen from `looked_at`
 # with what had arrived before the cut `arrival`, and the cohorts that it names at the seqs of
-# `seqs`. `load` evaluates the definition `load_number` for the first time.
+# `seqs`. `load` put it in force. All people were looked at `whole_at`; if null, they are to be.
 rule_states = Table(
     "rule_states",
     metadata,
@@ -19,11 +19,7 @@ rule_states = Table(
     Column("whole_at", NOW_TYPE),
     Column("arrival", BigInteger, nullable=False, server_default=text("0")),
     Column("seqs", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("tried", BigInteger, nullable=False, server_default=text("0")),
     Column("load", BigInteger),
-    Column("load_at", NOW_TYPE),
-    Column("load_arrival", BigInteger),
-    Column("load_seqs", JSONB),
     Column("drift", BigInteger, nullable=False, server_default=text("0")),
     Column("error_code", Text),
 )

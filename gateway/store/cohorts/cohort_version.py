@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 class Version:
     """Of one cohort: of its `members` and changes, and of the reports of its `syncs`.
 
-    Reports change with each page that is `received`, too; the newest was `heard_at`.
+    Reports change with each page that is `received`, too; the newest was `heard_at`. They also have
+    the newest loads, which `loads` tells apart: null without any.
     """
 
     members: int
     syncs: int
     received: int
     heard_at: datetime.datetime | None
+    loads: str | None
 
 
 def get(conn: Connection, cohort_id: int) -> Version | None:
@@ -55,14 +57,15 @@ EVEN_IF_DELETED = """
 """
 OF_COHORT = EVEN_IF_DELETED + "AND NOT i.closed "
 
-_GET = Statement(
-    """
-    SELECT a.version, a.sync_version, i.accepted_pages + i.duplicate_pages AS received,
-           i.last_synced_at
-    """
-    + OF_COHORT
-    + "WHERE a.cohort_id = :cohort_id"
-)
+# What is older than these loads has ended, or waits for an approval.
+COLUMNS = """
+    a.version, a.sync_version, i.accepted_pages + i.duplicate_pages AS received, i.last_synced_at,
+    (SELECT md5(string_agg(concat_ws(' ', l.number, l.session, l.state, l.pages), ','))
+     FROM (SELECT number, session, state, pages FROM loads
+           WHERE cohort_id = i.cohort_id ORDER BY number DESC LIMIT 100) l) AS loads
+"""
+
+_GET = Statement("SELECT " + COLUMNS + OF_COHORT + "WHERE a.cohort_id = :cohort_id")
 
 _OF_CHANGES = Statement("SELECT version FROM apply_state WHERE cohort_id = :cohort_id")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sqlalchemy import text
 
@@ -27,6 +27,17 @@ if TYPE_CHECKING:
 
 # What tells a cohort from others: its id, source, project, external id and name.
 Label: TypeAlias = tuple[int, str, str, str, str]
+
+
+class Heard(NamedTuple):
+    """What the freshness of a cohort is judged by."""
+
+    last_synced_at: datetime.datetime | None
+    created_at: datetime.datetime
+    expected_every_seconds: int | None
+    fresh_until: datetime.datetime | None
+    is_live: bool
+    looked_at: datetime.datetime | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -174,14 +185,7 @@ def freshness_of(
     """Judge how fresh some cohorts are, by id; those that are not there are left out."""
     numbers = f"{{{','.join(map(str, cohort_ids))}}}"  # one constant, not a list that is parsed
     return {
-        row.cohort_id: freshness.judge(
-            every_seconds=row.expected_every_seconds,
-            heard_at=row.last_synced_at,
-            since=row.created_at,
-            now=now,
-            until=row.fresh_until,
-        )
-        for row in _HEARD.rows(conn, {"cohort_ids": numbers})
+        row.cohort_id: _judged(row, now=now) for row in _HEARD.rows(conn, {"cohort_ids": numbers})
     }
 
 
@@ -213,16 +217,23 @@ def _kept(project_id: str | None) -> str | None:
     return None if project_id is None else texts.kept_id(project_id)
 
 
+def _judged(heard: Heard, *, now: datetime.datetime) -> Freshness:
+    if heard.is_live:
+        return freshness.of_live(heard.looked_at, since=heard.created_at, now=now)
+    return freshness.judge(
+        every_seconds=heard.expected_every_seconds,
+        heard_at=heard.last_synced_at,
+        since=heard.created_at,
+        now=now,
+        until=heard.fresh_until,
+    )
+
+
 def _cohort(fields: RowMapping, *, now: datetime.datetime) -> Cohort:
     plain = {**fields, "project_id": texts.id_of_kept(fields["project_id"])}
-    judged = freshness.judge(
-        every_seconds=plain.pop("expected_every_seconds"),
-        heard_at=fields["last_synced_at"],
-        since=fields["created_at"],
-        now=now,
-        until=plain.pop("fresh_until"),
-    )
-    judged = freshness.of_live(plain.pop("looked_at"), now=now) or judged
+    judged = _judged(Heard(**{one: fields[one] for one in Heard._fields}), now=now)
+    for one in ("expected_every_seconds", "is_live", "looked_at"):
+        del plain[one]
     plain |= {"fresh_until": judged.fresh_until, "stale": judged.stale}
     plain["guard"] = Guard.of(plain["guard"])
     plain["last_load"] = receipts.last(plain)
@@ -273,6 +284,7 @@ _READ = text("""
                AS last_synced_at,
            s.expected_every_seconds, a.last_change AS last_seq, e.epoch, c.guard, c.deleted_at,
            c.schedule, c.due_at AS next_load_at, c.fresh_until,
+           s.kind = 'people' AND c.schedule IS NULL AS is_live,
            o.number AS load_number, o.state AS load_state, o.ended_at AS load_finished_at,
            o.error_code AS load_code, o.error_message AS load_message, o.error_hint AS load_hint,
            d.definition, q.looked_at,
@@ -310,10 +322,12 @@ _READ = text("""
 """)
 
 _HEARD = Statement("""
-    SELECT i.cohort_id, i.last_synced_at, c.created_at, s.expected_every_seconds, c.fresh_until
+    SELECT i.cohort_id, i.last_synced_at, c.created_at, s.expected_every_seconds, c.fresh_until,
+           s.kind = 'people' AND c.schedule IS NULL AS is_live, q.looked_at
     FROM intake_state i
     JOIN cohorts c ON c.id = i.cohort_id
     JOIN sources s ON s.id = c.source_id
+    LEFT JOIN rule_states q ON q.cohort_id = i.cohort_id
     WHERE i.cohort_id = ANY(CAST(:cohort_ids AS bigint[]))
 """)
 

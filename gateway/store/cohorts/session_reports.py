@@ -1,4 +1,7 @@
-"""Reports of syncs: what was received of each session and action, and what came of it."""
+"""Reports of syncs: what was received of each session and action, and what came of it.
+
+A load that nothing was seen of yet, or that came to nothing, is among them: it has no sync.
+"""
 
 from __future__ import annotations
 
@@ -60,17 +63,20 @@ def listing(
     rows = conn.execute(_LIST, parameters).all()
     if not rows:
         return None
-    syncs = [Sync(*row[4:]) for row in rows if row.session is not None]
-    return Listing(version=Version(*rows[0][:4]), syncs=syncs)
+    known = len(dataclasses.fields(Version))
+    syncs = [Sync(*row[known:]) for row in rows if row.session is not None]
+    return Listing(version=Version(*rows[0][:known]), syncs=syncs)
 
 
-# A cohort without (more) syncs is one row of which only the first four columns are not null.
+# A cohort without (more) syncs is one row of which only the columns of the version are not null.
 _LIST = text(
-    "SELECT a.version, a.sync_version, i.accepted_pages + i.duplicate_pages, i.last_synced_at, l.*"
+    "SELECT "
+    + cohort_version.COLUMNS
+    + ", l.*"
     + cohort_version.OF_COHORT
     + """
     LEFT JOIN LATERAL (
-        SELECT y.session, n.session_id, y.action, coalesce(r.state, 'receiving') AS state,
+        (SELECT y.session, n.session_id, y.action, coalesce(r.state, 'receiving') AS state,
                y.more_pages + (
                    SELECT coalesce(CAST(sum(upper(p) - lower(p)) AS bigint), 0)
                    FROM unnest(y.pages) p) AS pages_received,
@@ -86,7 +92,26 @@ _LIST = text(
     + edits.IS_EDIT
     + """) IS NOT TRUE
           AND y.session <= :session AND (y.session < :session OR y.action > :action)
-        ORDER BY y.session DESC, y.action LIMIT :limit) l ON true
+        ORDER BY y.session DESC, y.action LIMIT :limit)
+        UNION ALL
+        (SELECT o.session, 'load-' || o.cohort_id || '-' || o.number,
+                CASE o.mode WHEN 'replace' THEN 'members' WHEN 'add' THEN 'add_members'
+                            ELSE 'remove_members' END,
+                CASE WHEN o.state IN ('queued', 'reading', 'needs_approval') THEN 'receiving'
+                     WHEN o.state = 'failed' THEN 'blocked' ELSE 'superseded' END,
+                o.pages, o.pages, o.received, 0, 0, o.skipped, 0, o.begun_at, o.ended_at
+         FROM loads o
+         WHERE o.cohort_id = :cohort_id AND o.session <= :session
+           AND o.state NOT IN ('applying', 'applied')
+           AND NOT EXISTS (SELECT FROM syncs z
+                           WHERE z.cohort_id = :cohort_id AND z.session = o.session)
+           AND NOT EXISTS (SELECT FROM sessions f
+                           WHERE f.cohort_id = :cohort_id AND f.number >= o.session AND f.forgotten)
+           AND (o.session < :session
+                OR CASE o.mode WHEN 'replace' THEN 'members' WHEN 'add' THEN 'add_members'
+                               ELSE 'remove_members' END > :action)
+         ORDER BY o.session DESC LIMIT :limit)
+        ORDER BY 1 DESC, 3 LIMIT :limit) l ON true
     WHERE a.cohort_id = :cohort_id
     ORDER BY l.session DESC, l.action
     """

@@ -124,9 +124,14 @@ def offer_all(conn: Connection, kind: str, keys: Sequence[str]) -> None:
     conn.execute(_OFFER_ALL, {"kind": kind, "keys": list(keys)})
 
 
-def give_back(conn: Connection, lease: Lease, *, delay_seconds: float = 0.0) -> None:
-    """Let work be claimed again after a delay, without a death. Raises errors.LeaseLost."""
-    parameters = {"id": lease.id, "token": lease.token, "delay": delay_seconds}
+def give_back(
+    conn: Connection, lease: Lease, *, delay_seconds: float = 0.0, deaths: int = 0
+) -> None:
+    """Let work be claimed again after a delay, with so many more deaths.
+
+    Raises errors.LeaseLost.
+    """
+    parameters = {"id": lease.id, "token": lease.token, "delay": delay_seconds, "deaths": deaths}
     if conn.execute(_GIVE_BACK, parameters).rowcount == 0:
         raise _lost(lease)
 
@@ -191,7 +196,7 @@ _OFFER_ALL = text("""
 
 _GIVE_BACK = text("""
     UPDATE leases
-    SET holder = NULL, leased_until = NULL,
+    SET holder = NULL, leased_until = NULL, deaths = deaths + :deaths,
         due_at = statement_timestamp() + make_interval(secs => :delay)
     WHERE id = :id AND token = :token AND holder IS NOT NULL
 """)

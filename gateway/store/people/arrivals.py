@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
 
@@ -28,6 +30,14 @@ def changed(
     return list(conn.execute(_CHANGED, parameters).scalars())
 
 
+def changed_of(
+    conn: Connection, source_id: int, person_ids: Sequence[str], *, after: int, first_event: int
+) -> set[str]:
+    """Tell which of some people have traits or events as `changed` looks for."""
+    parameters = {"source_id": source_id, "ids": list(person_ids), "after": after}
+    return set(conn.execute(_CHANGED_OF, parameters | {"first": first_event}).scalars())
+
+
 _CUT = text("SELECT nextval('arrivals')")
 
 _KEEP_OUT = text("""
@@ -40,4 +50,12 @@ _CHANGED = text("""
     UNION
     SELECT person_id FROM events WHERE source_id = :source_id AND id >= :first
     LIMIT :limit
+""")
+
+_CHANGED_OF = text("""
+    SELECT person_id FROM people
+    WHERE source_id = :source_id AND person_id = ANY(:ids) AND changed > :after
+    UNION
+    SELECT person_id FROM events
+    WHERE source_id = :source_id AND person_id = ANY(:ids) AND id >= :first
 """)
