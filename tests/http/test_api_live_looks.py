@@ -21,7 +21,8 @@ def live(people: People) -> Live:
 
 
 def test_calendar_window__that_begins_anew_before_a_daily_look__lets_all_exit(live: Live) -> None:
-    live.world.clock.tick(hours=20)
+    midnight = live.world.clock.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    live.world.clock.now = midnight + datetime.timedelta(days=1, hours=20)
     live.people.events(event("ada"))
     cohort_id = live.make({"did": {"event": "buy", "when": {"since": "day"}}})["id"]
     live.settle()
@@ -32,7 +33,9 @@ def test_calendar_window__that_begins_anew_before_a_daily_look__lets_all_exit(li
     assert live.members(cohort_id) == []
 
 
-def test_named_cohort__that_was_deleted_at_first__counts_once_it_is_restored(live: Live) -> None:
+def test_named_cohort__that_was_deleted_at_first__counts_once_it_is_restored_and_loaded(
+    live: Live,
+) -> None:
     live.people.people({"ada": {}, "bob": {}})
     premium = live.world.fill(["ada"])
     cohort_id = live.make({"in_cohort": premium})["id"]
@@ -41,6 +44,7 @@ def test_named_cohort__that_was_deleted_at_first__counts_once_it_is_restored(liv
     assert live.members(cohort_id) == []
     live.world.call("POST", f"/v1/cohorts/{premium}/restore")
     live.world.fill(["ada"], session="s2")
+    live.load(cohort_id)
     live.settle()
     assert live.members(cohort_id) == ["ada"]
 

@@ -260,9 +260,9 @@ def test_syncs__of_a_cohort__have_a_row_for_each_load(world: World, lists: Lists
     lists.settle()
     assert rows() == [(queued, "members", "applied", 1)]
     failed = f"load-{lists.load(cohort, b'%PDF-1.7 x')['id']}"
-    canceled = lists.load(cohort, "b", review=True, mode="add")["id"]
+    canceled = lists.load(cohort, "b", review="true", mode="add")["id"]
     lists.act(canceled, "cancel")
-    removing = lists.load(cohort, "a", review=True, mode="remove")["id"]
+    removing = lists.load(cohort, "a", review="true", mode="remove")["id"]
     assert rows() == [
         (f"load-{removing}", "remove_members", "receiving", 1),
         (f"load-{canceled}", "add_members", "superseded", 1),

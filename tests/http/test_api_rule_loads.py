@@ -125,7 +125,7 @@ def test_stale__of_a_live_rule__is_told_wherever_its_members_are(live: Live) -> 
     live.settle()
 
     def told() -> tuple[bool, bool, bool]:
-        body = {"cohorts": [cohort_id], "member_ids": ["ada"]}
+        body = {"cohort_ids": [cohort_id], "member_ids": ["ada"]}
         checked = live.world.call("POST", "/v1/membership/check", json=body).get_json()
         (joined,) = live.world.get("/v1/members/ada/cohorts")["cohorts"]
         return checked["stale"][cohort_id], joined["stale"], live.cohort(cohort_id)["stale"]
@@ -234,6 +234,7 @@ def test_load__of_a_rule_that_takes_too_long__fails(live: Live) -> None:
 
 def test_load__of_a_rule_while_the_database_goes_away__is_left_to_another(live: Live) -> None:
     live.people.events(event("ada"))
+    live.world.clock.tick(seconds=1)
     cohort_id = int(live.make(BUYERS)["id"])
     number = (
         load_lookup.of_cohort(live.world.pool, cohort_id, before=load_lookup.NEWEST, limit=1)

@@ -111,7 +111,7 @@ def _seqs(pool: Pool, definition: Definition) -> dict[str, int]:
     with pool.read() as conn:
         found = states.seqs(conn, named)
     if len(found) < len(named):
-        hint = "Restore that cohort, or change the rule. The members stay as they are."
+        hint = "Restore that cohort and load again, or change the rule."
         raise errors.ReadFailed(Failure.COHORT_DELETED, _DELETED, hint=hint)
     return found
 

@@ -80,7 +80,8 @@ def moved_of(
 def settle(conn: Connection, cohort_id: int, load: int) -> None:
     """Put the definition in force that a load has evaluated, seen from where the load saw it.
 
-    If there were looks by the definition before it meanwhile, all people are to be looked at.
+    If another was in force, looks by it may have come in between, so all people are to be looked
+    at.
     """
     conn.execute(_SETTLE, {"cohort_id": cohort_id, "load": load})
 
@@ -123,10 +124,10 @@ _LIST = text("""
     JOIN apply_state a ON a.cohort_id = i.cohort_id
     LEFT JOIN rule_states r ON r.cohort_id = i.cohort_id
     LEFT JOIN LATERAL (
-        SELECT l.number FROM loads l
+        SELECT l.cohort_id, max(l.number) AS number FROM loads l
         WHERE l.cohort_id = i.cohort_id AND l.number > coalesce(r.load, 0)
           AND l.state = 'applied' AND l.mode = 'replace' AND l.definition_number IS NOT NULL
-        ORDER BY l.number DESC LIMIT 1) o ON true
+        GROUP BY l.cohort_id) o ON o.cohort_id = i.cohort_id
     WHERE s.kind = :kind AND c.deleted_at IS NULL AND s.removed_at IS NULL
     ORDER BY r.looked_at NULLS FIRST, c.id
 """)
@@ -173,8 +174,7 @@ _SETTLE = text("""
     ON CONFLICT (cohort_id) DO UPDATE
     SET number = excluded.number, looked_at = excluded.looked_at, arrival = excluded.arrival,
         seqs = excluded.seqs, load = excluded.load, error_code = NULL,
-        whole_at = CASE WHEN rule_states.looked_at > excluded.looked_at THEN NULL
-                        ELSE excluded.whole_at END
+        whole_at = CASE WHEN rule_states.number > 0 THEN NULL ELSE excluded.whole_at END
 """)
 
 _SAVE = text("""

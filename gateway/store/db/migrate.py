@@ -78,5 +78,6 @@ _LOCKS = {
     "syncs": text("LOCK TABLE syncs IN ACCESS EXCLUSIVE MODE"),
     "intake_state": text("LOCK TABLE intake_state IN ACCESS EXCLUSIVE MODE"),
     "loads": text("LOCK TABLE loads IN ACCESS EXCLUSIVE MODE"),
+    "rule_states": text("LOCK TABLE rule_states IN ACCESS EXCLUSIVE MODE"),
     "sync_results": text("LOCK TABLE sync_results IN ACCESS EXCLUSIVE MODE"),
 }
