@@ -198,7 +198,7 @@ def _drift(conn: Connection, state: states.State, definition: Definition, moved:
 def _unexplained(
     conn: Connection, state: states.State, definition: Definition, moving: set[str]
 ) -> set[str]:
-    """Leave out people whose data changed since the last look, or that a named cohort moved."""
+    """Leave out people with data that changed since the last look, or that a named cohort moved."""
     left = moving - arrivals.changed_of(conn, state.source_id, sorted(moving), since=state.arrival)
     for cohort_id in rule.cohorts_named(definition.root):
         since = state.seqs.get(str(cohort_id))

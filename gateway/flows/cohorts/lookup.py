@@ -14,6 +14,7 @@ from gateway.store.cohorts import changes as change_rows
 from gateway.store.cohorts import (
     cohort_version,
     epochs,
+    heard,
     history_redactions,
     memberships,
     session_reports,
@@ -234,7 +235,7 @@ def cohorts_of(
         wanted = held[:limit]
         if not few:
             labels = _labels(conn, [cohort_id for cohort_id, _ in wanted])
-        judged = cohort_rows.freshness_of(conn, [one for one, _ in wanted], now=now)
+        judged = heard.of(conn, [one for one, _ in wanted], now=now)
         named = [
             _joined(labels[one], at, stale=one not in judged or judged[one].stale)
             for one, at in wanted
@@ -271,7 +272,7 @@ def check(
             people = inside.setdefault(cohort_id, [])
             if member_id is not None:
                 people.append(member_id)
-        judged = cohort_rows.freshness_of(conn, possible, now=now)
+        judged = heard.of(conn, possible, now=now)
         stale = dict[int | None, bool]()
         stale.update((one, judged[one].stale) for one in judged if one in inside)
         return Checked(inside=inside, stale=stale)

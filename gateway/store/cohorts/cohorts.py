@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import text
 
 from gateway.core import texts
-from gateway.core.cohorts import freshness, kinds
+from gateway.core.cohorts import kinds
 from gateway.core.cohorts.guard import Guard
 from gateway.core.cohorts.page import CohortRef
 from gateway.core.cohorts.page import cohort_key as digest
-from gateway.store.cohorts import receipts
+from gateway.store.cohorts import heard, receipts
 from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, RowMapping
-
-    from gateway.core.cohorts.freshness import Freshness
 
 
 # What tells a cohort from others: its id, source, project, external id and name.
 Label: TypeAlias = tuple[int, str, str, str, str]
-
-
-class Heard(NamedTuple):
-    """What the freshness of a cohort is judged by."""
-
-    last_synced_at: datetime.datetime | None
-    created_at: datetime.datetime
-    expected_every_seconds: int | None
-    fresh_until: datetime.datetime | None
-    is_live: bool
-    looked_at: datetime.datetime | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -179,16 +166,6 @@ def listing(
     return [_cohort(row._mapping, now=now) for row in conn.execute(_READ, parameters)]
 
 
-def freshness_of(
-    conn: Connection, cohort_ids: Iterable[int], *, now: datetime.datetime
-) -> dict[int, Freshness]:
-    """Judge how fresh some cohorts are, by id; those that are not there are left out."""
-    numbers = f"{{{','.join(map(str, cohort_ids))}}}"  # one constant, not a list that is parsed
-    return {
-        row.cohort_id: _judged(row, now=now) for row in _HEARD.rows(conn, {"cohort_ids": numbers})
-    }
-
-
 def present(
     conn: Connection, *, source: str | None, project_id: str | None, limit: int
 ) -> dict[int, Label]:
@@ -217,21 +194,9 @@ def _kept(project_id: str | None) -> str | None:
     return None if project_id is None else texts.kept_id(project_id)
 
 
-def _judged(heard: Heard, *, now: datetime.datetime) -> Freshness:
-    if heard.is_live:
-        return freshness.of_live(heard.looked_at, since=heard.created_at, now=now)
-    return freshness.judge(
-        every_seconds=heard.expected_every_seconds,
-        heard_at=heard.last_synced_at,
-        since=heard.created_at,
-        now=now,
-        until=heard.fresh_until,
-    )
-
-
 def _cohort(fields: RowMapping, *, now: datetime.datetime) -> Cohort:
     plain = {**fields, "project_id": texts.id_of_kept(fields["project_id"])}
-    judged = _judged(Heard(**{one: fields[one] for one in Heard._fields}), now=now)
+    judged = heard.judge(heard.Heard(**{one: fields[one] for one in heard.Heard._fields}), now=now)
     for one in ("expected_every_seconds", "is_live", "looked_at"):
         del plain[one]
     plain |= {"fresh_until": judged.fresh_until, "stale": judged.stale}
@@ -319,16 +284,6 @@ _READ = text("""
       AND (CAST(:find AS text) IS NULL OR strpos(lower(c.name), lower(:find)) > 0
            OR c.external_id = :find)
     ORDER BY c.id LIMIT :limit
-""")
-
-_HEARD = Statement("""
-    SELECT i.cohort_id, i.last_synced_at, c.created_at, s.expected_every_seconds, c.fresh_until,
-           s.kind = 'people' AND c.schedule IS NULL AS is_live, q.looked_at
-    FROM intake_state i
-    JOIN cohorts c ON c.id = i.cohort_id
-    JOIN sources s ON s.id = c.source_id
-    LEFT JOIN rule_states q ON q.cohort_id = i.cohort_id
-    WHERE i.cohort_id = ANY(CAST(:cohort_ids AS bigint[]))
 """)
 
 _PRESENT = Statement("""
