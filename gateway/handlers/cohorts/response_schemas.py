@@ -97,9 +97,8 @@ class CohortAnswer(LabelAnswer):
         required=True,
         allow_none=True,
         metadata=schemas.says(
-            "When it becomes stale: of kind `mixpanel`, three intervals of 30 minutes after"
-            " `last_synced_at`; with a schedule, at its third time after the last load; of a live"
-            " rule, 5 minutes after the last look. Null if nothing is expected: it is never stale."
+            "When it becomes stale: 90 minutes after the last sync, at the third planned time after"
+            " the last load, or 5 minutes after the last look at a live rule. Null is never."
         ),
     )
     stale = _stale()
