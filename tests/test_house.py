@@ -26,6 +26,7 @@ LOCK_FILES = (
     "requirements-bench.txt",
     "requirements-console.txt",
     "requirements-mysql.txt",
+    "requirements-bigquery.txt",
 )
 HIDDEN_BUT_OURS = (".ci", ".gitattributes", ".gitignore")
 
@@ -40,7 +41,11 @@ REGISTRY_HOSTS = (
 # They build from the environment, which is what they are for: gunicorn and Alembic load them.
 BUILT_BY_IMPORT = ("gateway.wsgi", "gateway.store.migrations")
 # They import the client library of a vendor, which is no part of every installation.
-OF_EXTRAS = ("gateway.sources.sql.mysql.driver",)
+OF_EXTRAS = (
+    "gateway.sources.sql.mysql.driver",
+    "gateway.sources.sql.bigquery.driver",
+    "gateway.sources.sql.bigquery.lines",
+)
 
 # The one definition of a transaction, and the tool that has its own.
 TRANSACTIONS = (

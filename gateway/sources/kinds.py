@@ -54,12 +54,20 @@ class Kind:
     @property
     def reason(self) -> str | None:
         """Why no source of this kind can be made here; None if one can."""
-        if self.package is None or importlib.util.find_spec(self.package) is not None:
+        if self.package is None or _is_installed(self.package):
             return None
         return (
             f"the Python package {self.package} is not installed: run"
             f" `pip install -r requirements-{self.name}.txt`, and restart the gateway"
         )
+
+
+def _is_installed(package: str) -> bool:
+    """Look for a package without importing it; the packages that it is in may not be there."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _of_vendor(vendor: Vendor) -> Kind:

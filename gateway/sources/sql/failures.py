@@ -15,6 +15,7 @@ MAX_MESSAGE_CHARACTERS: Final = 500
 
 _HINTS: Final[Mapping[Failure, str]] = {
     Failure.TIMED_OUT: "Make the query quicker, read fewer rows, or raise GATEWAY_QUERY_SECONDS.",
+    Failure.NOT_ONE_STATEMENT: "Send one query alone.",
     Failure.WRITES: "Send one query that calls nothing with an effect.",
     Failure.PERMISSION: "Grant the role the right to read what the query names.",
     Failure.SIGN_IN_FAILED: "Check user, secrets and database, and which clients are allowed.",

@@ -7,10 +7,11 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from gateway.core.fields import Text
 from gateway.errors import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAX_PEM_CHARACTERS: Final = 64 * 1024
 MAX_PASSWORD_CHARACTERS: Final = 1024
@@ -51,6 +52,21 @@ class Host:
     def read(self, value: Any) -> object:  # noqa: ANN401 - JSON without faults
         """Keep it as it is."""
         return value
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checked(Text):
+    """A text that must also be of a form; `wrong` says of one that is not what it must be."""
+
+    wrong: Callable[[str], str | None]
+
+    def faults(self, value: object, path: str) -> Iterator[Fault]:
+        """Tell what is wrong with a value that JSON brought."""
+        found = list(super().faults(value, path))
+        yield from found
+        said = None if value is None or found else self.wrong(str(value))
+        if said is not None:
+            yield Fault(path, said)
 
 
 def _is_host(text: str) -> bool:

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gateway.core.fields import Field
     from gateway.sources.sql.session import Driver
@@ -19,7 +19,7 @@ class Vendor:
 
     `carriers` are the fields that decide where secrets travel, and how. `driver` is the module to
     import for a connection; it needs `package`, which is None if every installation has it.
-    `dialect` is its name in sqlglot. `host` and `port` are fields of the config.
+    `dialect` is its name in sqlglot. `place` gives the host and port that a config leads to.
     """
 
     kind: str
@@ -29,13 +29,14 @@ class Vendor:
     carriers: frozenset[str]
     dialect: str
     driver: str
-    default_port: int
+    place: Callable[[Mapping[str, object]], tuple[str, int]]
     package: str | None = None
 
     def load(self) -> Driver:
         """Import the driver, which may take a while the first time."""
         return cast("Driver", importlib.import_module(self.driver))
 
-    def place(self, config: Mapping[str, object]) -> tuple[str, int]:
-        """Return the host and port that a config leads to."""
-        return str(config["host"]), cast("int", config.get("port") or self.default_port)
+
+def by_host(default_port: int) -> Callable[[Mapping[str, object]], tuple[str, int]]:
+    """Lead to the fields `host` and `port` of a config."""
+    return lambda config: (str(config["host"]), cast("int", config.get("port") or default_port))

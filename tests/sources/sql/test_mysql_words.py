@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import socket
 import ssl
 import struct
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from gateway import errors
 from gateway.core.cohorts.failures import Failure
@@ -23,6 +15,7 @@ from gateway.reach import Reach
 from gateway.sources import kinds
 from gateway.sources.sql.mysql import catalog, failures, greeting
 from gateway.sources.sql.session import Target
+from tests.sources.sql import serving
 
 GREETING = b"\x0a8.0.30\0" + b"\1\0\0\0" + b"saltsalt" + b"\0"
 
@@ -30,39 +23,6 @@ GREETING = b"\x0a8.0.30\0" + b"\1\0\0\0" + b"saltsalt" + b"\0"
 def target(port: int, tls: str = "off") -> Target:
     config = {"host": "127.0.0.1", "port": port, "tls": tls, "root_certificate": None}
     return Target(config=config, secrets={}, reach=Reach(), limit_seconds=1)
-
-
-@contextlib.contextmanager
-def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Run a server that does this with one connection."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def serve() -> None:
-            with listening.accept()[0] as line, contextlib.suppress(OSError):
-                answer(line)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield listening.getsockname()[1]
-        thread.join()
-
-
-def self_signed(folder: Path) -> Path:
-    """Write a certificate that signs itself and its key into one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - day, now + day)
-    path = folder / "identity.pem"
-    path.write_bytes(
-        made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return path
 
 
 def packet(body: bytes) -> bytes:
@@ -76,7 +36,7 @@ def failure(port: int, tls: str = "off") -> errors.ReadFailed:
 
 
 def test_greeting__of_a_server__is_heard() -> None:
-    with serving(lambda line: line.sendall(packet(GREETING + b"\0\0"))) as port:
+    with serving.once(lambda line: line.sendall(packet(GREETING + b"\0\0"))) as port:
         greeting.greet(target(port), ["127.0.0.1"])
 
 
@@ -96,23 +56,21 @@ def test_greeting__that_is_none__says_why(sent: bytes, tls: str, said: str) -> N
         if tls == "verify":
             line.recv(1024)
 
-    with serving(answer) as port:
+    with serving.once(answer) as port:
         failed = failure(port, tls)
     assert failed.failure == Failure.UNREACHABLE
     assert said in str(failed)
 
 
 def test_greeting__with_a_certificate_of_nobody_known__is_not_trusted(tmp_path: Path) -> None:
-    path = self_signed(tmp_path)
+    path = serving.self_signed(tmp_path)
 
     def answer(line: socket.socket) -> None:
         line.sendall(packet(GREETING + b"\0\x08"))
         line.recv(36, socket.MSG_WAITALL)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        context.wrap_socket(line, server_side=True)
+        serving.secured(line, path)
 
-    with serving(answer) as port:
+    with serving.once(answer) as port:
         failed = failure(port, "verify")
     assert failed.failure == Failure.UNREACHABLE
     assert "the certificate of 127.0.0.1 is not valid: self-signed" in str(failed)

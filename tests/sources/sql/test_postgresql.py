@@ -282,6 +282,14 @@ def test_session__that_goes_on_after_its_cancels__is_cut_off(session: Session) -
     assert failed.failure == Failure.UNREACHABLE
 
 
+def test_session__that_was_closed__may_be_canceled_as_often_as_before(customer: Customer) -> None:
+    with opened(customer.target()) as session:
+        session.close()
+        for _ in range(5):
+            session.cancel()
+        assert failure(lambda: rows(session, "SELECT 1 AS one")).failure == Failure.UNREACHABLE
+
+
 def test_read__of_a_definition__gives_batches_up_to_the_most_rows(session: Session) -> None:
     given = {"query": "SELECT n AS id FROM generate_series(1, 25) n", "member_id": "ID"}
     defined = definition.read(given, VENDOR.dialect)

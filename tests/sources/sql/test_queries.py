@@ -146,3 +146,8 @@ def test_query__refused__tells_the_place_and_the_word() -> None:
 def test_query__of_postgresql_alone__is_let_through() -> None:
     for text in ("TABLE a", "VALUES (1)", "SELECT $$ a;b $$", 'SELECT "update" FROM "delete"'):
         assert queries.require(text, "postgres").text == text
+
+
+def test_query__of_which_the_parser_tells_no_place__is_refused() -> None:
+    with pytest.raises(database_errors.QueryRefused, match="cannot be read as one SELECT"):
+        queries.require("SELECT DATE_ADD(a, 1) FROM b", "bigquery")

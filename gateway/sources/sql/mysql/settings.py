@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.core.fields import Choice
 from gateway.sources.sql.postgresql import settings as postgresql
-from gateway.sources.sql.vendor import Vendor
+from gateway.sources.sql.vendor import Vendor, by_host
 
 VERIFY: Final = "verify"
 PORT: Final = 3306
@@ -32,6 +32,6 @@ VENDOR: Final = Vendor(
     carriers=frozenset({"host", "port", "tls", "root_certificate"}),
     dialect="mysql",
     driver="gateway.sources.sql.mysql.driver",
-    default_port=PORT,
+    place=by_host(PORT),
     package="pymysql",
 )

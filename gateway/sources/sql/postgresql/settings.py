@@ -7,7 +7,7 @@ from typing import Final
 from gateway.core.fields import Choice, Text, Whole
 from gateway.sources.sql import settings
 from gateway.sources.sql.settings import Host
-from gateway.sources.sql.vendor import Vendor
+from gateway.sources.sql.vendor import Vendor, by_host
 
 MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 PORT: Final = 5432
@@ -88,5 +88,5 @@ VENDOR: Final = Vendor(
     carriers=CARRIERS,
     dialect="postgres",
     driver="gateway.sources.sql.postgresql.driver",
-    default_port=PORT,
+    place=by_host(PORT),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.sources.sql.postgresql import settings as postgresql
-from gateway.sources.sql.vendor import Vendor
+from gateway.sources.sql.vendor import Vendor, by_host
 
 PORT: Final = 5439
 
@@ -24,5 +24,5 @@ VENDOR: Final = Vendor(
     carriers=postgresql.CARRIERS,
     dialect="redshift",
     driver="gateway.sources.sql.redshift.driver",
-    default_port=PORT,
+    place=by_host(PORT),
 )
