@@ -8,6 +8,7 @@ from gateway.sources.sql.bigquery import settings as bigquery
 from gateway.sources.sql.mysql import settings as mysql
 from gateway.sources.sql.postgresql import settings as postgresql
 from gateway.sources.sql.redshift import settings as redshift
+from gateway.sources.sql.snowflake import settings as snowflake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,5 +16,12 @@ if TYPE_CHECKING:
     from gateway.sources.sql.vendor import Vendor
 
 VENDORS: Final[Mapping[str, Vendor]] = {
-    one.kind: one for one in (postgresql.VENDOR, mysql.VENDOR, redshift.VENDOR, bigquery.VENDOR)
+    one.kind: one
+    for one in (
+        postgresql.VENDOR,
+        mysql.VENDOR,
+        redshift.VENDOR,
+        bigquery.VENDOR,
+        snowflake.VENDOR,
+    )
 }
