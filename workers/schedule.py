@@ -25,6 +25,7 @@ from gateway.flows.health import audit, duty, heartbeats
 from gateway.flows.people import forget
 from gateway.flows.people import retention as events
 from gateway.flows.sources import refusals
+from gateway.flows.syncs import upkeep
 from workers import runtime
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ def _loads(made: Runtime) -> None:
     load_upkeep.tend(made.chores, now=moments.now())
 
 
+def _syncs(made: Runtime) -> None:
+    upkeep.tend(made.chores, now=moments.now())
+
+
 def _plan(made: Runtime) -> None:
     planned.tick(made.chores, made.doorbell, now=moments.now())
 
@@ -86,6 +91,7 @@ CHORES: Final = (
     Chore(name="scrub", every_seconds=1.0, do=lambda made: redact_pages.run(made.chores)),
     Chore(name="refusals", every_seconds=10.0, do=lambda made: refusals.tend(made.chores)),
     Chore(name="loads", every_seconds=5.0, do=_loads),
+    Chore(name="syncs", every_seconds=10.0, do=_syncs),
     Chore(name="plans", every_seconds=1.0, do=_plan),
     Chore(name="audit", every_seconds=10.0, do=lambda made: audit.prune(made.chores)),
     Chore(name="feed", every_seconds=10.0, do=lambda made: feed.prune(made.chores)),

@@ -61,6 +61,11 @@ def audience_id(options: Mapping[str, object]) -> str:
     return str(options.get(AUDIENCE_ID.name) or "")
 
 
+def names_audience(target: Target) -> bool:
+    """Tell whether the job says itself what it sends to, by an id or a name."""
+    return bool(audience_id(target.options) or target.options.get(AUDIENCE_NAME.name))
+
+
 def name(target: Target) -> str:
     """Return what an audience is called there."""
     return str(target.options.get(AUDIENCE_NAME.name) or target.cohort.name)

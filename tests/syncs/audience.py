@@ -37,6 +37,8 @@ FACTS: Final = Facts(
     limits=Limits(members=3),
 )
 
+DELETED: Final = Stop(code=StopCode.AUDIENCE_DELETED, message="there is no such audience")
+
 
 class Sample(Adapter):
     """Speaks the protocol of `Vendor`."""

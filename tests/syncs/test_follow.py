@@ -146,6 +146,72 @@ def test_receiver__that_refuses_the_secret__stops_the_job_until_it_is_resumed(
     assert consumer.took == [("entered", 2, "a")]
 
 
+@pytest.mark.parametrize("batch", [1, 10])
+def test_change__that_is_refused_by_itself__is_rejected_and_holds_up_no_other(
+    desk: Office, batch: int
+) -> None:
+    took: list[object] = []
+
+    def respond(request: Request) -> tuple[int, dict[str, str], bytes]:
+        told = request.json
+        messages = told.get("messages", [told])
+        if any(one["member"] is None or one["member"]["member_id"] == "b" for one in messages):
+            return 422, {}, b"no such person"
+        took.extend(one["seq"] for one in messages)
+        return 200, {}, b""
+
+    cohort = desk.fill(["z"])
+    with receiver.serving(respond) as url:
+        job = start(desk, url, cohort, batch=batch)
+        desk.post("add_members", ["a", "b", "c", "d"], session="s2")
+        desk.apply()
+        assert desk.call("DELETE", "/v1/members/d").status_code == 204
+        desk.send()
+    shown = desk.shown(job)
+    run = shown["last_run"]
+    assert (shown["state"], run["state"], run["added"]) == ("active", "partial", 2)
+    assert (took, run["rejected"]) == ([2, 4], {"refused": 3})
+    csv = desk.call("GET", f"/v1/sync-jobs/{job}/runs/{run['number']}/rejected.csv").text
+    assert csv.splitlines()[1:] == ["b,refused,the receiver answers 422: no such person"]
+
+
+@pytest.mark.parametrize("start_with", ["now", "members"])
+def test_suppressed_member__is_in_no_message(desk: Office, start_with: str) -> None:
+    consumer = Consumer()
+    cohort = desk.fill(["a", "b"])
+    hidden = desk.fill(["b", "d"], cohort="2", session="h1")
+    with receiver.serving(consumer) as url:
+        job = start(desk, url, cohort, batch=10, suppress=[hidden], options={"start": start_with})
+        desk.send()
+        desk.post("add_members", ["c", "d"], session="s2")
+        desk.apply()
+        desk.send()
+        desk.post("remove_members", ["b"], session="s3")
+        desk.apply()
+        desk.send()
+    first = [("entered", 2, "a")] if start_with == "members" else []
+    assert consumer.took == [*first, ("entered", 3, "c")]
+    assert desk.shown(job)["last_run"]["skipped"] == {"suppressed": 1}
+
+
+def test_preview__of_a_webhook__counts_the_changes_to_come(desk: Office) -> None:
+    cohort = desk.fill(["a", "b"])
+    desk.destination("webhook", {"url": "http://127.0.0.1:1/"}, {"secret": SECRET})
+    body = {"cohort_id": cohort, "destination": "crm", "frequency": "live", "mapping": {}}
+    members = {**body, "options": {"start": "members"}}
+
+    def counts(asked: object) -> tuple[int, int]:
+        found = desk.call("POST", "/v1/sync-jobs/preview", json=asked).get_json()
+        return found["add"], found["remove"]
+
+    assert (counts(body), counts(members)) == ((0, 0), (2, 0))
+    desk.job(cohort, frequency="live", mapping={}, options={"start": "members"})
+    desk.post("add_members", ["c", "d"], session="s2")
+    desk.post("remove_members", ["a"], session="s3")
+    desk.apply()
+    assert counts(body) == (5, 1)
+
+
 def test_cohort__that_is_deleted__stops_its_job_and_sends_nothing(desk: Office) -> None:
     consumer = Consumer()
     cohort = desk.fill(["z"])

@@ -67,6 +67,9 @@ _FIRST_WAIT: Final = 10.0
 _LONGEST_WAIT: Final = 3600.0
 _MOST_DOUBLINGS: Final = 20
 
+# A run goes on for so long without an answer of its vendor.
+RETRIED: Final = datetime.timedelta(hours=1)
+
 # Of so many members sent a run may remove half without approval.
 GUARD_FROM: Final = 100
 
@@ -76,7 +79,8 @@ def next_due(
 ) -> datetime.datetime | None:
     """Return when a job is due after a run that ended well; missed times are one.
 
-    Counted from the planned time, so that slow runs do not shift it. None for `once`.
+    Counted from a planned time, so that neither slow runs nor ones between shift it. None for
+    `once`.
     """
     if frequency == ONCE:
         return None

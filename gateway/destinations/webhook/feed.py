@@ -121,7 +121,7 @@ class Webhook:
         signed = signing.headers(message_id, timestamp=stamp, body=body, secrets=self._secrets)
         headers = {"Content-Type": "application/json", **signed}
         answer = self._account.client.request("POST", self._url, headers=headers, body=body)
-        return _judged(answer, len(messages), now)
+        return _judged(answer, now)
 
 
 def _address(config: Mapping[str, object]) -> str:
@@ -157,20 +157,30 @@ def _digest(member_id: str | None) -> str:
     return hashlib.sha256((member_id or "").encode()).hexdigest()[:_DIGEST_DIGITS]
 
 
-def _judged(answer: Received, count: int, now: datetime.datetime) -> Answer:
-    """Tell what a status means: Standard Webhooks takes any 2xx, and 410 as an end."""
+def _judged(answer: Received, now: datetime.datetime) -> Answer:
+    """Tell what a status means: Standard Webhooks takes any 2xx, and 410 as an end.
+
+    What a receiver finds wrong with a body, another try would not mend.
+    """
     if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return Done()
     said = f"the receiver answers {answer.status}: {_said(answer)}".rstrip(": ")
     if answer.status == HTTPStatus.GONE:
         return Stop(code=StopCode.REFUSED, message=said)
-    if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and count > 1:
+    if answer.status in _REFUSED:
         return Split(message=said)
     if answer.status in _CREDENTIALS:
         return Stop(code=StopCode.CREDENTIALS, message=said)
     return Later(message=said, after_seconds=settings.retry_after(answer.headers, now=now))
 
 
+_REFUSED: Final = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
 _CREDENTIALS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 

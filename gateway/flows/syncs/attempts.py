@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from gateway import errors
 from gateway.destinations.answers import Later, Stop, StopCode
 from gateway.flows.syncs import setup as setups
-from gateway.flows.syncs.ending import Failed, Stopped
+from gateway.flows.syncs.ending import Stopped, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 15.0
-# After so long a run ends as failed, and the job is tried again with waits up to an hour.
+# After so long without an answer a run gives its place away, and goes on after a wait.
 PATIENCE_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 1.0
 MOST_CHARACTERS: Final = 1000
@@ -70,7 +70,7 @@ class Attempts:
             seconds = self._wait_seconds(answer, tries)
             if time.monotonic() + seconds - began > self._patience_seconds:
                 message = self.shown(answer.message)
-                raise Failed("unavailable", message, after_seconds=answer.after_seconds)
+                raise Unanswered("unavailable", message, after_seconds=answer.after_seconds)
             if answer.for_all:
                 with self._lock:
                     self._not_before = max(self._not_before, time.monotonic() + seconds)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from gateway.store.syncs import jobs
+from gateway.destinations import options
+from gateway.flows.syncs import work as works
+from gateway.flows.syncs.ending import Stopped
+from gateway.store.syncs import destinations, jobs
 
 if TYPE_CHECKING:
     from gateway.destinations.adapter import Adapter, Target
@@ -14,12 +17,27 @@ if TYPE_CHECKING:
 
 
 def ready(work: Work, adapter: Adapter) -> Target:
-    """Return the target with its audience. Raises ending.Ended."""
+    """Return the target with its audience. Raises ending.Ended.
+
+    An audience that another cohort of the same name has is left to that one: then the name has the
+    cohort's id beside it.
+    """
     target = work.target
     if target.audience:
         return target
+    for apart in (False, True):
+        named = works.named_apart(target) if apart else target
+        found = _find_or_create(work, adapter, named)
+        with work.keeper.sharing() as conn:
+            destinations.lock(conn, work.job.slug)
+            shared = options.names_audience(target)
+            if jobs.take_audience(conn, work.job, found.id, found.name, apart=apart, shared=shared):
+                return dataclasses.replace(named, audience=found.id)
+    raise Stopped("audience_taken", f"the audience {found.name!r} is that of another cohort")
 
-    def find_or_create() -> Audience | Later | Stop:
+
+def _find_or_create(work: Work, adapter: Adapter, target: Target) -> Audience:
+    def ask() -> Audience | Later | Stop:
         found = adapter.find(target)
         if found is not None:
             return found
@@ -28,7 +46,5 @@ def ready(work: Work, adapter: Adapter) -> Target:
         return adapter.create(target)
 
     # Both again at each try: a creation may have lost its answer.
-    found: Audience = work.attempts.until_answered(find_or_create)
-    with work.keeper.sharing() as conn:
-        jobs.set_audience(conn, work.job.id, found.id, found.name)
-    return dataclasses.replace(target, audience=found.id)
+    found: Audience = work.attempts.until_answered(ask)
+    return found

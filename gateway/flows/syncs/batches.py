@@ -46,6 +46,10 @@ class Sender:
             ledger.put(conn, self._scope, rows)
         self._send(rows, self._adapter.add, self.book_added)
 
+    def refresh(self, rows: Sequence[Row]) -> None:
+        """Send once more what stands there and would expire. Raises ending.Ended."""
+        self._send(rows, self._adapter.refresh, self._book_sent)
+
     def remove(self, rows: Sequence[Row], sent: Mapping[tuple[str, int], str]) -> None:
         """Remove rows, of each only what no row that stays has; `sent` has what is left of them."""
         asked = [one for one in rows if sent.get((one.member_id, one.part), "{}") != "{}"]
@@ -63,7 +67,7 @@ class Sender:
         self,
         rows: Sequence[Row],
         send: Callable[[Target, Batch], Answer],
-        book: Callable[[Sequence[Row], Done], None],
+        book: Callable[[Sequence[Row], Done], object],
     ) -> None:
         """Send rows, in halves where the vendor refuses them without a reason."""
         sendable = [self.sendable(one) for one in rows]
@@ -104,17 +108,23 @@ class Sender:
         return answer
 
     def book_added(self, rows: Sequence[Row], done: Done) -> None:
+        self._work.tally.count(added=self._book_sent(rows, done))
+
+    def _book_sent(self, rows: Sequence[Row], done: Done) -> int:
+        """Book what was sent, and return how many the vendor took."""
         rejected = [one for place, one in enumerate(rows) if place in done.rejected]
         taken = [one for place, one in enumerate(rows) if place not in done.rejected]
+        today = self._work.now().date()
         with self._work.keeper.sharing() as conn:
             if taken:
-                ledger.book(conn, self._scope, taken, State.PRESENT)
+                ledger.book(conn, self._scope, taken, State.PRESENT, today=today)
             if rejected:
-                ledger.book(conn, self._scope, rejected, State.REJECTED)
+                ledger.book(conn, self._scope, rejected, State.REJECTED, today=today)
                 refused.reject(conn, self._scope, self._work.number, self._words(rows, done))
         unconfirmed = len(done.unconfirmed & frozenset(range(len(rows))))
-        self._work.tally.count(added=len(taken), unconfirmed=unconfirmed)
+        self._work.tally.count(unconfirmed=unconfirmed)
         self._note(done)
+        return len(taken)
 
     def _book_removed(self, rows: Sequence[Row], done: Done) -> None:
         taken = [one for place, one in enumerate(rows) if place not in done.rejected]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gateway.flows.syncs.setup import Setup
     from gateway.store.db.engine import Pool
     from gateway.store.syncs.destinations import Listed
+    from gateway.store.syncs.jobs import Health
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,7 @@ def _entries(conn: Connection, setup: Setup, found: Sequence[Listed]) -> list[En
     sealed = dict[int, list[Sealed]]()
     for secret in secrets.of_destinations(conn, [one.id for one in found]):
         sealed.setdefault(secret.destination_id, []).append(secret)
+    fares = jobs.health(conn, [one.id for one in found])
     return [
         Entry(
             slug=one.slug,
@@ -110,8 +112,8 @@ def _entries(conn: Connection, setup: Setup, found: Sequence[Listed]) -> list[En
             config=_config(setup, one),
             secrets=_secrets(setup, one, sealed.get(one.id, ())),
             created_at=one.created_at,
-            last_ok_at=None,
-            last_error=_unreadable(setup, sealed.get(one.id, ())),
+            last_ok_at=fares[one.id].last_ok_at if one.id in fares else None,
+            last_error=_unreadable(setup, sealed.get(one.id, ())) or _trouble(fares.get(one.id)),
         )
         for one in found
     ]
@@ -129,6 +131,13 @@ def _secrets(setup: Setup, one: Listed, sealed: Sequence[Sealed]) -> Mapping[str
     if kind is not None:
         unset = {field.name: None for field in kind.secrets}
     return unset | {secret.name: SecretSet(set_at=secret.set_at) for secret in sealed}
+
+
+def _trouble(health: Health | None) -> Trouble | None:
+    """Tell of the newest error of a job to the destination that is not well."""
+    if health is None or health.error_code is None or health.error_at is None:
+        return None
+    return Trouble(code=health.error_code, message=health.error_message or "", at=health.error_at)
 
 
 def _unreadable(setup: Setup, sealed: Sequence[Sealed]) -> Trouble | None:

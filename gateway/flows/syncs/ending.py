@@ -27,6 +27,10 @@ class Failed(Ended):
         self.after_seconds = after_seconds
 
 
+class Unanswered(Failed):
+    """The vendor is away, or says later: the run goes on when it is asked again."""
+
+
 class Canceled(Ended):
     """The job was paused, deleted, or asked for something else."""
 

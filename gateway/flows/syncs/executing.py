@@ -16,13 +16,19 @@ from gateway.destinations.facts import Way
 from gateway.flows.syncs import follow, keep, work
 from gateway.flows.syncs import setup as setups
 from gateway.flows.syncs.attempts import Attempts
-from gateway.flows.syncs.ending import Canceled, Ended, Failed, NeedsApproval, Stopped
+from gateway.flows.syncs.ending import (
+    Canceled,
+    Ended,
+    Failed,
+    NeedsApproval,
+    Stopped,
+    Unanswered,
+)
 from gateway.flows.syncs.tally import Counting, Tally
 from gateway.flows.syncs.work import Going, Work
 from gateway.store.db import leases
 from gateway.store.db.leases import Died
-from gateway.store.syncs import cohorts_seen, destinations, jobs, ledger, runs, secrets
-from gateway.store.syncs.ledger import State as RowState
+from gateway.store.syncs import cohorts_seen, destinations, erasing, jobs, runs, secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,12 +92,15 @@ def execute(tools: Tools, keeper: Keeper) -> None:
 def _begin(conn: Connection, job: Job, *, now: datetime.datetime) -> Run | None:
     """Begin the run that was queued, go on with one that was begun, or make one.
 
-    None for a job that is not to send: only its erasures are worked on.
+    None for a job that is not to send now: only its erasures are worked on.
     """
-    if job.deleted_at is not None or job.state not in (State.ACTIVE, State.FAILING):
+    if not work.sends(job):
+        runs.cancel_begun(conn, job.id, now=now)
         return None
     found = runs.unfinished(conn, job.id)
     if found is not None and found.state == RunState.NEEDS_APPROVAL:
+        return None
+    if job.planned_at is None or job.planned_at > now:
         return None
     number = runs.queue(conn, job.id, "schedule", now=now) if found is None else found.number
     runs.start(conn, job.id, number, now=now)
@@ -103,7 +112,7 @@ def _work(tools: Tools, keeper: Keeper, job: Job, run: Run, tally: Tally) -> int
     suppress = tuple(sorted({*job.suppress, *tools.suppress}))
     with tools.pool.begin() as conn:
         seen = cohorts_seen.get(conn, [job.cohort, *suppress])
-        versions = cohorts_seen.get(conn, [job.cohort, *job.suppress])
+    version = work.version(seen)
     if work.is_removal(job):
         cohort = seen.get(job.cohort)
         if cohort is None:
@@ -117,7 +126,7 @@ def _work(tools: Tools, keeper: Keeper, job: Job, run: Run, tally: Tally) -> int
             follow.run(made)
     else:
         keep.run(made)
-    return work.version(versions)
+    return version
 
 
 def make(
@@ -172,7 +181,8 @@ def _note(tools: Tools, keeper: Keeper, job: Job, run: Run, tally: Tally, end: _
             runs.finish(conn, job.id, run.number, state, now=now)
             _succeed(conn, job, end.version, now=now)
         else:
-            _end(conn, job, run, end.error, now=now)
+            since = _unanswered_since(run, progress, now=now)
+            _end(conn, job, run, end.error, since=since, now=now)
         leases.finish(conn, keeper.lease)
     _log.info(
         "sync.ended",
@@ -186,19 +196,39 @@ def _succeed(conn: Connection, job: Job, version: int | None, *, now: datetime.d
     if job.asked == Asked.REMOVE:
         jobs.delete(conn, job.id, now=now)
         return
-    planned = rules.next_due(job.frequency, job.planned_at or now, now)
+    planned = rules.next_due(job.frequency, job.plan_from, now)
     state = State.DONE if planned is None else State.ACTIVE
     jobs.succeed(conn, job.id, state=state, planned_at=planned, version=version, now=now)
 
 
-def _end(conn: Connection, job: Job, run: Run, error: Ended, *, now: datetime.datetime) -> None:
+def _unanswered_since(
+    run: Run, progress: runs.Progress, *, now: datetime.datetime
+) -> datetime.datetime:
+    """Say since when the vendor has answered nothing of a run: by its last claim, or since now."""
+    answered = progress.added + progress.removed > run.added + run.removed
+    return now if answered or run.retrying_since is None else run.retrying_since
+
+
+def _end(
+    conn: Connection,
+    job: Job,
+    run: Run,
+    error: Ended,
+    *,
+    since: datetime.datetime,
+    now: datetime.datetime,
+) -> None:
     """Note a run that did not end well, and what becomes of its job."""
     if isinstance(error, NeedsApproval):
         runs.move(conn, job.id, run.number, RunState.NEEDS_APPROVAL)
         jobs.wait(conn, job.id)
         return
-    state = RunState.CANCELED if isinstance(error, Canceled) else RunState.FAILED
-    runs.finish(conn, job.id, run.number, state, now=now, code=error.reason, message=str(error))
+    reason, message = error.reason, str(error)
+    if isinstance(error, Unanswered) and now - since < rules.RETRIED:
+        runs.postpone(conn, job.id, run.number, since=since, code=reason, message=message)
+    else:
+        state = RunState.CANCELED if isinstance(error, Canceled) else RunState.FAILED
+        runs.finish(conn, job.id, run.number, state, now=now, code=reason, message=message)
     if isinstance(error, Stopped):
         _fail(conn, job, State.STOPPED, error, planned_at=None, now=now)
     elif isinstance(error, Failed):
@@ -232,30 +262,30 @@ def note_bug(conn: Connection, job_id: int, *, now: datetime.datetime) -> None:
     job = jobs.get_any(conn, job_id)
     run = runs.unfinished(conn, job_id)
     if job is not None and run is not None:
-        _end(conn, job, run, Failed("broken", "a bug in the gateway; its log says more"), now=now)
+        error = Failed("broken", "a bug in the gateway; its log says more")
+        _end(conn, job, run, error, since=now, now=now)
 
 
 def _only_erase(tools: Tools, keeper: Keeper, job: Job) -> None:
-    """Work on the erasures of a job that sends nothing, as one that is paused or deleted."""
+    """Work on the erasures of a job that sends nothing now, as one that is paused or deleted."""
     with tools.pool.begin() as conn:
         seen = cohorts_seen.get(conn, [job.cohort])
-        scope = ledger.Scope(cohort_id=job.cohort, job_id=job.id)
-        waiting = ledger.count(conn, scope, RowState.ERASED)
-    cohort = seen.get(job.cohort)
-    delay = 0.0
-    if waiting and cohort is not None:
+        asked_at = erasing.oldest(conn, job.cohort, job.id)
+    cohort, failed = seen.get(job.cohort), False
+    if asked_at is not None and cohort is not None:
         tally = Tally(_no_run(job))
         try:
             made = make(tools, keeper, job, _no_run(job), tally, cohort=cohort, suppress=())
             keep.erase(made, setups.adapter(made.kind, made.account), keep.scope_of(made))
         except (Ended, errors.SecretUnreadable) as error:
-            delay = rules.wait_seconds(1)
+            failed = True
             _log.warning("sync.erasure_waits", job_id=job.id, error=type(error).__name__)
     with keeper.sharing() as conn:
-        if delay:
-            leases.give_back(conn, keeper.lease, delay_seconds=delay)
-        else:
-            leases.finish(conn, keeper.lease)
+        if failed and asked_at is not None:
+            now = tools.setup.now()
+            seconds = rules.wait_seconds(1, asked_seconds=(now - asked_at).total_seconds())
+            jobs.delay_erasures(conn, job.id, until=now + datetime.timedelta(seconds=seconds))
+        leases.finish(conn, keeper.lease)
 
 
 def _no_run(job: Job) -> Run:

@@ -11,6 +11,7 @@ from gateway.core.access.actor import GATEWAY
 from gateway.core.syncs import job as rules
 from gateway.core.syncs import mapping as mappings
 from gateway.core.syncs.job import Asked, Mode, State
+from gateway.destinations.answers import StopCode
 from gateway.destinations.facts import Way
 from gateway.errors import Fault
 from gateway.store.db import audit
@@ -209,6 +210,7 @@ def change(
             mode=mode,
             mapping=mapping,
             suppress=found.suppress if changes.suppress is None else numbers,
+            plan_from=found.plan_from if changes.frequency is None else now,
             planned_at=planned if again else found.planned_at,
         )
         audit.write(conn, actor, "sync_job.changed", job_id, now=now, fields=changes.changed())
@@ -235,15 +237,25 @@ def run(
         if found.state == State.PAUSED:
             raise errors.Conflict("the job is paused; resume it first", code="wrong_state")
         if found.state == State.DONE:
-            other = jobs.current(conn, found.cohort, found.destination_id)
-            if other is not None:
-                raise _job_exists(other)
+            _require_room(conn, found)
         runs.cancel(conn, job_id, now=now)
         runs.queue(conn, job_id, asked or "request", now=now)
         jobs.ask(conn, job_id, asked, state=State.ACTIVE, now=now)
         if asked is Asked.RESYNC:
             _start_again(conn, found)
+            if found.error_code == StopCode.AUDIENCE_DELETED:
+                jobs.forget_audience(conn, job_id)
         audit.write(conn, actor, f"sync_job.{asked or 'run'}_asked", job_id, now=now)
+
+
+def _require_room(conn: Connection, found: Job) -> None:
+    """Raise errors.Conflict where a job that is done cannot be started anew."""
+    destination = destinations.lock(conn, found.slug)
+    if destination is None or destination.id != found.destination_id:
+        raise errors.Conflict("the destination was removed", code="destination_removed")
+    other = jobs.current(conn, found.cohort, found.destination_id)
+    if other is not None:
+        raise _job_exists(other)
 
 
 def _start_again(conn: Connection, found: Job) -> None:
@@ -284,11 +296,13 @@ def delete(
     Raises errors.NotFound.
     """
     with pool.begin() as conn:
-        _lock(conn, job_id)
+        found = _lock(conn, job_id)
         runs.cancel(conn, job_id, now=now)
         if remove:
             runs.queue(conn, job_id, Asked.REMOVE, now=now)
-            jobs.ask(conn, job_id, Asked.REMOVE, state=State.ACTIVE, now=now)
+            # One that is done stays so: another job may have its place.
+            state = State.DONE if found.state == State.DONE else State.ACTIVE
+            jobs.ask(conn, job_id, Asked.REMOVE, state=state, now=now)
         else:
             jobs.delete(conn, job_id, now=now)
         audit.write(conn, actor, "sync_job.deleted", job_id, now=now, remove=remove)

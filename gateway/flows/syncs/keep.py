@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import datetime
 import functools
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ from gateway.destinations.facts import Replaces
 from gateway.flows.syncs import audience, batches, preparing, replacing
 from gateway.flows.syncs import setup as setups
 from gateway.flows.syncs.ending import NeedsApproval
-from gateway.store.syncs import comparison, ledger, runs
+from gateway.store.syncs import comparison, jobs, ledger, runs
 from gateway.store.syncs.ledger import Row, Scope, State
 
 if TYPE_CHECKING:
@@ -32,11 +33,14 @@ _BEGIN: Final = ("", -1)
 def scope_of(work: Work) -> Scope:
     """Say which ledger is compared, and by which hashes."""
     job = work.job
+    with work.pool.read() as conn:
+        siblings = jobs.siblings(conn, job)
     return Scope(
         cohort_id=job.cohort,
         job_id=job.id,
         suppress=work.suppress,
         seed=mappings.seed(job.mapping, job.options, job.consent, job.kind, work.account.config),
+        siblings=tuple(siblings),
     )
 
 
@@ -44,12 +48,10 @@ def run(work: Work) -> None:
     """Send what is missing, then remove what is too much. Raises ending.Ended."""
     adapter = setups.adapter(work.kind, work.account)
     scope = scope_of(work)
-    if work.job.asked == Asked.REMOVE:
-        with work.keeper.sharing() as conn:
-            comparison.mark_all(conn, scope)
-        remove(work, adapter, scope, State.LEAVING)
-        return
     erase(work, adapter, scope)
+    if work.job.asked == Asked.REMOVE:
+        _remove_all(work, adapter, scope)
+        return
     resync = work.job.asked == Asked.RESYNC
     if not _expect(work, scope, everybody=resync):
         _forget_rejected(work, scope)
@@ -59,11 +61,22 @@ def run(work: Work) -> None:
         replacing.run(work, adapter, scope, target)
         return
     _add(work, adapter, scope, target, everybody=resync)
+    _refresh(work, adapter, scope, target)
     if work.job.mode == Mode.MIRROR:
         with work.keeper.sharing() as conn:
             leaving = comparison.mark_leaving(conn, scope)
         if leaving:
             remove(work, adapter, scope, State.LEAVING)
+
+
+def _remove_all(work: Work, adapter: Adapter, scope: Scope) -> None:
+    """Take out all that the job has added."""
+    with work.keeper.sharing() as conn:
+        comparison.mark_all(conn, scope)
+    if work.facts.replaces is Replaces.ALWAYS:
+        replacing.send(work, adapter, scope, work.target)
+    else:
+        remove(work, adapter, scope, State.LEAVING)
 
 
 def _is_replacement(work: Work, *, resync: bool) -> bool:
@@ -109,9 +122,30 @@ def _add(work: Work, adapter: Adapter, scope: Scope, target: Target, *, everybod
             submit(functools.partial(sender.add, pending))
 
 
+def _refresh(work: Work, adapter: Adapter, scope: Scope, target: Target) -> None:
+    """Send once more, in time, what would expire there."""
+    if work.facts.refresh_days is None:
+        return
+    sender = batches.Sender(work, scope, adapter, target)
+    size, after = work.facts.limits.members, _BEGIN
+    through = work.now().date() - datetime.timedelta(days=work.facts.refresh_days)
+    while True:
+        with work.pool.begin() as conn:
+            found = ledger.expiring(conn, scope, through=through, after=after, limit=PAGE)
+        if not found:
+            return
+        after = (found[-1].member_id, found[-1].part)
+        with _sending(work) as submit:
+            for start in range(0, len(found), size):
+                submit(functools.partial(sender.refresh, found[start : start + size]))
+
+
 def erase(work: Work, adapter: Adapter, scope: Scope) -> None:
     """Remove erased persons, whatever else the job does."""
-    remove(work, adapter, scope, State.ERASED)
+    if work.facts.replaces is Replaces.ALWAYS:
+        replacing.erase(work, adapter, scope)
+    else:
+        remove(work, adapter, scope, State.ERASED)
 
 
 def remove(work: Work, adapter: Adapter, scope: Scope, state: State) -> None:

@@ -14,13 +14,17 @@ from gateway.destinations.answers import Skipped
 from gateway.destinations.facts import Way
 from gateway.flows.syncs import jobs as flow
 from gateway.flows.syncs import setup as setups
+from gateway.flows.syncs import work
+from gateway.flows.syncs.ending import Stopped
 from gateway.store.db import audit
-from gateway.store.syncs import comparison, jobs, secrets
+from gateway.store.syncs import cohorts_seen, comparison, jobs, secrets
 from gateway.store.syncs.ledger import Scope
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
 
     from gateway.core.access.actor import Actor
     from gateway.flows.syncs.jobs import Checked, Wanted
@@ -45,14 +49,27 @@ class Preview:
 
 
 def preview(
-    pool: Pool, wanted: Wanted, setup: Setup, *, now: datetime.datetime, actor: Actor = GATEWAY
+    pool: Pool,
+    wanted: Wanted,
+    setup: Setup,
+    *,
+    suppress: Sequence[int] = (),
+    now: datetime.datetime,
+    actor: Actor = GATEWAY,
 ) -> Preview:
-    """Say what a job would do at its next run. Raises errors.Invalid."""
+    """Say what a job would do at its next run; `suppress` is for all jobs.
+
+    Raises errors.Invalid.
+    """
     with pool.begin() as conn:
         checked = flow.check(conn, wanted, setup)
+        hidden = tuple(sorted({*checked.suppress, *suppress}))
+        _require_suppress(conn, hidden, now=now)
         job_id = jobs.current(conn, checked.cohort.id, checked.destination.id)
-        scope = _scope(wanted, checked, job_id or 0)
+        scope = _scope(wanted, checked, job_id or 0, hidden)
         counted = comparison.count(conn, scope)
+        if _follows(checked):
+            counted = _changes(conn, checked, job_id, counted)
         members = comparison.wanted(conn, scope, after="", limit=SAMPLE, everybody=True)
         sealed = secrets.of_destinations(conn, [checked.destination.id])
         audit.write(
@@ -68,7 +85,7 @@ def preview(
     except errors.SecretUnreadable as error:
         raise errors.Invalid([errors.Fault("destination", str(error))]) from error
     facts = checked.kind.told(account.config)
-    if facts.way is Way.CHANGES:
+    if _follows(checked):
         return _shown(wanted, counted, [(one, _followed(wanted, one)) for one in members], ())
     adapter = setups.adapter(checked.kind, account)
     target = _target(wanted, checked)
@@ -79,13 +96,38 @@ def preview(
     return _shown(wanted, counted, sent, facts.matching)
 
 
-def _scope(wanted: Wanted, checked: Checked, job_id: int) -> Scope:
+def _require_suppress(conn: Connection, suppress: Sequence[int], *, now: datetime.datetime) -> None:
+    """Raise errors.Invalid where a suppressed cohort would stop the job."""
+    try:
+        work.require_suppress(cohorts_seen.get(conn, suppress), suppress, now=now)
+    except Stopped as error:
+        raise errors.Invalid([errors.Fault("suppress", str(error))]) from error
+
+
+def _follows(checked: Checked) -> bool:
+    return checked.kind.facts.way is Way.CHANGES
+
+
+def _changes(
+    conn: Connection, checked: Checked, job_id: int | None, counted: comparison.Counts
+) -> comparison.Counts:
+    """Count what a feed would be told: the changes to come, and the first members."""
+    found = None if job_id is None else jobs.get(conn, job_id)
+    if found is None:
+        first = checked.options.get("start") == "members"
+        return comparison.Counts(add=counted.add if first else 0, remove=0, sent=0)
+    to_come = cohorts_seen.pending(conn, found.cohort, after=found.delivered)
+    first = counted.add if found.first_after is not None else 0
+    return comparison.Counts(add=to_come.entered + first, remove=to_come.exited, sent=0)
+
+
+def _scope(wanted: Wanted, checked: Checked, job_id: int, suppress: tuple[int, ...]) -> Scope:
     config = fields.shown(checked.kind.config, checked.destination.config)
     seed = mappings.seed(wanted.mapping, checked.options, wanted.consent, checked.kind.name, config)
     return Scope(
         cohort_id=checked.cohort.id,
         job_id=job_id,
-        suppress=tuple(checked.suppress),
+        suppress=suppress,
         seed=seed,
     )
 

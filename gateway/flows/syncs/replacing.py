@@ -9,7 +9,7 @@ from gateway.destinations.adapter import Batch
 from gateway.destinations.answers import Done
 from gateway.flows.syncs import batches, preparing
 from gateway.flows.syncs.ending import Stopped
-from gateway.store.syncs import comparison, ledger
+from gateway.store.syncs import comparison, erasing, ledger
 from gateway.store.syncs.ledger import Row, Scope, State
 
 if TYPE_CHECKING:
@@ -23,12 +23,27 @@ _BEGIN: Final = ("", -1)
 
 def run(work: Work, adapter: Adapter, scope: Scope, target: Target) -> None:
     """Note everybody as under way, then send them in order. Raises ending.Ended."""
-    began_at = work.now()
     for rows in preparing.rows(work, adapter, scope, target, everybody=True):
         with work.keeper.sharing() as conn:
             ledger.put(conn, scope, rows)
     with work.keeper.sharing() as conn:
         comparison.mark_leaving(conn, scope)
+    send(work, adapter, scope, target)
+
+
+def erase(work: Work, adapter: Adapter, scope: Scope) -> None:
+    """Send all that stands there but erased persons, where nothing can be taken out singly."""
+    with work.keeper.sharing() as conn:
+        if erasing.oldest(conn, scope.cohort_id, scope.job_id) is None:
+            return
+        ledger.leave_out_erased(conn, scope)
+    send(work, adapter, scope, work.target)
+
+
+def send(work: Work, adapter: Adapter, scope: Scope, target: Target) -> None:
+    """Send all rows that are under way as the whole of the audience. Raises ending.Ended."""
+    began_at = work.now()
+    with work.pool.begin() as conn:
         members = ledger.count(conn, scope, State.SENDING)
     sender = batches.Sender(work, scope, adapter, target)
     session = _session(work)

@@ -64,7 +64,11 @@ class Sender:
         self._running = {one for one in self._running if not one.done()}
         room = self._at_once - len(self._running)
         with self._pool.begin() as conn:
-            due = {*jobs.due(conn, now=self._setup.now()), *erasing.erasing(conn)}
+            now, suppress = self._setup.now(), self._tools.suppress
+            due = {
+                *jobs.due(conn, suppress=suppress, now=now),
+                *erasing.erasing(conn, now=now),
+            }
             if due:
                 kept_leases.offer_all(conn, LEASE_KIND, [str(one) for one in sorted(due)])
         begun = 0

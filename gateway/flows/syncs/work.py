@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gateway.store.syncs.jobs import Job
 
 LOOK_SECONDS: Final = 1.0
+# Of the name of a cohort, where another has the same: some vendors take few characters.
+_APART_CHARACTERS: Final = 60
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,13 +75,21 @@ def target(job: Job, cohort: Seen) -> Target:
         description=cohort.description,
         created_at=cohort.created_at,
     )
-    return Target(
+    made = Target(
         cohort=told,
         identifiers=tuple(job.mapping),
         options=job.options,
         consent=job.consent,
         audience=job.audience,
     )
+    return named_apart(made) if job.named_apart else made
+
+
+def named_apart(target: Target) -> Target:
+    """Name a cohort so that no other of its name is called alike."""
+    cohort = target.cohort
+    name = f"{cohort.name[:_APART_CHARACTERS]} ({cohort.id})"
+    return dataclasses.replace(target, cohort=dataclasses.replace(cohort, name=name))
 
 
 class Going:
@@ -102,23 +112,30 @@ class Going:
         self._looked = time.monotonic()
         with self._pool.read() as conn:
             found = jobs.get(conn, self._job.id)
-        going = (State.ACTIVE, State.FAILING)
-        if self._job.deleted_at is not None or self._job.state not in going:
+        if not sends(self._job):
             return  # erasures go on
-        if found is None or found.state not in going or found.asked != self._job.asked:
+        if found is None or not sends(found) or found.asked != self._job.asked:
             raise Canceled("canceled", "the job was paused, changed or deleted meanwhile")
 
 
 def require_cohorts(
     seen: dict[int, Seen], job: Job, suppress: Sequence[int], *, now: datetime.datetime
 ) -> Seen:
-    """Return the cohort of a job. Raises ending.Stopped if it, or a suppressed one, is not sound.
-
-    A suppressed cohort that is deleted or stale would let members through that it is to keep out.
-    """
+    """Return the cohort of a job. Raises ending.Stopped if it, or one suppressed, is not sound."""
     cohort = seen.get(job.cohort)
     if cohort is None or cohort.deleted:
         raise Stopped("cohort_deleted", "the cohort was deleted; delete this job, or restore it")
+    require_suppress(seen, suppress, now=now)
+    return cohort
+
+
+def require_suppress(
+    seen: dict[int, Seen], suppress: Sequence[int], *, now: datetime.datetime
+) -> None:
+    """Raise ending.Stopped if a suppressed cohort is not sound.
+
+    One that is deleted or stale would let members through that it is to keep out.
+    """
     for one in suppress:
         found = seen.get(one)
         if found is None or found.deleted:
@@ -131,12 +148,20 @@ def require_cohorts(
         )
         if fresh.stale:
             raise Stopped("suppress_unreadable", f"the suppressed cohort {one} is stale")
-    return cohort
 
 
 def version(seen: dict[int, cohorts_seen.Seen]) -> int:
     """Add up the versions that tell a live job whether anything has changed."""
     return sum(one.version for one in seen.values())
+
+
+def sends(job: Job) -> bool:
+    """Tell whether a job is to send or to remove members, beside those to be erased."""
+    if job.deleted_at is not None:
+        return False
+    return job.state in (State.ACTIVE, State.FAILING) or (
+        job.state == State.DONE and is_removal(job)
+    )
 
 
 def is_removal(job: Job) -> bool:

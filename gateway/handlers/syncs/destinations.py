@@ -56,7 +56,8 @@ def remove_destination(slug: str, actor: Actor) -> Response:
 
 def try_destination(slug: str, actor: Actor) -> Response:
     given = deps.current()
-    found = trial.run(given.reading, given.sending, slug, now=given.now(), actor=actor)
+    with given.waits.turn():
+        found = trial.run(given.reading, given.sending, slug, now=given.now(), actor=actor)
     return responses.value(response_schemas.TrialAnswer, found)
 
 

@@ -65,7 +65,15 @@ def create_sync_job(body: flow.Wanted, actor: Actor) -> Response:
 
 def preview_sync_job(body: flow.Wanted, actor: Actor) -> Response:
     given = deps.current()
-    found = previews.preview(given.reading, body, given.sending, now=given.now(), actor=actor)
+    with given.waits.turn():
+        found = previews.preview(
+            given.reading,
+            body,
+            given.sending,
+            suppress=given.settings.suppress,
+            now=given.now(),
+            actor=actor,
+        )
     return responses.value(schemas.JobPreviewAnswer, found)
 
 

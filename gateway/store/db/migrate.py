@@ -80,4 +80,7 @@ _LOCKS = {
     "loads": text("LOCK TABLE loads IN ACCESS EXCLUSIVE MODE"),
     "rule_states": text("LOCK TABLE rule_states IN ACCESS EXCLUSIVE MODE"),
     "sync_results": text("LOCK TABLE sync_results IN ACCESS EXCLUSIVE MODE"),
+    "sync_jobs": text("LOCK TABLE sync_jobs IN ACCESS EXCLUSIVE MODE"),
+    "sync_runs": text("LOCK TABLE sync_runs IN ACCESS EXCLUSIVE MODE"),
+    "sync_ledger": text("LOCK TABLE sync_ledger IN ACCESS EXCLUSIVE MODE"),
 }

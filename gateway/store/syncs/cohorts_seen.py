@@ -40,6 +40,14 @@ class First:
     document: Mapping[str, Any] | None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pending:
+    """How many changes are to come."""
+
+    entered: int
+    exited: int
+
+
 def get(conn: Connection, cohort_ids: Sequence[int]) -> dict[int, Seen]:
     """Read some cohorts by id; what never was is left out."""
     rows = _GET.rows(conn, {"cohort_ids": list(cohort_ids)})
@@ -52,6 +60,20 @@ def documents(
     """Read what is known of members; ids of others are left out."""
     parameters = {"cohort_id": cohort_id, "member_ids": arrays.of_texts(sorted(set(member_ids)))}
     return {row.member_id: row.document for row in _DOCUMENTS.rows(conn, parameters)}
+
+
+def members_among(
+    conn: Connection, cohort_ids: Sequence[int], member_ids: Sequence[str]
+) -> set[str]:
+    """Tell which of some ids are members of any of some cohorts."""
+    parameters = {"cohort_ids": list(cohort_ids), "member_ids": arrays.of_texts(member_ids)}
+    return set(_MEMBERS_AMONG.column(conn, parameters))
+
+
+def pending(conn: Connection, cohort_id: int, *, after: int) -> Pending:
+    """Count the changes of a cohort beyond a seq."""
+    row = _PENDING.first(conn, {"cohort_id": cohort_id, "after": after})
+    return Pending(entered=row.entered, exited=row.exited)
 
 
 def first_members(
@@ -85,6 +107,19 @@ _DOCUMENTS = Statement("""
     FROM memberships m
     WHERE m.cohort_id = :cohort_id AND m.member_id = ANY(CAST(:member_ids AS text[]))
       AND m.entered_at IS NOT NULL
+""")
+
+_MEMBERS_AMONG = Statement("""
+    SELECT m.member_id FROM memberships m
+    WHERE m.cohort_id = ANY(CAST(:cohort_ids AS bigint[]))
+      AND m.member_id = ANY(CAST(:member_ids AS text[])) AND m.entered_at IS NOT NULL
+""")
+
+_PENDING = Statement("""
+    SELECT coalesce(sum(p.size) FILTER (WHERE p.kind = 'entered'), 0)::bigint AS entered,
+           coalesce(sum(p.size) FILTER (WHERE p.kind = 'exited'), 0)::bigint AS exited
+    FROM (SELECT c.kind, c.last_seq - greatest(c.first_seq - 1, :after) AS size
+          FROM changes c WHERE c.cohort_id = :cohort_id AND c.last_seq > :after) p
 """)
 
 _FIRST = Statement("""

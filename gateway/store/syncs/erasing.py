@@ -51,9 +51,17 @@ def erase(
     return len(marked)
 
 
-def erasing(conn: Connection) -> list[int]:
+def erasing(conn: Connection, *, now: datetime.datetime) -> list[int]:
     """List jobs, deleted ones too, with erasures that can be worked on."""
-    return [row.job_id for row in _ERASING.rows(conn, {})]
+    return [row.job_id for row in _ERASING.rows(conn, {"now": now})]
+
+
+def oldest(conn: Connection, cohort_id: int, job_id: int) -> datetime.datetime | None:
+    """Say since when the oldest erasure of a job is outstanding; None without any."""
+    asked: datetime.datetime | None = _OLDEST.rows(
+        conn, {"cohort_id": cohort_id, "job_id": job_id}
+    )[0].asked_at
+    return asked
 
 
 _JOBS_OF_ERASURE = Statement("""
@@ -103,4 +111,11 @@ _ERASING = Statement("""
     JOIN sync_jobs j ON j.id = e.job_id
     JOIN destinations d ON d.id = j.destination_id
     WHERE d.removed_at IS NULL AND d.paused_at IS NULL
+      AND (j.erase_at IS NULL OR j.erase_at <= CAST(:now AS timestamptz))
+""")
+
+
+_OLDEST = Statement("""
+    SELECT min(asked_at) AS asked_at FROM sync_erasures
+    WHERE cohort_id = :cohort_id AND job_id = :job_id
 """)

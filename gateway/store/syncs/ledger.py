@@ -14,6 +14,7 @@ from gateway.store.db import arrays
 from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
@@ -31,12 +32,16 @@ class State(enum.IntEnum):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Which ledger, which cohorts are suppressed, and the seed of hashes."""
+    """Which ledger, which cohorts are suppressed, and the seed of hashes.
+
+    `siblings` are jobs that keep the same cohort in the same audience: what theirs has stays there.
+    """
 
     cohort_id: int
     job_id: int
     suppress: tuple[int, ...] = ()
     seed: int = 0
+    siblings: tuple[int, ...] = ()
 
     @property
     def bound(self) -> dict[str, object]:
@@ -74,9 +79,11 @@ def put(conn: Connection, scope: Scope, rows: Sequence[Row]) -> None:
     _PUT.run(conn, parameters)
 
 
-def book(conn: Connection, scope: Scope, rows: Sequence[Row], state: State) -> None:
-    """Note what became of rows that were being sent."""
-    _BOOK.run(conn, {**_keys(scope, rows), "state": int(state)})
+def book(
+    conn: Connection, scope: Scope, rows: Sequence[Row], state: State, *, today: datetime.date
+) -> None:
+    """Note what became of rows that were being sent, or sent once more."""
+    _BOOK.run(conn, {**_keys(scope, rows), "state": int(state), "today": today})
 
 
 def drop(conn: Connection, scope: Scope, rows: Sequence[Row]) -> None:
@@ -102,6 +109,29 @@ def listing(
     ]
 
 
+def expiring(
+    conn: Connection, scope: Scope, *, through: datetime.date, after: tuple[str, int], limit: int
+) -> list[Row]:
+    """List rows that stand there and were last sent on a day or before it."""
+    parameters = {
+        **scope.bound,
+        "through": through,
+        "after": after[0],
+        "after_part": after[1],
+        "limit": limit,
+    }
+    return [
+        Row(member_id=row.member_id, part=row.part, sent=row.sent, state=State.PRESENT)
+        for row in _EXPIRING.rows(conn, parameters)
+    ]
+
+
+def clear(conn: Connection, scope: Scope, *, limit: int) -> int:
+    """Forget all erasures, and at most `limit` rows, that nothing needs; returns how many rows."""
+    _CLEAR_ERASURES.run(conn, scope.bound)
+    return len(_CLEAR.rows(conn, {**scope.bound, "limit": limit}))
+
+
 def count(conn: Connection, scope: Scope, state: State) -> int:
     """Count the rows of a state."""
     found: int = _COUNT.rows(conn, {**scope.bound, "state": int(state)})[0].rows
@@ -120,6 +150,7 @@ def shared(
     (after, after_part), (last, last_part) = between
     parameters = {
         **scope.bound,
+        "siblings": list(scope.siblings),
         "state": int(state),
         "names": list(names),
         "after": after,
@@ -130,9 +161,15 @@ def shared(
     return {(row.member_id, row.part) for row in _SHARED.rows(conn, parameters)}
 
 
+def leave_out_erased(conn: Connection, scope: Scope) -> None:
+    """Mark erased persons as leaving, and all others as under way."""
+    _LEAVE_OUT_ERASED.run(conn, scope.bound)
+
+
 def replaced(conn: Connection, scope: Scope) -> None:
     """Forget what a replacement has taken away: all that was not sent with it."""
     _REPLACED.run(conn, scope.bound)
+    _END_ALL_ERASURES.run(conn, scope.bound)
 
 
 def _keys(scope: Scope, rows: Sequence[Row]) -> dict[str, object]:
@@ -167,7 +204,13 @@ _OF_KEYS = """
 """
 
 
-_BOOK = Statement("UPDATE sync_ledger SET state = :state WHERE state = 2 AND " + _OF_KEYS)
+_BOOK = Statement(
+    """
+    UPDATE sync_ledger SET state = :state, sent_on = CAST(:today AS date)
+    WHERE state IN (1, 2) AND
+    """
+    + _OF_KEYS
+)
 
 
 _DROP = Statement("DELETE FROM sync_ledger WHERE state IN (4, 5) AND " + _OF_KEYS)
@@ -192,6 +235,29 @@ _LIST = Statement("""
 """)
 
 
+_EXPIRING = Statement("""
+    SELECT member_id, part, sent FROM sync_ledger
+    WHERE cohort_id = :cohort_id AND job_id = :job_id AND state = 1
+      AND (sent_on IS NULL OR sent_on <= CAST(:through AS date))
+      AND (member_id, part) > (:after, :after_part)
+    ORDER BY member_id, part LIMIT :limit
+""")
+
+
+_CLEAR_ERASURES = Statement("""
+    DELETE FROM sync_erasures WHERE cohort_id = :cohort_id AND job_id = :job_id
+""")
+
+
+_CLEAR = Statement("""
+    DELETE FROM sync_ledger
+    WHERE cohort_id = :cohort_id AND job_id = :job_id AND (member_id, part) IN (
+        SELECT member_id, part FROM sync_ledger
+        WHERE cohort_id = :cohort_id AND job_id = :job_id LIMIT :limit)
+    RETURNING part
+""")
+
+
 _COUNT = Statement("""
     SELECT count(*) AS rows FROM sync_ledger
     WHERE cohort_id = :cohort_id AND job_id = :job_id AND state = :state
@@ -199,17 +265,34 @@ _COUNT = Statement("""
 
 _SHARED = Statement("""
     WITH identified AS (
-        SELECT l.member_id, l.part, l.state,
+        SELECT l.job_id, l.member_id, l.part, l.state,
                (SELECT jsonb_agg(CAST(l.sent AS jsonb) -> n.name ORDER BY n.place)
                 FROM unnest(CAST(:names AS text[])) WITH ORDINALITY AS n (name, place)) AS key
         FROM sync_ledger l
-        WHERE l.cohort_id = :cohort_id AND l.job_id = :job_id AND l.state <> 3
+        WHERE l.cohort_id = :cohort_id AND l.state <> 3
+          AND (l.job_id = :job_id OR l.job_id = ANY(:siblings))
           AND jsonb_exists_all(CAST(l.sent AS jsonb), CAST(:names AS text[])))
     SELECT DISTINCT g.member_id, g.part
     FROM identified g JOIN identified s ON s.key = g.key
-    WHERE g.state = :state AND s.state IN (1, 2)
+    WHERE g.job_id = :job_id AND g.state = :state AND s.state IN (1, 2)
       AND (g.member_id, g.part) > (:after, :after_part)
       AND (g.member_id, g.part) <= (:last, :last_part)
+""")
+
+
+_LEAVE_OUT_ERASED = Statement("""
+    UPDATE sync_ledger SET state = CASE state WHEN 5 THEN 4 ELSE 2 END
+    WHERE cohort_id = :cohort_id AND job_id = :job_id AND state IN (1, 2, 5)
+""")
+
+
+_END_ALL_ERASURES = Statement("""
+    DELETE FROM sync_erasures e
+    WHERE e.cohort_id = :cohort_id AND e.job_id = :job_id
+      AND NOT EXISTS (
+          SELECT FROM sync_ledger l
+          WHERE l.cohort_id = e.cohort_id AND l.job_id = e.job_id AND l.member_id = e.member_id
+            AND l.state = 5)
 """)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.store.syncs.ledger import Scope
+    from gateway.store.syncs.runs import Ref
 
 
 def reject(
@@ -48,6 +49,16 @@ def rejections(
     return [(row.member_id, row.reason, row.message) for row in rows]
 
 
+def forget(conn: Connection, of: Sequence[Ref]) -> None:
+    """Delete the rejected rows of some runs."""
+    parameters = {
+        "cohort_ids": [one.cohort for one in of],
+        "job_ids": [one.job_id for one in of],
+        "runs": [one.number for one in of],
+    }
+    _FORGET.run(conn, parameters)
+
+
 _REJECT = Statement("""
     INSERT INTO sync_rejections (cohort_id, job_id, run, member_id, reason, message)
     SELECT r.cohort_id, :job_id, :run, r.member_id, r.reason, r.message
@@ -55,6 +66,14 @@ _REJECT = Statement("""
                 CAST(:reasons AS text[]), CAST(:messages AS text[]))
         AS r (cohort_id, member_id, reason, message)
     ON CONFLICT (cohort_id, job_id, run, member_id) DO NOTHING
+""")
+
+
+_FORGET = Statement("""
+    DELETE FROM sync_rejections
+    WHERE cohort_id = ANY(CAST(:cohort_ids AS bigint[])) AND (job_id, run) IN (
+        SELECT r.job_id, r.run
+        FROM unnest(CAST(:job_ids AS integer[]), CAST(:runs AS integer[])) AS r (job_id, run))
 """)
 
 

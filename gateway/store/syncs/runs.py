@@ -39,6 +39,7 @@ class Run:
     queued_at: datetime.datetime
     started_at: datetime.datetime | None
     finished_at: datetime.datetime | None
+    retrying_since: datetime.datetime | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,15 @@ class Progress:
     skipped: Mapping[str, int]
     rejected: Mapping[str, int]
     receipts: Sequence[Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ref:
+    """Which run of a job, and of which cohort."""
+
+    cohort: int
+    job_id: int
+    number: int
 
 
 def nothing(job_id: int, *, now: datetime.datetime) -> Run:
@@ -78,6 +88,7 @@ def nothing(job_id: int, *, now: datetime.datetime) -> Run:
         queued_at=now,
         started_at=None,
         finished_at=None,
+        retrying_since=None,
     )
 
 
@@ -126,6 +137,37 @@ def move(conn: Connection, job_id: int, number: int, state: str) -> None:
     conn.execute(_MOVE, {"job_id": job_id, "number": number, "state": state})
 
 
+def postpone(
+    conn: Connection,
+    job_id: int,
+    number: int,
+    *,
+    since: datetime.datetime,
+    code: str,
+    message: str,
+) -> None:
+    """Let a run be gone on with later, as its vendor has answered nothing since a moment."""
+    parameters = {
+        "job_id": job_id,
+        "number": number,
+        "since": since,
+        "code": code,
+        "message": message,
+    }
+    conn.execute(_POSTPONE, parameters)
+
+
+def forget_rows(conn: Connection, *, before: datetime.datetime, limit: int) -> list[Ref]:
+    """Note of the oldest runs that the rows which were refused go; returns which runs."""
+    rows = conn.execute(_FORGET_ROWS, {"before": before, "limit": limit})
+    return [Ref(cohort=row.cohort, job_id=row.job_id, number=row.number) for row in rows]
+
+
+def prune(conn: Connection, *, before: datetime.datetime, limit: int) -> int:
+    """Delete runs that ended before a moment, but the newest of each job; returns how many."""
+    return conn.execute(_PRUNE, {"before": before, "limit": limit}).rowcount
+
+
 def approve(conn: Connection, job_id: int, number: int) -> bool:
     """Approve a run that waits for it; False if it does not."""
     return conn.execute(_APPROVE, {"job_id": job_id, "number": number}).rowcount == 1
@@ -134,6 +176,11 @@ def approve(conn: Connection, job_id: int, number: int) -> bool:
 def cancel(conn: Connection, job_id: int, *, now: datetime.datetime) -> None:
     """End the runs of a job that have not been begun, or wait for approval."""
     conn.execute(_CANCEL, {"job_id": job_id, "now": now})
+
+
+def cancel_begun(conn: Connection, job_id: int, *, now: datetime.datetime) -> None:
+    """End a run that a process had begun which died, as its job is not to go on."""
+    conn.execute(_CANCEL_BEGUN, {"job_id": job_id, "now": now})
 
 
 def report(conn: Connection, job_id: int, number: int, progress: Progress) -> None:
@@ -174,7 +221,7 @@ def finish(
 _RUN = """
     SELECT job_id, number, trigger, state, approved, would_add, would_remove, added, removed,
            unconfirmed, requests, retries, skipped, rejected, receipts, error_code, error_message,
-           queued_at, started_at, finished_at
+           queued_at, started_at, finished_at, retrying_since
     FROM sync_runs
 """
 
@@ -204,7 +251,7 @@ _LAST = text("""
     SELECT DISTINCT ON (job_id)
            job_id, number, trigger, state, approved, would_add, would_remove, added, removed,
            unconfirmed, requests, retries, skipped, rejected, receipts, error_code, error_message,
-           queued_at, started_at, finished_at
+           queued_at, started_at, finished_at, retrying_since
     FROM sync_runs WHERE job_id = ANY(:job_ids) ORDER BY job_id, number DESC
 """)
 
@@ -224,6 +271,31 @@ _MOVE = text("""
     UPDATE sync_runs SET state = :state WHERE job_id = :job_id AND number = :number
 """)
 
+_POSTPONE = text("""
+    UPDATE sync_runs
+    SET state = 'queued', retrying_since = :since, error_code = :code, error_message = :message
+    WHERE job_id = :job_id AND number = :number
+""")
+
+_FORGET_ROWS = text("""
+    WITH old AS (
+        SELECT r.job_id, r.number, j.cohort
+        FROM sync_runs r JOIN sync_jobs j ON j.id = r.job_id
+        WHERE r.finished_at < :before AND NOT r.rows_forgotten
+        LIMIT :limit FOR NO KEY UPDATE OF r SKIP LOCKED)
+    UPDATE sync_runs r SET rows_forgotten = true
+    FROM old WHERE r.job_id = old.job_id AND r.number = old.number
+    RETURNING old.cohort, r.job_id, r.number
+""")
+
+_PRUNE = text("""
+    DELETE FROM sync_runs WHERE (job_id, number) IN (
+        SELECT r.job_id, r.number FROM sync_runs r
+        WHERE r.finished_at < :before AND r.rows_forgotten
+          AND EXISTS (SELECT FROM sync_runs n WHERE n.job_id = r.job_id AND n.number > r.number)
+        LIMIT :limit FOR UPDATE SKIP LOCKED)
+""")
+
 _APPROVE = text("""
     UPDATE sync_runs SET state = 'queued', approved = true
     WHERE job_id = :job_id AND number = :number AND state = 'needs_approval'
@@ -232,6 +304,11 @@ _APPROVE = text("""
 _CANCEL = text("""
     UPDATE sync_runs SET state = 'canceled', finished_at = :now
     WHERE job_id = :job_id AND state IN ('queued', 'needs_approval')
+""")
+
+_CANCEL_BEGUN = text("""
+    UPDATE sync_runs SET state = 'canceled', finished_at = :now
+    WHERE job_id = :job_id AND state = 'running'
 """)
 
 _REPORT = text("""

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     ForeignKey,
     Identity,
     Index,
@@ -63,6 +64,10 @@ sync_jobs = Table(
     # What a person asked for: `run`, `resync` or `remove`; empty if nothing.
     Column("asked", Text, nullable=False, server_default=text("''")),
     Column("planned_at", NOW_TYPE),
+    # What the times of a plan are counted from; the creation if null.
+    Column("plan_from", NOW_TYPE),
+    # Not before then is an erasure tried again.
+    Column("erase_at", NOW_TYPE),
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("error_code", Text),
     Column("error_message", Text),
@@ -82,6 +87,10 @@ sync_jobs = Table(
     Column("first_after", Text(collation="C")),
     Column("created_at", NOW_TYPE, nullable=False),
     Column("deleted_at", NOW_TYPE),
+    # When the ledger of a job went whose destination was removed.
+    Column("cleared_at", NOW_TYPE),
+    # Whether the name of the cohort is another's there, so that the id stands beside it.
+    Column("named_apart", Boolean, nullable=False, server_default=text("false")),
     Index(
         "sync_jobs_cohort_destination_key",
         "cohort",
@@ -114,6 +123,10 @@ sync_runs = Table(
     Column("queued_at", NOW_TYPE, nullable=False),
     Column("started_at", NOW_TYPE),
     Column("finished_at", NOW_TYPE),
+    # Since when its vendor has answered nothing.
+    Column("retrying_since", NOW_TYPE),
+    # Whether the rows that a vendor refused are gone, as they are kept for less long.
+    Column("rows_forgotten", Boolean, nullable=False, server_default=text("false")),
 )
 
 # What stands at a destination, or may: a row for each member and set of identifiers that was sent.
@@ -128,6 +141,7 @@ sync_ledger = Table(
     Column("state", SmallInteger, nullable=False),
     Column("source", BigInteger, nullable=False),
     Column("sent", Text, nullable=False),
+    Column("sent_on", Date),
 )
 
 # The rows that a vendor refused, by run.
