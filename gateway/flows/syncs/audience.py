@@ -25,15 +25,26 @@ def ready(work: Work, adapter: Adapter) -> Target:
     target = work.target
     if target.audience:
         return target
-    for apart in (False, True):
-        named = works.named_apart(target) if apart else target
-        found = _find_or_create(work, adapter, named)
-        with work.keeper.sharing() as conn:
-            destinations.lock(conn, work.job.slug)
-            shared = options.names_audience(target)
-            if jobs.take_audience(conn, work.job, found.id, found.name, apart=apart, shared=shared):
-                return dataclasses.replace(named, audience=found.id)
-    raise Stopped("audience_taken", f"the audience {found.name!r} is that of another cohort")
+    return _take(work, adapter, target, apart=False) or _take_apart(work, adapter, target)
+
+
+def _take_apart(work: Work, adapter: Adapter, target: Target) -> Target:
+    named = works.named_apart(target)
+    taken = _take(work, adapter, named, apart=True)
+    if taken is None:
+        raise Stopped("audience_taken", f"{named.cohort.name!r} is the audience of another cohort")
+    return taken
+
+
+def _take(work: Work, adapter: Adapter, target: Target, *, apart: bool) -> Target | None:
+    """Take the audience that is called after the target; None if it is another cohort's."""
+    found = _find_or_create(work, adapter, target)
+    shared = options.names_audience(target)
+    with work.keeper.sharing() as conn:
+        destinations.lock(conn, work.job.slug)
+        if jobs.take_audience(conn, work.job, found.id, found.name, apart=apart, shared=shared):
+            return dataclasses.replace(target, audience=found.id)
+    return None
 
 
 def _find_or_create(work: Work, adapter: Adapter, target: Target) -> Audience:
