@@ -66,13 +66,13 @@ def main(members: int, runs: int, *, write: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, embedded.postgres(Path(folder)) as server:
         pool = Pool(server.url, name="bench", size=2, limit_seconds=LIMIT_SECONDS)
         schema.migrate(pool)
-        source = _source(pool)
+        source = make_source(pool)
         for turn in range(runs):
-            for way, take in (("webhook", _submit), ("load", _load)):
+            for way, take in (("webhook", _submit), ("load", take_load)):
                 name = f"{way}-{turn}"
-                cohort_id = _cohort(pool, source, name)
+                cohort_id = make_cohort(pool, source, name)
                 given = _apart(take, server.url, source, name, cohort_id, members)
-                applied = _apart(_apply, server.url, source, name, cohort_id, members)
+                applied = _apart(apply_all, server.url, source, name, cohort_id, members)
                 for part, measured in ((f"{way} in", given), (f"{way} applied", applied)):
                     found.setdefault(part, []).append(measured)
                     click.echo(f"{name} {part}: {measured[0]:.1f} s, {measured[1]} MiB", err=True)
@@ -141,7 +141,7 @@ def _submit(pool: Pool, source: SourceRef, name: str, _: int, members: int) -> f
     return spent
 
 
-def _load(pool: Pool, _: SourceRef, name: str, cohort_id: int, members: int) -> float:
+def take_load(pool: Pool, _: SourceRef, name: str, cohort_id: int, members: int) -> float:
     began = time.perf_counter()
     one = load.begin(pool, cohort_id, Mode.REPLACE, now=_now())
     spent = time.perf_counter() - began
@@ -154,7 +154,7 @@ def _load(pool: Pool, _: SourceRef, name: str, cohort_id: int, members: int) -> 
     return spent + time.perf_counter() - began
 
 
-def _apply(pool: Pool, _: SourceRef, __: str, cohort_id: int, members: int) -> float:
+def apply_all(pool: Pool, _: SourceRef, __: str, cohort_id: int, members: int) -> float:
     applier = Applier(pool, now=lambda: _now() + datetime.timedelta(minutes=1))
     began = time.perf_counter()
     while applier.drain(cohort_id) is Drained.OUT_OF_TIME:
@@ -190,7 +190,7 @@ def _pages(name: str, members: int) -> Iterator[Page]:
         )
 
 
-def _source(pool: Pool) -> SourceRef:
+def make_source(pool: Pool) -> SourceRef:
     with pool.begin() as conn:
         made = sources.Made(slug="bench", kind="mixpanel", config={"auth_required": False})
         source_id = sources.create(conn, made, expected_every_seconds=1800, now=_now())
@@ -199,7 +199,7 @@ def _source(pool: Pool) -> SourceRef:
     return SourceRef(id=source_id, slug="bench")
 
 
-def _cohort(pool: Pool, source: SourceRef, name: str) -> int:
+def make_cohort(pool: Pool, source: SourceRef, name: str) -> int:
     with pool.begin() as conn:
         cohorts.create(
             conn,

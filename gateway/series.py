@@ -90,6 +90,18 @@ SERIES: Final = (
         "People that a daily look at a live rule moved although nothing of theirs had changed.",
     ),
     Series("gateway_oldest_load_seconds", _G, "How long the oldest queued load has waited."),
+    Series("gateway_sync_jobs", _G, "Sync jobs in this state.", ("state",)),
+    Series("gateway_oldest_sync_seconds", _G, "How long the oldest due sync job has waited."),
+    Series(
+        "gateway_erasures_outstanding",
+        _G,
+        "Erasures, each at one destination, that are not confirmed yet.",
+    ),
+    Series(
+        "gateway_oldest_erasure_seconds",
+        _G,
+        "Age of the oldest erasure that is not confirmed yet; 0 without one.",
+    ),
     Series(
         "gateway_last_sync_timestamp_seconds",
         _G,

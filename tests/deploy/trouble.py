@@ -105,6 +105,24 @@ def load_waiting(installation: Production) -> Iterator[None]:
         change(installation, "DELETE FROM loads WHERE cohort_id = 0")
 
 
+def job_in_trouble(*more: str) -> Trouble:
+    """Leave a sync job that has stopped, and what else is said of it."""
+
+    @contextlib.contextmanager
+    def left(installation: Production) -> Iterator[None]:
+        for statement in (_JOB, *more):
+            change(installation, statement)
+        try:
+            yield
+        finally:
+            change(installation, "DELETE FROM leases WHERE holder = 'left'")
+            change(installation, "DELETE FROM sync_erasures WHERE cohort_id = 0")
+            change(installation, "DELETE FROM sync_jobs WHERE cohort = 0")
+            change(installation, "DELETE FROM destinations WHERE slug = 'left'")
+
+    return left
+
+
 @contextlib.contextmanager
 def page_blocked(installation: Production) -> Iterator[None]:
     """Damage a page between its acceptance and its applying, and then mend it by hand."""
@@ -189,6 +207,25 @@ ALL: dict[str, Trouble] = {
     "GatewaySchedulerSilent": down("scheduler"),
     "GatewayLoadersSilent": down("loader"),
     "GatewayLoadsWaiting": load_waiting,
+    "GatewaySyncJobsStopped": job_in_trouble(),
+    "GatewaySyncJobsWaiting": job_in_trouble(
+        """
+        INSERT INTO leases (kind, key, due_at, holder, leased_until)
+        SELECT 'sync', CAST(id AS text), now(), 'left', now() + interval '1 hour'
+        FROM sync_jobs WHERE cohort = 0
+        """,
+        """
+        UPDATE sync_jobs SET state = 'active', planned_at = now() - interval '1 hour'
+        WHERE cohort = 0
+        """,
+    ),
+    "GatewayErasuresOutstanding": job_in_trouble(
+        "UPDATE destinations SET paused_at = now() WHERE slug = 'left'",
+        """
+        INSERT INTO sync_erasures (cohort_id, job_id, member_id, asked_at)
+        SELECT 0, id, 'ada', now() - interval '2 days' FROM sync_jobs WHERE cohort = 0
+        """,
+    ),
     "GatewayPagesBlocked": page_blocked,
     "GatewayMembersSkipped": members_skipped,
     "GatewayCohortsRefused": cohorts_many,
@@ -226,6 +263,15 @@ def change(installation: Production, statement: str) -> None:
     with installation.pool() as pool, pool.begin() as conn:
         conn.execute(text(statement))
 
+
+_JOB = """
+    WITH made AS (
+        INSERT INTO destinations (slug, kind, config, created_at)
+        VALUES ('left', 'webhook', '{}', now()) RETURNING id)
+    INSERT INTO sync_jobs (cohort, destination_id, mode, frequency, mapping, suppress, options,
+                           state, created_at)
+    SELECT 0, id, 'mirror', '1h', '{}', '{}', '{}', 'stopped', now() FROM made
+"""
 
 _OLD_LOAD = """
     INSERT INTO loads (cohort_id, number, mode, state, session, epoch, begun_at)

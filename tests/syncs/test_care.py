@@ -295,3 +295,38 @@ def test_run__of_a_process_that_died_before_the_job_was_paused__is_canceled(
     desk.act(job, "pause")
     desk.send()
     assert desk.shown(job)["last_run"]["state"] == "canceled"
+
+
+def test_run__whose_vendor_is_down_for_an_hour__fails_and_another_takes_its_place(
+    desk: Office, vendor: Store
+) -> None:
+    cohort = desk.fill([person("a")])
+    vendor.status = 503
+    job = desk.job(cohort, mapping=MAPPING)
+    desk.send()
+    desk.clock.tick(minutes=59)
+    desk.send()
+    assert desk.shown(job)["last_run"]["state"] == "queued"
+    desk.clock.tick(minutes=59)
+    desk.send()
+    shown = desk.shown(job)
+    assert (shown["state"], shown["last_run"]["state"]) == ("failing", "failed")
+    vendor.status = 200
+    desk.clock.tick(minutes=61)
+    desk.send()
+    run = desk.shown(job)["last_run"]
+    assert (run["number"], run["state"]) == (2, "done")
+
+
+def test_run__between_two_planned_times__does_not_shift_the_plan(
+    desk: Office, vendor: Store
+) -> None:
+    del vendor
+    job = desk.job(desk.fill([person("a")]), mapping=MAPPING, frequency="1h")
+    desk.send()
+    planned = desk.shown(job)["next_run_at"]
+    desk.clock.tick(minutes=7)
+    desk.act(job, "run")
+    desk.send()
+    shown = desk.shown(job)
+    assert (shown["last_run"]["number"], shown["next_run_at"]) == (2, planned)

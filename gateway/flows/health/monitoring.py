@@ -23,6 +23,7 @@ from gateway.store.cohorts import backlog, open_loads
 from gateway.store.health import heartbeats, server
 from gateway.store.health import meters as totals
 from gateway.store.sources import refusals
+from gateway.store.syncs import totals as syncs
 
 if TYPE_CHECKING:
     import pathlib
@@ -65,6 +66,7 @@ class Totals:
     refused: list[refusals.Open]
     backlog: backlog.Totals
     loads: open_loads.Totals
+    syncs: syncs.Totals
     rule_drift: int
     pulses: list[heartbeats.Pulse]
     workers: dict[str, float]
@@ -159,6 +161,7 @@ class Watch:
                         refused=refusals.unresolved(conn),
                         backlog=backlog.totals(conn, now=now),
                         loads=open_loads.totals(conn, now=now),
+                        syncs=syncs.totals(conn, now=now),
                         rule_drift=totals.rule_drift(conn),
                         pulses=heartbeats.pulses(conn),
                         workers=totals.of_workers(conn),
@@ -194,7 +197,7 @@ def _reading(
     if counted is not None and counted.totals is not None:
         reading |= _of_processes(counted.totals) | _of_sources(counted.totals)
         reading |= _of_refusals(limits, counted.totals)
-        reading |= _of_loads(counted.totals.loads)
+        reading |= _of_loads(counted.totals.loads) | _of_syncs(counted.totals.syncs)
         drift: metrics.Point = ((), counted.totals.rule_drift)
         reading |= {"gateway_rule_drift_total": [drift]}
         reading |= _of_backlog(counted.totals.backlog) | _of_room(limits, counted.totals.room)
@@ -277,6 +280,15 @@ def _of_loads(known: open_loads.Totals) -> dict[str, list[metrics.Point]]:
     return {
         "gateway_loads": [((state,), count) for state, count in known.counts.items()],
         "gateway_oldest_load_seconds": [((), known.oldest_seconds)],
+    }
+
+
+def _of_syncs(known: syncs.Totals) -> dict[str, list[metrics.Point]]:
+    return {
+        "gateway_sync_jobs": [((state,), count) for state, count in known.jobs.items()],
+        "gateway_oldest_sync_seconds": [((), known.oldest_seconds)],
+        "gateway_erasures_outstanding": [((), known.erasures)],
+        "gateway_oldest_erasure_seconds": [((), known.oldest_erasure_seconds)],
     }
 
 

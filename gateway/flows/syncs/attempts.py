@@ -57,7 +57,7 @@ class Attempts:
 
     def until_answered(self, ask: Callable[[], T | Later | Stop]) -> T:
         """Ask until there is an answer. Raises ending.Ended."""
-        began, tries = time.monotonic(), 0
+        began, tries = 0.0, 0
         while True:
             self._wait_for_all()
             answer = _asked(ask)
@@ -66,6 +66,7 @@ class Attempts:
             if not isinstance(answer, Later):
                 return answer
             tries += 1
+            began = began or time.monotonic()
             self._tally.count(retries=1)
             seconds = self._wait_seconds(answer, tries)
             if time.monotonic() + seconds - began > self._patience_seconds:

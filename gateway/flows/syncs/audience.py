@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.destinations import options
 from gateway.flows.syncs import work as works
 from gateway.flows.syncs.ending import Stopped
-from gateway.store.syncs import destinations, jobs
+from gateway.store.syncs import audiences, destinations
 
 if TYPE_CHECKING:
     from gateway.destinations.adapter import Adapter, Target
@@ -42,7 +42,9 @@ def _take(work: Work, adapter: Adapter, target: Target, *, apart: bool) -> Targe
     shared = options.names_audience(target)
     with work.keeper.sharing() as conn:
         destinations.lock(conn, work.job.slug)
-        if jobs.take_audience(conn, work.job, found.id, found.name, apart=apart, shared=shared):
+        if audiences.take_audience(
+            conn, work.job, found.id, found.name, apart=apart, shared=shared
+        ):
             return dataclasses.replace(target, audience=found.id)
     return None
 
@@ -53,7 +55,7 @@ def _find_or_create(work: Work, adapter: Adapter, target: Target) -> Audience:
         if found is not None:
             return found
         with work.keeper.sharing() as conn:
-            jobs.set_creating(conn, work.job.id, now=work.now())
+            audiences.set_creating(conn, work.job.id, now=work.now())
         return adapter.create(target)
 
     # Both again at each try: a creation may have lost its answer.

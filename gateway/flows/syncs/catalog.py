@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.core import fields
 from gateway.flows.cohorts.parts import Slice
 from gateway.flows.syncs import destinations as flow
-from gateway.store.syncs import destinations, jobs, secrets
+from gateway.store.syncs import agenda, destinations, secrets
 from gateway.store.syncs.secrets import Sealed
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from gateway.flows.syncs.setup import Setup
     from gateway.store.db.engine import Pool
+    from gateway.store.syncs.agenda import Health
     from gateway.store.syncs.destinations import Listed
-    from gateway.store.syncs.jobs import Health
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ def _entries(conn: Connection, setup: Setup, found: Sequence[Listed]) -> list[En
     sealed = dict[int, list[Sealed]]()
     for secret in secrets.of_destinations(conn, [one.id for one in found]):
         sealed.setdefault(secret.destination_id, []).append(secret)
-    fares = jobs.health(conn, [one.id for one in found])
+    fares = agenda.health(conn, [one.id for one in found])
     return [
         Entry(
             slug=one.slug,

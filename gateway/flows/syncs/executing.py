@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway import errors
-from gateway.core import fields
 from gateway.core.syncs import job as rules
 from gateway.core.syncs.job import Asked, RunState, State
 from gateway.destinations.facts import Way
@@ -24,11 +23,12 @@ from gateway.flows.syncs.ending import (
     Stopped,
     Unanswered,
 )
+from gateway.flows.syncs.lanes import Paced
 from gateway.flows.syncs.tally import Counting, Tally
 from gateway.flows.syncs.work import Going, Work
 from gateway.store.db import leases
 from gateway.store.db.leases import Died
-from gateway.store.syncs import cohorts_seen, destinations, erasing, jobs, runs, secrets
+from gateway.store.syncs import agenda, cohorts_seen, destinations, erasing, jobs, runs, secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.flows.leases import Keeper
+    from gateway.flows.syncs.lanes import Lanes
     from gateway.flows.syncs.setup import Setup
     from gateway.store.db.engine import Pool
     from gateway.store.syncs.jobs import Job
@@ -53,6 +54,7 @@ class Tools:
     suppress: tuple[int, ...]
     stopping: Callable[[], bool]
     patience_seconds: float
+    lanes: Lanes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,8 +151,11 @@ def make(
     if kind is None or kind.reason is not None:
         raise Stopped("kind_unavailable", "this kind of destination is not available here")
     account = tools.setup.account(found, sealed)
-    account = dataclasses.replace(account, client=Counting(account.client, tally))
+    facts = kind.told(account.config)
     going = Going(tools.pool, keeper, job, tools.stopping)
+    lane = tools.lanes.of(found.id, work.concurrency(account, facts), facts.limits)
+    paced = Paced(Counting(account.client, tally), lane, going)
+    account = dataclasses.replace(account, client=paced)
     return Work(
         pool=tools.pool,
         keeper=keeper,
@@ -158,7 +163,7 @@ def make(
         number=run.number,
         approved=run.approved,
         kind=kind,
-        facts=kind.told(fields.shown(kind.config, found.config)),
+        facts=facts,
         account=account,
         cohort=cohort,
         suppress=suppress,
@@ -284,7 +289,7 @@ def _only_erase(tools: Tools, keeper: Keeper, job: Job) -> None:
         if failed and asked_at is not None:
             now = tools.setup.now()
             seconds = rules.wait_seconds(1, asked_seconds=(now - asked_at).total_seconds())
-            jobs.delay_erasures(conn, job.id, until=now + datetime.timedelta(seconds=seconds))
+            agenda.delay_erasures(conn, job.id, until=now + datetime.timedelta(seconds=seconds))
         leases.finish(conn, keeper.lease)
 
 

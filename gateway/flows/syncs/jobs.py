@@ -15,7 +15,7 @@ from gateway.destinations.answers import StopCode
 from gateway.destinations.facts import Way
 from gateway.errors import Fault
 from gateway.store.db import audit
-from gateway.store.syncs import cohorts_seen, destinations, jobs, positions, runs
+from gateway.store.syncs import audiences, cohorts_seen, destinations, jobs, positions, runs
 
 if TYPE_CHECKING:
     import datetime
@@ -244,7 +244,7 @@ def run(
         if asked is Asked.RESYNC:
             _start_again(conn, found)
             if found.error_code == StopCode.AUDIENCE_DELETED:
-                jobs.forget_audience(conn, job_id)
+                audiences.forget_audience(conn, job_id)
         audit.write(conn, actor, f"sync_job.{asked or 'run'}_asked", job_id, now=now)
 
 

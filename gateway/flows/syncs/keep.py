@@ -17,7 +17,7 @@ from gateway.destinations.facts import Replaces
 from gateway.flows.syncs import audience, batches, preparing, replacing
 from gateway.flows.syncs import setup as setups
 from gateway.flows.syncs.ending import NeedsApproval
-from gateway.store.syncs import comparison, jobs, ledger, runs
+from gateway.store.syncs import audiences, comparison, ledger, runs
 from gateway.store.syncs.ledger import Row, Scope, State
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def scope_of(work: Work) -> Scope:
     """Say which ledger is compared, and by which hashes."""
     job = work.job
     with work.pool.read() as conn:
-        siblings = jobs.siblings(conn, job)
+        siblings = audiences.siblings(conn, job)
     return Scope(
         cohort_id=job.cohort,
         job_id=job.id,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.core.access.actor import Actor
+    from gateway.destinations.adapter import Account
     from gateway.flows.syncs.jobs import Checked, Wanted
     from gateway.flows.syncs.setup import Setup
     from gateway.store.db.engine import Pool
@@ -84,16 +85,10 @@ def preview(
         account = setup.account(checked.destination, sealed)
     except errors.SecretUnreadable as error:
         raise errors.Invalid([errors.Fault("destination", str(error))]) from error
-    facts = checked.kind.told(account.config)
     if _follows(checked):
         return _shown(wanted, counted, [(one, _followed(wanted, one)) for one in members], ())
-    adapter = setups.adapter(checked.kind, account)
-    target = _target(wanted, checked)
-    sent = [
-        (one, adapter.prepare(target, mappings.read(wanted.mapping, one.document)))
-        for one in members
-    ]
-    return _shown(wanted, counted, sent, facts.matching)
+    sent = _prepared(wanted, checked, account, members)
+    return _shown(wanted, counted, sent, checked.kind.told(account.config).matching)
 
 
 def _require_suppress(conn: Connection, suppress: Sequence[int], *, now: datetime.datetime) -> None:
@@ -130,6 +125,16 @@ def _scope(wanted: Wanted, checked: Checked, job_id: int, suppress: tuple[int, .
         suppress=suppress,
         seed=seed,
     )
+
+
+def _prepared(
+    wanted: Wanted, checked: Checked, account: Account, members: Sequence[Member]
+) -> list[tuple[Member, Mapping[str, object] | Skipped]]:
+    adapter, target = setups.adapter(checked.kind, account), _target(wanted, checked)
+    return [
+        (one, adapter.prepare(target, mappings.read(wanted.mapping, one.document)))
+        for one in members
+    ]
 
 
 def _followed(wanted: Wanted, one: Member) -> Mapping[str, object]:

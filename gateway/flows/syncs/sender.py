@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import threading
 from typing import TYPE_CHECKING, Final
@@ -11,8 +12,9 @@ import structlog
 from gateway import errors
 from gateway.flows import leases
 from gateway.flows.syncs import attempts, executing
+from gateway.flows.syncs.lanes import Lanes
 from gateway.store.db import leases as kept_leases
-from gateway.store.syncs import erasing, jobs
+from gateway.store.syncs import agenda, erasing, jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
 LEASE_KIND: Final = "sync"
 # Jobs that one process works on at once.
 AT_ONCE: Final = 16
+# Of these to one destination, so that others have room; one job alone tries whether it hangs.
+OF_A_DESTINATION: Final = 4
+# A job that finds no room is looked at again after so long.
+ROOM_SECONDS: Final = 1.0
+# Of jobs without room, at one look.
+MOST_WITHOUT_ROOM: Final = 100
 
 _log = structlog.get_logger()
 
@@ -54,7 +62,10 @@ class Sender:
             suppress=tuple(suppress),
             stopping=self._ended.is_set,
             patience_seconds=patience_seconds,
+            lanes=Lanes(),
         )
+        self._lock = threading.Lock()
+        self._busy = collections.Counter[int]()
         self._at_once = at_once
         self._threads = concurrent.futures.ThreadPoolExecutor(at_once, "job")
         self._running: set[concurrent.futures.Future[None]] = set()
@@ -66,19 +77,47 @@ class Sender:
         with self._pool.begin() as conn:
             now, suppress = self._setup.now(), self._tools.suppress
             due = {
-                *jobs.due(conn, suppress=suppress, now=now),
+                *agenda.due(conn, suppress=suppress, now=now),
                 *erasing.erasing(conn, now=now),
             }
             if due:
                 kept_leases.offer_all(conn, LEASE_KIND, [str(one) for one in sorted(due)])
-        begun = 0
-        while begun < room:
+        begun = turned_away = 0
+        while begun < room and turned_away < MOST_WITHOUT_ROOM:
             lease = leases.claim(self._pool, LEASE_KIND, holder=self._holder)
             if lease is None:
                 break
-            self._running.add(self._threads.submit(self._work_on, lease))
-            begun += 1
+            if self._begin(lease):
+                begun += 1
+            else:
+                turned_away += 1
         return begun
+
+    def _begin(self, lease: Lease) -> bool:
+        """Begin with a job, or give it back if enough are under way to its destination."""
+        with self._pool.begin() as conn:
+            destination_id = jobs.destination_of(conn, int(lease.key))
+        if self._take_place(destination_id):
+            self._running.add(self._threads.submit(self._work_in_place, lease, destination_id))
+            return True
+        with self._pool.begin() as conn:
+            kept_leases.give_back(conn, lease, delay_seconds=ROOM_SECONDS)
+        return False
+
+    def _take_place(self, destination_id: int) -> bool:
+        most = 1 if self._tools.lanes.hangs(destination_id) else OF_A_DESTINATION
+        with self._lock:
+            if self._busy[destination_id] >= most:
+                return False
+            self._busy[destination_id] += 1
+            return True
+
+    def _work_in_place(self, lease: Lease, destination_id: int) -> None:
+        try:
+            self._work_on(lease)
+        finally:
+            with self._lock:
+                self._busy[destination_id] -= 1
 
     def wait(self) -> None:
         """Wait until everything that was begun has ended."""

@@ -1,4 +1,4 @@
-"""Upkeep of sync jobs: what is kept no longer, and ledgers whose destinations were removed."""
+"""Upkeep of sync jobs: what is kept no longer, and ledgers of removed destinations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING, Final
 
 from gateway.store.db import chores
-from gateway.store.syncs import jobs, ledger, refused, runs
+from gateway.store.syncs import agenda, ledger, refused, runs
 from gateway.store.syncs.ledger import Scope
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ def tend(pool: Pool, *, now: datetime.datetime, every_seconds: float = EVERY_SEC
 
 
 def clear(pool: Pool, *, now: datetime.datetime) -> bool:
-    """Forget some of a ledger whose destination was removed; False if there is none."""
+    """Forget some of a ledger of a removed destination; False if there is none."""
     with pool.begin() as conn:
-        found = jobs.uncleared(conn)
+        found = agenda.uncleared(conn)
         if found is None:
             return False
         job_id, cohort = found
         scope = Scope(cohort_id=cohort, job_id=job_id)
         if ledger.clear(conn, scope, limit=ROWS_AT_ONCE) < ROWS_AT_ONCE:
-            jobs.clear(conn, job_id, now=now)
+            agenda.clear(conn, job_id, now=now)
     return True
 
 

@@ -58,13 +58,18 @@ class Work:
     @property
     def concurrency(self) -> int:
         """How many requests may be under way."""
-        asked = int(str(self.account.config.get("concurrency", 1)))
-        return max(1, min(asked, self.facts.limits.concurrency or asked))
+        return concurrency(self.account, self.facts)
 
     def report(self) -> None:
         """Note what the run has done so far."""
         with self.keeper.sharing() as conn:
             runs.report(conn, self.job.id, self.number, self.tally.progress())
+
+
+def concurrency(account: Account, facts: Facts) -> int:
+    """Tell how many requests to a destination may be under way, of all its jobs together."""
+    asked = int(str(account.config.get("concurrency", 1)))
+    return max(1, min(asked, facts.limits.concurrency or asked))
 
 
 def target(job: Job, cohort: Seen) -> Target:

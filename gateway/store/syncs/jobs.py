@@ -67,16 +67,6 @@ class Job:
     named_apart: bool
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Health:
-    """How the jobs to a destination fare: the newest good end, and the newest trouble there is."""
-
-    last_ok_at: datetime.datetime | None
-    error_code: str | None
-    error_message: str | None
-    error_at: datetime.datetime | None
-
-
 def create(conn: Connection, made: Made, *, now: datetime.datetime) -> int | None:
     """Create a job that is due now; None if the cohort has one to that destination."""
     parameters = {
@@ -107,6 +97,12 @@ def get_any(conn: Connection, job_id: int) -> Job | None:
     """Read a job, deleted or not."""
     row = conn.execute(_GET_ANY, {"id": job_id}).one_or_none()
     return None if row is None else Job(**row._mapping)
+
+
+def destination_of(conn: Connection, job_id: int) -> int:
+    """Tell where a job sends to; 0 if there is no such job."""
+    found: int = conn.execute(_DESTINATION_OF, {"id": job_id}).scalar_one()
+    return found
 
 
 def lock(conn: Connection, job_id: int) -> Job | None:
@@ -224,82 +220,6 @@ def delete(conn: Connection, job_id: int, *, now: datetime.datetime) -> None:
     conn.execute(_DELETE, {"id": job_id, "now": now})
 
 
-def set_creating(conn: Connection, job_id: int, *, now: datetime.datetime) -> None:
-    """Note that an audience is about to be created."""
-    conn.execute(_SET_CREATING, {"id": job_id, "now": now})
-
-
-def take_audience(
-    conn: Connection, job: Job, audience: str, name: str, *, apart: bool, shared: bool
-) -> bool:
-    """Note which audience a job sends to; False if that is the one of another cohort.
-
-    The caller has locked the destination. What is `shared` may be of several cohorts; with `apart`
-    the id of the cohort stands in the name.
-    """
-    parameters = {
-        "id": job.id,
-        "cohort": job.cohort,
-        "destination_id": job.destination_id,
-        "audience": audience,
-        "name": name,
-        "apart": apart,
-        "shared": shared,
-    }
-    return conn.execute(_TAKE_AUDIENCE, parameters).rowcount == 1
-
-
-def forget_audience(conn: Connection, job_id: int) -> None:
-    """Have a job find its audience anew."""
-    conn.execute(_FORGET_AUDIENCE, {"id": job_id})
-
-
-def siblings(conn: Connection, job: Job) -> list[int]:
-    """List other jobs that keep the same cohort in the same audience, and are not done."""
-    parameters = {
-        "id": job.id,
-        "cohort": job.cohort,
-        "destination_id": job.destination_id,
-        "audience": job.audience,
-    }
-    return list(conn.execute(_SIBLINGS, parameters).scalars())
-
-
-def delay_erasures(conn: Connection, job_id: int, *, until: datetime.datetime) -> None:
-    """Let the erasures of a job wait."""
-    conn.execute(_DELAY_ERASURES, {"id": job_id, "until": until})
-
-
-def health(conn: Connection, destination_ids: Sequence[int]) -> dict[int, Health]:
-    """Tell how the jobs to some destinations fare."""
-    rows = conn.execute(_HEALTH, {"destination_ids": list(destination_ids)})
-    return {
-        row.destination_id: Health(
-            last_ok_at=row.last_ok_at,
-            error_code=row.error_code,
-            error_message=row.error_message,
-            error_at=row.error_at,
-        )
-        for row in rows
-    }
-
-
-def due(conn: Connection, *, suppress: Sequence[int], now: datetime.datetime) -> list[int]:
-    """List jobs that are due; `suppress` are cohorts no job sends the members of."""
-    return list(conn.execute(_DUE, {"suppress": list(suppress), "now": now}).scalars())
-
-
-def uncleared(conn: Connection) -> tuple[int, int] | None:
-    """Find (id, cohort) of a job with a ledger whose destination was removed."""
-    row = conn.execute(_UNCLEARED).one_or_none()
-    return None if row is None else (row.id, row.cohort)
-
-
-def clear(conn: Connection, job_id: int, *, now: datetime.datetime) -> None:
-    """Note that nothing is left of the ledger of a job."""
-    conn.execute(_CLEAR, {"id": job_id, "now": now})
-
-
 _COLUMNS = """
     SELECT j.id, j.cohort, j.destination_id, d.slug, d.kind, j.mode, j.frequency, j.mapping,
            j.suppress, j.consent, j.options, j.state, j.asked, j.planned_at, j.failures,
@@ -329,6 +249,10 @@ _CURRENT = text("""
 _GET = text(_COLUMNS + " WHERE j.id = :id AND j.deleted_at IS NULL")
 
 _GET_ANY = text(_COLUMNS + " WHERE j.id = :id")
+
+_DESTINATION_OF = text("""
+    SELECT coalesce(min(destination_id), 0) FROM sync_jobs WHERE id = :id
+""")
 
 _LOCK = text("SELECT id FROM sync_jobs WHERE id = :id AND deleted_at IS NULL FOR NO KEY UPDATE")
 
@@ -384,61 +308,3 @@ _FAIL = text("""
 _WAIT = text("UPDATE sync_jobs SET planned_at = NULL WHERE id = :id")
 
 _DELETE = text("UPDATE sync_jobs SET deleted_at = :now WHERE id = :id")
-
-_SET_CREATING = text("UPDATE sync_jobs SET creating_at = :now WHERE id = :id")
-
-_TAKE_AUDIENCE = text("""
-    UPDATE sync_jobs SET audience = :audience, audience_name = :name, named_apart = :apart
-    WHERE id = :id AND (:shared OR NOT EXISTS (
-        SELECT FROM sync_jobs o
-        WHERE o.destination_id = :destination_id AND o.cohort <> :cohort
-          AND o.audience = :audience))
-""")
-
-_FORGET_AUDIENCE = text("""
-    UPDATE sync_jobs SET audience = '', audience_name = NULL WHERE id = :id
-""")
-
-_SIBLINGS = text("""
-    SELECT id FROM sync_jobs
-    WHERE cohort = :cohort AND destination_id = :destination_id AND audience = :audience
-      AND id <> :id AND deleted_at IS NULL AND state <> 'done'
-""")
-
-_DELAY_ERASURES = text("UPDATE sync_jobs SET erase_at = :until WHERE id = :id")
-
-_HEALTH = text("""
-    SELECT ok.destination_id, ok.last_ok_at, e.error_code, e.error_message, e.error_at
-    FROM (SELECT destination_id, max(last_ok_at) AS last_ok_at
-          FROM sync_jobs WHERE destination_id = ANY(:destination_ids)
-          GROUP BY destination_id) ok
-    LEFT JOIN LATERAL (
-        SELECT j.error_code, j.error_message, j.error_at FROM sync_jobs j
-        WHERE j.destination_id = ok.destination_id AND j.error_code IS NOT NULL
-          AND j.deleted_at IS NULL AND j.state <> 'done'
-        ORDER BY j.error_at DESC LIMIT 1) e ON true
-""")
-
-# A live job is due when a version of its cohorts is another than at its last run, and once a day
-# for what expires there. One that is done and is to take out what it has sent stays done.
-_DUE = text("""
-    SELECT j.id FROM sync_jobs j JOIN destinations d ON d.id = j.destination_id
-    WHERE j.deleted_at IS NULL AND d.removed_at IS NULL AND d.paused_at IS NULL
-      AND (j.state IN ('active', 'failing') OR (j.state = 'done' AND j.asked = 'remove'))
-      AND j.planned_at <= :now
-      AND (j.frequency <> 'live' OR j.synced_version IS NULL
-           OR j.last_ok_at < CAST(:now AS timestamptz) - interval '1 day'
-           OR j.synced_version <> (
-               SELECT coalesce(sum(a.version), 0) FROM apply_state a
-               WHERE a.cohort_id = j.cohort OR a.cohort_id = ANY(j.suppress)
-                  OR a.cohort_id = ANY(CAST(:suppress AS bigint[]))))
-    ORDER BY j.planned_at, j.id
-""")
-
-_UNCLEARED = text("""
-    SELECT j.id, j.cohort FROM sync_jobs j JOIN destinations d ON d.id = j.destination_id
-    WHERE d.removed_at IS NOT NULL AND j.cleared_at IS NULL
-    ORDER BY j.id LIMIT 1 FOR NO KEY UPDATE OF j SKIP LOCKED
-""")
-
-_CLEAR = text("UPDATE sync_jobs SET cleared_at = :now WHERE id = :id")

@@ -87,7 +87,7 @@ sync_jobs = Table(
     Column("first_after", Text(collation="C")),
     Column("created_at", NOW_TYPE, nullable=False),
     Column("deleted_at", NOW_TYPE),
-    # When the ledger of a job went whose destination was removed.
+    # When the ledger went, as the destination was removed.
     Column("cleared_at", NOW_TYPE),
     # Whether the name of the cohort is another's there, so that the id stands beside it.
     Column("named_apart", Boolean, nullable=False, server_default=text("false")),
