@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.core import fields
 from gateway.flows.cohorts.parts import Slice
 from gateway.flows.syncs import destinations as flow
-from gateway.store.syncs import agenda, destinations, secrets
+from gateway.store.syncs import agenda, destinations, jobs, secrets
 from gateway.store.syncs.secrets import Sealed
 
 if TYPE_CHECKING:
