@@ -88,7 +88,8 @@ def resume(slug: str, form: Form) -> Response:  # noqa: ARG001 - the button is a
 def try_it(slug: str, form: Form) -> Response:  # noqa: ARG001 - the button is all
     """Prove the credentials, and show how each step went."""
     given, actor = deps.current(), session.visitor().actor
-    found = trial.run(given.reading, given.sending, slug, now=given.now(), actor=actor)
+    with given.waits.turn():
+        found = trial.run(given.reading, given.sending, slug, now=given.now(), actor=actor)
     return _show_one(slug, trial=found)
 
 

@@ -121,7 +121,11 @@ def create(cohort_id: str, slug: str, form: Form) -> Response:
     wanted = _wanted(pair, form)
     now, actor = given.now(), session.visitor().actor
     if form.get("do") == "preview":
-        found = previews.preview(given.reading, wanted, given.sending, now=now, actor=actor)
+        hidden = given.settings.suppress
+        with given.waits.turn():
+            found = previews.preview(
+                given.reading, wanted, given.sending, suppress=hidden, now=now, actor=actor
+            )
         return _show_new(pair, form, preview=found)
     job_id = flow.create(given.reading, wanted, given.sending, now=now, actor=actor)
     return pages.go("sync-jobs", job_id, done="job-created")

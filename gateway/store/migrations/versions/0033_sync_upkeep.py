@@ -10,8 +10,8 @@ from alembic import op
 
 from gateway.store.db import migrate
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 
