@@ -1,4 +1,4 @@
-"""Rules in words, for a person who has never seen their JSON."""
+"""Rules in words, for people that know nothing of their JSON."""
 
 from __future__ import annotations
 
