@@ -9,9 +9,10 @@ from sqlalchemy import text
 
 from gateway import errors
 from gateway.core.cohorts import load as rules
+from gateway.core.cohorts.guard import Guard
 from gateway.core.cohorts.load import Mode, State
 from gateway.flows.cohorts import admin, load
-from gateway.store.cohorts import backlog, inbox
+from gateway.store.cohorts import backlog, cohort_settings, inbox
 from tests.model import book, rows
 from tests.model.loading import begun, loaded, report, seal, stage, staged, state
 from tests.model.sender import ADD, MEMBERS, REMOVE
@@ -74,7 +75,9 @@ def test_load__applied__reports_itself_and_leaves_no_page(desk: Desk, pool: Pool
     desk.clock.tick(60)
     load.add(pool, one, 1, rows.of([("a", "x"), ("", "x")]), now=desk.clock())
     load.add(pool, one, 2, rows.of([("z", "x"), ("", "x"), (" ", "x")]), now=desk.clock())
-    assert report(desk, one) is None
+    before = report(desk, one)
+    assert before is not None
+    assert (before.state, before.pages_received, before.entered) == ("receiving", 2, 0)
     assert seal(desk, one)
     desk.settle(cohort)
     found = report(desk, one)
@@ -243,6 +246,25 @@ def test_load__blocked_and_passed_by_a_refresh__is_superseded_when_it_is_retried
     admin.retry_delivery(pool, cohort.cohort_id, 2, now=desk.clock())
     assert desk.members(cohort) == "d"
     assert state(desk, one) is State.SUPERSEDED
+
+
+def test_load__blocked_and_retried_under_a_guard__waits_for_an_approval(
+    desk: Desk, pool: Pool
+) -> None:
+    cohort = desk.send(MEMBERS, "s", "abc")
+    one = begun(desk, cohort, Mode.REPLACE, "a")
+    assert seal(desk, one)
+    with pool.begin() as conn:
+        (kept,) = conn.execute(text("SELECT roster FROM deliveries WHERE number < 0")).one()
+        conn.execute(text("UPDATE deliveries SET roster = 'x' WHERE number < 0"))
+    desk.settle(cohort)
+    guard = Guard(shrink_percent=50, from_members=1)
+    with pool.begin() as conn:
+        conn.execute(text("UPDATE deliveries SET roster = :one WHERE number < 0"), {"one": kept})
+        cohort_settings.set_guard(conn, cohort.cohort_id, guard, now=desk.clock())
+    admin.retry_delivery(pool, cohort.cohort_id, 2, now=desk.clock())
+    assert desk.members(cohort) == "abc"
+    assert state(desk, one) is State.NEEDS_APPROVAL
 
 
 def test_load__without_its_row__is_blocked(desk: Desk, pool: Pool) -> None:

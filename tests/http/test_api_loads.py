@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.flows.cohorts import load_upkeep
 from tests.http import scrape
 from tests.http.lists import Lists
 from tests.http.world import World
@@ -305,3 +306,24 @@ def test_load__of_a_body_with_a_name__tells_it(
     path = f"/v1/cohorts/{lists.make()}/loads"
     answer = world.call("POST", path, data=b"a", headers=sent)
     assert answer.get_json()["file"]["name"] == name
+
+
+def test_load__without_those_who_were_erased__warns_of_nothing(world: World, lists: Lists) -> None:
+    cohort = lists.make()
+    lists.load(cohort, "a\nb")
+    assert world.call("DELETE", "/v1/members/a").status_code == 204
+    assert lists.load(cohort, "b\nc")["warnings"] == {}
+    assert lists.load(cohort, "a\nc")["warnings"] == {"erased_again": 1}
+
+
+def test_rows_of_a_load__after_an_erasure_in_another_source__stay_as_they_are(
+    world: World, lists: Lists
+) -> None:
+    load_id = lists.load(lists.make(), "a\nb")["id"]
+    world.fill(["a"])
+    erased = world.call("DELETE", "/v1/members/a", query_string={"source": "default"})
+    assert erased.status_code == 204
+    world.clock.tick(minutes=2)
+    load_upkeep.tend(world.pool, now=world.clock.now)
+    rows = world.get(f"/v1/loads/{load_id}/sample")["rows"]
+    assert [one["member_id"] for one in rows] == ["a", "b"]

@@ -126,9 +126,7 @@ def _pages(
 
 
 def _add(so_far: Reading, people: Sequence[tuple[str, str]], *, now: datetime.datetime) -> None:
-    page, first = roster(people), so_far.tally.pages == 0
-    if first:
-        lines = page.roster.decode().split("\n")[:SAMPLE_ROWS]
-        sample = [member_rows.shown(line) for line in lines if line]
-        page = dataclasses.replace(page, sample=sample)
-    so_far.add(page, now=now)
+    page = roster(people)
+    lines = page.roster.decode().split("\n")[: SAMPLE_ROWS - len(so_far.tally.sample)]
+    sample = [member_rows.shown(line) for line in lines if line]
+    so_far.add(dataclasses.replace(page, sample=sample), now=now)

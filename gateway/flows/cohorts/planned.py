@@ -147,11 +147,8 @@ def begin(conn: Connection, cohort_id: int, *, by: str | None, now: datetime.dat
     if plan.paused and plan.kind in kinds.DATABASES:
         return
     accept.counters(conn, cohort_id)
-    running = receipts.running(conn, cohort_id)
-    if running is not None:
-        one = loads.lock(conn, cohort_id, running)
-        if one is not None and one.state in {State.QUEUED, State.READING}:
-            load.end(conn, one, State.CANCELED, now=now)
+    for one in loads.lock_running(conn, cohort_id):
+        load.end(conn, one, State.CANCELED, now=now)
     start(conn, plan, Trigger.DEFINITION, Wanted(), by=by, now=now)
 
 
@@ -199,8 +196,8 @@ def _queue_due(conn: Connection, plan: Plan, *, now: datetime.datetime) -> bool:
 
 
 def _next(plan: Plan, now: datetime.datetime) -> datetime.datetime | None:
-    if plan.schedule is None or plan.scheduled_at is None:
-        return None
+    assert plan.schedule is not None, "nothing else is due"  # noqa: S101
+    assert plan.scheduled_at is not None, "it is set with the schedule"  # noqa: S101
     if plan.planned_at is not None and plan.planned_at > now:
         return plan.planned_at  # a try in between
     schedule = schedules.read(plan.schedule)
@@ -232,8 +229,7 @@ def note_applied(conn: Connection, cohort_id: int, number: int) -> None:
     plans.plan(conn, cohort_id, planned_at=plan.planned_at, due_at=plan.planned_at, failures=0)
     started_at = plans.started(conn, cohort_id, number)
     until = started_at and schedules.fresh_until(schedules.read(plan.schedule), started_at)
-    if until is not None:
-        plans.freshen(conn, cohort_id, until=until)
+    plans.freshen(conn, cohort_id, until=until)
 
 
 def one_id(one: Load) -> str:

@@ -74,6 +74,11 @@ def waiting_before(conn: Connection, cohort_id: int, number: int) -> list[Load]:
     return [_load(row) for row in rows]
 
 
+def lock_running(conn: Connection, cohort_id: int) -> list[Load]:
+    """Lock the loads of a cohort that are queued or being read."""
+    return [_load(row) for row in conn.execute(_LOCK_RUNNING, {"cohort_id": cohort_id})]
+
+
 def restart(conn: Connection, load: Load, *, session: int, begun_at: datetime.datetime) -> Load:
     """Begin another epoch of a load that the caller has locked, without pages, in a session."""
     drop_pages(conn, load)
@@ -201,6 +206,14 @@ _SELECT = """
 """
 
 _COLUMNS = _SELECT + "WHERE cohort_id = :cohort_id AND number = :number "
+
+_LOCK_RUNNING = text(
+    _SELECT
+    + """
+    WHERE cohort_id = :cohort_id AND state IN ('queued', 'reading')
+    ORDER BY number FOR UPDATE
+    """
+)
 
 _WAITING_BEFORE = text(
     _SELECT

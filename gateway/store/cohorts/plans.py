@@ -81,8 +81,8 @@ def plan(
     conn.execute(_PLAN, parameters | {"failures": failures})
 
 
-def freshen(conn: Connection, cohort_id: int, *, until: datetime.datetime) -> None:
-    """Note until when a cohort is fresh."""
+def freshen(conn: Connection, cohort_id: int, *, until: datetime.datetime | None) -> None:
+    """Note until when a cohort is fresh; None for ever."""
     conn.execute(_FRESHEN, {"cohort_id": cohort_id, "until": until})
 
 
