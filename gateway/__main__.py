@@ -30,6 +30,7 @@ NAMES: Final = (
     "load",
     "member",
     "migrate",
+    "notices",
     "replay",
     "restored",
     "secrets",

@@ -36,6 +36,7 @@ from gateway.handlers.http import (
     traced,
 )
 from gateway.handlers.mixpanel import description, responses, webhook
+from gateway.handlers.notices import notices
 from gateway.handlers.people import ingest, kursaha, people, segment
 from gateway.handlers.sources import databases, kinds, refusals, sources
 from gateway.handlers.syncs import destinations
@@ -75,6 +76,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     destinations.blueprint,
     sync_jobs.blueprint,
     rules.blueprint,
+    notices.blueprint,
     activity.blueprint,
     ops.blueprint,
     openapi.blueprint,
@@ -105,6 +107,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *destinations.OPERATIONS,
     *sync_jobs.OPERATIONS,
     *rules.OPERATIONS,
+    *notices.OPERATIONS,
     *activity.OPERATIONS,
 )
 FOREIGN: tuple[Foreign, ...] = (*description.CALLS, *ops.CALLS)

@@ -89,6 +89,13 @@ SERIES: Final = (
         _C,
         "People that a daily look at a live rule moved although nothing of theirs had changed.",
     ),
+    Series("gateway_troubles", _G, "Troubles that people were told of and last.", ("kind",)),
+    Series(
+        "gateway_notices",
+        _G,
+        "Messages of the last 30 days that wait, were sent, or could not be.",
+        ("state",),
+    ),
     Series("gateway_oldest_load_seconds", _G, "How long the oldest queued load has waited."),
     Series("gateway_sync_jobs", _G, "Sync jobs in this state.", ("state",)),
     Series("gateway_oldest_sync_seconds", _G, "How long the oldest due sync job has waited."),

@@ -126,6 +126,15 @@ class Settings:
     suppress: tuple[int, ...] = setting(
         "GATEWAY_SUPPRESS", values.cohort_ids, (), "cohorts, by id, of which no member is sent"
     )
+    notify: Mapping[str, str] = setting(
+        "GATEWAY_NOTIFY",
+        values.channels,
+        dict,
+        "channels of [notices](docs/notices.md), one a line, as `ops=slack://…`",
+        shown="none",
+        secret=True,
+        lines=True,
+    )
     web_processes: int = setting(
         "GATEWAY_WEB_PROCESSES",
         _PROCESSES,
@@ -282,11 +291,11 @@ class Settings:
 
     def require_database_url(self) -> str:
         """Return the address of Postgres; raises errors.BadSettings when it is not set."""
-        return _required("DATABASE_URL", self.database_url)
+        return values.required("DATABASE_URL", self.database_url)
 
     def require_redis_url(self) -> str:
         """Return the address of Redis; raises errors.BadSettings when it is not set."""
-        return _required("REDIS_URL", self.redis_url)
+        return values.required("REDIS_URL", self.redis_url)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -303,7 +312,7 @@ class Settings:
             except values.Unaccepted as problem:
                 problems.append(str(problem))
         if problems:
-            raise errors.BadSettings(_refusal(*problems))
+            raise errors.BadSettings(values.refusal(*problems))
         return cls(**given, warnings=_warnings(environ))
 
 
@@ -315,21 +324,6 @@ FIELDS: Final[Mapping[str, Setting]] = {
 TABLE: Final = tuple(FIELDS.values())
 SECRET_NAMES: Final = tuple(one.name for one in TABLE if one.secret)
 NAMES: Final = (*(one.name for one in TABLE), *(f"{name}_FILE" for name in SECRET_NAMES))
-
-
-def _required(name: str, value: str | None) -> str:
-    if value is None:
-        raise errors.BadSettings(
-            _refusal(
-                f"{name}: must be set here, or in a file named by {name}_FILE; only `make run`"
-                " brings servers of its own"
-            )
-        )
-    return value
-
-
-def _refusal(*problems: str) -> str:
-    return "\n  ".join(["These settings cannot be used:", *problems])
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:

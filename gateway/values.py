@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from gateway import addresses
+from gateway import addresses, errors
 
 _E = TypeVar("_E", bound=enum.StrEnum)
 _T = TypeVar("_T")
@@ -20,6 +20,7 @@ _SHOWN_CHARACTERS: Final = 60
 
 _MEBIBYTE: Final = 1024 * 1024
 LEAST_SECRET_KEY: Final = 32
+_CHANNEL: Final = re.compile(r"[a-z0-9_-]{1,64}", re.ASCII)
 _FUNCTION: Final = re.compile(r"\w+(\.\w+)*:\w+", re.ASCII)
 
 
@@ -32,7 +33,7 @@ class Setting:
     """One variable: how its text is parsed, and its row in the README, in Markdown.
 
     A secret may come as NAME_FILE too: a path to a text that should be neither in an environment
-    nor printed.
+    nor printed. Only what has `lines` may be more than one.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Setting:
     secret: bool
     help: str
     shown_default: str
+    lines: bool = False
 
     def read(self, environ: Mapping[str, str]) -> object:
         """Return the value; None if it is unset. Raises Unaccepted, which never shows a secret."""
@@ -52,7 +54,9 @@ class Setting:
                 raise Unaccepted(f"{self.name}: set either {self.name} or {source}, not both")
             text = _file_text(source, file_name)
         try:
-            return self.parse(printable(text)) if text else None
+            for line in text.splitlines() if self.lines else (text,):
+                printable(line)
+            return self.parse(text) if text else None
         except Unaccepted as problem:
             shown = "" if self.secret else f"; it is {_short(text)}"
             raise Unaccepted(f"{source}: {problem}{shown}") from None
@@ -66,10 +70,16 @@ def setting(
     *,
     shown: str | None = None,
     secret: bool = False,
+    lines: bool = False,
 ) -> _T:
     """Declare a field; its default may be a function, and `shown` says it where it is not plain."""
     known = Setting(
-        name=name, parse=parse, secret=secret, help=help, shown_default=shown or _plain(default)
+        name=name,
+        parse=parse,
+        secret=secret,
+        help=help,
+        shown_default=shown or _plain(default),
+        lines=lines,
     )
     made: Any = {"default_factory": default} if callable(default) else {"default": default}
     declared: _T = dataclasses.field(**made, repr=not secret, metadata={DECLARED: known})
@@ -172,6 +182,20 @@ def cohort_ids(text: str) -> tuple[int, ...]:
     return tuple(map(int, ids))
 
 
+def channels(text: str) -> Mapping[str, str]:
+    """Take names of channels and their addresses, one a line."""
+    found = dict[str, str]()
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, _, url = line.partition("=")
+        if not (_CHANNEL.fullmatch(name) and "://" in url) or name in found:
+            raise Unaccepted(
+                "a line for each channel, like ops=slack://…: a name of a-z, 0-9, - and _ that no"
+                " other line has, and an address of Apprise"
+            )
+        found[name] = url
+    return found
+
+
 def function(text: str) -> str:
     """Take the name of a function as `module:function`."""
     if not _FUNCTION.fullmatch(text):
@@ -219,3 +243,20 @@ def secret_key(text: str) -> str:
 def listed(text: str) -> tuple[str, ...]:
     """Part texts with commas between."""
     return tuple(one.strip() for one in text.split(","))
+
+
+def required(name: str, value: str | None) -> str:
+    """Return the value of a setting; raises errors.BadSettings when it is not set."""
+    if value is None:
+        raise errors.BadSettings(
+            refusal(
+                f"{name}: must be set here, or in a file named by {name}_FILE; only `make run`"
+                " brings servers of its own"
+            )
+        )
+    return value
+
+
+def refusal(*problems: str) -> str:
+    """Say what is wrong with settings."""
+    return "\n  ".join(["These settings cannot be used:", *problems])

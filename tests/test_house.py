@@ -36,7 +36,6 @@ OF_EXTRAS = (
     "gateway.sources.sql.bigquery.driver",
     "gateway.sources.sql.bigquery.lines",
     "gateway.sources.sql.snowflake.driver",
-    "gateway.sources.sql.redshift.iam",
 )
 
 # The one definition of a transaction, and the tool that has its own.

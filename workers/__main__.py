@@ -18,7 +18,7 @@ from rq.worker import WorkerStatus
 # Imported here and not by name in each job: a job finds them loaded.
 from gateway import errors, jobs, logs
 from gateway.core.health.processes import LOADER, SENDER, WORKER
-from workers import apply, load, probe, runtime, schedule, send
+from workers import apply, load, notify, probe, runtime, schedule, send
 
 if TYPE_CHECKING:
     import threading
@@ -120,7 +120,11 @@ def work(*kinds: str) -> None:
     runtime.stop_when_told(stopping)
     runtime.await_schema(made, stopping)
     _log.info("worker.started", name=made.name, kinds=kinds)
-    with runtime.beating(made, *kinds), send.looking(made, kinds):
+    with (
+        runtime.beating(made, *kinds),
+        send.looking(made, kinds),
+        notify.looking(made, kinds),
+    ):
         while not stopping.is_set():
             failure = _answer(made, kinds, stopping)
             runtime.stop_when_told(stopping)

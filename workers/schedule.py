@@ -22,6 +22,7 @@ from gateway.flows.cohorts import (
 )
 from gateway.flows.cohorts.sweep import Sweeper
 from gateway.flows.health import audit, duty, heartbeats
+from gateway.flows.notices import watch
 from gateway.flows.people import forget
 from gateway.flows.people import retention as events
 from gateway.flows.sources import refusals
@@ -84,6 +85,10 @@ def _plan(made: Runtime) -> None:
     planned.tick(made.chores, made.doorbell, now=moments.now())
 
 
+def _watch(made: Runtime) -> None:
+    watch.tick(made.chores, now=moments.now())
+
+
 CHORES: Final = (
     Chore(name="probe", every_seconds=duty.ASK_SECONDS, do=_probe),
     Chore(name="heartbeats", every_seconds=10.0, do=lambda made: heartbeats.retire(made.chores)),
@@ -94,6 +99,7 @@ CHORES: Final = (
     Chore(name="syncs", every_seconds=10.0, do=_syncs),
     Chore(name="plans", every_seconds=1.0, do=_plan),
     Chore(name="audit", every_seconds=10.0, do=lambda made: audit.prune(made.chores)),
+    Chore(name="notices", every_seconds=5.0, do=_watch),
     Chore(name="feed", every_seconds=10.0, do=lambda made: feed.prune(made.chores)),
     Chore(name="events", every_seconds=10.0, do=_tend_events),
     Chore(name="deletions", every_seconds=1.0, do=lambda made: forget.run(made.chores)),

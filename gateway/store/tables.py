@@ -18,6 +18,7 @@ from gateway.store.cohorts import tables as cohorts
 from gateway.store.db import audit, chores, leases
 from gateway.store.db import metadata as base
 from gateway.store.health import tables as health
+from gateway.store.notices import tables as notices
 from gateway.store.people import tables as people
 from gateway.store.sources import tables as sources
 from gateway.store.syncs import tables as syncs
@@ -37,6 +38,7 @@ ROOMS: Final = (
     health,
     leases,
     loads,
+    notices,
     people,
     sources,
     syncs,

@@ -12,7 +12,8 @@ from gateway.settings import SECRET_NAMES, Settings
 
 SECRET = "hunter2-and-more"
 
-GOOD_URLS = {
+GOOD = {
+    "GATEWAY_NOTIFY": "ops=json://h\ngrowth=json://g",
     "DATABASE_URL": "postgresql+psycopg2://h/d",
     "GATEWAY_READ_DATABASE_URL": "postgresql+psycopg2://r/d",
     "REDIS_URL": "redis://h",
@@ -129,9 +130,33 @@ def test_secret_key__that_can_be_guessed__is_refused_unseen(bad: str) -> None:
     assert "nnn" not in line
 
 
+def test_notify__of_several_lines__names_channels() -> None:
+    found = read({"GATEWAY_NOTIFY": f" ops=json://u:{SECRET}@h/?a=b \n\nall=mailto://x\r\n"})
+    assert found.notify == {"ops": f"json://u:{SECRET}@h/?a=b", "all": "mailto://x"}
+    assert SECRET not in repr(found)
+    assert read({}).notify == {}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        f"json://{SECRET}",
+        f"ops={SECRET}",
+        f"Ops=json://{SECRET}",
+        f"=json://{SECRET}",
+        f"ops=json://{SECRET}\nops=json://{SECRET}",
+        f"ops=json://{SECRET}\tx",
+    ],
+)
+def test_notify__that_is_no_list_of_channels__is_refused_unseen(bad: str) -> None:
+    (line,) = problems({"GATEWAY_NOTIFY": bad})
+    assert line.startswith("GATEWAY_NOTIFY: ")
+    assert SECRET not in line
+
+
 @pytest.mark.parametrize("name", SECRET_NAMES)
 def test_secret_file__holds_the_secret(name: str, tmp_path: Path) -> None:
-    value = GOOD_URLS.get(name, "s3" * 16)
+    value = GOOD.get(name, "s3" * 16)
     path = tmp_path / "secret"
     path.write_text(f"{value}\n")
     assert read({f"{name}_FILE": str(path)}) == read({name: value})

@@ -14,6 +14,7 @@ from gateway.store.cohorts import cohort_settings, cohorts
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
@@ -48,6 +49,7 @@ class Changes:
     name: str | Same = Same.SAME
     description: str | Same | None = Same.SAME
     guard: Guard | Same | None = Same.SAME
+    notify: Sequence[str] | Same | None = Same.SAME
 
 
 def create(
@@ -83,6 +85,12 @@ def create(
     return cohort_id
 
 
+def set_notify(conn: Connection, cohort_id: int, channels: Sequence[str] | None) -> None:
+    """Set where notices of a cohort go, which the caller has made."""
+    if channels is not None:
+        cohort_settings.set_notify(conn, cohort_id, channels)
+
+
 def lock(conn: Connection, cohort_id: int) -> Locked:
     """Lock the settings of a cohort. Raises errors.NotFound, also for a deleted one."""
     found = cohort_settings.lock(conn, cohort_id)
@@ -103,6 +111,8 @@ def change(
         cohorts.rename(conn, cohort_id, name=name, description=description, now=now)
     if not isinstance(changes.guard, Same):
         cohort_settings.set_guard(conn, cohort_id, changes.guard, now=now)
+    if not isinstance(changes.notify, Same):
+        cohort_settings.set_notify(conn, cohort_id, changes.notify)
 
 
 def _existing(conn: Connection, source_id: int, key: bytes) -> errors.Exists:

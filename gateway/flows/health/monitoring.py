@@ -22,6 +22,7 @@ from gateway.flows.health.duty import Standing
 from gateway.store.cohorts import backlog, open_loads
 from gateway.store.health import heartbeats, server
 from gateway.store.health import meters as totals
+from gateway.store.notices import outbox, troubles
 from gateway.store.sources import refusals
 from gateway.store.syncs import totals as syncs
 
@@ -68,6 +69,8 @@ class Totals:
     loads: open_loads.Totals
     syncs: syncs.Totals
     rule_drift: int
+    troubles: dict[str, int]
+    notices: dict[str, int]
     pulses: list[heartbeats.Pulse]
     workers: dict[str, float]
     room: server.Room
@@ -163,6 +166,8 @@ class Watch:
                         loads=open_loads.totals(conn, now=now),
                         syncs=syncs.totals(conn, now=now),
                         rule_drift=totals.rule_drift(conn),
+                        troubles=troubles.counts(conn),
+                        notices=outbox.totals(conn),
                         pulses=heartbeats.pulses(conn),
                         workers=totals.of_workers(conn),
                         room=server.room(conn),
@@ -200,6 +205,7 @@ def _reading(
         reading |= _of_loads(counted.totals.loads) | _of_syncs(counted.totals.syncs)
         drift: metrics.Point = ((), counted.totals.rule_drift)
         reading |= {"gateway_rule_drift_total": [drift]}
+        reading |= _of_notices(counted.totals)
         reading |= _of_backlog(counted.totals.backlog) | _of_room(limits, counted.totals.room)
     return reading
 
@@ -289,6 +295,13 @@ def _of_syncs(known: syncs.Totals) -> dict[str, list[metrics.Point]]:
         "gateway_oldest_sync_seconds": [((), known.oldest_seconds)],
         "gateway_erasures_outstanding": [((), known.erasures)],
         "gateway_oldest_erasure_seconds": [((), known.oldest_erasure_seconds)],
+    }
+
+
+def _of_notices(known: Totals) -> dict[str, list[metrics.Point]]:
+    return {
+        "gateway_troubles": [((kind,), count) for kind, count in known.troubles.items()],
+        "gateway_notices": [((state,), count) for state, count in known.notices.items()],
     }
 
 

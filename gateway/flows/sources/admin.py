@@ -9,7 +9,7 @@ import difflib
 import enum
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway import errors
+from gateway import channels, errors
 from gateway.core import fields
 from gateway.core.access import credentials as rules
 from gateway.core.access import defaults, secrets
@@ -20,6 +20,7 @@ from gateway.flows.sources import built_in, logins
 from gateway.flows.sources import setup as setups
 from gateway.flows.sources.setup import PLAIN, Setup
 from gateway.store.db import audit
+from gateway.store.sources import channels as source_channels
 from gateway.store.sources import credentials, sources
 from gateway.store.sources import secrets as kept_secrets
 
@@ -51,6 +52,7 @@ class Wanted:
     login: Login | None = None
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     secrets: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    notify: Sequence[str] | None = None
 
 
 class Same(enum.Enum):
@@ -65,12 +67,14 @@ class Changes:
 
     name: str | Same = Same.SAME
     paused: bool | Same = Same.SAME
+    notify: Sequence[str] | Same | None = Same.SAME
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     secrets: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
     def changed(self) -> list[str]:
         """Name the fields that change, but `paused`, which is a state of its own."""
         name = [] if isinstance(self.name, Same) else ["name"]
+        name += [] if isinstance(self.notify, Same) else ["notify"]
         config = [f"config.{one}" for one in sorted(self.config)]
         return [*name, *config, *(f"secrets.{one}" for one in sorted(self.secrets))]
 
@@ -103,7 +107,8 @@ def add(
     errors.Exists if the slug is taken, and errors.NoSecretKey.
     """
     kind = setup.require(wanted.kind)
-    _require_usable(wanted, setups.faults(kind, wanted.config, wanted.secrets, whole=True))
+    wrong = setups.faults(kind, wanted.config, wanted.secrets, whole=True)
+    _require_usable(wanted, [*wrong, *channels.faults(wanted.notify, setup.channels, "notify")])
     config = fields.read(kind.config, wanted.config)
     if wanted.kind == webhook_config.KIND:
         config["auth_required"] = wanted.login is not None
@@ -116,6 +121,8 @@ def add(
                 f"there is a source '{wanted.slug}' already; choose another slug, or give that one"
                 f" a new password with `source rotate {wanted.slug}`",
             )
+        if wanted.notify is not None:
+            source_channels.put(conn, wanted.slug, wanted.notify)
         if wanted.login is not None:
             logins.add(conn, source_id, wanted.login, now=now)
         setups.write_secrets(conn, setup, source_id, wanted.secrets, now=now)
@@ -177,6 +184,9 @@ def change(
             _configure(conn, slug, found, changes, setup, now=now)
         if not isinstance(changes.name, Same):
             sources.rename(conn, slug, changes.name)
+        if not isinstance(changes.notify, Same):
+            channels.require(changes.notify, setup.channels, "notify")
+            source_channels.put(conn, slug, changes.notify)
         if changes.paused is True:
             _pause(conn, slug, actor, now=now)
         if changes.paused is False:

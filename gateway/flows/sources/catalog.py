@@ -52,6 +52,7 @@ class Entry:
     created_at: datetime.datetime
     last_ok_at: datetime.datetime | None
     last_error: Trouble | None
+    notify: Sequence[str] | None
 
 
 def listing(
@@ -96,6 +97,7 @@ def _entries(conn: Connection, setup: Setup, found: Sequence[Listed]) -> list[En
             created_at=one.created_at,
             last_ok_at=(applied if one.id in read else pages).get(one.slug),
             last_error=_unreadable(setup, sealed.get(one.id, ())) or troubles.get(one.slug),
+            notify=one.notify,
         )
         for one in found
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway import errors
+from gateway import channels, errors
 from gateway.core.access.actor import GATEWAY
 from gateway.core.cohorts import guard as guards
 from gateway.core.cohorts import schedule as schedules
@@ -45,6 +45,7 @@ class Wanted:
     definition: Mapping[str, Any] | None = None
     schedule: Mapping[str, Any] | None = None
     guard: Guard | Same | None = Same.SAME
+    notify: Sequence[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,7 @@ def create_in(
         raise errors.Invalid([Fault("source", "there is no such source, or it was removed")])
     kind = setup.require(found.kind)
     _require_makeable(kind)
+    channels.require(wanted.notify, setup.channels, "notify")
     _require_usable(kind, wanted.definition, wanted.schedule, whole=True)
     made = settings.Made(
         name=wanted.name,
@@ -102,6 +104,7 @@ def create_in(
         guard=guards.default(kind.name) if isinstance(wanted.guard, Same) else wanted.guard,
     )
     cohort_id = settings.create(conn, found.id, made, max_cohorts=max_cohorts, now=now)
+    settings.set_notify(conn, cohort_id, wanted.notify)
     if wanted.schedule is not None:
         planned.set_schedule(conn, cohort_id, wanted.schedule, now=now)
     _define(conn, cohort_id, kind, wanted.definition, actor, now=now)
@@ -130,7 +133,10 @@ def change(
         found = settings.lock(conn, cohort_id)
         kind = setup.require(found.kind)
         if changed:
-            _require_makeable(kind)
+            if changed != ["notify"]:
+                _require_makeable(kind)
+            if not isinstance(changes.notify, Same):
+                channels.require(changes.notify, setup.channels, "notify")
             given = _given(changes.definition), _given(changes.schedule)
             _require_usable(kind, *given, whole=changes.definition is None)
             settings.change(conn, cohort_id, found, changes, now=now)

@@ -15,7 +15,7 @@ from gateway.vault import Place, Vault
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -36,6 +36,7 @@ class Setup:
     reach: Reach = dataclasses.field(default_factory=Reach)
     query_seconds: float = 900.0
     query_rows: int = 20_000_000
+    channels: Collection[str] = ()
 
     def vendor(self, kind: str) -> Vendor | None:
         """Return what databases of a kind are read by; None if sources of it are none."""
@@ -52,6 +53,7 @@ class Setup:
             reach=Reach(own=own, allow_local=settings.allow_local_sources),
             query_seconds=settings.query_seconds,
             query_rows=settings.query_rows,
+            channels=settings.notify.keys(),
         )
 
     def require(self, name: str) -> Kind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from gateway import errors
+from gateway import channels, errors
 from gateway.core import fields
 from gateway.core.access.actor import GATEWAY
 from gateway.core.syncs import job as rules
@@ -14,6 +14,7 @@ from gateway.core.syncs.job import Asked, Mode, State
 from gateway.destinations.answers import StopCode
 from gateway.destinations.facts import Way
 from gateway.errors import Fault
+from gateway.flows.cohorts.settings import Same
 from gateway.store.db import audit
 from gateway.store.syncs import audiences, cohorts_seen, destinations, jobs, positions, runs
 
@@ -43,6 +44,7 @@ class Wanted:
     suppress: Sequence[str] = ()
     consent: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    notify: Sequence[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,9 +55,13 @@ class Changes:
     mode: str | None = None
     mapping: Mapping[str, Any] | None = None
     suppress: Sequence[str] | None = None
+    notify: Sequence[str] | Same | None = Same.SAME
 
     def changed(self) -> list[str]:
-        return sorted(name for name, value in vars(self).items() if value is not None)
+        """Name what changes."""
+        fields = {name: value for name, value in vars(self).items() if name != "notify"}
+        notify = [] if isinstance(self.notify, Same) else ["notify"]
+        return sorted([*notify, *(name for name, value in fields.items() if value is not None)])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,6 +102,8 @@ def create(
         if job_id is None:
             other = jobs.current(conn, cohort.id, destination.id)
             raise _job_exists(other)
+        if wanted.notify is not None:
+            jobs.set_notify(conn, job_id, wanted.notify)
         runs.queue(conn, job_id, "created", now=now)
         audit.write(
             conn,
@@ -118,6 +126,7 @@ def check(conn: Connection, wanted: Wanted, setup: Setup) -> Checked:
     cohort = seen.get(numbers[0] or 0)
     wrong = list(_unknown_cohorts(seen, [wanted.cohort_id], "cohort_id"))
     wrong += _unknown_cohorts(seen, wanted.suppress, "suppress")
+    wrong += channels.faults(wanted.notify, setup.channels, "notify")
     if destination is None or kind is None:
         wrong.append(Fault("destination", "there is no such destination"))
     else:
@@ -191,12 +200,12 @@ def change(
         found = _lock(conn, job_id)
         destination = destinations.share(conn, found.slug)
         kind = setup.kinds.get(found.kind)
-        frequency = changes.frequency or found.frequency
-        mode = changes.mode or found.mode
+        frequency, mode = changes.frequency or found.frequency, changes.mode or found.mode
         mapping = found.mapping if changes.mapping is None else changes.mapping
         named = [] if changes.suppress is None else changes.suppress
         numbers = [one for one in map(_number, named) if one is not None]
-        wrong = list(_unknown_cohorts(cohorts_seen.get(conn, numbers), named, "suppress"))
+        wrong = _set_notify(conn, job_id, changes.notify, setup)
+        wrong += _unknown_cohorts(cohorts_seen.get(conn, numbers), named, "suppress")
         if destination is not None and kind is not None:
             wrong += _faults(kind, destination, frequency, mode, mapping)
         if wrong:
@@ -214,6 +223,15 @@ def change(
             planned_at=planned if again else found.planned_at,
         )
         audit.write(conn, actor, "sync_job.changed", job_id, now=now, fields=changes.changed())
+
+
+def _set_notify(
+    conn: Connection, job_id: int, names: Sequence[str] | Same | None, setup: Setup
+) -> list[Fault]:
+    if isinstance(names, Same):
+        return []
+    jobs.set_notify(conn, job_id, names)
+    return list(channels.faults(names, setup.channels, "notify"))
 
 
 def run(

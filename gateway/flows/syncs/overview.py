@@ -67,6 +67,7 @@ class JobEntry:
     last_ok_at: datetime.datetime | None
     error: Trouble | None
     last_run: RunEntry | None
+    notify: Sequence[str] | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -222,6 +223,7 @@ def _entry(one: Job, last: Run | None) -> JobEntry:
     if one.error_code is not None and one.error_at is not None:
         error = Trouble(code=one.error_code, message=one.error_message or "", at=one.error_at)
     return JobEntry(
+        notify=one.notify,
         id=str(one.id),
         cohort_id=str(one.cohort),
         destination=one.slug,

@@ -15,7 +15,7 @@ from gateway.vault import Place, Vault
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -37,6 +37,7 @@ class Setup:
     vault: Vault = dataclasses.field(default_factory=lambda: Vault(()))
     client: Client = dataclasses.field(default_factory=outbound.Client)
     now: Callable[[], datetime.datetime] = moments.now
+    channels: Collection[str] = ()
 
     def require(self, name: str) -> Kind:
         """Return a kind of which destinations can be made here. Raises errors.Invalid."""
@@ -79,7 +80,8 @@ def client(settings: Settings, limits: Limits) -> outbound.Client:
 
 def of_settings(settings: Settings, client: Client) -> Setup:
     """Set up what sends by these settings."""
-    return Setup(vault=Vault(settings.secret_keys), client=client)
+    vault = Vault(settings.secret_keys)
+    return Setup(vault=vault, client=client, channels=settings.notify.keys())
 
 
 def place(destination_id: int, name: str) -> Place:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.core.access.scopes import Scope
 from gateway.flows.cohorts import awaiting, feed
-from gateway.handlers.cohorts import ids, requests, response_schemas
+from gateway.handlers.cohorts import feed_schemas, ids, requests, response_schemas
 from gateway.handlers.http import conditional, cursors, deps, operations, responses, topics
 from gateway.handlers.http.operations import Operation
 
@@ -82,7 +82,7 @@ OPERATIONS: Final = (
         " stays. 409 `ahead` and 410 mean what they do for one cohort: read the members anew, and"
         " begin again.",
         query=requests.FeedQuery,
-        answer=responses.of(response_schemas.FeedAnswer, "Changes after `after`, oldest first."),
+        answer=responses.of(feed_schemas.FeedAnswer, "Changes after `after`, oldest first."),
         refusals=(409, 410),
     ),
 )

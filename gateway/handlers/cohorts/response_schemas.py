@@ -146,6 +146,7 @@ class CohortAnswer(LabelAnswer):
         allow_none=True,
         metadata=schemas.says("Its newest load; null before the first.", None),
     )
+    notify = schemas.notify()
     deleted_at = Time(
         required=True,
         allow_none=True,
@@ -219,22 +220,6 @@ class ChangesAnswer(schemas.Shown):
             "The cohort was deleted; its last changes are the exits of its members."
         ),
     )
-
-
-class FeedChangeAnswer(ChangeAnswer):
-    """An entry into one of all cohorts, or an exit out of it."""
-
-    cohort_id = fields.String(required=True, metadata=schemas.says("The `id` of the cohort.", "17"))
-
-
-class FeedAnswer(schemas.Shown):
-    """A part of the changes of all cohorts."""
-
-    changes = fields.List(fields.Nested(FeedChangeAnswer), required=True)
-    next_after = fields.String(
-        required=True, metadata=schemas.says("What to send as `after` to go on; opaque.")
-    )
-    epoch = _epoch()
 
 
 class SyncAnswer(schemas.Shown):

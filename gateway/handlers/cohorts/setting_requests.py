@@ -103,6 +103,7 @@ class CohortForm(forms.Form):
     definition = _definition()
     schedule = _schedule()
     guard = _guard()
+    notify = forms.notify()
 
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> cohorts.Changes:
@@ -121,6 +122,7 @@ class NewCohortForm(forms.Form):
     definition = _definition()
     schedule = _schedule()
     guard = _guard()
+    notify = forms.notify()
 
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> cohorts.Wanted:

@@ -16,15 +16,11 @@ from gateway.handlers.console import (
     lists,
     loads,
     overview,
-    people,
-    queries,
     root,
-    rules,
     sources,
     static_files,
     sync_job,
     sync_jobs,
-    why,
 )
 
 if TYPE_CHECKING:
@@ -39,10 +35,6 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     cohort.blueprint,
     loads.blueprint,
     lists.blueprint,
-    queries.blueprint,
-    people.blueprint,
-    rules.blueprint,
-    why.blueprint,
     sources.blueprint,
     destinations.blueprint,
     sync_jobs.blueprint,

@@ -23,6 +23,10 @@ NOT_BLANK: Final = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 UNKNOWN: Final = {"unknown": "there is no such field"}
 
 
+# Of one cohort, source or job.
+MOST_CHANNELS: Final = 20
+
+
 def _null(what: str) -> dict[str, str | list[Any] | dict[Any, Any]]:
     return {"null": f"must be {what}", "invalid": f"must be {what}", "required": "is missing"}
 
@@ -111,6 +115,21 @@ class Flag(fields.Boolean):
         if type(value) is not bool:
             raise ValidationError("must be true or false")
         return value
+
+
+def notify() -> fields.List[str]:
+    """Declare the channels that notices of a thing go to."""
+    return fields.List(
+        Line(),
+        allow_none=True,
+        validate=validate.Length(max=MOST_CHANNELS),
+        error_messages={"type": "must be a list, or null", "invalid": "must be a list, or null"},
+        metadata={
+            "description": "Channels of GATEWAY_NOTIFY that its notices go to; none of them for an"
+            " empty list, and for null those of what it comes from, at last `default`.",
+            "example": None,
+        },
+    )
 
 
 class Form(Schema):

@@ -24,6 +24,15 @@ def like(*examples: object) -> dict[str, Any]:
     return {"examples": list(examples)}
 
 
+def notify() -> fields.List[str]:
+    return fields.List(
+        fields.String(),
+        required=True,
+        allow_none=True,
+        metadata=says("The channels of its notices; null for those of what it comes from.", None),
+    )
+
+
 def next_cursor() -> fields.String:
     description = "What to send as `cursor` for the next part; null at the end."
     return fields.String(required=True, allow_none=True, metadata=says(description, None))

@@ -79,6 +79,7 @@ class SourceForm(forms.Form):
     paused = forms.Flag(metadata={"description": "Whether its webhook answers 503 for now."})
     config = forms.Object(metadata=_CONFIG)
     secrets = forms.Object(metadata=_SECRETS)
+    notify = forms.notify()
 
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> admin.Changes:
@@ -98,6 +99,7 @@ class NewSourceForm(forms.Form):
     name = forms.Line(metadata=schemas.says("What people call it.", "Mixpanel, production"))
     config = forms.Object(metadata=_CONFIG)
     secrets = forms.Object(metadata=_SECRETS)
+    notify = forms.notify()
 
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> admin.Wanted:

@@ -91,6 +91,7 @@ class SourceAnswer(schemas.Shown):
         required=True,
         metadata=schemas.says("When each secret was set, null if not; never its value.", {}),
     )
+    notify = schemas.notify()
     cohort_count = fields.Integer(required=True)
     created_at = Time(required=True)
     last_ok_at = Time(

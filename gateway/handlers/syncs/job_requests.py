@@ -97,6 +97,7 @@ class NewJobForm(forms.Form):
     options = forms.Object(
         metadata=schemas.says("By the JSON Schema `options` of the destination's kind.", {})
     )
+    notify = forms.notify()
 
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> jobs.Wanted:
@@ -114,6 +115,7 @@ class JobForm(forms.Form):
         validate=validate.Length(max=MOST_SUPPRESSED),
         metadata=_SUPPRESS,
     )
+    notify = forms.notify()
 
     @post_load
     def _make(self, loaded: Mapping[str, Any], **_: object) -> jobs.Changes:

@@ -74,6 +74,7 @@ class JobAnswer(schemas.Shown):
     )
     options = fields.Dict(keys=fields.String(), values=Json(allow_none=True), required=True)
     state = fields.String(required=True, validate=validate.OneOf([*State]))
+    notify = schemas.notify()
     audience = fields.Nested(AudienceAnswer, required=True, allow_none=True)
     created_at = Time(required=True)
     next_run_at = Time(required=True, allow_none=True)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
@@ -39,6 +40,15 @@ def set_guard(
     conn.execute(_SET_GUARD, {"id": cohort_id, "guard": kept, "now": now})
 
 
+def set_notify(conn: Connection, cohort_id: int, channels: Sequence[str] | None) -> None:
+    """Set where notices of a cohort go that the caller has locked; None is where its source says.
+
+    Nothing that readers are served changes by that.
+    """
+    named = None if channels is None else list(channels)
+    conn.execute(_SET_NOTIFY, {"id": cohort_id, "notify": named})
+
+
 # A foreign key of a new page's cohort is not held up.
 _LOCK = text("""
     SELECT s.kind, c.name, c.description
@@ -46,6 +56,8 @@ _LOCK = text("""
     WHERE c.id = :id AND c.deleted_at IS NULL
     FOR NO KEY UPDATE OF c
 """)
+
+_SET_NOTIFY = text("UPDATE cohorts SET notify = CAST(:notify AS text[]) WHERE id = :id")
 
 _SET_GUARD = text("""
     UPDATE cohorts SET guard = CAST(:guard AS jsonb), updated_at = :now WHERE id = :id

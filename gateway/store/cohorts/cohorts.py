@@ -62,6 +62,7 @@ class Cohort:
     schedule: Mapping[str, Any] | None = None
     next_load_at: datetime.datetime | None = None
     last_load: Mapping[str, Any] | None = None
+    notify: Sequence[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -248,7 +249,7 @@ _READ = text("""
            CASE WHEN s.kind = 'mixpanel' THEN i.last_synced_at ELSE a.applied_at END
                AS last_synced_at,
            s.expected_every_seconds, a.last_change AS last_seq, e.epoch, c.guard, c.deleted_at,
-           c.schedule, c.due_at AS next_load_at, c.fresh_until,
+           c.schedule, c.due_at AS next_load_at, c.fresh_until, c.notify,
            s.kind = 'people' AND c.schedule IS NULL AS is_live,
            o.number AS load_number, o.state AS load_state, o.ended_at AS load_finished_at,
            o.error_code AS load_code, o.error_message AS load_message, o.error_hint AS load_hint,

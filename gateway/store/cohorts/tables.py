@@ -54,6 +54,8 @@ cohorts = Table(
     Column("due_at", NOW_TYPE),
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("fresh_until", NOW_TYPE),
+    # The channels of its notices; null for those of what is above it.
+    Column("notify", ARRAY(Text)),
     Index("cohorts_source_id_key_key", "source_id", "key", unique=True),
     Index("cohorts_due_at_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
 )

@@ -77,6 +77,7 @@ class Listed:
     cohorts: int
     usernames: tuple[str, ...]
     credentials_end_at: tuple[datetime.datetime | None, ...]
+    notify: list[str] | None
 
 
 def find(conn: Connection, slug: str, *, now: datetime.datetime) -> Source | None:
@@ -156,6 +157,7 @@ def listing(
             cohorts=row.cohorts,
             usernames=tuple(row.usernames),
             credentials_end_at=tuple(row.credentials_end_at),
+            notify=row.notify,
         )
         for row in conn.execute(_LIST, parameters)
     ]
@@ -262,6 +264,7 @@ _CREATE = text("""
 
 _LIST = text(
     "SELECT s.id, s.slug, s.kind, coalesce(s.name, s.slug) AS name, s.created_at, s.paused_at,"
+    " s.notify, "
     + CONFIG
     + """,
            (SELECT count(*) FROM cohorts c

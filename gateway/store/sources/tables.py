@@ -36,6 +36,8 @@ sources = Table(
     Column("paused_at", NOW_TYPE),
     Column("removed_at", NOW_TYPE),
     Column("name", Text),
+    # The channels of its notices; null for those of what is above it.
+    Column("notify", ARRAY(Text)),
     Index("sources_slug_key", "slug", unique=True, postgresql_where=text("removed_at IS NULL")),
 )
 

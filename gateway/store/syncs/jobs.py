@@ -65,6 +65,7 @@ class Job:
     deleted_at: datetime.datetime | None
     plan_from: datetime.datetime
     named_apart: bool
+    notify: list[str] | None
 
 
 def create(conn: Connection, made: Made, *, now: datetime.datetime) -> int | None:
@@ -156,6 +157,12 @@ def change(
     conn.execute(_CHANGE, parameters)
 
 
+def set_notify(conn: Connection, job_id: int, channels: Sequence[str] | None) -> None:
+    """Set where notices of a job go; None is where its cohort says."""
+    named = None if channels is None else list(channels)
+    conn.execute(_SET_NOTIFY, {"id": job_id, "notify": named})
+
+
 def ask(conn: Connection, job_id: int, asked: str, *, state: str, now: datetime.datetime) -> None:
     """Note what a person asked for; the job is due at once."""
     conn.execute(_ASK, {"id": job_id, "asked": asked, "state": state, "now": now})
@@ -225,7 +232,8 @@ _COLUMNS = """
            j.suppress, j.consent, j.options, j.state, j.asked, j.planned_at, j.failures,
            j.error_code, j.error_message, j.error_at, j.last_ok_at, j.audience, j.audience_name,
            j.synced_version, j.delivered, j.under_way, j.first_seq, j.first_after, j.created_at,
-           j.deleted_at, coalesce(j.plan_from, j.created_at) AS plan_from, j.named_apart
+           j.deleted_at, coalesce(j.plan_from, j.created_at) AS plan_from, j.named_apart,
+           j.notify
     FROM sync_jobs j JOIN destinations d ON d.id = j.destination_id
 """
 
@@ -280,6 +288,8 @@ _CHANGE = text("""
         synced_version = NULL
     WHERE id = :id
 """)
+
+_SET_NOTIFY = text("UPDATE sync_jobs SET notify = CAST(:notify AS text[]) WHERE id = :id")
 
 _ASK = text("""
     UPDATE sync_jobs

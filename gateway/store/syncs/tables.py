@@ -91,6 +91,8 @@ sync_jobs = Table(
     Column("cleared_at", NOW_TYPE),
     # Whether the name of the cohort is another's there, so that the id stands beside it.
     Column("named_apart", Boolean, nullable=False, server_default=text("false")),
+    # The channels of its notices; null for those of what is above it.
+    Column("notify", ARRAY(Text)),
     Index(
         "sync_jobs_cohort_destination_key",
         "cohort",
