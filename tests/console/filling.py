@@ -88,6 +88,7 @@ def fill(pool: Pool, database_url: str) -> Flask:
     world.add_source("warehouse-eu", login=LOGIN, project_ids=("2195193",))
     admin.pause(pool, "warehouse-eu", now=clock.now)
     _refuse(world)
+    clock.now = datetime.datetime.now(datetime.UTC)
     with backstage.opened(pool) as behind:
         _load(world, behind)
         _send(world, behind)

@@ -56,6 +56,7 @@ PAGES: Final = {
 }
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
 def test_pages__on_a_screen__fit_and_have_no_error_and_nothing_serious_for_axe(

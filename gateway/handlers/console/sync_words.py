@@ -45,7 +45,7 @@ RUNS: Final[Mapping[str, Word]] = {
 }
 
 MODES: Final[Mapping[str, str]] = {
-    job.Mode.MIRROR: "Mirror the cohort: add and remove",
+    job.Mode.MIRROR: "Add and remove",
     job.Mode.ADD_ONLY: "Only add",
 }
 
