@@ -1,4 +1,4 @@
-"""`python -m tests.syncs.killed NOW LINE`: works on the sync jobs that are due, and dies at a line.
+"""A process that works on the sync jobs that are due, and dies at a line.
 
 Lines of the room of sync jobs are counted as they are run, in all threads; at that one the process
 kills itself. It ends well if it has fewer to run.
@@ -44,9 +44,8 @@ def die_at(line: int) -> None:
     sys.settrace(follow)
 
 
-def main(now: datetime.datetime, line: int) -> None:
-    """Work until nothing is due."""
-    url = os.environ["DATABASE_URL"]
+def work(url: str, now: datetime.datetime, line: int) -> None:
+    """Work until nothing is due; dies before at that line, if it comes."""
     pool = Pool(url, name="send", size=8, limit_seconds=60)
     beating = Pool(url, name="lease", size=4, limit_seconds=5)
     with outbound.Client(allow=office.HERE, plain=office.HERE) as client:
@@ -61,7 +60,3 @@ def main(now: datetime.datetime, line: int) -> None:
         while sender.look():
             sender.wait()
         sender.close()
-
-
-if __name__ == "__main__":
-    main(datetime.datetime.fromisoformat(sys.argv[1]), int(sys.argv[2]))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
+from tests.syncs import killed
 from tests.syncs.audience import Vendor
 from tests.syncs.office import Office
 from tests.syncs.test_keep import MAPPING, person
@@ -24,6 +24,9 @@ STRANGERS: Final = frozenset({("id", "stranger"), ("email", "stranger@x.io")})
 MOST_LINES: Final = 6000
 # As many answers may be unbooked at a kill as requests are under way.
 UNDER_WAY: Final = 4
+# Each sender is forked from a process that has loaded everything.
+SENDERS: Final = multiprocessing.get_context("forkserver")
+SENDERS.set_forkserver_preload([killed.__name__])
 TROUBLE: Final = ("", "", "", "before", "after", "busy")
 
 Key = tuple[str, str]
@@ -131,17 +134,15 @@ class Play:
             self._desk.apply()
 
     def _send(self, line: int) -> None:
-        words = [sys.executable, "-m", "tests.syncs.killed"]
-        environ = {**os.environ, "DATABASE_URL": self._url}
-        done = subprocess.run(
-            [*words, self._desk.clock.now.isoformat(), str(line)], env=environ, check=False
-        )
-        if done.returncode == -signal.SIGKILL:
+        sender = SENDERS.Process(target=killed.work, args=(self._url, self._desk.clock.now, line))
+        sender.start()
+        sender.join()
+        if sender.exitcode == -signal.SIGKILL:
             self.deaths += 1
             self._vendor.killed()
             self._let_leases_run_out()
         else:
-            assert done.returncode == 0
+            assert sender.exitcode == 0
 
     def _let_leases_run_out(self) -> None:
         with self._desk.pool.begin() as conn:

@@ -10,14 +10,16 @@ from tests.syncs import audience, office, receiver
 from tests.syncs.kills import Play, Witness
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [1])
 def test_audience__through_changes_faults_and_kills__is_the_cohort(
     pool: Pool, database_url: str, clock: Clock, seed: int
 ) -> None:
-    play(pool, database_url, clock, seed=seed, steps=3)
+    play(pool, database_url, clock, seed=seed, steps=2)
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_audience__through_many_changes_faults_and_kills__is_the_cohort(
     pool: Pool, database_url: str, clock: Clock, seed: int

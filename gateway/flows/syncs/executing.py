@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from gateway.store.db.engine import Pool
     from gateway.store.syncs.jobs import Job
     from gateway.store.syncs.runs import Run
+
+# Erasures at which there was a bug.
+BUG_WAITS: Final = datetime.timedelta(minutes=5)
 
 _log = structlog.get_logger()
 
@@ -263,12 +266,16 @@ def _fail(
 
 
 def note_bug(conn: Connection, job_id: int, *, now: datetime.datetime) -> None:
-    """Note that a bug ended a run, so that it is tried again with growing waits."""
+    """Note that a bug ended a run, or erasures, so that they are tried again after a wait."""
     job = jobs.get_any(conn, job_id)
+    if job is None:
+        return
     run = runs.unfinished(conn, job_id)
-    if job is not None and run is not None:
-        error = Failed("broken", "a bug in the gateway; its log says more")
-        _end(conn, job, run, error, since=now, now=now)
+    if run is None:
+        agenda.delay_erasures(conn, job_id, until=now + BUG_WAITS)
+        return
+    error = Failed("broken", "a bug in the gateway; its log says more")
+    _end(conn, job, run, error, since=now, now=now)
 
 
 def _only_erase(tools: Tools, keeper: Keeper, job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.core.syncs import mapping as mappings
@@ -25,13 +26,7 @@ def rows(
     work: Work, adapter: Adapter, scope: Scope, target: Target, *, everybody: bool
 ) -> Iterator[list[Row]]:
     """Prepare, page by page, the rows of members that are not there as they are now."""
-    after = ""
-    while True:
-        with work.pool.begin() as conn:
-            found = comparison.wanted(conn, scope, after=after, limit=PAGE, everybody=everybody)
-        if not found:
-            return
-        after = found[-1].member_id
+    for found in _pages(work, scope, everybody=everybody):
         prepared = [row for one in found if (row := prepare(work, adapter, target, one))]
         same = [one for one in prepared if one.state is State.PRESENT and not everybody]
         if same:
@@ -42,6 +37,21 @@ def rows(
             for one in prepared
             if everybody or one.state is not State.PRESENT
         ]
+
+
+def _pages(work: Work, scope: Scope, *, everybody: bool) -> Iterator[list[Member]]:
+    """Read members page by page, each while the one before is worked on."""
+
+    def read(after: str) -> list[Member]:
+        with work.pool.begin() as conn:
+            return comparison.wanted(conn, scope, after=after, limit=PAGE, everybody=everybody)
+
+    with concurrent.futures.ThreadPoolExecutor(1, "wanted") as ahead:
+        found = read("")
+        while found:
+            following = ahead.submit(read, found[-1].member_id)
+            yield found
+            found = following.result()
 
 
 def prepare(work: Work, adapter: Adapter, target: Target, member: Member) -> Row | None:
