@@ -28,7 +28,7 @@ class Asked:
     channels: Sequence[str] | None = None
 
 
-class TrialForm(forms.Form):
+class NoticeTrialForm(forms.Form):
     """Which channels to try."""
 
     channels = fields.List(
@@ -43,7 +43,7 @@ class TrialForm(forms.Form):
         return Asked(**loaded)
 
 
-class TriedAnswer(schemas.Shown):
+class ChannelTriedAnswer(schemas.Shown):
     """What came of a message to a channel."""
 
     channel = fields.String(required=True, metadata=schemas.like("ops"))
@@ -51,10 +51,10 @@ class TriedAnswer(schemas.Shown):
     message = fields.String(required=True, metadata=schemas.like("it was taken"))
 
 
-class TrialAnswer(schemas.Shown):
+class ChannelsTriedAnswer(schemas.Shown):
     """What came of a trial, by channel."""
 
-    channels = fields.List(fields.Nested(TriedAnswer), required=True)
+    channels = fields.List(fields.Nested(ChannelTriedAnswer), required=True)
 
 
 def test_notices(body: Asked, actor: Actor) -> Response:
@@ -69,7 +69,7 @@ def test_notices(body: Asked, actor: Actor) -> Response:
             now=given.now(),
             actor=actor,
         )
-    return responses.value(TrialAnswer, {"channels": found})
+    return responses.value(ChannelsTriedAnswer, {"channels": found})
 
 
 OPERATIONS: Final = (
@@ -84,8 +84,8 @@ OPERATIONS: Final = (
         summary="Send a message to channels",
         description="To those of GATEWAY_NOTIFY that are named, or to all, and tells which of them"
         " took it.",
-        body=TrialForm,
-        answer=responses.of(TrialAnswer, "What came of it, by channel."),
+        body=NoticeTrialForm,
+        answer=responses.of(ChannelsTriedAnswer, "What came of it, by channel."),
         refusals=(422,),
     ),
 )
