@@ -39,7 +39,7 @@ from gateway.handlers.mixpanel import description, responses, webhook
 from gateway.handlers.notices import notices
 from gateway.handlers.people import ingest, kursaha, people, segment
 from gateway.handlers.sources import databases, kinds, refusals, sources
-from gateway.handlers.syncs import destinations
+from gateway.handlers.syncs import actions, destinations
 from gateway.handlers.syncs import jobs as sync_jobs
 from gateway.handlers.syncs import kinds as destination_kinds
 
@@ -75,6 +75,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     destination_kinds.blueprint,
     destinations.blueprint,
     sync_jobs.blueprint,
+    actions.blueprint,
     rules.blueprint,
     notices.blueprint,
     activity.blueprint,
@@ -106,6 +107,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *destination_kinds.OPERATIONS,
     *destinations.OPERATIONS,
     *sync_jobs.OPERATIONS,
+    *actions.OPERATIONS,
     *rules.OPERATIONS,
     *notices.OPERATIONS,
     *activity.OPERATIONS,

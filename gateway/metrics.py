@@ -105,6 +105,14 @@ def refused_cohort(source: str) -> None:
             made.refused_cohorts.labels(made.label(source)).inc()
 
 
+def acted(counts: Mapping[str, int]) -> None:
+    """Count posted actions by what came of them."""
+    with aside.harmless("metrics"):
+        if made := _counts():
+            for outcome, count in counts.items():
+                made.actions.labels(outcome).inc(count)
+
+
 def unwaited() -> None:
     """Count a request that asked to wait and was answered at once."""
     with aside.harmless("metrics"):
@@ -170,6 +178,7 @@ class _Counts:
         self._registry = CollectorRegistry()
         self.rejected = self._make(Counter, "gateway_rejected_requests_total")
         self.refused_cohorts = self._make(Counter, "gateway_refused_new_cohorts_total")
+        self.actions = self._make(Counter, "gateway_actions_total")
         self.unwaited = self._make(Counter, "gateway_unwaited_requests_total")
         self.accepted = self._make(
             Histogram, "gateway_accept_duration_seconds", buckets=ACCEPT_BUCKETS_SECONDS

@@ -32,7 +32,7 @@ class Series:
 
 _C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 
-# The last five are counted by web processes and begin anew with each start; the rest is read from
+# The last six are counted by web processes and begin anew with each start; the rest is read from
 # Postgres and Redis for each scrape.
 SERIES: Final = (
     Series("gateway_build_info", _G, "Always 1; what runs.", ("version", "python")),
@@ -170,6 +170,7 @@ SERIES: Final = (
         "Pages of new cohorts refused because their source has GATEWAY_MAX_COHORTS of them.",
         ("source",),
     ),
+    Series("gateway_actions_total", _C, "Actions on members that were posted.", ("outcome",)),
     Series(
         "gateway_unwaited_requests_total",
         _C,

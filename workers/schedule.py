@@ -26,7 +26,7 @@ from gateway.flows.notices import watch
 from gateway.flows.people import forget
 from gateway.flows.people import retention as events
 from gateway.flows.sources import refusals
-from gateway.flows.syncs import upkeep
+from gateway.flows.syncs import actions, upkeep
 from workers import runtime
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ CHORES: Final = (
     Chore(name="plans", every_seconds=1.0, do=_plan),
     Chore(name="audit", every_seconds=10.0, do=lambda made: audit.prune(made.chores)),
     Chore(name="notices", every_seconds=5.0, do=_watch),
+    Chore(name="actions", every_seconds=10.0, do=lambda made: actions.prune(made.chores)),
     Chore(name="feed", every_seconds=10.0, do=lambda made: feed.prune(made.chores)),
     Chore(name="events", every_seconds=10.0, do=_tend_events),
     Chore(name="deletions", every_seconds=1.0, do=lambda made: forget.run(made.chores)),

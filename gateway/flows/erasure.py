@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gateway.flows.cohorts import erase as cohorts
 from gateway.flows.people import forget as people
+from gateway.flows.syncs import actions
 from gateway.flows.syncs import forget as syncs
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def erase(
     """
     if not where.project_id:
         people.forget(pool, member_id, source=where.source, now=now)
+    actions.forget(pool, member_id, where)
     syncs.forget(pool, member_id, where, now=now)
     done = cohorts.erase(pool, member_id, where, now=now, **limits)
     # A run that had read the person as a member may have sent them meanwhile.

@@ -127,6 +127,7 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
         "POST": ADMIN_404,
         "OPTIONS": OPEN,
     },
+    "/v1/actions": {"POST": WRITE_400, "OPTIONS": OPEN},
     "/v1/notices/test": {"POST": ADMIN_400, "OPTIONS": OPEN},
     "/v1/activity": LOOK_AS_ADMIN,
     "/v1/deliveries": LOOK,

@@ -26,6 +26,7 @@ RULES: Final = Topic("Rules", "Which people meet a rule over what they are and d
 SYNC_JOBS: Final = Topic("Sync jobs", "Cohorts that are kept at destinations.")
 DELIVERIES: Final = Topic("Deliveries", "Accepted pages that wait to be applied or are blocked.")
 LOADS: Final = Topic("Loads", "Files of members that are read into a list, as a whole.")
+ACTIONS: Final = Topic("Actions", "What services did to members, each once.")
 NOTICES: Final = Topic("Notices", "Messages to people when something needs them.")
 ACTIVITY: Final = Topic("Activity", "What was changed, read out or tried, by which key.")
 STATUS: Final = Topic("Status", "How the gateway is doing.")

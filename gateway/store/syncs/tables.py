@@ -167,3 +167,18 @@ sync_erasures = Table(
     Column("member_id", Text(collation="C"), primary_key=True),
     Column("asked_at", NOW_TYPE, nullable=False),
 )
+
+# What services did to members, kept so that it is done once. `cohort` is no key, as in `sync_jobs`.
+actions = Table(
+    "actions",
+    metadata,
+    Column("source_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("member_id", Text(collation="C"), primary_key=True),
+    Column("action", Text(collation="C"), primary_key=True),
+    Column("key", Text(collation="C"), primary_key=True),
+    Column("claim", Text),
+    Column("cohort", BigInteger),
+    Column("at", NOW_TYPE, nullable=False),
+    Column("properties", JSONB, nullable=False),
+    Column("recorded_at", NOW_TYPE, nullable=False, index=True),
+)
