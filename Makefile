@@ -52,6 +52,9 @@ test-vendors: ## Try what is sent to the software of others with that software, 
 		bin/install --into .tiers/$$name $(base) $$lock; \
 		.tiers/$$name/bin/python -m pytest --quiet -n 0 tests/vendors/$$name; \
 	done
+	@bin/install --into .tiers/segment-library requirements-segment.txt
+	@bin/install --into .tiers/segment $(base)
+	@.tiers/segment/bin/python -m pytest --quiet -n 0 tests/vendors/segment
 
 test-console: ## Look at the pages of the gateway with a browser
 	@bin/ci-packages --check
