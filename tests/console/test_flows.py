@@ -74,7 +74,7 @@ def test_source__created_paused_and_removed__says_each_time_what_is_so(console: 
     assert len(console.page.get_by_label("Password").input_value()) > 20
     console.page.get_by_role("link", name="Done").click()
     console.press("Pause")
-    console.says("The source is paused.")
+    console.says("The source is paused: it takes nothing")
     console.press("Resume")
     console.says("The source is resumed.")
     console.page.get_by_text("Remove…").click()
