@@ -10,7 +10,7 @@ base := requirements.txt requirements-run.txt requirements-dev.txt
 install_all := bin/install $(base) requirements-otel.txt
 # tests/vendors/<name>, and the lock file of what that vendor gives to its users
 vendors := opentelemetry:requirements-otel.txt mysql:requirements-mysql.txt \
-	bigquery:requirements-bigquery.txt snowflake:requirements-snowflake.txt
+	bigquery:requirements-bigquery.txt snowflake:requirements-snowflake.txt redshift:requirements-redshift.txt
 typed := gateway workers bench tests examples deploy/gunicorn.conf.py
 in_three := -n 3 --dist loadfile --no-loadscope-reorder
 # 100 is the aim, and was the figure before sync jobs, rules and query cohorts came; these may only rise

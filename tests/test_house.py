@@ -36,6 +36,7 @@ OF_EXTRAS = (
     "gateway.sources.sql.bigquery.driver",
     "gateway.sources.sql.bigquery.lines",
     "gateway.sources.sql.snowflake.driver",
+    "gateway.sources.sql.redshift.iam",
 )
 
 # The one definition of a transaction, and the tool that has its own.

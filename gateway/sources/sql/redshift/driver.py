@@ -5,9 +5,12 @@ https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-and-postgres-sql.html
 
 from __future__ import annotations
 
+import importlib
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
+from gateway import errors
+from gateway.core.cohorts.failures import Failure
 from gateway.sources.sql.postgresql import driver, greeting
 from gateway.sources.sql.postgresql.driver import Flavor, PostgresSession
 
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.sources.sql.session import Row, Target
+
+# Needs the client library of Amazon.
+_IAM: Final = "gateway.sources.sql.redshift.iam"
 
 # A superuser has every other power, so it is told alone.
 _POWERS: Final = """
@@ -70,5 +76,18 @@ def greet(target: Target, addresses: Sequence[str]) -> None:
 
 
 def connect(target: Target, addresses: Sequence[str]) -> PostgresSession:
-    """Sign in, to read only. Raises errors.ReadFailed."""
-    return driver.sign_in(target, addresses, FLAVOR)
+    """Sign in, to read only, by a password or an access key. Raises errors.ReadFailed."""
+    by_key = bool(target.secrets.get("access_key_id"))
+    return driver.sign_in(_by_iam(target) if by_key else target, addresses, FLAVOR)
+
+
+def _by_iam(target: Target) -> Target:
+    try:
+        iam = importlib.import_module(_IAM)
+    except ModuleNotFoundError as error:
+        message = (
+            f"the Python package {error.name} is not installed: run"
+            " `pip install -r requirements-redshift.txt`, and restart the gateway"
+        )
+        raise errors.ReadFailed(Failure.DRIVER_MISSING, message, hint="Install it.") from error
+    return cast("Target", iam.signed_in(target))

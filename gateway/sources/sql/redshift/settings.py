@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from gateway.core.fields import Text
+from gateway.sources.sql import settings
 from gateway.sources.sql.postgresql import settings as postgresql
+from gateway.sources.sql.settings import Checked
 from gateway.sources.sql.vendor import Vendor, by_host
 
 PORT: Final = 5439
+_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")
+
+
+def _region(text: str) -> str | None:
+    return None if _REGION.fullmatch(text) else "must be a region like eu-central-1"
+
+
+def _secret(name: str, title: str, description: str) -> Text:
+    return Text(
+        name=name,
+        title=title,
+        description=description,
+        secret=True,
+        optional=True,
+        max_characters=settings.MAX_PASSWORD_CHARACTERS,
+    )
+
 
 VENDOR: Final = Vendor(
     kind="redshift",
@@ -19,9 +40,32 @@ VENDOR: Final = Vendor(
         postgresql.USER,
         postgresql.SSLMODE,
         postgresql.ROOT_CERTIFICATE,
+        Checked(
+            name="region",
+            title="Region",
+            description="Of Amazon, to sign in by an access key instead of a password.",
+            optional=True,
+            wrong=_region,
+        ),
+        Text(
+            name="cluster",
+            title="Cluster",
+            description="The identifier of the cluster, to sign in by an access key.",
+            optional=True,
+        ),
+        Text(
+            name="workgroup",
+            title="Workgroup",
+            description="The workgroup of Redshift Serverless, to sign in by an access key.",
+            optional=True,
+        ),
     ),
-    secrets=postgresql.SECRETS,
-    carriers=postgresql.CARRIERS,
+    secrets=(
+        *postgresql.SECRETS,
+        _secret("access_key_id", "Access key", "Of an IAM user that may ask for passwords."),
+        _secret("secret_access_key", "Secret of the access key", "What belongs to that key."),
+    ),
+    carriers=postgresql.CARRIERS | {"region"},
     dialect="redshift",
     driver="gateway.sources.sql.redshift.driver",
     place=by_host(PORT),
