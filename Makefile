@@ -11,6 +11,8 @@ install_all := bin/install $(base) requirements-otel.txt
 # tests/vendors/<name>, and the lock file of what that vendor gives to its users
 vendors := opentelemetry:requirements-otel.txt mysql:requirements-mysql.txt \
 	bigquery:requirements-bigquery.txt snowflake:requirements-snowflake.txt redshift:requirements-redshift.txt
+# Emulators that those tests start, each in an environment of its own
+emulators := bqemulator:tests/vendors/bigquery/emulator.txt fakesnow:tests/vendors/snowflake/emulator.txt
 typed := gateway workers bench tests examples deploy/gunicorn.conf.py
 in_three := -n 3 --dist loadfile --no-loadscope-reorder
 # 100 is the aim, and was the figure before sync jobs, rules and query cohorts came; these may only rise
@@ -47,6 +49,7 @@ test-deploy: ## Try what is in deploy/ with the tools it is meant for
 	@$(python) -m pytest --quiet -n 0 tests/deploy
 
 test-vendors: ## Try what is sent to the software of others with that software, each in an environment of its own
+	@set -e; for emulator in $(emulators); do bin/install --into .tiers/$${emulator%:*} $${emulator#*:}; done
 	@set -e; for vendor in $(vendors); do \
 		name=$${vendor%:*} lock=$${vendor#*:}; \
 		bin/install --into .tiers/$$name $(base) $$lock; \

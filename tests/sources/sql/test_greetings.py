@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway import errors
+from gateway import database_errors, errors
 from gateway.core.cohorts.failures import Failure
 from gateway.reach import Reach
 from gateway.sources.sql import definition, settings
@@ -59,7 +59,7 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+def serving(answer: Callable[[socket.socket], object]) -> Iterator[int]:
     """Run a server that does this with one connection."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -141,6 +141,9 @@ def test_server__that_speaks_something_else__says_so() -> None:
     with serving(no_tls) as port:
         assert "TLS failed" in str(failure(port, "require"))
 
+    with serving(lambda line: line.recv(1024)) as port:
+        assert "is it a PostgreSQL?" in str(failure(port, "disable"))
+
 
 def test_host__is_one_name_or_address() -> None:
     host = settings.Host(name="host", title="Host", description="A host.")
@@ -161,3 +164,5 @@ def test_definition__without_faults__has_none() -> None:
         "definition.query",
         "definition.member_id",
     ]
+    with pytest.raises(database_errors.QueryRefused):
+        definition.faults({**good, "query": "DELETE FROM users"}, "postgres")

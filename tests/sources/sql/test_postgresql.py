@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import resource
 import socket
 import threading
 import time
@@ -63,6 +64,17 @@ def test_rows__of_a_query__come_in_batches_from_a_cursor(session: Session) -> No
     result = session.read(query, rows_per_batch=2)
     assert [len(batch) for batch in result.batches()] == [2, 2, 1]
     assert [(one.name, one.type) for one in result.columns] == [("n", "integer")]
+
+
+def test_rows__of_a_million__come_in_batches_in_little_memory(session: Session) -> None:
+    query = queries.require("SELECT n AS id FROM generate_series(1, 1000000) n", VENDOR.dialect)
+    batches = session.read(query, rows_per_batch=10_000).batches()
+    count, last = len(next(batches)), None
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for batch in batches:
+        count, last = count + len(batch), batch[-1]
+    assert (count, last) == (1_000_000, (1_000_000,))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
 
 
 def test_rows__of_every_type__have_forms_that_are_known(session: Session) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import resource
 import socket
 import threading
 import time
@@ -114,6 +115,22 @@ def test_rows__of_many__come_as_they_are_asked_for(session: Session) -> None:
     query = queries.require("SELECT seq AS id FROM seq_1_to_49900", VENDOR.dialect)
     result = session.read(query, rows_per_batch=10_000)
     assert [len(batch) for batch in result.batches()] == [10_000] * 4 + [9_900]
+
+
+def test_rows__without_one__are_none(session: Session) -> None:
+    assert rows(session, "SELECT id FROM users WHERE false") == []
+
+
+def test_rows__of_a_million__come_in_batches_in_little_memory(session: Session) -> None:
+    query = queries.require("SELECT seq AS id FROM seq_1_to_1000000", VENDOR.dialect)
+    batches = session.read(query, rows_per_batch=10_000).batches()
+    count, last = len(next(batches)), None
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for batch in batches:
+        count, last = count + len(batch), batch[-1]
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert (count, last) == (1_000_000, (1_000_000,))
+    assert grown_kib < 64 * 1024
 
 
 def test_session__whatever_is_sent__does_not_write(server: Server) -> None:
