@@ -23,8 +23,19 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 # Alembic tells at INFO that it has a connection, RQ each job and its arguments, Werkzeug each path.
-# httpcore2 and httpx2 would log URLs and headers.
-QUIET: Final = ("alembic", "httpcore2", "httpx2", "rq", "werkzeug")
+# httpcore2 and httpx2 would log URLs and headers, the clients of databases answers with passwords.
+QUIET: Final = (
+    "alembic",
+    "botocore",
+    "google",
+    "httpcore2",
+    "httpx2",
+    "pymysql",
+    "rq",
+    "snowflake",
+    "urllib3",
+    "werkzeug",
+)
 
 _CHAIN: Final[list[structlog.typing.Processor]] = [
     structlog.contextvars.merge_contextvars,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 
@@ -10,6 +11,7 @@ import pytest
 from gateway import database_errors
 from gateway.core.cohorts.failures import Failure
 from gateway.sources.sql import definition, queries, reading
+from tests.vendors import canary
 from tests.vendors.bigquery import state
 from tests.vendors.bigquery.asking import failure, opened, rows
 from tests.vendors.bigquery.state import LOCATION, VENDOR, Api, Scripted
@@ -117,3 +119,13 @@ def test_read__of_a_connection_that_broke_once__goes_on(api: Api) -> None:
 def test_location__of_a_job__is_that_of_the_source(api: Api) -> None:
     with opened(api.target(location=LOCATION)) as session:
         assert rows(session, "SELECT 1 AS one") == [(1,)]
+
+
+def test_secrets__in_the_logs_of_the_client__are_not_seen(api: Api) -> None:
+    target = api.target()
+    key = json.loads(target.secrets["service_account"])["private_key"].split("\n")[1]
+    with canary.listening(key, state.TOKEN):
+        with opened(target) as session:
+            assert rows(session, "SELECT 1 AS one") == [(1,)]
+        api.key = state.key(2)
+        failure(lambda: reading.open_session(VENDOR, target))

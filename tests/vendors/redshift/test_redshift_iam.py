@@ -15,6 +15,7 @@ from gateway.sources.sql.redshift import settings
 from gateway.sources.sql.session import Target
 from tests import customer as customers
 from tests.customer import PASSWORD, Customer
+from tests.vendors import canary
 from tests.vendors.redshift import amazon as amazons
 from tests.vendors.redshift.amazon import CLUSTER, KEY_ID, REGION, SECRET, WORKGROUP, Amazon
 
@@ -102,3 +103,12 @@ def test_sign_in__where_amazon_does_not_answer__is_unreachable(
     assert failure(nowhere).failure == Failure.UNREACHABLE
     amazon.is_busy = True
     assert failure(target(customer, amazon, cluster=CLUSTER)).failure == Failure.UNREACHABLE
+
+
+def test_secrets__in_the_logs_of_the_client__are_not_seen(
+    customer: Customer, amazon: Amazon
+) -> None:
+    with canary.listening(SECRET, PASSWORD):
+        of = target(customer, amazon, cluster=CLUSTER)
+        reading.open_session(VENDOR, of).close()
+        failure(target(customer, amazon, cluster="another"))

@@ -19,6 +19,7 @@ from gateway.sources.sql import definition, queries, reading, values
 from gateway.sources.sql.queries import Query
 from gateway.sources.sql.session import Session, Target
 from gateway.sources.sql.snowflake import catalog
+from tests.vendors import canary
 from tests.vendors.snowflake import service as services
 from tests.vendors.snowflake.service import TOKEN, VENDOR, Scripted, Service
 
@@ -292,3 +293,14 @@ def test_read__of_a_server_that_dies_in_the_middle__is_unreachable(service: Serv
     with opened(service.target()) as session:
         failed = failure(lambda: list(session.read(query, rows_per_batch=1000).batches()))
     assert failed.failure == Failure.UNREACHABLE
+
+
+def test_secrets__in_the_logs_of_the_client__are_not_seen(service: Service) -> None:
+    key = services.pem(services.key(1))
+    other = services.pem(services.key(2))
+    with canary.listening(key.split("\n")[1], other.split("\n")[1], TOKEN):
+        for secrets in ({"private_key": key}, {"token": TOKEN}):
+            with opened(service.target(secrets)) as session:
+                assert rows(session, "SELECT 1 AS one") == [(1,)]
+        wrong = service.target({"private_key": other})
+        failure(lambda: reading.open_session(VENDOR, wrong))
