@@ -31,7 +31,7 @@ BEAT_LIMIT_SECONDS = 5.0
 # How often a process looks whether the database is there, and migrated, before it begins.
 LOOK_SECONDS = 1.0
 # What the scheduler does beside its sweeps, each on a connection of its own; see schedule.py.
-CHORES = 15
+CHORES = 16
 # A look at a rule reads, stores a page, and notes what it found.
 RULES = 3
 # How long the end of a process waits for its last heartbeat.

@@ -27,6 +27,7 @@ FIELDS = {
     "guard",
     "next_load_at",
     "last_load",
+    "notify",
     "kind",
     "stale",
     "refresh",

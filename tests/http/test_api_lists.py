@@ -73,6 +73,7 @@ def test_cohort__made__is_an_empty_list_that_is_never_stale(lists: World) -> Non
         "guard": GUARD,
         "next_load_at": None,
         "last_load": None,
+        "notify": None,
         "deleted_at": None,
     }
 

@@ -44,6 +44,7 @@ def test_source__just_made__is_shown_without_anything_secret(world: World) -> No
         "paused": False,
         "config": {"identity_property": None, "project_ids": []},
         "secrets": {},
+        "notify": None,
         "cohort_count": 0,
         "last_ok_at": None,
         "last_error": None,
