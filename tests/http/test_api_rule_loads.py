@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import json
@@ -15,6 +16,7 @@ from gateway.core.cohorts import kinds
 from gateway.flows.behaviour import rule_reading
 from gateway.flows.cohorts import load_lookup, planned
 from gateway.flows.cohorts.load_reader import Reader
+from gateway.handlers.http import deps
 from gateway.jobs import Doorbell
 from gateway.store.cohorts import loads, receipts
 from tests.http.people import People, event
@@ -66,6 +68,33 @@ def test_load__asked_for__evaluates_the_rule_whole_and_tells_its_number(live: Li
     sample = live.world.get(f"/v1/loads/{found[2]['id']}/sample")["rows"]
     assert [(one["member_id"], one["email"]) for one in sample] == [("ada", "a@x")]
     assert sample[0]["properties"] == {"plan": "pro"}
+
+
+class Counting(Doorbell):
+    """A doorbell that counts how often loaders are rung for."""
+
+    rung = 0
+
+    def ring_loader(self) -> bool:
+        self.rung += 1
+        return True
+
+
+def test_definition__given_or_changed__is_rung_for_once(live: Live) -> None:
+    extensions, bell = live.world.app.extensions, Counting(NO_REDIS)
+    given: deps.Deps = extensions[deps.EXTENSION]
+    extensions[deps.EXTENSION] = dataclasses.replace(given, doorbell=bell)
+    try:
+        cohort_id = live.make(BUYERS)["id"]
+        assert bell.rung == 1
+        live.settle()
+        path = f"/v1/cohorts/{cohort_id}"
+        assert live.world.call("PATCH", path, json={"name": "Buyers"}).status_code == 200
+        assert bell.rung == 1
+        live.change(cohort_id, PROS)
+        assert bell.rung == 2
+    finally:
+        extensions[deps.EXTENSION] = given
 
 
 def test_load__that_adds__leaves_the_rule_in_force_as_it_was_seen(live: Live) -> None:

@@ -9,6 +9,7 @@ from gateway import channels, errors
 from gateway.core.access.actor import GATEWAY
 from gateway.core.cohorts import guard as guards
 from gateway.core.cohorts import schedule as schedules
+from gateway.core.cohorts.load import State
 from gateway.errors import Fault
 from gateway.flows.cohorts import definitions, lookup, planned, settings
 from gateway.flows.cohorts.settings import Same
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.core.access.actor import Actor
     from gateway.core.cohorts.guard import Guard
     from gateway.flows.sources.setup import Setup
+    from gateway.jobs import Doorbell
     from gateway.sources.kinds import Kind
     from gateway.store.db.engine import Pool
 
@@ -69,15 +71,18 @@ def create(
     max_cohorts: int,
     now: datetime.datetime,
     actor: Actor = GATEWAY,
+    doorbell: Doorbell | None = None,
 ) -> lookup.Cohort:
-    """Make a cohort, empty at first.
+    """Make a cohort, empty at first; with a doorbell a loader reads its definition at once.
 
     Raises errors.Invalid naming what cannot be used, errors.Conflict for a kind of which cohorts
     come by themselves, and what `settings.create` raises.
     """
     with pool.begin() as conn:
         cohort_id = create_in(conn, wanted, setup, max_cohorts=max_cohorts, now=now, actor=actor)
-        return lookup.locked(conn, cohort_id, now=now)
+        made = lookup.locked(conn, cohort_id, now=now)
+    _wake(made, doorbell)
+    return made
 
 
 def create_in(
@@ -122,6 +127,7 @@ def change(
     *,
     now: datetime.datetime,
     actor: Actor = GATEWAY,
+    doorbell: Doorbell | None = None,
 ) -> lookup.Cohort:
     """Change what calls set of a cohort.
 
@@ -144,7 +150,9 @@ def change(
                 planned.set_schedule(conn, cohort_id, changes.schedule, now=now)
             _define(conn, cohort_id, kind, given[0], actor, now=now)
             audit.write(conn, actor, "cohort.changed", cohort_id, now=now, fields=changed)
-        return lookup.locked(conn, cohort_id, now=now)
+        made = lookup.locked(conn, cohort_id, now=now)
+    _wake(made, doorbell)
+    return made
 
 
 def _define(
@@ -166,6 +174,11 @@ def _define(
         number = definitions.put(conn, cohort_id, written, named=named, by=actor.name, now=now)
         if number is not None:
             planned.begin(conn, cohort_id, by=actor.name, now=now)
+
+
+def _wake(made: lookup.Cohort, doorbell: Doorbell | None) -> None:
+    if doorbell is not None and (made.last_load or {}).get("state") == State.QUEUED:
+        planned.wake(doorbell)
 
 
 def _given(value: Mapping[str, Any] | Same | None) -> Mapping[str, Any] | None:

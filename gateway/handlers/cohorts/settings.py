@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 def create_cohort(body: flow.Wanted, actor: Actor) -> Response:
     """Make a cohort."""
     given = deps.current()
-    most, now = given.settings.max_cohorts, given.now()
-    made = flow.create(given.reading, body, given.setup, max_cohorts=most, now=now, actor=actor)
+    made = flow.create(
+        given.reading,
+        body,
+        given.setup,
+        max_cohorts=given.settings.max_cohorts,
+        now=given.now(),
+        actor=actor,
+        doorbell=given.doorbell,
+    )
     given.readers.settle()
     answer = responses.value(response_schemas.CohortAnswer, made, status=201)
     answer.headers["Location"] = f"/v1/cohorts/{made.id}"
@@ -30,7 +37,15 @@ def create_cohort(body: flow.Wanted, actor: Actor) -> Response:
 
 def change_cohort(cohort_id: str, body: flow.Changes, actor: Actor) -> Response:
     given, number = deps.current(), ids.cohort(cohort_id)
-    found = flow.change(given.reading, number, body, given.setup, now=given.now(), actor=actor)
+    found = flow.change(
+        given.reading,
+        number,
+        body,
+        given.setup,
+        now=given.now(),
+        actor=actor,
+        doorbell=given.doorbell,
+    )
     given.readers.settle()
     return responses.value(response_schemas.CohortAnswer, found)
 
