@@ -7,7 +7,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway.core.fields import Text
+from gateway.core.fields import NOT_BLANK, Text
 from gateway.errors import Fault
 
 if TYPE_CHECKING:
@@ -56,9 +56,17 @@ class Host:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Checked(Text):
-    """A text that must also be of a form; `wrong` says of one that is not what it must be."""
+    """A text that must also be of a form; `wrong` says of one that is not what it must be.
+
+    `pattern` is as much of that form as JSON Schema can say.
+    """
 
     wrong: Callable[[str], str | None]
+    pattern: str = NOT_BLANK
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it as JSON Schema does."""
+        return super().schema() | {"pattern": self.pattern}
 
     def faults(self, value: object, path: str) -> Iterator[Fault]:
         """Tell what is wrong with a value that JSON brought."""

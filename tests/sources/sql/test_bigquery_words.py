@@ -7,6 +7,7 @@ import json
 import socket
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -73,6 +74,14 @@ def test_config__of_a_project__is_taken(config: dict[str, object]) -> None:
 )
 def test_config__that_cannot_be__is_refused(config: dict[str, object], wrong: str) -> None:
     assert faults(config) == [f"config.{wrong}"]
+
+
+def test_schema__of_the_config__tells_the_forms_of_texts() -> None:
+    schema = jsonschema_rs.validator_for(fields.json_schema(KIND.config))
+    taken = {"project": "shop-1", "location": "EU", "default_dataset": "a.b", "endpoint": None}
+    assert schema.is_valid(taken)
+    for name, wrong in (("project", "Shop One"), ("location", "E U"), ("default_dataset", "a.b.c")):
+        assert not schema.is_valid(taken | {name: wrong})
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ VENDOR: Final = Vendor(
             description="The id of the project in which queries run, and which pays for them.",
             required=True,
             wrong=_like(_PROJECT, "my-project-123"),
+            pattern=f"^({_PROJECT.pattern})$",
         ),
         Checked(
             name="location",
@@ -87,6 +88,7 @@ VENDOR: Final = Vendor(
             " out.",
             optional=True,
             wrong=_like(_LOCATION, "europe-west3"),
+            pattern=f"^({_LOCATION.pattern})$",
         ),
         Checked(
             name="default_dataset",
@@ -94,6 +96,7 @@ VENDOR: Final = Vendor(
             description="Where tables are looked for that a query names without one.",
             optional=True,
             wrong=_like(_DATASET, "shop or my-project.shop"),
+            pattern=f"^({_DATASET.pattern})$",
         ),
         Whole(
             name="maximum_bytes_billed",
@@ -110,6 +113,7 @@ VENDOR: Final = Vendor(
             optional=True,
             default=ENDPOINT,
             wrong=_endpoint,
+            pattern=f"^({_ENDPOINT.pattern})$",
         ),
     ),
     secrets=(

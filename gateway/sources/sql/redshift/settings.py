@@ -46,6 +46,7 @@ VENDOR: Final = Vendor(
             description="Of Amazon, to sign in by an access key instead of a password.",
             optional=True,
             wrong=_region,
+            pattern=f"^({_REGION.pattern})$",
         ),
         Text(
             name="cluster",

@@ -66,6 +66,7 @@ VENDOR: Final = Vendor(
             description="The account identifier, such as myorg-account1.",
             required=True,
             wrong=_account,
+            pattern=f"^({_ACCOUNT.pattern})$",
         ),
         _name("user", "User", "A user of type SERVICE of its own.", required=True),
         _name("warehouse", "Warehouse", "What computes; its time is what a read costs."),
