@@ -8,10 +8,15 @@ from typing import Final
 
 from gateway import outbound
 from gateway.core import moments
+from gateway.core.cohorts import kinds
+from gateway.flows.behaviour import rule_reading
 from gateway.flows.cohorts.apply import Applier
 from gateway.flows.cohorts.load_reader import Reader
+from gateway.flows.sources import setup as sources
+from gateway.flows.sources.query_reading import QueryReader
 from gateway.flows.syncs.sender import Sender
 from gateway.flows.syncs.setup import Setup
+from gateway.reach import Reach
 from gateway.store.cohorts import inbox
 from gateway.store.db.engine import Pool
 from gateway.vault import Vault
@@ -19,8 +24,12 @@ from tests.model.desk import Bell
 
 KEY: Final = "a key of thirty-two characters!!"
 HERE: Final = "127.0.0.0/8"
-# Of the web process, so that it tests destinations of this machine.
-SETTINGS: Final = {"GATEWAY_SECRET_KEY": KEY, "GATEWAY_ALLOW_PRIVATE_DESTINATIONS": HERE}
+# Of the web process, so that it tests destinations and databases of this machine.
+SETTINGS: Final = {
+    "GATEWAY_SECRET_KEY": KEY,
+    "GATEWAY_ALLOW_PRIVATE_DESTINATIONS": HERE,
+    "GATEWAY_ALLOW_LOCAL_SOURCES": "1",
+}
 
 
 class Backstage:
@@ -30,6 +39,7 @@ class Backstage:
         self._pool = pool
         self._sender = sender
         self._applier = Applier(pool, now=moments.now)
+        setup = sources.Setup(vault=Vault([KEY]), reach=Reach(allow_local=True))
         self._reader = Reader(
             pool,
             pool,
@@ -38,6 +48,10 @@ class Backstage:
             at_most=2,
             now=moments.now,
             stopping=lambda: False,
+            definitions={
+                **dict.fromkeys(kinds.DATABASES, QueryReader(setup)),
+                kinds.PEOPLE: rule_reading.read,
+            },
         )
 
     def settle(self) -> None:

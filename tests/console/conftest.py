@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import sqlalchemy
 from playwright import sync_api as playwright
 
 from gateway.core.access.scopes import Scope
 from gateway.handlers.http import deps
 from gateway.store.db.engine import Pool
 from tests import conftest as base
+from tests import customer as customers
+from tests import front
 from tests.console import backstage, filling
 from tests.console.backstage import Backstage
+from tests.customer import Customer
 from tests.http import serving
 from tests.http.world import KEYS
 
@@ -98,11 +103,24 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
+def database(database_url: str) -> Iterator[Customer]:
+    """Make the database of a customer, at a port that is not that of the gateway's own."""
+    with (
+        customers.database(database_url, "customer_console") as made,
+        front.without_options(database_url) as (reached, _),
+    ):
+        yield dataclasses.replace(made, port=sqlalchemy.make_url(reached).port or 0)
+
+
+@pytest.fixture(scope="module")
 def filled(
-    shared_pool: Pool, database_url: str, tmp_path_factory: pytest.TempPathFactory
+    shared_pool: Pool,
+    database_url: str,
+    database: Customer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """Run the web process of production on a database with a week of history."""
-    made = filling.fill(shared_pool, database_url)
+    made = filling.fill(shared_pool, database_url, database)
     folder = tmp_path_factory.mktemp("web")
     with serving.serving(database_url, folder, **backstage.SETTINGS) as web:
         yield f"http://127.0.0.1:{web.port}"

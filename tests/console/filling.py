@@ -14,8 +14,9 @@ from gateway.flows.cohorts import load_queue
 from gateway.flows.sources import admin
 from gateway.handlers.http import deps
 from gateway.store.db.engine import Pool
-from tests.console import backstage
+from tests.console import backstage, shop
 from tests.console.backstage import Backstage
+from tests.customer import Customer
 from tests.destinations import servers
 from tests.destinations.meta import graph as meta
 from tests.http.lists import Lists
@@ -54,7 +55,7 @@ def member(number: int) -> dict[str, object]:
     }
 
 
-def fill(pool: Pool, database_url: str) -> Flask:
+def fill(pool: Pool, database_url: str, customer: Customer) -> Flask:
     """Play a week of six cohorts that ends now; returns the application that took it."""
     clock = Clock()
     clock.now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=7)
@@ -92,6 +93,7 @@ def fill(pool: Pool, database_url: str) -> Flask:
     with backstage.opened(pool) as behind:
         _load(world, behind)
         _send(world, behind)
+        shop.fill(world, behind, customer, pool)
     return made
 
 

@@ -55,6 +55,26 @@ PAGES: Final = {
     "activity": "/activity",
 }
 
+SHOP: Final = {
+    "database": "/sources/shop",
+    "tables": "/sources/shop/tables",
+    "new-database": "/new-source/postgresql",
+    "new-query": "/new-cohort/shop",
+    "query": "{paying}/query",
+    "query-loads": "{paying}/loads",
+    "query-settings": "{paying}/settings",
+    "people": "/people",
+    "people-none-found": "/people?q=nothing",
+    "person": "/people/c-001",
+    "person-cohorts": "/people/c-001/cohorts",
+    "events": "/events",
+    "events-rejected": "/events?only=rejected",
+    "rules": "/rules",
+    "rule": "{bought}/rule",
+    "rule-builder": "/rules?cohort={rule}",
+    "why": "{bought}/why?id=c-001",
+}
+
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -67,21 +87,43 @@ def test_pages__on_a_screen__fit_and_have_no_error_and_nothing_serious_for_axe(
     width: int,
 ) -> None:
     console = Console(browser, filled, color_scheme=scheme, width=width)
-    looks = {"sign-in": ""} | PAGES
+    _look(console, {"sign-in": ""}, pictures, f"{scheme}-{width}")
+    console.sign_in()
+    places = _places(console)
+    looks = {name: path.format(**places) for name, path in PAGES.items()}
+    _look(console, looks, pictures, f"{scheme}-{width}")
+    console.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+def test_pages__of_the_shop__fit_and_have_no_error_and_nothing_serious_for_axe(
+    browser: Any,  # noqa: ANN401 - as above
+    filled: str,
+    pictures: Path,
+    scheme: str,
+    width: int,
+) -> None:
+    console = Console(browser, filled, color_scheme=scheme, width=width)
+    console.sign_in()
+    bought, paying = (console.first(f"/cohorts?q={name}") for name in ("bought", "paying"))
+    places = {"bought": bought, "rule": bought.rpartition("/")[2], "paying": paying}
+    looks = {name: path.format(**places) for name, path in SHOP.items()}
+    _look(console, looks, pictures, f"{scheme}-{width}")
+    console.close()
+
+
+def _look(console: Console, looks: dict[str, str], pictures: Path, kind: str) -> None:
+    """Open pages, picture them, and hold them to what each page has to be."""
     found: dict[str, list[str]] = {}
-    places: dict[str, str] = {}
+    width = console.page.viewport_size["width"]
     for name, path in looks.items():
-        if name == "overview":
-            console.sign_in()
-            places = _places(console)
-        console.open(path.format(**places))
-        console.page.screenshot(path=pictures / f"{name}-{scheme}-{width}.png", full_page=True)
+        console.open(path)
+        console.page.screenshot(path=pictures / f"{name}-{kind}.png", full_page=True)
         assert console.page.evaluate("document.scrollingElement.scrollWidth") <= width, name
         found[name] = _axe(console.page)
     assert {name: faults for name, faults in found.items() if faults} == {}
     assert console.said == []
     assert console.elsewhere == []
-    console.close()
 
 
 def _places(console: Console) -> dict[str, str]:

@@ -14,6 +14,7 @@ from gateway.core.access.scopes import Scope
 from gateway.flows.access import keys
 from tests.http.webhook import body, unique
 from tests.http.world import Clock, make_app
+from tests.security import console_routes
 from tests.stack import PASSWORD, USERNAME, Stack, basic_auth
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -135,67 +136,13 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/": PUBLIC,
     "/console/static/<raw:name>": PUBLIC,
     "/console/sign-in": {**PUBLIC, **FORM},
-    "/console/sign-out": FORM,
-    "/console": PAGE,
-    "/console/cohorts": PAGE,
-    "/console/deleted-cohorts": PAGE,
-    "/console/cohorts/<raw:cohort_id>": PAGE,
-    "/console/cohorts/<raw:cohort_id>/changes": PAGE,
-    "/console/cohorts/<raw:cohort_id>/syncs": PAGE,
-    "/console/cohorts/<raw:cohort_id>/settings": {**PAGE, **FORM},
-    "/console/cohorts/<raw:cohort_id>/edit": FORM,
-    "/console/cohorts/<raw:cohort_id>/freeze": FORM,
-    "/console/cohorts/<raw:cohort_id>/members/<raw:member_id>/history": PAGE,
-    "/console/cohorts/<raw:cohort_id>/members/<raw:member_id>/remove": FORM,
-    "/console/new-cohort": PAGE,
-    "/console/new-cohort/<raw:source>": {**PAGE, **FORM},
-    "/console/cohorts/<raw:cohort_id>/members/<raw:member_id>": PAGE,
-    "/console/cohorts/<raw:cohort_id>/loads": {**PAGE, **FORM},
-    "/console/loads/<raw:load_id>": PAGE,
-    "/console/loads/<raw:load_id>/rejected.csv": PAGE,
-    "/console/loads/<raw:load_id>/approve": FORM,
-    "/console/loads/<raw:load_id>/cancel": FORM,
-    "/console/loads/<raw:load_id>/change": FORM,
-    "/console/uploads": FORM,
-    "/console/uploads/<raw:upload_id>/parts": FORM,
-    "/console/cohorts/<raw:cohort_id>/delete": FORM,
-    "/console/cohorts/<raw:cohort_id>/restore": FORM,
-    "/console/sources": PAGE,
-    "/console/sources/<raw:slug>": {**PAGE, **FORM},
-    "/console/sources/<raw:slug>/pause": FORM,
-    "/console/sources/<raw:slug>/resume": FORM,
-    "/console/sources/<raw:slug>/rotate": FORM,
-    "/console/sources/<raw:slug>/remove": FORM,
-    "/console/new-source": PAGE,
-    "/console/new-source/<raw:kind>": {**PAGE, **FORM},
-    "/console/destinations": PAGE,
-    "/console/destinations/<raw:slug>": {**PAGE, **FORM},
-    "/console/destinations/<raw:slug>/pause": FORM,
-    "/console/destinations/<raw:slug>/resume": FORM,
-    "/console/destinations/<raw:slug>/test": FORM,
-    "/console/destinations/<raw:slug>/remove": FORM,
-    "/console/new-destination": PAGE,
-    "/console/new-destination/<raw:kind>": {**PAGE, **FORM},
-    "/console/sync-jobs": PAGE,
-    "/console/sync-jobs/<raw:job_id>": PAGE,
-    "/console/sync-jobs/<raw:job_id>/settings": {**PAGE, **FORM},
-    "/console/sync-jobs/<raw:job_id>/run": FORM,
-    "/console/sync-jobs/<raw:job_id>/resync": FORM,
-    "/console/sync-jobs/<raw:job_id>/pause": FORM,
-    "/console/sync-jobs/<raw:job_id>/resume": FORM,
-    "/console/sync-jobs/<raw:job_id>/delete": FORM,
-    "/console/sync-jobs/<raw:job_id>/runs/<raw:number>": PAGE,
-    "/console/sync-jobs/<raw:job_id>/runs/<raw:number>/rejected.csv": PAGE,
-    "/console/sync-jobs/<raw:job_id>/runs/<raw:number>/approve": FORM,
-    "/console/cohorts/<raw:cohort_id>/sync-jobs": PAGE,
-    "/console/new-sync-job": PAGE,
-    "/console/new-sync-job/<raw:cohort_id>": PAGE,
-    "/console/new-sync-job/<raw:cohort_id>/<raw:slug>": {**PAGE, **FORM},
-    "/console/deliveries": PAGE,
-    "/console/deliveries/<raw:delivery_id>/retry": FORM,
-    "/console/activity": PAGE,
-    "/console/keys": {**PAGE, **FORM},
-    "/console/keys/<raw:key_id>/revoke": FORM,
+    **{
+        rule: {
+            **(PAGE if rule in console_routes.PAGES else {}),
+            **(FORM if rule in console_routes.FORMS else {}),
+        }
+        for rule in console_routes.PAGES | console_routes.FORMS
+    },
 }
 
 EXAMPLES: Final = {

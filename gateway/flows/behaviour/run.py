@@ -108,14 +108,18 @@ class Runner:
         """
         with self._reading() as conn:
             require_sound(conn, wanted.definition)
-            return _explained(conn, wanted, person_id, as_of=_as_of(wanted, now))
+            source_id, as_of = _source(conn, wanted.source), _as_of(wanted, now)
+            return _explained(conn, wanted.definition, source_id, person_id, as_of=as_of)
 
     def explain_kept(
-        self, wanted: Wanted, person_id: str, *, now: datetime.datetime
+        self, definition: Definition, source_id: int, person_id: str, *, now: datetime.datetime
     ) -> dict[Node, Finding]:
-        """Do the same for a rule that is kept; a cohort that it names may be deleted by now."""
-        with self._reading() as conn:
-            return _explained(conn, wanted, person_id, as_of=now)
+        """Do the same for a rule that is kept; a cohort that it names may be deleted by now.
+
+        What one person did is read in no time, so the limits are those of any look-up.
+        """
+        with self._pool.read() as conn:
+            return _explained(conn, definition, source_id, person_id, as_of=now)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -132,11 +136,15 @@ class Runner:
 
 
 def _explained(
-    conn: Connection, wanted: Wanted, person_id: str, *, as_of: datetime.datetime
+    conn: Connection,
+    definition: Definition,
+    source_id: int,
+    person_id: str,
+    *,
+    as_of: datetime.datetime,
 ) -> dict[Node, Finding]:
-    source_id = _source(conn, wanted.source)
     asked = Asked(source_id=source_id, as_of=as_of, person_ids=[person_id])
-    found = queries.explain(conn, wanted.definition, asked)
+    found = queries.explain(conn, definition, asked)
     if found is None:
         raise errors.NotFound("there is no such person in this source")
     return found

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.store.people.lookup import Person
 
 Seen = lookup.Seen
+Known = lookup.Known
 Wanted = lookup.Wanted
 
 # So many of what arrived last are shown of a source.
@@ -31,6 +32,8 @@ COUNTED_DAYS: Final = 30
 SAMPLED: Final = 2000
 SHARERS: Final = 5
 VALUES: Final = 20
+# Of a rule's names, properties are offered of so many.
+OFFERED_NAMES: Final = 3
 
 NO_PERSON: Final = "there is no such person in this source"
 _MICROSECOND: Final = datetime.timedelta(microseconds=1)
@@ -64,6 +67,23 @@ class Between:
     before: datetime.datetime | None = None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Portrait:
+    """A person, and a part of the events, the newest first."""
+
+    person: Person
+    events: Slice[Seen, tuple[int, int]]
+
+
+def find(pool: Pool, slug: str, wanted: str, *, limit: int) -> list[Known]:
+    """List the people with this id or e-mail, or without either those that were written last."""
+    with pool.read() as conn:
+        source_id = _source(conn, slug)
+        if not wanted:
+            return lookup.newest(conn, source_id, limit=limit)
+        return lookup.find(conn, source_id, wanted, limit=limit)
+
+
 def person(pool: Pool, slug: str, person_id: str) -> Person:
     """Look up a person. Raises errors.NotFound."""
     with pool.read() as conn:
@@ -83,9 +103,23 @@ def events(
     limit: int,
 ) -> Slice[Seen, tuple[int, int]]:
     """List the events of a person, the newest first; a position is microseconds and id."""
+    return portrait(pool, slug, person_id, between, position=position, limit=limit).events
+
+
+def portrait(
+    pool: Pool,
+    slug: str,
+    person_id: str,
+    between: Between,
+    *,
+    position: tuple[int, int] | None,
+    limit: int,
+) -> Portrait:
+    """Look up a person with events, as `events` lists them. Raises errors.NotFound."""
     with pool.read() as conn:
         source_id = _source(conn, slug)
-        if lookup.person(conn, source_id, person_id) is None:
+        known = lookup.person(conn, source_id, person_id)
+        if known is None:
             raise errors.NotFound(NO_PERSON)
         found = lookup.events(
             conn,
@@ -97,7 +131,7 @@ def events(
             position=None if position is None else (_moment(position[0]), position[1]),
             limit=limit + 1,
         )
-    return Slice.cut(found, limit, _position)
+    return Portrait(person=known, events=Slice.cut(found, limit, _position))
 
 
 def recent(
@@ -134,15 +168,27 @@ def properties(pool: Pool, slug: str, name: str) -> list[Property]:
     """List the properties of a name's events. Raises errors.NotFound for a name not seen yet."""
     with pool.read() as conn:
         source_id = _source(conn, slug)
-        usual = predefined.EVENTS.get(name)
-        if usual is None and not lookup.is_name(conn, source_id, name):
+        if name not in predefined.EVENTS and not lookup.is_name(conn, source_id, name):
             raise errors.NotFound("no event of this name was seen")
         rows = lookup.properties(
             conn, source_id, name, sampled=SAMPLED, sharers=SHARERS, values=VALUES
         )
-    known = {one: Property(name=one, types=[kind]) for one, kind in (usual or {}).items()}
     seen = {row.name: Property(**row._mapping) for row in rows}
-    return [one for _, one in sorted((known | seen).items())]
+    return [one for _, one in sorted((_known(name) | seen).items())]
+
+
+def offered(pool: Pool, slug: str, names: Sequence[str]) -> list[Property]:
+    """List the properties of the events of the first few names, seen or known before."""
+    found: dict[str, Property] = {}
+    with pool.read() as conn:
+        source_id = _source(conn, slug)
+        for name in names[:OFFERED_NAMES]:
+            known = _known(name)
+            rows = lookup.properties(
+                conn, source_id, name, sampled=SAMPLED, sharers=SHARERS, values=VALUES
+            )
+            found |= known | {row.name: Property(**row._mapping) for row in rows}
+    return [one for _, one in sorted(found.items())]
 
 
 def traits(pool: Pool, slug: str) -> list[Property]:
@@ -158,6 +204,11 @@ def require_source(pool: Pool, slug: str) -> int:
     """Return the id of a source of people. Raises errors.NotFound or errors.Conflict."""
     with pool.read() as conn:
         return _source(conn, slug)
+
+
+def _known(name: str) -> dict[str, Property]:
+    usual = predefined.EVENTS.get(name, {})
+    return {one: Property(name=one, types=[kind]) for one, kind in usual.items()}
 
 
 def _source(conn: Connection, slug: str) -> int:

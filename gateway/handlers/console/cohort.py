@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from gateway.flows.cohorts import admin, browse, lookup
-from gateway.handlers.console import charts, forms, ids, lists, pages, session
+from gateway.handlers.console import charts, forms, ids, pages, session
 from gateway.handlers.console.pages import Act, Page
 from gateway.handlers.http import cursors, deps
 
@@ -69,17 +69,6 @@ def show_syncs(cohort_id: str) -> Response:
     return pages.render("cohorts/syncs.html", cohort=cohort, found=found, more=more)
 
 
-def show_settings(cohort_id: str) -> Response:
-    given, number = deps.current(), ids.cohort(cohort_id)
-    found = browse.endangered(given.readers, number, now=given.now())
-    return pages.render(
-        "cohorts/settings.html",
-        cohort=found.cohort,
-        stake=found.stake,
-        form=lists.typed(found.cohort),
-    )
-
-
 def show_member(cohort_id: str, member_id: str) -> Response:
     given, number = deps.current(), ids.cohort(cohort_id)
     document = lookup.member(given.readers, number, member_id)
@@ -115,7 +104,6 @@ PAGES: Final = (
     Page(name="members", rule=_ONE, view=show_members),
     Page(name="changes", rule=f"{_ONE}/changes", view=show_changes),
     Page(name="syncs", rule=f"{_ONE}/syncs", view=show_syncs),
-    Page(name="settings", rule=f"{_ONE}/settings", view=show_settings),
     Page(name="member", rule=f"{_ONE}/members/<raw:member_id>", view=show_member),
     Act(name="delete", rule=f"{_ONE}/delete", view=delete),
     Act(name="restore", rule=f"{_ONE}/restore", view=restore),

@@ -33,14 +33,14 @@ MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 Form = dict[str, str]
 
 
-def read() -> Form:
+def read(*, max_fields: int = MAX_FIELDS, max_bytes: int = MAX_BYTES) -> Form:
     """Read the fields of a form, the first of each name. Raises errors.Malformed."""
     if request.mimetype != URLENCODED:
         raise errors.Malformed("this address takes the form of its page, and nothing else")
-    raw = body.read(request.environ, max_bytes=MAX_BYTES)
+    raw = body.read(request.environ, max_bytes=max_bytes)
     try:
         pairs = urllib.parse.parse_qsl(
-            raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
+            raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=max_fields
         )
     except ValueError as error:
         raise errors.Malformed(_NO_FORM) from error

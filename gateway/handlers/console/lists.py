@@ -15,11 +15,10 @@ from gateway.flows.sources import cohorts as flow
 from gateway.flows.sources import freeze as freezing
 from gateway.flows.sources import overview
 from gateway.handlers.cohorts import setting_requests
-from gateway.handlers.console import ids, pages, session
+from gateway.handlers.console import ids, pages, query_forms, session
 from gateway.handlers.console.pages import Act, Page
 from gateway.handlers.http import deps
 from gateway.handlers.http import forms as schemas
-from gateway.sources import json_body
 from gateway.sources.lists import entries
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.core.cohorts.edit import Edit
     from gateway.flows.cohorts.edit import Result
     from gateway.handlers.console.forms import Form
+    from gateway.sources.sql.reading import Preview
 
 MOST_SOURCES: Final = 500
 MAX_LINES: Final = 10_000
@@ -40,8 +40,27 @@ def show_choice() -> Response:
     return pages.render("cohorts/choose.html", found=found.items, kinds=given.setup.kinds)
 
 
-def show_new(source: str) -> Response:
-    return _show_new(source, _typed(Guard()), None)
+def show_new(
+    source: str,
+    form: Form | None = None,
+    error: errors.Refused | None = None,
+    found: Preview | None = None,
+) -> Response:
+    given = deps.current()
+    chosen = overview.single(given.reading, source, now=given.now()).standing.source
+    kind = given.setup.kinds.get(chosen.kind)
+    if kind is None or kind.makes_cohorts:
+        raise errors.NotFound("cohorts of this source are made by what it sends, not here")
+    if kind.definition is not None and kind.vendor is None:
+        raise errors.NotFound("cohorts of this source are rules; the rule builder makes them")
+    return pages.render(
+        "cohorts/new.html",
+        source=chosen,
+        kind=kind,
+        form=_typed(Guard()) if form is None else form,
+        error=error,
+        found=found,
+    )
 
 
 def create(source: str, form: Form) -> Response:
@@ -49,8 +68,8 @@ def create(source: str, form: Form) -> Response:
     sent = {**_sent(form), "source": source}
     if form.get("external_id"):
         sent["external_id"] = form["external_id"]
-    if form.get("definition"):
-        sent["definition"] = _json(form["definition"])
+    if "query" in form:
+        sent["definition"] = query_forms.sent(form)
     made = flow.create(
         given.reading,
         schemas.load(setting_requests.NewCohortForm, sent),
@@ -64,7 +83,7 @@ def create(source: str, form: Form) -> Response:
 
 
 def create_again(source: str, form: Form, error: errors.Refused) -> Response:
-    return _show_new(source, form, error)
+    return show_new(source, form, error)
 
 
 def save(cohort_id: str, form: Form) -> Response:
@@ -141,18 +160,26 @@ def freeze(cohort_id: str, form: Form) -> Response:
     return pages.go("cohorts", found.cohort_id, done="freezing")
 
 
-def settings_again(cohort_id: str, form: Form, error: errors.Refused) -> Response:
+def show_settings(
+    cohort_id: str, form: Form | None = None, error: errors.Refused | None = None
+) -> Response:
     given, number = deps.current(), ids.cohort(cohort_id)
     found = browse.endangered(given.readers, number, now=given.now())
+    kind = given.setup.kinds.get(found.cohort.kind)
     return pages.render(
-        "cohorts/settings.html", cohort=found.cohort, stake=found.stake, form=form, error=error
+        "cohorts/settings.html",
+        cohort=found.cohort,
+        stake=found.stake,
+        form=form or typed(found.cohort),
+        error=error,
+        is_planned=kind is not None and kind.definition is not None,
     )
 
 
 def typed(cohort: lookup.Cohort) -> Form:
     """Write the settings of a cohort as the form shows them."""
     texts = {"name": cohort.name, "description": cohort.description or ""}
-    return {**texts, **_typed(cohort.guard)}
+    return {**texts, **_typed(cohort.guard), **query_forms.typed_schedule(cohort.schedule)}
 
 
 def _edit(cohort_id: str, made: Edit) -> Result:
@@ -160,15 +187,6 @@ def _edit(cohort_id: str, made: Edit) -> Result:
     found = given.editor.edit(ids.cohort(cohort_id), made, now=given.now(), request_id=g.request_id)
     given.readers.settle()
     return found
-
-
-def _show_new(source: str, form: Form, error: errors.Refused | None) -> Response:
-    given = deps.current()
-    found = overview.single(given.reading, source, now=given.now()).standing.source
-    kind = given.setup.kinds.get(found.kind)
-    if kind is None or kind.makes_cohorts:
-        raise errors.NotFound("cohorts of this source are made by what it sends, not here")
-    return pages.render("cohorts/new.html", source=found, kind=kind, form=form, error=error)
 
 
 def _typed(guard: Guard | None) -> Form:
@@ -186,7 +204,8 @@ def _sent(form: Form) -> dict[str, Any]:
     if form.get("guarded") == "on":
         guard = {one: _number(form.get(one, "")) for one in ("shrink_percent", "from_members")}
     description = form.get("description", "").strip() or None
-    return {"name": form.get("name", ""), "description": description, "guard": guard}
+    sent = {"name": form.get("name", ""), "description": description, "guard": guard}
+    return sent | ({"schedule": query_forms.schedule(form)} if "schedule" in form else {})
 
 
 def _number(text: str) -> float | str:
@@ -197,13 +216,6 @@ def _number(text: str) -> float | str:
     return int(number) if number.is_integer() else number
 
 
-def _json(text: str) -> object:
-    parsed = json_body.parse(text.encode(errors="replace"))
-    if parsed.problem is not None:
-        raise errors.Invalid([Fault("definition", str(parsed.problem))])
-    return parsed.value
-
-
 _ONE: Final = "/cohorts/<raw:cohort_id>"
 _MEMBER: Final = f"{_ONE}/members/<raw:member_id>"
 
@@ -212,10 +224,11 @@ PAGES: Final = (
     Page(name="new", rule="/new-cohort/<raw:source>", view=show_new, scope=Scope.ADMIN),
     Page(name="history", rule=f"{_MEMBER}/history", view=show_history),
     Act(name="create", rule="/new-cohort/<raw:source>", view=create, again=create_again),
-    Act(name="save", rule=f"{_ONE}/settings", view=save, again=settings_again),
+    Page(name="settings", rule=f"{_ONE}/settings", view=show_settings),
+    Act(name="save", rule=f"{_ONE}/settings", view=save, again=show_settings),
     Act(name="edit", rule=f"{_ONE}/edit", view=edit, scope=Scope.WRITE),
     Act(name="remove_member", rule=f"{_MEMBER}/remove", view=remove_member, scope=Scope.WRITE),
-    Act(name="freeze", rule=f"{_ONE}/freeze", view=freeze, again=settings_again),
+    Act(name="freeze", rule=f"{_ONE}/freeze", view=freeze, again=show_settings),
 )
 
 blueprint = pages.blueprint("lists", PAGES)

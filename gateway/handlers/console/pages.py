@@ -33,9 +33,10 @@ class Page:
 class Act:
     """What the form of a page does; the view is called with the path's variables and the form.
 
-    One `with_file` takes the form of a page that chooses a file, and its view gets that, too.
-    Of what is refused the form is shown `again`, with the reason, what was typed, and the path's
-    variables; without that, the reason has a page of its own.
+    The form may have `max_fields` of `max_bytes` together. One `with_file` takes the form of a page
+    that chooses a file, and its view gets that, too. Of what is refused the form is shown `again`,
+    with the reason, what was typed, and the path's variables; without that, the reason has a page
+    of its own.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Act:
     view: Callable[..., Response]
     scope: Scope = Scope.ADMIN
     with_file: bool = False
+    max_fields: int = forms.MAX_FIELDS
+    max_bytes: int = forms.MAX_BYTES
     again: Callable[..., Response] | None = None
 
 
@@ -67,7 +70,7 @@ def _act(act: Act, **variables: str) -> Response:
     if act.with_file:
         form, given["file"] = forms.read_with_file()
     else:
-        form = forms.read()
+        form = forms.read(max_fields=act.max_fields, max_bytes=act.max_bytes)
     session.require_own_form(form.get(session.TOKEN, ""))
     session.visitor().require(act.scope)
     try:

@@ -16,11 +16,15 @@ from gateway.handlers.console import (
     lists,
     loads,
     overview,
+    people,
+    queries,
     root,
+    rules,
     sources,
     static_files,
     sync_job,
     sync_jobs,
+    why,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +39,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     cohort.blueprint,
     loads.blueprint,
     lists.blueprint,
+    queries.blueprint,
+    people.blueprint,
+    rules.blueprint,
+    why.blueprint,
     sources.blueprint,
     destinations.blueprint,
     sync_jobs.blueprint,

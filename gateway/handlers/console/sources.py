@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors
 from gateway.core.access import secrets
 from gateway.core.access.scopes import Scope
-from gateway.flows.sources import admin, overview
-from gateway.handlers.console import forms, pages, session
+from gateway.flows.sources import admin, databases, overview, probe
+from gateway.handlers.console import forms, pages, session, words
 from gateway.handlers.console.pages import Act, Page
 from gateway.handlers.http import cursors, deps
 
 if TYPE_CHECKING:
     from flask import Response
 
+    from gateway.flows.sources.probe import Tested
     from gateway.handlers.console.forms import Form
 
 # How long the old password stays good, by what the form offers, in hours.
@@ -27,7 +28,8 @@ def show() -> Response:
     (after,) = cursor.read(forms.asked("cursor"), start=("",))
     found = overview.listing(given.reading, after=after, limit=pages.ROWS, now=given.now())
     more = cursor.write(found.end)
-    return pages.render("sources/list.html", found=found, more=more)
+    groups = words.in_groups(found.items, lambda one: one.source.kind)
+    return pages.render("sources/list.html", groups=groups, more=more)
 
 
 def show_one(slug: str) -> Response:
@@ -35,7 +37,8 @@ def show_one(slug: str) -> Response:
 
 
 def show_kinds() -> Response:
-    return pages.render("sources/kinds.html", kinds=deps.current().setup.kinds.values())
+    groups = words.in_groups(deps.current().setup.kinds.values(), lambda one: one.name)
+    return pages.render("sources/kinds.html", groups=groups)
 
 
 def show_new(kind: str) -> Response:
@@ -81,6 +84,21 @@ def save_again(slug: str, form: Form, error: errors.Refused) -> Response:
     return _show_one(slug, form, error)
 
 
+def test(slug: str, form: Form) -> Response:  # noqa: ARG001 - the button is all
+    """Show how each step of a connection went, on the page of the source."""
+    given, actor = deps.current(), session.visitor().actor
+    with given.waits.turn():
+        tested = probe.test(given.reading, given.setup, slug, now=given.now(), actor=actor)
+    return _show_one(slug, tested=tested)
+
+
+def show_tables(slug: str) -> Response:
+    given, search = deps.current(), forms.asked("q")
+    with given.waits.turn():
+        found = databases.schema(given.reading, given.setup, slug, search=search, now=given.now())
+    return pages.render("sources/tables.html", slug=slug, found=found, q=search)
+
+
 def pause(slug: str, form: Form) -> Response:  # noqa: ARG001 - the button is all
     given = deps.current()
     admin.pause(given.reading, slug, now=given.now(), actor=session.visitor().actor)
@@ -116,7 +134,12 @@ def remove(slug: str, form: Form) -> Response:  # noqa: ARG001 - the button is a
     return pages.go("sources", done="removed")
 
 
-def _show_one(slug: str, form: Form | None = None, error: errors.Refused | None = None) -> Response:
+def _show_one(
+    slug: str,
+    form: Form | None = None,
+    error: errors.Refused | None = None,
+    tested: Tested | None = None,
+) -> Response:
     given = deps.current()
     found = overview.single(given.reading, slug, now=given.now())
     source = found.standing.source
@@ -129,6 +152,7 @@ def _show_one(slug: str, form: Form | None = None, error: errors.Refused | None 
         kind=kind,
         form=form or {"name": source.name, **typed},
         error=error,
+        tested=tested,
         url=given.settings.webhook_url(slug),
         overlaps=OVERLAPS,
     )
@@ -151,6 +175,8 @@ PAGES: Final = (
     Page(name="new", rule="/new-source/<raw:kind>", view=show_new, scope=Scope.ADMIN),
     Act(name="create", rule="/new-source/<raw:kind>", view=create, again=create_again),
     Act(name="save", rule=_ONE, view=save, again=save_again),
+    Act(name="test", rule=f"{_ONE}/test", view=test),
+    Page(name="tables", rule=f"{_ONE}/tables", view=show_tables, scope=Scope.ADMIN),
     Act(name="pause", rule=f"{_ONE}/pause", view=pause),
     Act(name="resume", rule=f"{_ONE}/resume", view=resume),
     Act(name="rotate", rule=f"{_ONE}/rotate", view=rotate),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from gateway.core.access.actor import Via
-from gateway.core.cohorts import load
+from gateway.core.cohorts import kinds, load
 from gateway.core.cohorts.page import Action
 from gateway.core.cohorts.refresh import State
+from gateway.core.people import source as people
 from gateway.core.sources.condition import Condition
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from gateway.flows.access.keys import ApiKey
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +90,38 @@ FIELDS: Final[Mapping[str, str]] = {
     "properties": "A property",
 }
 
+# What columns of a query can be.
+QUERIED: Final = ("member_id", "email", "first_name", "last_name", "phone")
+
+TRIGGERS: Final[Mapping[str, str]] = {
+    load.Trigger.UPLOAD: "A file was uploaded",
+    load.Trigger.REQUEST: "Asked for",
+    load.Trigger.SCHEDULE: "By its schedule",
+    load.Trigger.DEFINITION: "What it reads was changed",
+}
+
+SCHEDULES: Final[Mapping[str, str]] = {
+    "": "When asked to",
+    "1m": "Every minute",
+    "5m": "Every 5 minutes",
+    "15m": "Every 15 minutes",
+    "30m": "Every 30 minutes",
+    "1h": "Every hour",
+    "2h": "Every 2 hours",
+    "3h": "Every 3 hours",
+    "6h": "Every 6 hours",
+    "12h": "Every 12 hours",
+    "1d": "Every day",
+    "cron": "At times of its own",
+}
+
+HOLDS: Final = {
+    True: Word("Yes", "good", "This is so."),
+    False: Word("No", "quiet", "This is not so."),
+}
+
+REJECTED: Final = Word("Rejected", "bad", "It was not stored; the others of its request were.")
+
 OPEN: Final = Word("Open", "bad", "No page of this cohort has been accepted since.")
 OVER: Final = Word("Over", "quiet", "A page of this cohort was accepted later.")
 
@@ -107,7 +142,36 @@ VIA: Final[Mapping[str, str]] = {
     Via.GATEWAY: "Gateway",
 }
 
-KINDS: Final[Mapping[str, str]] = {"mixpanel": "Mixpanel", "list": "List"}
+KINDS: Final[Mapping[str, str]] = {
+    "mixpanel": "Mixpanel",
+    "list": "List",
+    "people": "People",
+    "postgresql": "PostgreSQL",
+    "mysql": "MySQL",
+    "redshift": "Redshift",
+    "bigquery": "BigQuery",
+    "snowflake": "Snowflake",
+}
+
+# Kinds of sources, as a person looks for them.
+GROUPS: Final[Mapping[str, Container[str]]] = {
+    "Databases": kinds.DATABASES,
+    "Integrations": (kinds.MIXPANEL,),
+    "Segments": (kinds.LIST, people.KIND),
+}
+
+TESTED: Final = {
+    True: Word("Passed", "good", "This step went well."),
+    False: Word("Failed", "bad", "The test ends here."),
+}
+STEPS: Final[Mapping[str, str]] = {
+    "configuration": "Read the settings",
+    "resolve": "Find the host",
+    "connect": "Connect",
+    "sign_in": "Sign in",
+    "query": "Ask for one row",
+    "read_only": "May only read",
+}
 
 SCOPES: Final[Mapping[str, str]] = {
     "read": "Read: look at everything, download",
@@ -142,6 +206,9 @@ DONE: Final[Mapping[str, str]] = {
     "taken_out": "The member is removed.",
     "stored": "The edit is stored, and is applied in its turn.",
     "freezing": "The list is made. Its members appear when they have been read.",
+    "ruled": "The rule is saved. Members change when it has been looked at.",
+    "erased": "The person is erased everywhere. Destinations are told.",
+    "requeried": "The query is saved, and read now. Members change when it was read to its end.",
     "retried": "The page waits for its turn again.",
     "approved": "The file is approved, and about to take effect.",
     "canceled": "The load is canceled. Nothing was changed by it.",
@@ -162,6 +229,16 @@ DONE: Final[Mapping[str, str]] = {
     "job-emptying": "The sync job takes out all it has added, and is then deleted.",
     "run-approved": "The run is approved, and goes on.",
 }
+
+
+def in_groups(listed: Iterable[T], kind: Callable[[T], str]) -> list[tuple[str, list[T]]]:
+    """Sort sources, or kinds of them, into the groups in which a person looks for them."""
+    everything = list(listed)
+    found = [
+        (title, [one for one in everything if kind(one) in names])
+        for title, names in GROUPS.items()
+    ]
+    return [(title, some) for title, some in found if some]
 
 
 def event(action: str) -> str:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Origin:
-    """A cohort that is not deleted: its source and kind, and the definition to explain, if any.
+    """A cohort that is not deleted: name, source, kind, and the definition to explain, if any.
 
     That is the one in force; before the first evaluation, the newest.
     """
 
-    source: str
+    name: str
+    source_id: int
     kind: str
     definition: object
 
@@ -62,7 +63,7 @@ def changes(conn: Connection, cohort_id: int, member_id: str, *, limit: int) -> 
 
 
 _ORIGIN = text("""
-    SELECT s.slug AS source, s.kind, d.definition
+    SELECT c.name, c.source_id, s.kind, d.definition
     FROM cohorts c
     JOIN sources s ON s.id = c.source_id
     LEFT JOIN rule_states r ON r.cohort_id = c.id AND r.number > 0

@@ -15,12 +15,22 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Person:
-    """A person; `traits` is JSON."""
+    """A person, and how many events there are; `traits` is JSON."""
 
     person_id: str
     traits: str
     first_seen_at: datetime.datetime
     last_seen_at: datetime.datetime
+    events: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Known:
+    """A person as lists have it; `traits` is JSON."""
+
+    person_id: str
+    traits: str
+    updated_at: datetime.datetime
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,6 +67,18 @@ def person(conn: Connection, source_id: int, person_id: str) -> Person | None:
     parameters = {"source_id": source_id, "person_id": person_id}
     row = conn.execute(_PERSON, parameters).one_or_none()
     return None if row is None else Person(**row._mapping)
+
+
+def find(conn: Connection, source_id: int, find: str, *, limit: int) -> list[Known]:
+    """List the people with this id, or with this e-mail in any case, by id."""
+    parameters = {"source_id": source_id, "find": find, "limit": limit}
+    return [Known(**row._mapping) for row in conn.execute(_FIND, parameters)]
+
+
+def newest(conn: Connection, source_id: int, *, limit: int) -> list[Known]:
+    """List the people that were written last, the newest first."""
+    parameters = {"source_id": source_id, "limit": limit}
+    return [Known(**row._mapping) for row in conn.execute(_NEWEST, parameters)]
 
 
 def events(
@@ -129,12 +151,28 @@ _SOURCE = text("SELECT id, kind FROM sources WHERE slug = :slug AND removed_at I
 _PERSON = text("""
     SELECT p.person_id, CAST(p.traits AS text) AS traits,
            least(p.created_at, e.first_at) AS first_seen_at,
-           greatest(p.updated_at, e.last_at) AS last_seen_at
+           greatest(p.updated_at, e.last_at) AS last_seen_at, e.events
     FROM people p
     CROSS JOIN LATERAL (
-        SELECT min(time) AS first_at, max(time) AS last_at FROM events
+        SELECT min(time) AS first_at, max(time) AS last_at, count(*) AS events FROM events
         WHERE source_id = p.source_id AND person_id = p.person_id) e
     WHERE p.source_id = :source_id AND p.person_id = :person_id
+""")
+
+_FIND = text("""
+    SELECT person_id, CAST(traits AS text) AS traits, updated_at FROM people
+    WHERE source_id = :source_id AND person_id = :find
+    UNION
+    SELECT person_id, CAST(traits AS text) AS traits, updated_at FROM people
+    WHERE source_id = :source_id
+      AND lower(coalesce(traits ->> 'email', traits ->> '$email')) = lower(:find)
+      AND coalesce(traits ->> 'email', traits ->> '$email') IS NOT NULL
+    ORDER BY person_id LIMIT :limit
+""")
+
+_NEWEST = text("""
+    SELECT person_id, CAST(traits AS text) AS traits, updated_at FROM people
+    WHERE source_id = :source_id ORDER BY changed DESC LIMIT :limit
 """)
 
 _EVENTS = text("""

@@ -36,6 +36,12 @@ people = Table(
     Column("updated_at", NOW_TYPE, nullable=False),
     Column("changed", BigInteger, nullable=False),
     Index("people_changed_idx", "source_id", "changed"),
+    Index(
+        "people_email_idx",
+        "source_id",
+        text("lower(coalesce(traits ->> 'email', traits ->> '$email'))"),
+        postgresql_where=text("coalesce(traits ->> 'email', traits ->> '$email') IS NOT NULL"),
+    ),
 )
 
 # By month of `time`; `id` is the arrival and the place in its request (`core/people/arrival.py`).
