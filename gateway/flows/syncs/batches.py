@@ -18,6 +18,8 @@ from gateway.store.syncs.ledger import Row, State
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from sqlalchemy import Connection
+
     from gateway.destinations.adapter import Adapter, Target
     from gateway.destinations.answers import Answer
     from gateway.flows.syncs.work import Work
@@ -42,13 +44,37 @@ class Sender:
 
     def add(self, rows: Sequence[Row]) -> None:
         """Note rows as under way, send them, and book the answer. Raises ending.Ended."""
+        batch = self._work.numbers.following()
         with self._work.keeper.sharing() as conn:
-            ledger.put(conn, self._scope, rows)
-        self._send(rows, self._adapter.add, self.book_added)
+            ledger.begin(conn, self._scope, rows, batch)
+        self._add(rows, batch)
+
+    def _add(self, rows: Sequence[Row], batch: int) -> None:
+        """Send a batch, in halves where the vendor refuses it without a reason."""
+        answer = self._ask_for(rows, self._adapter.add)
+        if isinstance(answer, Split) and len(rows) > 1:
+            middle = len(rows) // 2
+            halves = {
+                self._work.numbers.following(): part for part in (rows[:middle], rows[middle:])
+            }
+            # Each is a batch of its own, so that the answer to one is not lost with the other.
+            with self._work.keeper.sharing() as conn:
+                for number, part in halves.items():
+                    ledger.begin(conn, self._scope, part, number)
+                ledger.end(conn, self._scope, batch)
+            for number, part in halves.items():
+                self._add(part, number)
+            return
+        done = self._alone(answer)
+        with self._work.keeper.sharing() as conn:
+            rejected = _rejected(rows, done)
+            ledger.end(conn, self._scope, batch, rejected)
+            self._reject(conn, rows, done)
+        self._count(rows, done, "added")
 
     def refresh(self, rows: Sequence[Row]) -> None:
         """Send once more what stands there and would expire. Raises ending.Ended."""
-        self._send(rows, self._adapter.refresh, self._book_sent)
+        self._send(rows, self._adapter.refresh, self._book_refreshed)
 
     def remove(self, rows: Sequence[Row], sent: Mapping[tuple[str, int], str]) -> None:
         """Remove rows, of each only what no row that stays has; `sent` has what is left of them."""
@@ -70,18 +96,27 @@ class Sender:
         book: Callable[[Sequence[Row], Done], object],
     ) -> None:
         """Send rows, in halves where the vendor refuses them without a reason."""
-        sendable = [self.sendable(one) for one in rows]
-        batch = Batch(rows=sendable, session=_session(sendable), members=len(rows))
-        answer = self.ask(lambda: send(self._target, batch))
-        if isinstance(answer, Done):
-            book(rows, answer)
-        elif len(rows) > 1:
+        answer = self._ask_for(rows, send)
+        if isinstance(answer, Split) and len(rows) > 1:
             middle = len(rows) // 2
             self._send(rows[:middle], send, book)
             self._send(rows[middle:], send, book)
         else:
-            words = self._work.attempts.shown(answer.message)
-            book(rows, Done(rejected={0: Rejected(reason="refused", message=words)}))
+            book(rows, self._alone(answer))
+
+    def _ask_for(
+        self, rows: Sequence[Row], send: Callable[[Target, Batch], Answer]
+    ) -> Done | Split:
+        sendable = [self.sendable(one) for one in rows]
+        batch = Batch(rows=sendable, session=_session(sendable), members=len(rows))
+        return self.ask(lambda: send(self._target, batch))
+
+    def _alone(self, answer: Done | Split) -> Done:
+        """Take a row that is refused by itself for rejected."""
+        if isinstance(answer, Done):
+            return answer
+        words = self._work.attempts.shown(answer.message)
+        return Done(rejected={0: Rejected(reason="refused", message=words)})
 
     def sendable(self, row: Row) -> Sendable:
         """Make what an adapter is given of a row."""
@@ -107,39 +142,45 @@ class Sender:
             answer = self._ask(lambda: self._adapter.settle(self._target, ticket))  # noqa: B023 - asked at once
         return answer
 
-    def book_added(self, rows: Sequence[Row], done: Done) -> None:
-        self._work.tally.count(added=self._book_sent(rows, done))
+    def book_replaced(self, rows: Sequence[Row], done: Done) -> None:
+        """Book a part of a replacement."""
+        self._book_sent(rows, done)
+        self._count(rows, done, "added")
 
-    def _book_sent(self, rows: Sequence[Row], done: Done) -> int:
-        """Book what was sent, and return how many the vendor took."""
-        rejected = [one for place, one in enumerate(rows) if place in done.rejected]
-        taken = [one for place, one in enumerate(rows) if place not in done.rejected]
-        today = self._work.now().date()
+    def _book_refreshed(self, rows: Sequence[Row], done: Done) -> None:
+        self._book_sent(rows, done)
+        self._count(rows, done, None)
+
+    def _book_sent(self, rows: Sequence[Row], done: Done) -> None:
+        batch = self._work.numbers.following()
+        taken, rejected = _taken(rows, done), _rejected(rows, done)
         with self._work.keeper.sharing() as conn:
             if taken:
-                ledger.book(conn, self._scope, taken, State.PRESENT, today=today)
+                ledger.book(conn, self._scope, taken, State.PRESENT, batch=batch)
             if rejected:
-                ledger.book(conn, self._scope, rejected, State.REJECTED, today=today)
-                refused.reject(conn, self._scope, self._work.number, self._words(rows, done))
-        unconfirmed = len(done.unconfirmed & frozenset(range(len(rows))))
-        self._work.tally.count(unconfirmed=unconfirmed)
-        self._note(done)
-        return len(taken)
+                ledger.book(conn, self._scope, rejected, State.REJECTED, batch=batch)
+            self._reject(conn, rows, done)
 
     def _book_removed(self, rows: Sequence[Row], done: Done) -> None:
-        taken = [one for place, one in enumerate(rows) if place not in done.rejected]
+        taken = _taken(rows, done)
         with self._work.keeper.sharing() as conn:
             if taken:
                 ledger.drop(conn, self._scope, taken)
-            if done.rejected:
-                refused.reject(conn, self._scope, self._work.number, self._words(rows, done))
-        unconfirmed = len(done.unconfirmed & frozenset(range(len(rows))))
-        self._work.tally.count(removed=len(taken), unconfirmed=unconfirmed)
-        self._note(done)
+            self._reject(conn, rows, done)
+        self._count(rows, done, "removed")
 
-    def _note(self, done: Done) -> None:
-        self._work.tally.reject(_reason(one) for one in done.rejected.values())
-        self._work.tally.keep(done.receipt)
+    def _reject(self, conn: Connection, rows: Sequence[Row], done: Done) -> None:
+        if done.rejected:
+            refused.reject(conn, self._scope, self._work.number, self._words(rows, done))
+
+    def _count(self, rows: Sequence[Row], done: Done, what: str | None) -> None:
+        """Count rows that the vendor took as what was done with them, and those in doubt."""
+        tally = self._work.tally
+        if what is not None:
+            tally.count(**{what: len(_taken(rows, done))})
+        tally.count(unconfirmed=len(done.unconfirmed & frozenset(range(len(rows)))))
+        tally.reject(_reason(one) for one in done.rejected.values())
+        tally.keep(done.receipt)
 
     def _words(self, rows: Sequence[Row], done: Done) -> list[tuple[str, str, str]]:
         shown = self._work.attempts.shown
@@ -152,6 +193,14 @@ class Sender:
             for place, one in sorted(done.rejected.items())
             if place < len(rows)
         ]
+
+
+def _taken(rows: Sequence[Row], done: Done) -> list[Row]:
+    return [one for place, one in enumerate(rows) if place not in done.rejected]
+
+
+def _rejected(rows: Sequence[Row], done: Done) -> list[Row]:
+    return [one for place, one in enumerate(rows) if place in done.rejected]
 
 
 def _reason(one: Rejected) -> str:

@@ -24,6 +24,7 @@ from gateway.flows.syncs.ending import (
     Unanswered,
 )
 from gateway.flows.syncs.lanes import Paced
+from gateway.flows.syncs.numbers import Numbers
 from gateway.flows.syncs.tally import Counting, Tally
 from gateway.flows.syncs.work import Going, Work
 from gateway.store.db import leases
@@ -173,6 +174,7 @@ def make(
         tally=tally,
         attempts=Attempts(tally, going, account.secrets, patience_seconds=tools.patience_seconds),
         now=tools.setup.now,
+        numbers=Numbers(tools.setup.now),
     )
 
 

@@ -14,7 +14,7 @@ from gateway.core.syncs import job as rules
 from gateway.core.syncs import mapping as mappings
 from gateway.core.syncs.job import Asked, Mode
 from gateway.destinations.facts import Replaces
-from gateway.flows.syncs import audience, batches, preparing, replacing
+from gateway.flows.syncs import audience, batches, numbers, preparing, replacing
 from gateway.flows.syncs import setup as setups
 from gateway.flows.syncs.ending import NeedsApproval
 from gateway.store.syncs import audiences, comparison, ledger, runs
@@ -31,17 +31,20 @@ _BEGIN: Final = ("", -1)
 
 
 def scope_of(work: Work) -> Scope:
-    """Say which ledger is compared, and by which hashes."""
+    """Say which ledger is compared, and by which hashes; what is unsure in it is marked so."""
     job = work.job
     with work.pool.read() as conn:
         siblings = audiences.siblings(conn, job)
-    return Scope(
+    scope = Scope(
         cohort_id=job.cohort,
         job_id=job.id,
         suppress=work.suppress,
         seed=mappings.seed(job.mapping, job.options, job.consent, job.kind, work.account.config),
         siblings=tuple(siblings),
     )
+    with work.keeper.sharing() as conn:
+        ledger.settle(conn, scope)
+    return scope
 
 
 def run(work: Work) -> None:
@@ -128,7 +131,7 @@ def _refresh(work: Work, adapter: Adapter, scope: Scope, target: Target) -> None
         return
     sender = batches.Sender(work, scope, adapter, target)
     size, after = work.facts.limits.members, _BEGIN
-    through = work.now().date() - datetime.timedelta(days=work.facts.refresh_days)
+    through = numbers.until(work.now() - datetime.timedelta(days=work.facts.refresh_days))
     while True:
         with work.pool.begin() as conn:
             found = ledger.expiring(conn, scope, through=through, after=after, limit=PAGE)

@@ -80,7 +80,7 @@ def _send(
     if not isinstance(answer, Done):
         raise Stopped("refused", work.attempts.shown(answer.message))
     if rows:
-        sender.book_added(rows, answer)
+        sender.book_replaced(rows, answer)
 
 
 def _session(work: Work) -> int:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.destinations.kinds import Kind
     from gateway.flows.leases import Keeper
     from gateway.flows.syncs.attempts import Attempts
+    from gateway.flows.syncs.numbers import Numbers
     from gateway.flows.syncs.tally import Tally
     from gateway.store.db.engine import Pool
     from gateway.store.syncs.cohorts_seen import Seen
@@ -49,6 +50,7 @@ class Work:
     tally: Tally
     attempts: Attempts
     now: Callable[[], datetime.datetime]
+    numbers: Numbers
 
     @property
     def target(self) -> Target:

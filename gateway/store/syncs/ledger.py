@@ -1,5 +1,8 @@
 """Ledgers: what stands at a destination, or may, of the members that a job has sent.
 
+Rows are written once, as present, with the number of a batch; while that is open they may stand
+there or not. `settle` makes them so when the process has died that had sent them.
+
 A row is a member with identifiers as they were sent. Its `source` is a hash of the member's fields,
 under a seed made of the mapping: equal hashes need not be looked at again.
 """
@@ -14,7 +17,6 @@ from gateway.store.db import arrays
 from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
@@ -65,9 +67,32 @@ class Row:
     state: State = State.SENDING
 
 
-def put(conn: Connection, scope: Scope, rows: Sequence[Row]) -> None:
+def begin(conn: Connection, scope: Scope, rows: Sequence[Row], batch: int) -> None:
+    """Write rows that are about to be sent together; `end` says that there is an answer."""
+    _OPEN.run(conn, {"job_id": scope.job_id, "batch": batch})
+    present = [dataclasses.replace(one, state=State.PRESENT) for one in rows]
+    put(conn, scope, present, batch=batch)
+
+
+def end(conn: Connection, scope: Scope, batch: int, rejected: Sequence[Row] = ()) -> None:
+    """Note that a batch was answered, and which of its rows the vendor refused."""
+    _CLOSE.run(conn, {"job_id": scope.job_id, "batch": batch})
+    if rejected:
+        book(conn, scope, rejected, State.REJECTED, batch=batch)
+
+
+def settle(conn: Connection, scope: Scope) -> None:
+    """Mark the rows of batches that were never answered; call before anything is compared."""
+    found = _UNANSWERED.column(conn, scope.bound)
+    if found:
+        _SETTLE.run(conn, {**scope.bound, "batches": found})
+        _CLOSE_ALL.run(conn, scope.bound)
+
+
+def put(conn: Connection, scope: Scope, rows: Sequence[Row], *, batch: int | None = None) -> None:
     """Write rows of present members; a row that is being erased stays so."""
     parameters = {
+        "batch": batch,
         "cohort_id": scope.cohort_id,
         "job_id": scope.job_id,
         "member_ids": arrays.of_texts([one.member_id for one in rows]),
@@ -79,11 +104,9 @@ def put(conn: Connection, scope: Scope, rows: Sequence[Row]) -> None:
     _PUT.run(conn, parameters)
 
 
-def book(
-    conn: Connection, scope: Scope, rows: Sequence[Row], state: State, *, today: datetime.date
-) -> None:
-    """Note what became of rows that were being sent, or sent once more."""
-    _BOOK.run(conn, {**_keys(scope, rows), "state": int(state), "today": today})
+def book(conn: Connection, scope: Scope, rows: Sequence[Row], state: State, *, batch: int) -> None:
+    """Note what became of rows that were sent, or sent once more."""
+    _BOOK.run(conn, {**_keys(scope, rows), "state": int(state), "batch": batch})
 
 
 def drop(conn: Connection, scope: Scope, rows: Sequence[Row]) -> None:
@@ -110,9 +133,9 @@ def listing(
 
 
 def expiring(
-    conn: Connection, scope: Scope, *, through: datetime.date, after: tuple[str, int], limit: int
+    conn: Connection, scope: Scope, *, through: int, after: tuple[str, int], limit: int
 ) -> list[Row]:
-    """List rows that stand there and were last sent on a day or before it."""
+    """List rows that stand there and were last sent with a batch of this number or before it."""
     parameters = {
         **scope.bound,
         "through": through,
@@ -129,6 +152,7 @@ def expiring(
 def clear(conn: Connection, scope: Scope, *, limit: int) -> int:
     """Forget all erasures, and at most `limit` rows, that nothing needs; returns how many rows."""
     _CLEAR_ERASURES.run(conn, scope.bound)
+    _CLOSE_ALL.run(conn, scope.bound)
     return len(_CLEAR.rows(conn, {**scope.bound, "limit": limit}))
 
 
@@ -182,8 +206,9 @@ def _keys(scope: Scope, rows: Sequence[Row]) -> dict[str, object]:
 
 
 _PUT = Statement("""
-    INSERT INTO sync_ledger (cohort_id, job_id, member_id, part, state, source, sent)
-    SELECT m.cohort_id, :job_id, r.member_id, r.part, r.state, r.source, r.sent
+    INSERT INTO sync_ledger (cohort_id, job_id, member_id, part, state, source, sent, batch)
+    SELECT m.cohort_id, :job_id, r.member_id, r.part, r.state, r.source, r.sent,
+           CAST(:batch AS bigint)
     FROM unnest(CAST(:member_ids AS text[]), CAST(:parts AS smallint[]),
                 CAST(:states AS smallint[]), CAST(:sources AS bigint[]), CAST(:sents AS text[]))
         AS r (member_id, part, state, source, sent)
@@ -191,8 +216,28 @@ _PUT = Statement("""
         AND m.entered_at IS NOT NULL
     ORDER BY r.member_id, r.part
     ON CONFLICT (cohort_id, job_id, member_id, part) DO UPDATE
-    SET state = excluded.state, source = excluded.source, sent = excluded.sent
+    SET state = excluded.state, source = excluded.source, sent = excluded.sent,
+        batch = coalesce(excluded.batch, sync_ledger.batch)
     WHERE sync_ledger.state <> 5
+""")
+
+
+_OPEN = Statement("INSERT INTO sync_batches (job_id, batch) VALUES (:job_id, :batch)")
+
+
+_CLOSE = Statement("DELETE FROM sync_batches WHERE job_id = :job_id AND batch = :batch")
+
+
+_CLOSE_ALL = Statement("DELETE FROM sync_batches WHERE job_id = :job_id")
+
+
+_UNANSWERED = Statement("SELECT batch FROM sync_batches WHERE job_id = :job_id")
+
+
+_SETTLE = Statement("""
+    UPDATE sync_ledger SET state = 2
+    WHERE cohort_id = :cohort_id AND job_id = :job_id AND state = 1
+      AND batch = ANY(CAST(:batches AS bigint[]))
 """)
 
 
@@ -206,7 +251,7 @@ _OF_KEYS = """
 
 _BOOK = Statement(
     """
-    UPDATE sync_ledger SET state = :state, sent_on = CAST(:today AS date)
+    UPDATE sync_ledger SET state = :state, batch = :batch
     WHERE state IN (1, 2) AND
     """
     + _OF_KEYS
@@ -238,7 +283,7 @@ _LIST = Statement("""
 _EXPIRING = Statement("""
     SELECT member_id, part, sent FROM sync_ledger
     WHERE cohort_id = :cohort_id AND job_id = :job_id AND state = 1
-      AND (sent_on IS NULL OR sent_on <= CAST(:through AS date))
+      AND (batch IS NULL OR batch <= :through)
       AND (member_id, part) > (:after, :after_part)
     ORDER BY member_id, part LIMIT :limit
 """)

@@ -6,7 +6,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Date,
     ForeignKey,
     Identity,
     Index,
@@ -133,6 +132,7 @@ sync_runs = Table(
 
 # What stands at a destination, or may: a row for each member and set of identifiers that was sent.
 # `part` tells several of a member apart; `source` is a hash of what the identifiers were made of.
+# `batch` is the request that it was sent with; its number has the time in it.
 sync_ledger = Table(
     "sync_ledger",
     metadata,
@@ -143,7 +143,15 @@ sync_ledger = Table(
     Column("state", SmallInteger, nullable=False),
     Column("source", BigInteger, nullable=False),
     Column("sent", Text, nullable=False),
-    Column("sent_on", Date),
+    Column("batch", BigInteger),
+)
+
+# Requests under way: whether their rows stand at the destination is not known.
+sync_batches = Table(
+    "sync_batches",
+    metadata,
+    Column("job_id", Integer, primary_key=True, autoincrement=False),
+    Column("batch", BigInteger, primary_key=True, autoincrement=False),
 )
 
 # The rows that a vendor refused, by run.

@@ -1,0 +1,35 @@
+"""Numbers of batches: each of a job is another, and says when it was sent."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import threading
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable
+
+# Below the seconds: enough to tell apart what several claims of a job send in one of them.
+_BITS: Final = 24
+_MOST: Final = 1 << _BITS
+
+
+class Numbers:
+    """The numbers of one claim; several threads take them."""
+
+    def __init__(self, now: Callable[[], datetime.datetime]) -> None:
+        self._now = now
+        self._counter = itertools.count(secrets.randbelow(_MOST))
+        self._lock = threading.Lock()
+
+    def following(self) -> int:
+        """Return the number of a batch that is sent now."""
+        with self._lock:
+            return (int(self._now().timestamp()) << _BITS) | (next(self._counter) % _MOST)
+
+
+def until(moment: datetime.datetime) -> int:
+    """Return a number that those of all batches before a moment are below."""
+    return int(moment.timestamp()) << _BITS
