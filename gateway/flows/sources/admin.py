@@ -10,7 +10,7 @@ import enum
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway import channels, errors
-from gateway.core import fields
+from gateway.core import fields, secrecy
 from gateway.core.access import credentials as rules
 from gateway.core.access import defaults, secrets
 from gateway.core.access.actor import GATEWAY
@@ -107,7 +107,7 @@ def add(
     errors.Exists if the slug is taken, and errors.NoSecretKey.
     """
     kind = setup.require(wanted.kind)
-    wrong = setups.faults(kind, wanted.config, wanted.secrets, whole=True)
+    wrong = secrecy.faults(kind, wanted.config, wanted.secrets, whole=True)
     _require_usable(wanted, [*wrong, *channels.faults(wanted.notify, setup.channels, "notify")])
     config = fields.read(kind.config, wanted.config)
     if wanted.kind == webhook_config.KIND:
@@ -220,12 +220,12 @@ def _configure(
     now: datetime.datetime,
 ) -> None:
     kind = setup.require(found.kind)
-    wrong = setups.faults(kind, changes.config, changes.secrets, whole=False)
+    wrong = secrecy.faults(kind, changes.config, changes.secrets, whole=False)
     if wrong:
         raise errors.Invalid(wrong)
     after = {**found.config, **fields.read(kind.config, changes.config)}
     kept = [one.name for one in kept_secrets.of_sources(conn, [found.id])]
-    setups.require_secrets(kind, found.config, after, kept=kept, given=changes.secrets)
+    secrecy.require(kind, found.config, after, kept=kept, given=changes.secrets)
     sources.configure(conn, slug, after)
     setups.write_secrets(conn, setup, found.id, changes.secrets, now=now)
 

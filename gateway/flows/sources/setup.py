@@ -6,7 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway import errors, reach
-from gateway.core import fields
 from gateway.errors import Fault
 from gateway.reach import Reach
 from gateway.sources import kinds
@@ -15,7 +14,7 @@ from gateway.vault import Place, Vault
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from sqlalchemy import Connection
 
@@ -81,36 +80,6 @@ PLAIN: Final = Setup()
 def place(source_id: int, name: str) -> Place:
     """Return where a secret of a source is kept."""
     return Place(table=TABLE, row=source_id, name=name)
-
-
-def faults(
-    kind: Kind, config: Mapping[str, object], given: Mapping[str, object], *, whole: bool
-) -> list[Fault]:
-    """Tell all that is wrong with parts of a config and with secrets, or with the whole of them."""
-    return [
-        *fields.faults(kind.config, config, "config", whole=whole),
-        *fields.faults(kind.secrets, given, "secrets", whole=whole),
-    ]
-
-
-def require_secrets(
-    kind: Kind,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
-    *,
-    kept: Sequence[str],
-    given: Mapping[str, object],
-) -> None:
-    """Raise errors.SecretsNeeded if secrets that are kept would travel elsewhere from now on.
-
-    Else a change of the host would send the password of one server to another.
-    """
-    was, becomes = (fields.shown(kind.config, one) for one in (before, after))
-    moved = sorted(name for name in kind.carriers if was[name] != becomes[name])
-    missing = [name for name in kept if name not in given]
-    if moved and missing:
-        why = f"{', '.join(moved)} changes where this secret travels; send it again"
-        raise errors.SecretsNeeded([Fault(f"secrets.{name}", why) for name in missing])
 
 
 def write_secrets(

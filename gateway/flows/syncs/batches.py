@@ -153,12 +153,11 @@ class Sender:
 
     def _book_sent(self, rows: Sequence[Row], done: Done) -> None:
         batch = self._work.numbers.following()
-        taken, rejected = _taken(rows, done), _rejected(rows, done)
+        booked = {State.PRESENT: _taken(rows, done), State.REJECTED: _rejected(rows, done)}
         with self._work.keeper.sharing() as conn:
-            if taken:
-                ledger.book(conn, self._scope, taken, State.PRESENT, batch=batch)
-            if rejected:
-                ledger.book(conn, self._scope, rejected, State.REJECTED, batch=batch)
+            for state, some in booked.items():
+                if some:
+                    ledger.book(conn, self._scope, some, state, batch=batch)
             self._reject(conn, rows, done)
 
     def _book_removed(self, rows: Sequence[Row], done: Done) -> None:

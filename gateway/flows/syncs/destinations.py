@@ -7,7 +7,7 @@ import difflib
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway import errors
-from gateway.core import fields
+from gateway.core import fields, secrecy
 from gateway.core.access import credentials as rules
 from gateway.core.access.actor import GATEWAY
 from gateway.flows.syncs import setup as setups
@@ -65,7 +65,7 @@ def add(
     errors.NoSecretKey.
     """
     kind = setup.require(wanted.kind)
-    wrong = setups.faults(kind, wanted.config, wanted.secrets, whole=True)
+    wrong = secrecy.faults(kind, wanted.config, wanted.secrets, whole=True)
     if not rules.is_slug(wanted.slug):
         message = f"{wanted.slug!a} is none: use 1 to 64 lower-case letters, digits, - and _"
         wrong = [errors.Fault("slug", message), *wrong]
@@ -115,7 +115,7 @@ def _configure(
     conn: Connection, found: Listed, changes: Changes, setup: Setup, *, now: datetime.datetime
 ) -> None:
     kind = setup.require(found.kind)
-    wrong = setups.faults(kind, changes.config, changes.secrets, whole=False)
+    wrong = secrecy.faults(kind, changes.config, changes.secrets, whole=False)
     after = found.config
     if not wrong:
         after = {**found.config, **fields.read(kind.config, changes.config)}
@@ -123,7 +123,7 @@ def _configure(
     if wrong:
         raise errors.Invalid(wrong)
     kept = [one.name for one in secrets.of_destinations(conn, [found.id])]
-    setups.require_secrets(kind, found.config, after, kept=kept, given=changes.secrets)
+    secrecy.require(kind, found.config, after, kept=kept, given=changes.secrets)
     destinations.configure(conn, found.id, after)
     setups.write_secrets(conn, setup, found.id, changes.secrets, now=now)
 

@@ -89,33 +89,6 @@ def place(destination_id: int, name: str) -> Place:
     return Place(table=TABLE, row=destination_id, name=name)
 
 
-def faults(
-    kind: Kind, config: Mapping[str, object], given: Mapping[str, object], *, whole: bool
-) -> list[Fault]:
-    """Tell all that is wrong with parts of a config and with secrets, or with the whole of them."""
-    return [
-        *fields.faults(kind.config, config, "config", whole=whole),
-        *fields.faults(kind.secrets, given, "secrets", whole=whole),
-    ]
-
-
-def require_secrets(
-    kind: Kind,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
-    *,
-    kept: Sequence[str],
-    given: Mapping[str, object],
-) -> None:
-    """Raise errors.SecretsNeeded if secrets that are kept would travel elsewhere from now on."""
-    was, becomes = (fields.shown(kind.config, one) for one in (before, after))
-    moved = sorted(name for name in kind.carriers if was[name] != becomes[name])
-    missing = [name for name in kept if name not in given]
-    if moved and missing:
-        why = f"{', '.join(moved)} changes where this secret travels; send it again"
-        raise errors.SecretsNeeded([Fault(f"secrets.{name}", why) for name in missing])
-
-
 def write_secrets(
     conn: Connection,
     setup: Setup,
