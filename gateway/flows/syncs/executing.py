@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from gateway.destinations.adapter import Account
+    from gateway.destinations.kinds import Kind
     from gateway.flows.leases import Keeper
     from gateway.flows.syncs.lanes import Lanes
     from gateway.flows.syncs.setup import Setup
@@ -146,18 +148,10 @@ def make(
     suppress: tuple[int, ...],
 ) -> Work:
     """Wire a run. Raises ending.Stopped and errors.SecretUnreadable."""
-    with tools.pool.read() as conn:
-        (found, *_) = destinations.listing(conn, slug=job.slug) or (None,)
-        if found is None or found.id != job.destination_id:
-            raise Stopped("destination_removed", "the destination was removed")
-        sealed = secrets.of_destinations(conn, [found.id])
-    kind = tools.setup.kinds.get(found.kind)
-    if kind is None or kind.reason is not None:
-        raise Stopped("kind_unavailable", "this kind of destination is not available here")
-    account = tools.setup.account(found, sealed)
+    kind, account = _account(tools, job)
     facts = kind.told(account.config)
     going = Going(tools.pool, keeper, job, tools.stopping)
-    lane = tools.lanes.of(found.id, work.concurrency(account, facts), facts.limits)
+    lane = tools.lanes.of(job.destination_id, work.concurrency(account, facts), facts.limits)
     paced = Paced(Counting(account.client, tally), lane, going)
     account = dataclasses.replace(account, client=paced)
     return Work(
@@ -176,6 +170,19 @@ def make(
         now=tools.setup.now,
         numbers=Numbers(tools.setup.now),
     )
+
+
+def _account(tools: Tools, job: Job) -> tuple[Kind, Account]:
+    """Read what a job sends to. Raises ending.Stopped and errors.SecretUnreadable."""
+    with tools.pool.read() as conn:
+        (found, *_) = destinations.listing(conn, slug=job.slug) or (None,)
+        if found is None or found.id != job.destination_id:
+            raise Stopped("destination_removed", "the destination was removed")
+        sealed = secrets.of_destinations(conn, [found.id])
+    kind = tools.setup.kinds.get(found.kind)
+    if kind is None or kind.reason is not None:
+        raise Stopped("kind_unavailable", "this kind of destination is not available here")
+    return kind, tools.setup.account(found, sealed)
 
 
 def _note(tools: Tools, keeper: Keeper, job: Job, run: Run, tally: Tally, end: _End) -> None:
