@@ -30,7 +30,7 @@ from gateway.flows.cohorts.apply import Applier, Drained
 from gateway.flows.cohorts.backlog_limit import Limits
 from gateway.flows.cohorts.submit import Submitter
 from gateway.flows.health import schema
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.local import embedded
 from gateway.sources import member_writer
 from gateway.store.cohorts import cohorts
@@ -45,13 +45,13 @@ LIMIT_SECONDS: Final = 900.0
 Measured = tuple[float, int]  # seconds in the database, and peak memory in MiB
 
 
-class Silent(Doorbell):
-    """A doorbell that rings for no worker."""
+class Silent(WakeUps):
+    """Wake-ups that reach no worker."""
 
     def __init__(self) -> None:
         super().__init__("redis://127.0.0.1:1/0")
 
-    def ring(self, cohort_id: int) -> bool:
+    def notify(self, cohort_id: int) -> bool:
         """Ring for a cohort."""
         return cohort_id > 0
 
@@ -133,7 +133,7 @@ def _measure(take, url, source, name, cohort_id, members, sending) -> None:  # t
 
 def _submit(pool: Pool, source: SourceRef, name: str, _: int, members: int) -> float:
     limits = Limits(pool, max_pending_pages=10**9, rate_per_second=None, max_cohorts=10**6)
-    submitter, spent = Submitter(pool=pool, limits=limits, doorbell=Silent()), 0.0
+    submitter, spent = Submitter(pool=pool, limits=limits, wake_ups=Silent()), 0.0
     for page in _pages(name, members):
         began = time.perf_counter()
         submitter.submit(source, page, request_id="-", now=_now())
@@ -150,7 +150,7 @@ def take_load(pool: Pool, _: SourceRef, name: str, cohort_id: int, members: int)
         load.add(pool, one, page.number, page, now=_now())
         spent += time.perf_counter() - began
     began = time.perf_counter()
-    load.seal(pool, one, doorbell=Silent(), now=_now())
+    load.seal(pool, one, wake_ups=Silent(), now=_now())
     return spent + time.perf_counter() - began
 
 
@@ -172,14 +172,14 @@ def _pages(name: str, members: int) -> Iterator[Page]:
     for number in range(1, total + 1):
         first = (number - 1) * payload.PAGE_MEMBERS
         some = [payload.member(one) for one in range(first, min(members, number * 1000))]
-        written = member_writer.write_roster(some, identity=member_writer.IDENTITY, clean=True)
+        written = member_writer.write_rows(some, identity=member_writer.IDENTITY, clean=True)
         yield Page(
             project_id=payload.PROJECT,
             external_id=name,
             name=name,
             description=None,
             session_id=name,
-            action=Action.MEMBERS,
+            action=Action.REPLACE,
             number=number,
             total=total,
             digest=hashlib.sha256(json.dumps(some).encode()).digest(),

@@ -2,7 +2,7 @@
 
 GatewayError
 ├── BadSettings        settings that cannot be used, all of them named at once
-├── EmbeddedFailed     an embedded server did not start, or its data folder is taken
+├── LocalServerFailed  an embedded server did not start, or its data folder is taken
 ├── CommandFailed      a command line call that cannot be carried out as asked
 ├── Refused            the request is at fault; a person must change it
 │   ├── Malformed          400  not the documented shape
@@ -20,9 +20,9 @@ GatewayError
 │   └── Invalid            422  the right form, with values that cannot be accepted
 │       ├── SecretsNeeded       secrets would travel to another place than they were given for
 │       └── KeyReused           another request came with this key
-├── Throttled          429  too much at once; later is fine
+├── RateLimited        429  too much at once; later is fine
 ├── Unavailable        503  our trouble, or unknown; later is fine
-│   └── InternalFault      503  Postgres is at odds with itself; this may pass or not
+│   └── DatabaseInternalError 503  Postgres is at odds with itself; this may pass or not
 ├── LeaseLost          another process has taken this work over
 ├── SecretUnreadable   encrypted under a key that is not there any more
 ├── ReadFailed         a load cannot read members from what it was given
@@ -36,7 +36,7 @@ GatewayError
 │   └── BadAddress         it is no URL
 ├── Poison             a page that Postgres refuses whenever it is asked
 │   └── Deadly             a page at which worker after worker was lost
-└── Broken             a bug: neither the request nor the surroundings explain it
+└── InternalError      a bug: neither the request nor the surroundings explain it
     └── Denied         our role in Postgres lacks a right; granting it helps
 
 Every error has a stable `code`. No decision depends on a message.
@@ -63,7 +63,7 @@ class BadSettings(GatewayError):
     code = "bad_settings"
 
 
-class EmbeddedFailed(GatewayError):
+class LocalServerFailed(GatewayError):
     """An embedded server did not start, or another process holds its data folder."""
 
     code = "embedded_failed"
@@ -219,7 +219,7 @@ class KeyReused(Invalid):
     code = "key_reused"
 
 
-class Throttled(GatewayError):
+class RateLimited(GatewayError):
     """Too much at once; the sender should come back after `retry_after_seconds`."""
 
     code = "throttled"
@@ -241,7 +241,7 @@ class Unavailable(GatewayError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class InternalFault(Unavailable):
+class DatabaseInternalError(Unavailable):
     """Postgres had an internal error (XX000): it may pass, or be there for as long as the data is.
 
     Senders may retry as for any 503; the applier retries a bounded number of times.
@@ -340,11 +340,11 @@ class Deadly(Poison):
         super().__init__(message, sqlstate="")
 
 
-class Broken(GatewayError):
+class InternalError(GatewayError):
     """A bug: neither the request nor the surroundings explain what happened."""
 
     code = "broken"
 
 
-class Denied(Broken):
+class Denied(InternalError):
     """Our role in Postgres lacks a right."""

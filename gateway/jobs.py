@@ -1,4 +1,4 @@
-"""Job names and how to ring for them: Redis is a doorbell that may be broken at any time."""
+"""Job names and how to wake workers up for them, by a Redis that may be broken at any time."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FAILURE_TTL_SECONDS: Final = 300
 _log = structlog.get_logger()
 
 
-class Ring(rq.job.Job):
+class ApplyJob(rq.job.Job):
     """A ring: a job of `JOBS`, in the queue of a kind of process that does it.
 
     A job names what it runs. RQ would import that, whatever it is; here a client that can write to
@@ -59,10 +59,10 @@ class Ring(rq.job.Job):
 
     @property
     def func(self) -> Any:  # noqa: ANN401 - as RQ has it
-        """What to run. Raises errors.Broken for anything but a job of this queue."""
+        """What to run. Raises errors.InternalError for anything but a job of this queue."""
         queues = [QUEUES[kind] for kind in JOBS.get(self.func_name or "", ())]
         if self.origin not in queues or self.instance is not None:
-            raise errors.Broken("a job in the queue is none of ours")
+            raise errors.InternalError("a job in the queue is none of ours")
         return super().func
 
     @property
@@ -91,15 +91,15 @@ def connect(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> redis.Redi
 def queue(connection: redis.Redis, kind: str = processes.WORKER) -> rq.Queue:
     """Return the queue of a kind of process; jobs are JSON, never pickles."""
     serializer = serializers.JSONSerializer
-    return rq.Queue(QUEUES[kind], connection=connection, serializer=serializer, job_class=Ring)
+    return rq.Queue(QUEUES[kind], connection=connection, serializer=serializer, job_class=ApplyJob)
 
 
-def rung_key(cohort_id: int) -> str:
+def pending_key(cohort_id: int) -> str:
     """Name the key that stands while a ring for a cohort waits to be answered."""
     return f"gateway:rung:{cohort_id}"
 
 
-class Doorbell:
+class WakeUps:
     """Rings for a cohort's work; a ring that is lost is made good by the sweeper."""
 
     def __init__(self, url: str) -> None:
@@ -108,19 +108,19 @@ class Doorbell:
         self._broken_until = 0.0
         self._lock = threading.Lock()
 
-    def ring(self, cohort_id: int) -> bool:
+    def notify(self, cohort_id: int) -> bool:
         """Ask for a cohort's pending pages to be applied; False if Redis did not take it.
 
         While an earlier ring for the same cohort waits, this one is already done.
         """
 
-        def ring() -> None:
-            if self._redis.set(rung_key(cohort_id), 1, nx=True, ex=RUNG_SECONDS):
+        def notify() -> None:
+            if self._redis.set(pending_key(cohort_id), 1, nx=True, ex=RUNG_SECONDS):
                 self._enqueue(processes.WORKER, APPLY_JOB, cohort_id)
 
-        return self._try(ring, cohort_id=cohort_id)
+        return self._try(notify, cohort_id=cohort_id)
 
-    def ring_loader(self) -> bool:
+    def notify_loader(self) -> bool:
         """Ask for loads that are queued to be read; False if Redis did not take it.
 
         A job looks for all that is due, and readers look by themselves every few seconds, too.
@@ -135,13 +135,13 @@ class Doorbell:
         if self.depth(kind) != 0:
             return
         if kind == processes.WORKER:
-            self.ring(NO_COHORT)
+            self.notify(NO_COHORT)
         else:
             self._try(lambda: self._enqueue(kind, PROBE_JOB, kind), kind=kind)
 
     def answer(self, cohort_id: int) -> None:
         """Take the ring down, so that a later page rings anew; look at the inbox after this."""
-        self._redis.delete(rung_key(cohort_id))
+        self._redis.delete(pending_key(cohort_id))
 
     def is_up(self) -> bool:
         try:
@@ -175,8 +175,8 @@ class Doorbell:
         except Exception as error:  # noqa: BLE001 - what is rung for is committed, whatever fails
             with self._lock:
                 self._broken_until = time.monotonic() + BREAK_SECONDS
-            with aside.harmless("doorbell"):
-                _log.warning("doorbell.failed", error=type(error).__name__, **ids)
+            with aside.harmless("wake_up"):
+                _log.warning("wake_up.failed", error=type(error).__name__, **ids)
             return False
         return True
 

@@ -15,17 +15,17 @@ from gateway.flows.cohorts.apply import Applier
 from gateway.flows.cohorts.backlog_limit import Limits
 from gateway.flows.cohorts.edit import Editor
 from gateway.flows.cohorts.export import Exporter
-from gateway.flows.cohorts.read_routing import Readers
+from gateway.flows.cohorts.read_routing import ReadRouter
 from gateway.flows.cohorts.submit import Submitter
 from gateway.flows.health import monitoring
-from gateway.flows.health.monitoring import Watch
+from gateway.flows.health.monitoring import Collector
 from gateway.flows.health.readiness import Readiness
 from gateway.flows.sources import refusals
 from gateway.flows.sources.setup import Setup
 from gateway.flows.sources.webhook import Intake
 from gateway.flows.syncs import setup as sending
 from gateway.handlers.http.deps import Deps
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.settings import Settings
 from gateway.store.db.engine import Pool
 from gateway.waits import Waits
@@ -65,8 +65,8 @@ def make_deps(
     size = settings.web_threads
     accepting = Pool(url, name="accept", size=size, limit_seconds=ACCEPT_LIMIT_SECONDS)
     reading = Pool(url, name="read", size=size, limit_seconds=READ_LIMIT_SECONDS)
-    doorbell = Doorbell(settings.require_redis_url())
-    readers = Readers(reading, _replica(settings))
+    wake_ups = WakeUps(settings.require_redis_url())
+    readers = ReadRouter(reading, _replica(settings))
     waits = Waits.of_threads(size)
     applier = Applier(_applying(url, size), now=now, tracer=tracer)
     return Deps(
@@ -74,10 +74,10 @@ def make_deps(
         accepting=accepting,
         reading=reading,
         readers=readers,
-        doorbell=doorbell,
-        intake=_intake(settings, accepting, doorbell, tracer),
+        wake_ups=wake_ups,
+        intake=_intake(settings, accepting, wake_ups, tracer),
         readiness=Readiness(accepting),
-        watch=_watch(url, doorbell, settings),
+        watch=_watch(url, wake_ups, settings),
         # On the primary: a key that was revoked must not live on in a replica that is behind.
         keys=KeyRing(reading),
         # Streams keep their threads for as long as their readers like; the others must answer.
@@ -86,7 +86,7 @@ def make_deps(
         setup=Setup.of(settings),
         rules=Runner(reading, waits),
         editor=Editor(
-            pool=reading, applier=applier, doorbell=doorbell, waits=waits, at_once=_appliers(size)
+            pool=reading, applier=applier, wake_ups=wake_ups, waits=waits, at_once=_appliers(size)
         ),
         waits=waits,
         tracer=tracer,
@@ -94,7 +94,7 @@ def make_deps(
     )
 
 
-def _intake(settings: Settings, pool: Pool, doorbell: Doorbell, tracer: Tracer) -> Intake:
+def _intake(settings: Settings, pool: Pool, wake_ups: WakeUps, tracer: Tracer) -> Intake:
     """Wire the way in for pages that are posted."""
     limits = Limits(
         pool,
@@ -105,7 +105,7 @@ def _intake(settings: Settings, pool: Pool, doorbell: Doorbell, tracer: Tracer) 
     return Intake(
         pool=pool,
         verifier=Verifier(),
-        submitter=Submitter(pool=pool, limits=limits, doorbell=doorbell, tracer=tracer),
+        submitter=Submitter(pool=pool, limits=limits, wake_ups=wake_ups, tracer=tracer),
         max_members=settings.max_members,
         refusals=_recorder(settings.require_database_url()),
     )
@@ -138,7 +138,7 @@ def _recorder(url: str) -> refusals.Recorder:
     )
 
 
-def _watch(url: str, doorbell: Doorbell, settings: Settings) -> Watch:
+def _watch(url: str, wake_ups: WakeUps, settings: Settings) -> Collector:
     """Wire what monitors ask, with connections that nothing else can use up."""
     pool = Pool(
         url, name="watch", size=monitoring.CONNECTIONS, limit_seconds=monitoring.LIMIT_SECONDS
@@ -149,7 +149,7 @@ def _watch(url: str, doorbell: Doorbell, settings: Settings) -> Watch:
         disk_bytes=settings.disk_bytes,
         disk_dir=settings.disk_dir,
     )
-    return Watch(pool, doorbell=doorbell, readiness=Readiness(pool), limits=limits)
+    return Collector(pool, wake_ups=wake_ups, readiness=Readiness(pool), limits=limits)
 
 
 def __getattr__(name: str) -> Flask:

@@ -1,1 +1,1 @@
-"""RQ's half: processes that run the flows when the doorbell rings, or the clock does."""
+"""RQ's half: processes that run the flows when they are woken up, or the clock says so."""

@@ -153,7 +153,7 @@ def _answer(
             name=f"{made.name}-{time.monotonic_ns()}",
             connection=connection,
             serializer=serializers.JSONSerializer,
-            job_class=jobs.Ring,
+            job_class=jobs.ApplyJob,
         )
         worker.stopping, worker.duty = stopping, made.duty
         worker.look = _looks(kinds)

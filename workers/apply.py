@@ -38,11 +38,11 @@ def apply(run: Runtime, cohort_id: int) -> None:
         try:
             drained = _listen(run, cohort_id)
         finally:
-            run.doorbell.answer(cohort_id)
+            run.wake_ups.answer(cohort_id)
         if drained is not Drained.OUT_OF_TIME:
             drained = run.applier.drain(cohort_id)
     if drained is Drained.OUT_OF_TIME:
-        run.doorbell.ring(cohort_id)
+        run.wake_ups.notify(cohort_id)
 
 
 def _listen(run: Runtime, cohort_id: int) -> Drained:
@@ -53,7 +53,7 @@ def _listen(run: Runtime, cohort_id: int) -> Drained:
     """
     drained = run.applier.drain(cohort_id)
     for _ in range(LISTENS):
-        if drained is not Drained.EXPECTING or run.doorbell.depth():
+        if drained is not Drained.EXPECTING or run.wake_ups.depth():
             break
         time.sleep(LISTEN_SECONDS)
         drained = run.applier.drain(cohort_id)

@@ -37,7 +37,7 @@ def read_due(run: Runtime) -> None:
     reader = Reader(
         run.pool,
         run.beating,
-        run.doorbell,
+        run.wake_ups,
         name=run.name,
         at_most=run.settings.loads,
         now=moments.now,

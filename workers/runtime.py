@@ -19,7 +19,7 @@ from gateway.flows.cohorts.apply import Applier
 from gateway.flows.health import heartbeats as meters
 from gateway.flows.health import readiness as ready
 from gateway.flows.health.duty import Duty
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.settings import Settings
 from gateway.store.db.engine import Pool
 
@@ -51,7 +51,7 @@ class Runtime:
     chores: Pool
     rules: Pool
     duty: Duty
-    doorbell: Doorbell
+    wake_ups: WakeUps
     meters: meters.ApplyMeters
     applier: Applier
     stopping: threading.Event
@@ -74,7 +74,7 @@ def make(environ: Mapping[str, str]) -> Runtime:
         chores=Pool(url, name="chores", size=CHORES, limit_seconds=APPLY_LIMIT_SECONDS),
         rules=Pool(url, name="rules", size=RULES, limit_seconds=APPLY_LIMIT_SECONDS),
         duty=Duty(),
-        doorbell=Doorbell(settings.require_redis_url()),
+        wake_ups=WakeUps(settings.require_redis_url()),
         meters=counts,
         applier=Applier(
             pool,
@@ -100,7 +100,7 @@ def beating(runtime: Runtime, kind: str, *others: str) -> Iterator[None]:
     """
     counted = {kind: runtime.meters, **{other: meters.ApplyMeters() for other in others}}
     hearts = [
-        meters.Heart(
+        meters.Heartbeat(
             runtime.beating,
             name=f"{runtime.name}-{one}",
             kind=one,
@@ -119,7 +119,7 @@ def beating(runtime: Runtime, kind: str, *others: str) -> Iterator[None]:
         thread.join(LEAVE_SECONDS)
 
 
-def _beat(hearts: Sequence[meters.Heart], ended: threading.Event) -> None:
+def _beat(hearts: Sequence[meters.Heartbeat], ended: threading.Event) -> None:
     def beat() -> None:
         for heart in hearts:
             heart.beat()

@@ -55,7 +55,7 @@ class Chore:
 
 def _probe(made: Runtime) -> None:
     for kind in duty.to_ask(made.chores):
-        duty.ask(made.chores, kind, functools.partial(made.doorbell.probe, kind))
+        duty.ask(made.chores, kind, functools.partial(made.wake_ups.probe, kind))
 
 
 def _redact(made: Runtime) -> None:
@@ -70,7 +70,7 @@ def _tend_events(made: Runtime) -> None:
 
 
 def _rules(made: Runtime) -> None:
-    Evaluator(made.rules, made.doorbell, now=moments.now).round()
+    Evaluator(made.rules, made.wake_ups, now=moments.now).round()
 
 
 def _loads(made: Runtime) -> None:
@@ -82,7 +82,7 @@ def _syncs(made: Runtime) -> None:
 
 
 def _plan(made: Runtime) -> None:
-    planned.tick(made.chores, made.doorbell, now=moments.now())
+    planned.tick(made.chores, made.wake_ups, now=moments.now())
 
 
 def _watch(made: Runtime) -> None:
@@ -130,7 +130,7 @@ def make_sweeper(made: Runtime) -> Sweeper:
     def alone() -> bool:
         return not duty.is_anyone_at_work(made.pool, heartbeats.WORKER)
 
-    return Sweeper(made.pool, made.applier, made.doorbell, alone=alone)
+    return Sweeper(made.pool, made.applier, made.wake_ups, alone=alone)
 
 
 def sweep(made: Runtime, sweeper: Sweeper, said: str | None = None) -> str | None:

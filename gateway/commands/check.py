@@ -87,7 +87,7 @@ def _postgres(settings: Settings) -> list[Finding]:
 
 def _redis(settings: Settings) -> list[Finding]:
     if settings.redis_url:
-        return flow.doorbell(settings.redis_url)
+        return flow.wake_ups(settings.redis_url)
     said = place.redis_of_running(settings)
     if said is None:
         text = "REDIS_URL is not set, and only `make run` brings a server of its own"

@@ -11,7 +11,7 @@ from gateway.core.access.actor import COMMAND
 from gateway.core.cohorts import kinds
 from gateway.core.cohorts.guard import FROM_MEMBERS, SHRINK_PERCENT
 from gateway.flows.cohorts import admin, lookup
-from gateway.flows.cohorts.read_routing import Readers
+from gateway.flows.cohorts.read_routing import ReadRouter
 from gateway.flows.sources import cohorts as flow
 from gateway.handlers.cohorts import ids, response_schemas, setting_requests
 from gateway.handlers.http import forms, schemas
@@ -190,7 +190,7 @@ def show(cohort_id: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the
     """
     number = ids.cohort(cohort_id)
     with place.database(place.settings()) as pool:
-        readers = Readers(pool)
+        readers = ReadRouter(pool)
         found = lookup.cohort(readers, number, now=place.now())
         syncs = lookup.syncs(readers, number, before=lookup.NEWEST_SYNC, limit=SYNCS).answer
     shown = _as_json(found)
@@ -252,7 +252,7 @@ def restore(cohort_id: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of 
     number = ids.cohort(cohort_id)
     with place.database(place.settings()) as pool:
         admin.restore_cohort(pool, number, now=place.now(), actor=COMMAND)
-        kind = lookup.cohort(Readers(pool), number, now=place.now()).kind
+        kind = lookup.cohort(ReadRouter(pool), number, now=place.now()).kind
     if as_json:
         output.document({"id": cohort_id, "deleted": False})
     elif kind == kinds.MIXPANEL:
@@ -285,7 +285,7 @@ def _row(one: lookup.Cohort) -> tuple[str, ...]:
 
 
 def _all(pool: Pool, which: lookup.Filter) -> Iterator[Cohort]:
-    readers, after, now = Readers(pool), 0, place.now()
+    readers, after, now = ReadRouter(pool), 0, place.now()
     while True:
         part = lookup.cohorts(readers, which, after=after, limit=PART, now=now)
         yield from part.items

@@ -12,7 +12,7 @@ from gateway.core.cohorts.load import State
 from gateway.flows.cohorts import load_lookup, load_queue
 from gateway.handlers.cohorts import ids, load_schemas
 from gateway.handlers.http import schemas
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 
 if TYPE_CHECKING:
     from gateway.core.cohorts.receipt import Receipt
@@ -87,9 +87,9 @@ def approve(load_id: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of th
     cohort_id, number = ids.load(load_id)
     where = place.settings()
     with place.database(where) as pool:
-        bell = doorbell(where)
+        bell = wake_ups(where)
         found = load_queue.approve(
-            pool, cohort_id, number, doorbell=bell, now=place.now(), actor=COMMAND
+            pool, cohort_id, number, wake_ups=bell, now=place.now(), actor=COMMAND
         )
     tell(found, as_json=as_json)
 
@@ -110,9 +110,9 @@ def cancel(load_id: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the
     tell(found, as_json=as_json)
 
 
-def doorbell(where: Settings) -> Doorbell:
+def wake_ups(where: Settings) -> WakeUps:
     """Make what rings for loads."""
-    return Doorbell(where.redis_url or _NOWHERE)
+    return WakeUps(where.redis_url or _NOWHERE)
 
 
 def tell(found: Receipt, *, as_json: bool) -> None:

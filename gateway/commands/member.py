@@ -9,7 +9,7 @@ import click
 from gateway import errors
 from gateway.commands import output, place
 from gateway.flows.cohorts import lookup
-from gateway.flows.cohorts.read_routing import Readers
+from gateway.flows.cohorts.read_routing import ReadRouter
 
 
 @click.group()
@@ -37,7 +37,7 @@ def show(
     """
     place.require_member_id(member_id)
     with place.database(place.settings()) as pool:
-        readers = Readers(pool)
+        readers = ReadRouter(pool)
         found = _cohorts(readers, member_id, source=source, project_id=project)
         shown = [
             {
@@ -67,10 +67,10 @@ def show(
 
 
 def _cohorts(
-    readers: Readers, member_id: str, *, source: str | None, project_id: str | None
-) -> list[lookup.Joined]:
+    readers: ReadRouter, member_id: str, *, source: str | None, project_id: str | None
+) -> list[lookup.MembershipOf]:
     """List all cohorts of a person, part by part."""
-    found, end = list[lookup.Joined](), (0,)
+    found, end = list[lookup.MembershipOf](), (0,)
     while True:
         (after,) = end
         part = lookup.cohorts_of(
@@ -87,7 +87,7 @@ def _cohorts(
         end = part.end
 
 
-def _profile(readers: Readers, cohort_id: str, member_id: str) -> object:
+def _profile(readers: ReadRouter, cohort_id: str, member_id: str) -> object:
     """Read the profile; None if the person has left meanwhile."""
     try:
         return json.loads(lookup.member(readers, int(cohort_id), member_id))

@@ -14,7 +14,7 @@ from gateway import addresses, errors
 from gateway.commands import output, place
 from gateway.commands import target as targets
 from gateway.simulator import mixpanel, play
-from gateway.simulator.mixpanel import Courier
+from gateway.simulator.mixpanel import WebhookSender
 from gateway.simulator.service import Service
 from gateway.simulator.wire import Wire
 
@@ -130,7 +130,7 @@ def _play(
 ) -> tuple[list[play.Result], int]:
     """Play both cohorts; what became of them, and how often a page was sent again."""
     wire = Wire(target.base_url)
-    courier = Courier(
+    courier = WebhookSender(
         wire,
         f"{addresses.WEBHOOKS}{target.source}",
         login=target.login,

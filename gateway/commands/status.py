@@ -46,5 +46,5 @@ def _redis(settings: Settings) -> str:
     """Ask the Redis of the settings, or the gateway that runs on this machine."""
     if settings.redis_url is None:
         return place.redis_of_running(settings) or "unknown"
-    down = any(one.level is Level.ERROR for one in checking.doorbell(settings.redis_url))
+    down = any(one.level is Level.ERROR for one in checking.wake_ups(settings.redis_url))
     return "down" if down else "up"

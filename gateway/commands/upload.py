@@ -80,7 +80,7 @@ def upload(
             sent,
             wanted,
             max_bytes=most,
-            doorbell=load.doorbell(where),
+            wake_ups=load.wake_ups(where),
             now=place.now(),
             actor=COMMAND,
         )

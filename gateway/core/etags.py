@@ -11,7 +11,7 @@ _BYTES: Final = 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Held:
+class IfNoneMatch:
     """The tags of answers the client holds already; `anything` stands for whatever there is."""
 
     tags: frozenset[str] = frozenset()
@@ -22,7 +22,7 @@ class Held:
         return self.anything or tag in self.tags
 
 
-NOTHING: Final = Held()
+NOTHING: Final = IfNoneMatch()
 
 
 def of(*parts: str | int | None) -> str:

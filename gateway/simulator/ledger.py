@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.simulator.mixpanel import Page
 
 
-class Ledger:
+class ExpectedState:
     """Follows one cohort page by page, for sessions that come one after the other.
 
     `inside` are the members now; `entered` and `exited` count each person's transitions.
@@ -32,11 +32,11 @@ class Ledger:
         if identity in self._seen:
             return
         self._seen.add(identity)
-        if page.action is Action.REMOVE_MEMBERS:
+        if page.action is Action.REMOVE:
             self._take_out(page.member_ids)
             return
         self._put_in(page.member_ids)
-        if page.action is Action.MEMBERS:
+        if page.action is Action.REPLACE:
             self._refresh(page)
 
     def _refresh(self, page: Page) -> None:

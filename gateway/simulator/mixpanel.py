@@ -95,7 +95,7 @@ def body(page: Page) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-class Courier:
+class WebhookSender:
     """Posts pages to one webhook and does with its answers what Mixpanel does."""
 
     def __init__(
@@ -182,12 +182,12 @@ class Sync:
         """Return the pages of the sync that is due, under a session id of its own."""
         session_id = self._new_session_id()
         if self._snapshot is None:
-            return list(self._paged(Action.MEMBERS, session_id, sorted(self.members)))
+            return list(self._paged(Action.REPLACE, session_id, sorted(self.members)))
         added = sorted(self.members - self._snapshot)
         removed = sorted(self._snapshot - self.members)
         return [
-            *self._paged(Action.ADD_MEMBERS, session_id, added),
-            *self._paged(Action.REMOVE_MEMBERS, session_id, removed),
+            *self._paged(Action.ADD, session_id, added),
+            *self._paged(Action.REMOVE, session_id, removed),
         ]
 
     def run(self) -> list[Page]:

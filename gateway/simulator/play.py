@@ -9,13 +9,13 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway.simulator import scenario, verdict
-from gateway.simulator.ledger import Ledger
+from gateway.simulator.ledger import ExpectedState
 from gateway.simulator.mixpanel import Cohort, Sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.simulator.mixpanel import Courier, Page
+    from gateway.simulator.mixpanel import Page, WebhookSender
     from gateway.simulator.service import Service
     from gateway.simulator.verdict import Verdict
 
@@ -60,7 +60,7 @@ def play(
     plan: Plan,
     name: str,
     *,
-    courier: Courier,
+    courier: WebhookSender,
     service: Service,
     say: Callable[[str], None],
     sent: Callable[[], None],
@@ -71,7 +71,7 @@ def play(
     """
     cohort = _cohort(plan, name)
     began = verdict.before(service, plan.source, cohort)
-    ledger = Ledger(began.members)
+    ledger = ExpectedState(began.members)
     members = pages = 0
 
     def deliver(page: Page) -> None:
@@ -121,7 +121,7 @@ def _example(_plan: Plan, sync: Sync, say: Callable[[str], None]) -> None:
 
 
 def _crowd(plan: Plan, sync: Sync, say: Callable[[str], None]) -> None:
-    scenario.Crowd(sync, plan.members, plan.seed).play(say)
+    scenario.LargeCohort(sync, plan.members, plan.seed).play(say)
 
 
 CAST = {"example": _example, "crowd": _crowd}

@@ -30,7 +30,7 @@ def example(sync: Sync, say: Callable[[str], None]) -> None:
     sync.run()
 
 
-class Crowd:
+class LargeCohort:
     """A cohort of a chosen size with changing members; one seed makes one history."""
 
     def __init__(self, sync: Sync, size: int, seed: int) -> None:

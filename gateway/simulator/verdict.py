@@ -12,7 +12,7 @@ from gateway.simulator import mixpanel
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from gateway.simulator.ledger import Ledger
+    from gateway.simulator.ledger import ExpectedState
     from gateway.simulator.mixpanel import Cohort, Sync
     from gateway.simulator.service import Change, Service
 
@@ -68,7 +68,9 @@ def settle(
         sleep(POLL_SECONDS)
 
 
-def judge(service: Service, source: str, sync: Sync, *, ledger: Ledger, began: Before) -> Verdict:
+def judge(
+    service: Service, source: str, sync: Sync, *, ledger: ExpectedState, began: Before
+) -> Verdict:
     """Compare a settled cohort: members with those of the sync, history with the ledger."""
     cohort, members = sync.cohort, sync.members
     standing = service.standing(source, cohort)
@@ -90,7 +92,7 @@ def judge(service: Service, source: str, sync: Sync, *, ledger: Ledger, began: B
     return Verdict(members=len(listed), changes=len(changes), differences=tuple(differences))
 
 
-def _history(changes: Collection[Change], *, ledger: Ledger, began: Before) -> Iterator[str]:
+def _history(changes: Collection[Change], *, ledger: ExpectedState, began: Before) -> Iterator[str]:
     expected_seq, inside = began.last_seq, set(began.members)
     entered: collections.Counter[str] = collections.Counter()
     exited: collections.Counter[str] = collections.Counter()

@@ -76,7 +76,7 @@ class Wire:
                     raise errors.Unavailable(
                         f"{self.base_url} does not answer: {str(error) or type(error).__name__}",
                     ) from error
-        raise errors.Broken("a request was neither answered nor refused")
+        raise errors.InternalError("a request was neither answered nor refused")
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""

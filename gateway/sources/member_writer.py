@@ -78,7 +78,7 @@ class _Shape:
         return "\t".join([HOLE, *fields, f"{{{','.join(properties)}}}\n"])
 
 
-def write_roster(members: Sequence[object], *, identity: _Names, clean: bool) -> Written:
+def write_rows(members: Sequence[object], *, identity: _Names, clean: bool) -> Written:
     """Normalise a page's members. Of a repeated id the last one is taken.
 
     `clean` promises that their texts are clean, see `document.is_clean`; then none of them needs an
@@ -99,7 +99,7 @@ def write_roster(members: Sequence[object], *, identity: _Names, clean: bool) ->
 
 
 def write_ids(members: Sequence[object], *, identity: _Names) -> Written:
-    """Write lines as `write_roster` does, but with null for everything but the id."""
+    """Write lines as `write_rows` does, but with null for everything but the id."""
     kept, skipped = _identified(members, identity)
     rest = f"\t{member_rows.NULL}" * (len(member_rows.COLUMNS) - 1) + "\n"
     text = rest.join([*escaped(list(kept), clean=False), ""])

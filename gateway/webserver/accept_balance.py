@@ -13,7 +13,7 @@ TURN_SECONDS: Final = 0.05
 PAUSE_SECONDS: Final = 1.0
 
 
-class Newcomers:
+class AcceptBalance:
     """One process's part in sharing them.
 
     Every process hears of each newcomer, and one interpreter uses one core. A connection may be

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gateway.webserver.connection import Connection
 
 
-class Crew:
+class Threads:
     """A fixed number of daemon threads: a stuck one never keeps the process from ending."""
 
     def __init__(self, size: int, answer: Callable[[Connection], None]) -> None:

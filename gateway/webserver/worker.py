@@ -15,9 +15,9 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from gateway import metrics
 from gateway.webserver import deadlines, dispatch, error_responses, framing, memory
-from gateway.webserver.accept_balance import Newcomers
+from gateway.webserver.accept_balance import AcceptBalance
 from gateway.webserver.connection import ClientGone, Connection, Limits, Stage
-from gateway.webserver.threads import Crew
+from gateway.webserver.threads import Threads
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -65,7 +65,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
         )
         self._view = memoryview(bytearray(RECEIVE_BYTES))
         self._finished: deque[Connection] = deque()
-        self._newcomers = Newcomers()
+        self._newcomers = AcceptBalance()
         self._ticked_at = 0.0
 
     @classmethod
@@ -80,9 +80,9 @@ class Door(ThreadWorker):  # type: ignore[misc]
         if cfg.max_requests:
             raise ConfigError("gateway.webserver does not count requests; unset max_requests")
 
-    def get_thread_pool(self) -> Crew:
+    def get_thread_pool(self) -> Threads:
         """Create the threads; gunicorn calls this in the new process."""
-        return Crew(self.cfg.threads, self._answer)
+        return Threads(self.cfg.threads, self._answer)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop. The time matters: requests that begin later are told so."""

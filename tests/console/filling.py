@@ -122,7 +122,7 @@ def _load(world: World, behind: Backstage) -> None:
             file,
             load_queue.Wanted(review=review),
             max_bytes=given.settings.max_upload_bytes,
-            doorbell=given.doorbell,
+            wake_ups=given.wake_ups,
             now=world.clock.now,
             actor=Actor(via=Via.CONSOLE, name="admin"),
         )

@@ -101,7 +101,7 @@ def test_describe__our_own_error__tells_what_it_came_from() -> None:
         try:
             int(CANARY)
         except ValueError as error:
-            raise errors.Broken("a sentence of ours") from error
+            raise errors.InternalError("a sentence of ours") from error
 
     told = described(crash)
     assert told.index("ValueError") < told.index("which led to") < told.index("Broken")

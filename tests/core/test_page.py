@@ -40,7 +40,7 @@ def test_page__once_made__cannot_be_changed() -> None:
         name=None,
         description=None,
         session_id=None,
-        action=Action.MEMBERS,
+        action=Action.REPLACE,
         number=1,
         total=1,
         digest=b"",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from gateway.core import etags
-from gateway.core.etags import Held
+from gateway.core.etags import IfNoneMatch
 
 
 def test_of__other_parts__is_another_tag() -> None:
@@ -26,7 +26,7 @@ def test_tag__of_anything__needs_no_quoting() -> None:
 
 
 def test_held__has__what_was_sent_or_anything() -> None:
-    assert Held(tags=frozenset({"x"})).has("x")
-    assert not Held(tags=frozenset({"x"})).has("y")
-    assert Held(anything=True).has("y")
+    assert IfNoneMatch(tags=frozenset({"x"})).has("x")
+    assert not IfNoneMatch(tags=frozenset({"x"})).has("y")
+    assert IfNoneMatch(anything=True).has("y")
     assert not etags.NOTHING.has("")

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from gateway.core.cohorts.page import Action
 from gateway.simulator import play
-from gateway.simulator.mixpanel import Cohort, Courier, Page
+from gateway.simulator.mixpanel import Cohort, Page, WebhookSender
 from gateway.simulator.service import Service
 from gateway.simulator.wire import Wire
 from tests.e2e.command import Done, add, run
@@ -201,13 +201,13 @@ def test_simulate__with_a_stranger_among_the_members__says_what_is_wrong(
     stack: Stack,
 ) -> None:
     wire = Wire(f"http://127.0.0.1:{stack.port}")
-    courier = Courier(
+    courier = WebhookSender(
         wire, "/webhooks/mixpanel/default", login=(USERNAME, PASSWORD), sleep=time.sleep
     )
     plan = play.Plan(source="default", project_id="p", cohort_id="odd", members=30, seed=1)
     stranger = Page(
         cohort=Cohort(project_id="p", cohort_id="odd-crowd", name="odd"),
-        action=Action.ADD_MEMBERS,
+        action=Action.ADD,
         session_id="stranger",
         number=1,
         total=1,

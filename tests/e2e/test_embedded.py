@@ -35,7 +35,7 @@ from gateway import errors
 from gateway.local.embedded import identity
 try:
     identity.give(pathlib.Path({data_dir!r}), "65534:65534")
-except errors.EmbeddedFailed as refusal:
+except errors.LocalServerFailed as refusal:
     print(refusal)
 """
 

@@ -90,7 +90,7 @@ def test_folder__held_by_another__is_refused_with_its_process(
     data_dir: Path, keeper: subprocess.Popen[str]
 ) -> None:
     said(keeper)
-    with pytest.raises(errors.EmbeddedFailed) as caught, embedded.hold(data_dir):
+    with pytest.raises(errors.LocalServerFailed) as caught, embedded.hold(data_dir):
         pass
     assert f"in use by another gateway (process {keeper.pid})" in str(caught.value)
     assert str(data_dir) in str(caught.value)
@@ -106,7 +106,7 @@ def test_folder__held__is_not_held_by_the_servers(data_dir: Path) -> None:
 
 def test_folder__that_cannot_be_made__is_refused_with_advice(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(errors.EmbeddedFailed, match="GATEWAY_DATA_DIR"):
+    with pytest.raises(errors.LocalServerFailed, match="GATEWAY_DATA_DIR"):
         embedded.start_valkey(tmp_path / "file" / "data")
 
 
@@ -145,14 +145,14 @@ def test_postgres__that_cannot_start__says_what_its_log_says(data_dir: Path) -> 
         pass
     own_settings = data_dir / "postgres" / "pgdata" / "postgresql.auto.conf"
     own_settings.write_text("shared_buffers = 'a lot'\n")
-    with pytest.raises(errors.EmbeddedFailed, match=r'"shared_buffers": "a lot"'):
+    with pytest.raises(errors.LocalServerFailed, match=r'"shared_buffers": "a lot"'):
         embedded.start_postgres(data_dir)
 
 
 def test_server__on_a_port_that_is_taken__is_refused(data_dir: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(errors.EmbeddedFailed, match="does not start"),
+        pytest.raises(errors.LocalServerFailed, match="does not start"),
     ):
         embedded.start_valkey(data_dir, port=taken.getsockname()[1])
 
@@ -160,7 +160,7 @@ def test_server__on_a_port_that_is_taken__is_refused(data_dir: Path) -> None:
 def test_start__given_up__leaves_nothing_running(data_dir: Path) -> None:
     with embedded.postgres(data_dir, durability=Durability.NONE):
         pass
-    with pytest.raises(errors.EmbeddedFailed, match="interrupted"):
+    with pytest.raises(errors.LocalServerFailed, match="interrupted"):
         embedded.start_postgres(data_dir, give_up=lambda: True)
     assert not (data_dir / "postgres" / "pgdata" / "postmaster.pid").exists()
 

@@ -13,8 +13,8 @@ import pytest
 from gateway import errors
 from gateway.core.cohorts.page import Action
 from gateway.simulator import mixpanel, play
-from gateway.simulator.ledger import Ledger
-from gateway.simulator.mixpanel import Cohort, Courier, Page, Sync
+from gateway.simulator.ledger import ExpectedState
+from gateway.simulator.mixpanel import Cohort, Page, Sync, WebhookSender
 from gateway.simulator.wire import Wire
 
 COHORT = Cohort(project_id="1", cohort_id="2", name="n")
@@ -69,7 +69,7 @@ def webhook() -> Iterator[tuple[Scripted, Wire]]:
 def page(**changes: object) -> Page:
     fields: dict[str, object] = {
         "cohort": COHORT,
-        "action": Action.MEMBERS,
+        "action": Action.REPLACE,
         "session_id": "s",
         "number": 1,
         "total": 1,
@@ -78,8 +78,8 @@ def page(**changes: object) -> Page:
     return Page(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def courier(wire: Wire, sleep: Callable[[float], None] = lambda _: None) -> Courier:
-    return Courier(wire, "/webhooks/mixpanel/default", login=("u", "p"), sleep=sleep)
+def courier(wire: Wire, sleep: Callable[[float], None] = lambda _: None) -> WebhookSender:
+    return WebhookSender(wire, "/webhooks/mixpanel/default", login=("u", "p"), sleep=sleep)
 
 
 def sync(sent: list[Page]) -> Sync:
@@ -229,7 +229,7 @@ def test_sync__after_its_snapshot_expired__is_full_again() -> None:
 
 
 def test_ledger__of_a_refresh__lets_nobody_leave_before_its_last_page() -> None:
-    ledger = Ledger({"old", "both"})
+    ledger = ExpectedState({"old", "both"})
     ledger.acknowledge(page(total=2, member_ids=("both", "new")))
     assert ledger.inside == {"old", "both", "new"}
     ledger.acknowledge(page(total=2, number=2, member_ids=("last",)))

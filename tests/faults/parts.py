@@ -99,7 +99,7 @@ class Part:
         while self._may_start():
             try:
                 self._process = self._launch()
-            except (errors.EmbeddedFailed, OSError) as error:
+            except (errors.LocalServerFailed, OSError) as error:
                 self._trouble = error
                 if not self.starts:
                     return

@@ -25,7 +25,7 @@ WORDS: Final = {
     "web.before-lock": "gunicorn process before it locks the cohort's counters",
     "web.before-commit": "gunicorn process with that lock, before insert and commit",
     "web.after-commit": "gunicorn process after the commit, before the answer",
-    "web.after-ring": "gunicorn process after the doorbell",
+    "web.after-ring": "gunicorn process after the wake-up",
     "worker.before-claim": "worker before claiming",
     "worker.mid-copy": "worker in the middle of a COPY",
     "worker.mid-apply": "worker in mid-apply",

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.core.cohorts.page import Action
-from gateway.simulator.mixpanel import Cohort, Courier, Page, Sync, SyncFailed, SyncPaused
+from gateway.simulator.mixpanel import Cohort, Page, Sync, SyncFailed, SyncPaused, WebhookSender
 from gateway.simulator.wire import Answer, Wire
 from tests.stack import DEFAULT, PASSWORD, PROJECT, USERNAME
 
@@ -116,7 +116,7 @@ class Sender:
         self._gone: list[str] = []
         numbers, born = itertools.count(1), itertools.count(1)
         self._names = (f"{name}-{number}" for number in born)
-        self._courier = Courier(
+        self._courier = WebhookSender(
             self._wire,
             DEFAULT,
             login=(USERNAME, PASSWORD),

@@ -41,7 +41,7 @@ def lose_a_page(sender: Sender) -> None:
 
 def lose_a_member(sender: Sender) -> None:
     """Remember the newest page that adds anybody as one that named somebody more."""
-    page = [one for one in sender.acknowledged if one.action != Action.REMOVE_MEMBERS][-1]
+    page = [one for one in sender.acknowledged if one.action != Action.REMOVE][-1]
     remember(sender, dataclasses.replace(page, member_ids=(*page.member_ids, "somebody more")))
 
 

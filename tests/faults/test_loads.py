@@ -12,7 +12,7 @@ from gateway.core.cohorts.receipt import Receipt
 from gateway.flows.cohorts import load_lookup, load_queue
 from gateway.flows.cohorts.load_queue import File, Wanted
 from gateway.flows.sources import cohorts
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.store.db.engine import Pool
 from tests.faults.trial import Bench
 from tests.stack import until
@@ -33,14 +33,14 @@ def queue(bench: Bench, cohort: int) -> Receipt:
     """Queue a load of many rows, and wait until some of it was read."""
     lines = [f"user-{n},user-{n}@example.com,Ada" for n in range(ROWS)]
     file = File(data="\n".join(["id,email,first_name", *lines, ""]).encode())
-    bell = Doorbell(bench.installation.environ["REDIS_URL"])
+    bell = WakeUps(bench.installation.environ["REDIS_URL"])
     found = load_queue.accept_file(
         bench.pool,
         cohort,
         file,
         Wanted(),
         max_bytes=1 << 30,
-        doorbell=bell,
+        wake_ups=bell,
         now=moments.now(),
     )
     until(lambda: staged(bench.pool, cohort) >= 2)

@@ -170,7 +170,7 @@ def _restart(here: Installation, redis_url: str) -> None:
         part.await_running(starts + 1)
 
 
-def _pulse(trial: Trial) -> heartbeats.Pulse:
+def _pulse(trial: Trial) -> heartbeats.ProcessCount:
     with trial.pool.read() as conn:
         return heartbeats.pulse(conn, heartbeats.WORKER)
 

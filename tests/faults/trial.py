@@ -201,7 +201,7 @@ def lone_page(cohort_id: str, number: int = 1, total: int = 10) -> Page:
     """Make a page of a cohort that no sender knows."""
     return Page(
         cohort=Cohort(project_id=PROJECT, cohort_id=cohort_id, name=cohort_id),
-        action=Action.ADD_MEMBERS,
+        action=Action.ADD,
         session_id=f"session-{cohort_id}",
         number=number,
         total=total,

@@ -19,7 +19,7 @@ from gateway.flows.cohorts.backlog_limit import Limits
 from gateway.flows.cohorts.submit import Outcome, Submitter
 from gateway.flows.sources.refusals import Recorder
 from gateway.flows.sources.webhook import Intake, Posted
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.sources.mixpanel import body as mixpanel
 from tests.model import sender
 from tests.model.desk import people
@@ -42,10 +42,10 @@ BROKEN_BELLS = (
 
 
 @pytest.mark.parametrize("url", BROKEN_BELLS)
-def test_doorbell__that_cannot_work__only_says_so(url: str) -> None:
-    bell = Doorbell(url)
-    assert not bell.ring(1)
-    assert not bell.ring(1)  # nor while it is not tried again
+def test_wake_ups__that_cannot_work__only_says_so(url: str) -> None:
+    bell = WakeUps(url)
+    assert not bell.notify(1)
+    assert not bell.notify(1)  # nor while it is not tried again
     assert not bell.is_up()
     assert bell.depth() is None
     assert bell.depths() is None
@@ -93,12 +93,12 @@ class FallingSpan(trace.NonRecordingSpan):
             raise RuntimeError
 
 
-def make_intake(desk: Desk, *, tracer: Falling, bell: Doorbell) -> Intake:
+def make_intake(desk: Desk, *, tracer: Falling, bell: WakeUps) -> Intake:
     limits = Limits(desk.pool, max_pending_pages=1000, rate_per_second=None)
     return Intake(
         pool=desk.pool,
         verifier=Verifier(),
-        submitter=Submitter(pool=desk.pool, limits=limits, doorbell=bell, tracer=tracer),
+        submitter=Submitter(pool=desk.pool, limits=limits, wake_ups=bell, tracer=tracer),
         max_members=1000,
         refusals=Recorder(desk.pool, interval_seconds=0),
     )
@@ -110,10 +110,10 @@ def posted(desk: Desk) -> tuple[Posted, dict[str, Any]]:
     return made, {"now": desk.clock()}
 
 
-class Jarring(Doorbell):
-    """A doorbell that fails as no doorbell of ours does."""
+class Jarring(WakeUps):
+    """Wake-ups that fail as none of ours do."""
 
-    def ring(self, _cohort_id: int) -> bool:
+    def notify(self, _cohort_id: int) -> bool:
         """Fail."""
         raise TypeError
 

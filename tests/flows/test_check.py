@@ -113,7 +113,7 @@ def test_postgres__without_a_table_of_this_version__is_broken(pool: Pool) -> Non
     with pool.begin() as conn:
         conn.execute(text("ALTER TABLE workers RENAME TO lost"))
     try:
-        with pytest.raises(errors.Broken):
+        with pytest.raises(errors.InternalError):
             check.postgres(pool, Settings(), now=now())
     finally:
         with pool.begin() as conn:
@@ -131,48 +131,48 @@ def test_postgres__with_an_unlogged_table__is_refused(pool: Pool) -> None:
     assert "unlogged tables: careless" in texts(found, Level.ERROR)
 
 
-def test_doorbell__embedded__is_good(valkey: str) -> None:
-    found = check.doorbell(valkey)
+def test_redis__embedded__is_good(valkey: str) -> None:
+    found = check.wake_ups(valkey)
     assert [one.level for one in found] == [Level.OK, Level.OK]
     assert found[0].text.startswith(("Valkey 9", "Redis 7"))  # the latter in tests/matrix.py
 
 
-def test_doorbell__that_evicts__is_warned_of(valkey: str) -> None:
+def test_redis__that_evicts__is_warned_of(valkey: str) -> None:
     client = redis.Redis.from_url(valkey)
     try:
         client.config_set("maxmemory-policy", "allkeys-lru")
-        assert "allkeys-lru" in texts(check.doorbell(valkey), Level.WARNING)
+        assert "allkeys-lru" in texts(check.wake_ups(valkey), Level.WARNING)
     finally:
         client.config_set("maxmemory-policy", "noeviction")
         client.close()
 
 
-def test_doorbell__with_another_password__is_refused_without_showing_it(valkey: str) -> None:
-    (finding,) = check.doorbell(f"redis://:sesame@{valkey.partition('@')[2]}")
+def test_redis__with_another_password__is_refused_without_showing_it(valkey: str) -> None:
+    (finding,) = check.wake_ups(f"redis://:sesame@{valkey.partition('@')[2]}")
     assert (finding.level, finding.text) == (Level.ERROR, "it refuses our password")
     assert "sesame" not in str(finding)
 
 
-def test_doorbell__that_is_not_there__is_an_error_that_says_what_still_works() -> None:
-    (finding,) = check.doorbell("redis://:sesame@127.0.0.1:1/0")
+def test_redis__that_is_not_there__is_an_error_that_says_what_still_works() -> None:
+    (finding,) = check.wake_ups("redis://:sesame@127.0.0.1:1/0")
     assert finding.level is Level.ERROR
     assert "still accepted" in finding.text
     assert "sesame" not in str(finding)
 
 
-def test_doorbell__that_may_not_be_asked__is_an_error_with_its_remedy(valkey: str) -> None:
+def test_redis__that_may_not_be_asked__is_an_error_with_its_remedy(valkey: str) -> None:
     client = redis.Redis.from_url(valkey)
     try:
         client.acl_setuser("mute", enabled=True, passwords=["+x"], commands=["+ping"])
-        (finding,) = check.doorbell(f"redis://mute:x@{valkey.partition('@')[2]}")
+        (finding,) = check.wake_ups(f"redis://mute:x@{valkey.partition('@')[2]}")
     finally:
         client.acl_deluser("mute")
         client.close()
     assert (finding.level, finding.remedy) == (Level.ERROR, "allow our user INFO")
 
 
-def test_doorbell__without_the_database_asked_for__says_what_to_correct(valkey: str) -> None:
-    (finding,) = check.doorbell(f"{valkey.rpartition('/')[0]}/99999")
+def test_redis__without_the_database_asked_for__says_what_to_correct(valkey: str) -> None:
+    (finding,) = check.wake_ups(f"{valkey.rpartition('/')[0]}/99999")
     assert finding.level is Level.ERROR
     assert finding.text.startswith("it refuses what REDIS_URL asks for (")
     assert finding.remedy == "correct the user or the number of the database there"

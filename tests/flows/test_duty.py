@@ -9,7 +9,7 @@ from gateway.flows.health import duty
 from gateway.flows.health.duty import BUSY_SECONDS, PATIENCE_SECONDS, Duty, Standing
 from gateway.store.db.engine import Pool
 from gateway.store.health import heartbeats
-from gateway.store.health.heartbeats import Condition, Pulse
+from gateway.store.health.heartbeats import Condition, ProcessCount
 
 
 class Clock:
@@ -29,7 +29,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def look(pool: Pool, kind: str = heartbeats.WORKER) -> Pulse:
+def look(pool: Pool, kind: str = heartbeats.WORKER) -> ProcessCount:
     with pool.read() as conn:
         return heartbeats.pulse(conn, kind)
 

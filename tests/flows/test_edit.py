@@ -28,13 +28,13 @@ LATER: Final = START + datetime.timedelta(days=8, seconds=1)
 
 
 class Bell:
-    """A doorbell that remembers, and breaks if told to."""
+    """Wake-ups that remember, and break if told to."""
 
     def __init__(self) -> None:
         self.rung: list[int] = []
         self.broken = False
 
-    def ring(self, cohort_id: int) -> bool:
+    def notify(self, cohort_id: int) -> bool:
         """Ring for a cohort."""
         if self.broken:
             raise RuntimeError
@@ -58,7 +58,7 @@ class Place:
         return Editor(
             pool=self.pool,
             applier=self.applier,
-            doorbell=self.bell,  # type: ignore[arg-type] # a fake of what is outside
+            wake_ups=self.bell,  # type: ignore[arg-type] # a fake of what is outside
             waits=self.waits,
             at_once=at_once,
             long_seconds=long_seconds,
@@ -119,7 +119,7 @@ def test_edit__behind_a_page_of_another_kind__is_left_to_workers_until_that_is_a
     place.execute("UPDATE deliveries SET digest = 'another'")
     assert not place.edit("b").is_applied
     assert place.members() == []
-    place.bell.ring = lambda cohort_id: bool(place.applier.step(cohort_id))  # type: ignore[method-assign]
+    place.bell.notify = lambda cohort_id: bool(place.applier.step(cohort_id))  # type: ignore[method-assign]
     assert place.edit("c").is_applied
     assert place.members() == ["a", "b", "c"]
 
@@ -141,7 +141,7 @@ def test_edit__while_as_many_as_may_apply_do__is_left_to_workers(place: Place) -
     assert set(place.bell.rung) == {place.id}
 
 
-def test_edit__whose_doorbell_is_broken__is_stored_all_the_same(place: Place) -> None:
+def test_edit__whose_wake_up_fails__is_stored_all_the_same(place: Place) -> None:
     place.bell.broken = True
     with place.pool.begin() as conn:
         apply_state.lock(conn, place.id)

@@ -109,7 +109,7 @@ class Run:
         self.editor = Editor(
             pool=pool,
             applier=self.applier,
-            doorbell=self.bell,
+            wake_ups=self.bell,
             waits=Waits(1),
             at_once=1,
         )
@@ -145,7 +145,7 @@ class Run:
         if not self.begun:
             return
         one = self.begun.pop(choice % len(self.begun))
-        load.seal(self.pool, one.load, doorbell=self.bell, now=START)
+        load.seal(self.pool, one.load, wake_ups=self.bell, now=START)
         self.applier.drain(self.id)
         if one.mode is Mode.REPLACE:
             self.oracle.replace(one)

@@ -192,7 +192,7 @@ def test_accept__cohort_that_vanishes_meanwhile__is_a_bug_and_not_a_page(
 ) -> None:
     tell(pool, "CREATE RULE vanish AS ON INSERT TO intake_state DO ALSO DELETE FROM cohorts")
     try:
-        with pytest.raises(errors.Broken, match="vanished"):
+        with pytest.raises(errors.InternalError, match="vanished"):
             desk.post(PAGE)
     finally:
         tell(pool, "DROP RULE vanish ON intake_state")

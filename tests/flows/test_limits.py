@@ -28,7 +28,7 @@ def test_backlog__as_full_as_allowed__throttles_until_it_is_applied(desk: Desk, 
     desk.intake = desks.intake(pool, desk.bell, max_pending_pages=2)
     desk.send(ADD, "one", "a")
     receipt = desk.send(ADD, "two", "b", cohort="cohort-2")
-    with pytest.raises(errors.Throttled) as caught:
+    with pytest.raises(errors.RateLimited) as caught:
         desk.send(ADD, "three", "c")
     assert caught.value.retry_after_seconds > 1
     desk.settle(receipt)
@@ -39,7 +39,7 @@ def test_cohorts__as_many_as_allowed__throttle_new_ones_alone(desk: Desk, pool: 
     desk.intake = desks.intake(pool, desk.bell, max_cohorts=2)
     first = desk.send(ADD, "one", "a")
     desk.send(ADD, "two", "a", cohort="cohort-2")
-    with pytest.raises(errors.Throttled) as caught:
+    with pytest.raises(errors.RateLimited) as caught:
         desk.send(ADD, "three", "a", cohort="cohort-3")
     assert caught.value.retry_after_seconds > 1
     assert desk.send(ADD, "four", "a", cohort="cohort-2").number == 2
@@ -54,7 +54,7 @@ def test_cohorts__one_that_was_created_meanwhile__has_its_room(desk: Desk, pool:
         source = sources.find(conn, desk.slug, now=desk.clock())
     assert source is not None
     made.require_room(source.ref, pages.cohort_key(PROJECT, "cohort-1"))
-    with pytest.raises(errors.Throttled):
+    with pytest.raises(errors.RateLimited):
         made.require_room(source.ref, pages.cohort_key(PROJECT, "cohort-2"))
 
 
@@ -91,7 +91,7 @@ def test_backlog__that_cannot_be_counted__is_what_it_was_and_holds_no_page_up_ag
     finally:
         counting.close()
     made._count = dataclasses.replace(made._count, until=0.0)  # noqa: SLF001 - a while later
-    with pytest.raises(errors.Throttled):
+    with pytest.raises(errors.RateLimited):
         made.require(desk.source_id)
 
 
@@ -128,6 +128,6 @@ def test_rate__of_a_source_over_its_limit__throttles_that_source(desk: Desk, poo
 def _ask(made: Limits, source_id: int) -> int | None:
     try:
         made.require(source_id)
-    except errors.Throttled as error:
+    except errors.RateLimited as error:
         return error.retry_after_seconds
     return None

@@ -51,7 +51,7 @@ def begun(desk: Desk, cohort: Receipt, mode: Mode, letters: str) -> Load:
 
 
 def seal(desk: Desk, one: Load, pool: Pool | None = None) -> bool:
-    return load.seal(pool or desk.pool, one, doorbell=desk.bell, now=desk.clock())
+    return load.seal(pool or desk.pool, one, wake_ups=desk.bell, now=desk.clock())
 
 
 def while_open(url: str, act: Callable[[Pool], T], meanwhile: Callable[[], None]) -> T:

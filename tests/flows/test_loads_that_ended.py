@@ -76,7 +76,7 @@ def test_file__of_a_load_without_one__is_a_fault_of_the_gateway(
     desk: Desk, cohort: Receipt
 ) -> None:
     one = begun(desk, cohort, "xyz")
-    with pytest.raises(errors.Broken):
+    with pytest.raises(errors.InternalError):
         file_reading.read(desk.pool, one, ASKED, check=lambda: None, now=desk.clock)
 
 
@@ -102,7 +102,7 @@ def test_load__of_a_cohort_deleted_meanwhile__is_not_started(desk: Desk, cohort:
     with pytest.raises(errors.NotFound), desk.pool.begin() as conn:
         planned.start(conn, plan, Trigger.SCHEDULE, Wanted(), by=None, now=desk.clock())
     with pytest.raises(errors.NotFound):
-        planned.request(desk.pool, cohort.cohort_id, Wanted(), doorbell=desk.bell, now=desk.clock())
+        planned.request(desk.pool, cohort.cohort_id, Wanted(), wake_ups=desk.bell, now=desk.clock())
 
 
 def test_receipt__that_is_not_there__is_not_found() -> None:

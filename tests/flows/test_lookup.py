@@ -11,14 +11,14 @@ from sqlalchemy import text
 
 from gateway import errors
 from gateway.flows.cohorts import admin, lookup, parts
-from gateway.flows.cohorts.read_routing import Readers
+from gateway.flows.cohorts.read_routing import ReadRouter
 from tests import statements
 from tests.model.sender import ADD, MEMBERS, REMOVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gateway.flows.cohorts.parts import Slice
+    from gateway.flows.cohorts.parts import ListPage
     from gateway.flows.cohorts.submit import Receipt
     from gateway.store.cohorts.memberships import Listed
     from gateway.store.db.engine import Pool
@@ -35,7 +35,7 @@ def test_cohort__count_and_members__agree_after_every_step(desk: Desk) -> None:
     ):
         receipt = desk.send(action, f"s{number}", who)
         desk.settle(receipt)
-        found = lookup.cohort(Readers(desk.pool), receipt.cohort_id, now=desk.clock())
+        found = lookup.cohort(ReadRouter(desk.pool), receipt.cohort_id, now=desk.clock())
         listed = part(desk, receipt.cohort_id, after="", limit=10)
         assert found.member_count == len(listed.items)
         assert listed.end is None
@@ -55,29 +55,29 @@ def test_slice__of_exactly_the_limit__is_the_last(desk: Desk) -> None:
 def test_deleted_cohort__holds_nobody__so_a_member_needs_one_statement(desk: Desk) -> None:
     receipt = desk.send(ADD, "s1", "a")
     desk.settle(receipt)
-    assert '"a"' in lookup.member(Readers(desk.pool), receipt.cohort_id, "a")
+    assert '"a"' in lookup.member(ReadRouter(desk.pool), receipt.cohort_id, "a")
     admin.delete_cohort(desk.pool, receipt.cohort_id, now=desk.clock())
     for look in (
-        lambda: lookup.member(Readers(desk.pool), receipt.cohort_id, "a"),
-        lambda: lookup.members(Readers(desk.pool), receipt.cohort_id, after="", limit=1),
+        lambda: lookup.member(ReadRouter(desk.pool), receipt.cohort_id, "a"),
+        lambda: lookup.members(ReadRouter(desk.pool), receipt.cohort_id, after="", limit=1),
         lambda: lookup.syncs(
-            Readers(desk.pool), receipt.cohort_id, before=lookup.NEWEST_SYNC, limit=1
+            ReadRouter(desk.pool), receipt.cohort_id, before=lookup.NEWEST_SYNC, limit=1
         ),
-        lambda: lookup.cohort(Readers(desk.pool), receipt.cohort_id, now=desk.clock()),
+        lambda: lookup.cohort(ReadRouter(desk.pool), receipt.cohort_id, now=desk.clock()),
     ):
         with pytest.raises(errors.NotFound):
             look()
     assert (
-        lookup.cohorts_of(Readers(desk.pool), "a", source=None, project_id=None, now=NOW).items
+        lookup.cohorts_of(ReadRouter(desk.pool), "a", source=None, project_id=None, now=NOW).items
         == []
     )
-    assert lookup.check(Readers(desk.pool), [receipt.cohort_id], ["a"], now=NOW).inside == {}
+    assert lookup.check(ReadRouter(desk.pool), [receipt.cohort_id], ["a"], now=NOW).inside == {}
 
 
 def test_cohort__whose_completed_refresh_grows__shows_it_under_way(desk: Desk) -> None:
     def refresh(receipt: Receipt) -> tuple[int, int] | None:
         desk.settle(receipt)
-        shown = lookup.cohort(Readers(desk.pool), receipt.cohort_id, now=desk.clock()).refresh
+        shown = lookup.cohort(ReadRouter(desk.pool), receipt.cohort_id, now=desk.clock()).refresh
         return None if shown is None else (shown.pages_received, shown.total_pages)
 
     assert refresh(desk.send(MEMBERS, "r", "a", page=(1, 1))) is None
@@ -96,7 +96,7 @@ def test_cohorts_of__over_many_cohorts__probe_the_primary_key(pool: Pool, *, kno
             conn.execute(text("ANALYZE memberships"))
     _, plan, _ = plans_of(
         pool,
-        lambda: lookup.cohorts_of(Readers(pool), "user-7", source="s", project_id="p", now=NOW),
+        lambda: lookup.cohorts_of(ReadRouter(pool), "user-7", source="s", project_id="p", now=NOW),
     )
     assert PROBE.search(plan)
     assert "Index Cond: ((cohort_id = ANY" in plan
@@ -109,9 +109,9 @@ def test_cohorts_of__among_more_than_a_few__names_only_those_a_person_is_in(
     for number in range(5):
         desk.settle(desk.send(ADD, "s", "a" if number % 2 else "b", cohort=f"cohort-{number}"))
 
-    def ask(member_id: str) -> Sequence[lookup.Joined]:
+    def ask(member_id: str) -> Sequence[lookup.MembershipOf]:
         found = lookup.cohorts_of(
-            Readers(desk.pool), member_id, source=None, project_id=None, now=NOW
+            ReadRouter(desk.pool), member_id, source=None, project_id=None, now=NOW
         )
         assert found.end is None
         return found.items
@@ -121,7 +121,7 @@ def test_cohorts_of__among_more_than_a_few__names_only_those_a_person_is_in(
     assert [ask(member_id) for member_id in ("a", "b", "stranger")] == few
     assert [len(found) for found in few] == [2, 3, 0]
     monkeypatch.setattr(parts, "MAX_ROWS_BYTES", 0)
-    some = lookup.cohorts_of(Readers(desk.pool), "b", source=None, project_id=None, now=NOW)
+    some = lookup.cohorts_of(ReadRouter(desk.pool), "b", source=None, project_id=None, now=NOW)
     assert list(some.items) == few[1][:1]
     assert some.end == (int(few[1][0]["id"]),)
 
@@ -133,7 +133,7 @@ def test_check__of_many_in_many__probes_the_primary_key(pool: Pool) -> None:
         conn.execute(text("ANALYZE memberships"))
         ids = conn.execute(text("SELECT id FROM cohorts LIMIT 3")).scalars().all()
     people = [f"user-{number}" for number in range(20)]
-    plan, _ = plans_of(pool, lambda: lookup.check(Readers(pool), ids, people, now=NOW))
+    plan, _ = plans_of(pool, lambda: lookup.check(ReadRouter(pool), ids, people, now=NOW))
     assert PROBE.search(plan)
 
 
@@ -144,14 +144,14 @@ def test_cohort__found_by_its_whole_name__is_one_probe(pool: Pool, desk: Desk) -
         conn.execute(text("ANALYZE sources, cohorts, intake_state, apply_state, sessions, syncs"))
     which = lookup.Filter(source="s", project_id="p", external_id="7")
     (plan,) = plans_of(
-        pool, lambda: lookup.cohorts(Readers(pool), which, after=0, limit=1, now=desk.clock())
+        pool, lambda: lookup.cohorts(ReadRouter(pool), which, after=0, limit=1, now=desk.clock())
     )
     assert "Index Scan using cohorts_source_id_key_key" in plan
 
 
-def part(desk: Desk, cohort_id: int, *, after: str, limit: int) -> Slice[Listed, tuple[str]]:
+def part(desk: Desk, cohort_id: int, *, after: str, limit: int) -> ListPage[Listed, tuple[str]]:
     """List members and leave the tag away."""
-    found = lookup.members(Readers(desk.pool), cohort_id, after=after, limit=limit)
+    found = lookup.members(ReadRouter(desk.pool), cohort_id, after=after, limit=limit)
     assert found.answer is not None
     return found.answer
 

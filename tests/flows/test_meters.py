@@ -15,8 +15,8 @@ from gateway.store.health import meters as totals
 NOWHERE = "postgresql+psycopg2://u:p@127.0.0.1:1/d"
 
 
-def heart(pool: Pool, counts: meters.ApplyMeters, name: str = "a") -> meters.Heart:
-    return meters.Heart(pool, name=name, kind=meters.WORKER, meters=counts, duty=Duty())
+def heart(pool: Pool, counts: meters.ApplyMeters, name: str = "a") -> meters.Heartbeat:
+    return meters.Heartbeat(pool, name=name, kind=meters.WORKER, meters=counts, duty=Duty())
 
 
 def histogram(pool: Pool) -> tuple[dict[float, float], float]:

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from gateway import errors
 from gateway.flows.cohorts import erase, lookup
 from gateway.flows.cohorts import read_routing as readers
-from gateway.flows.cohorts.lookup import Asker
-from gateway.flows.cohorts.read_routing import Behind, Readers
+from gateway.flows.cohorts.lookup import Preconditions
+from gateway.flows.cohorts.read_routing import ReadRouter, ReplicaLag
 from gateway.store.db.engine import Pool
 from tests import replica as replicas
 from tests.model.desk import Desk
@@ -50,13 +50,13 @@ def replica(shared_pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iter
         pool.close()
 
 
-def on_replica(readers: Readers) -> bool:
+def on_replica(readers: ReadRouter) -> bool:
     """Tell whether a reader is sent to the replica."""
     return bool(readers.ask(lambda conn: conn.execute(WHERE).scalar_one()))
 
 
 def test_readers__without_a_replica__ask_the_primary(pool: Pool) -> None:
-    alone = Readers(pool)
+    alone = ReadRouter(pool)
     assert not on_replica(alone)
     alone.settle()
 
@@ -67,7 +67,7 @@ def test_replica__that_keeps_up__is_read_and_shows_what_was_applied(
     receipt = desk.send(ADD, "s1", "ab")
     desk.settle(receipt)
     replicas.await_replay(desk.pool, replica)
-    both = Readers(desk.pool, replica)
+    both = ReadRouter(desk.pool, replica)
     assert on_replica(both)
     assert lookup.cohort(both, receipt.cohort_id, now=desk.clock()).member_count == 2
     assert '"a@example.com"' in lookup.member(both, receipt.cohort_id, "a")
@@ -78,7 +78,7 @@ def test_replica__behind_the_seq_asked_for__leaves_it_to_the_primary(
 ) -> None:
     receipt = desk.send(ADD, "s1", "a")
     desk.settle(receipt)
-    both = Readers(desk.pool, replica, clock=Clock())
+    both = ReadRouter(desk.pool, replica, clock=Clock())
     with replicas.paused(desk.pool, replica):
         assert on_replica(both)
         desk.settle(desk.send(ADD, "s2", "b"))
@@ -86,7 +86,7 @@ def test_replica__behind_the_seq_asked_for__leaves_it_to_the_primary(
         assert look().last_seq == 1
         assert look(min_seq=1).last_seq == 1
         assert look(min_seq=2).last_seq == 2
-        with pytest.raises(Behind) as raised:
+        with pytest.raises(ReplicaLag) as raised:
             look(min_seq=3)
         assert (raised.value.status, raised.value.retry_after_seconds) == (503, 1)
         assert on_replica(both)
@@ -95,12 +95,12 @@ def test_replica__behind_the_seq_asked_for__leaves_it_to_the_primary(
 def test_replica__that_does_not_know_the_cohort_yet__leaves_it_to_the_primary(
     desk: Desk, replica: Pool
 ) -> None:
-    both = Readers(desk.pool, replica, clock=Clock())
+    both = ReadRouter(desk.pool, replica, clock=Clock())
     with replicas.paused(desk.pool, replica):
         assert on_replica(both)
         receipt = desk.send(ADD, "s1", "a")
         desk.settle(receipt)
-        asker = Asker(min_seq=1)
+        asker = Preconditions(min_seq=1)
         found = lookup.members(both, receipt.cohort_id, after="", limit=9, asker=asker)
         assert found.answer is not None
         assert [one.member_id for one in found.answer.items] == ["a"]
@@ -111,7 +111,7 @@ def test_replica__that_does_not_know_the_cohort_yet__leaves_it_to_the_primary(
 
 def test_replica__too_far_behind__is_left_and_joined_again(desk: Desk, replica: Pool) -> None:
     clock = Clock()
-    both = Readers(desk.pool, replica, clock=clock)
+    both = ReadRouter(desk.pool, replica, clock=clock)
     with replicas.paused(desk.pool, replica):
         assert on_replica(both)
         desk.settle(desk.send(ADD, "s1", "a"))
@@ -128,7 +128,7 @@ def test_replica__too_far_behind__is_left_and_joined_again(desk: Desk, replica: 
 def test_replica__with_nothing_to_replay__is_never_behind(desk: Desk, replica: Pool) -> None:
     replicas.await_replay(desk.pool, replica)
     clock = Clock()
-    both = Readers(desk.pool, replica, clock=clock)
+    both = ReadRouter(desk.pool, replica, clock=clock)
     for _ in range(3):
         assert on_replica(both)
         clock.now += 3600
@@ -138,7 +138,7 @@ def test_replica__of_another_database__is_not_read(pool: Pool) -> None:
     for name, usable in (("postgres", False), (pool.engine.url.database, True)):
         url = pool.engine.url.set(database=name).render_as_string(hide_password=False)
         other = Pool(url, name="other", size=1, limit_seconds=2)
-        both = Readers(pool, other)
+        both = ReadRouter(pool, other)
         assert both.choose(lambda chosen, other=other: chosen is other) is usable  # type: ignore[misc]
         other.close()
 
@@ -150,7 +150,7 @@ def test_replica__that_nobody_answers_at__is_asked_again_only_after_a_pause(
     clock = Clock()
     url = replica.engine.url.set(port=1)
     away = Pool(url.render_as_string(hide_password=False), name="r", size=1, limit_seconds=2)
-    both = Readers(desk.pool, away, clock=clock)
+    both = ReadRouter(desk.pool, away, clock=clock)
     assert not on_replica(both)
     both._replica = replica  # noqa: SLF001 - it comes back at its address
     assert not on_replica(both)
@@ -161,7 +161,7 @@ def test_replica__that_nobody_answers_at__is_asked_again_only_after_a_pause(
 def test_replica__that_fails_in_the_middle__leaves_the_question_to_the_primary(
     desk: Desk, replica: Pool
 ) -> None:
-    both = Readers(desk.pool, replica)
+    both = ReadRouter(desk.pool, replica)
     replicas.await_replay(desk.pool, replica)
     for refused in ("CREATE TABLE nowhere ()", "SELECT 1 FROM no_such_table"):
         asked: list[bool] = []
@@ -181,7 +181,7 @@ def test_erase__with_a_replica__is_settled_once_the_replica_shows_it(
 ) -> None:
     receipt = desk.send(ADD, "s1", "a")
     desk.settle(receipt)
-    both = Readers(desk.pool, replica)
+    both = ReadRouter(desk.pool, replica)
     with replicas.paused(desk.pool, replica):
         assert on_replica(both)
         erase.erase(desk.pool, "a", erase.Where(), now=desk.clock())
@@ -201,7 +201,7 @@ def test_erase__replica_never_shows_it__is_settled_when_everybody_has_left_it(
 ) -> None:
     receipt = desk.send(ADD, "s1", "a")
     desk.settle(receipt)
-    both = Readers(desk.pool, replica)
+    both = ReadRouter(desk.pool, replica)
     with replicas.paused(desk.pool, replica):
         assert on_replica(both)
         erase.erase(desk.pool, "a", erase.Where(), now=desk.clock())

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from gateway import errors
 from gateway.flows.cohorts import erase, lookup, redact_history
-from gateway.flows.cohorts.read_routing import Readers
+from gateway.flows.cohorts.read_routing import ReadRouter
 from gateway.store.cohorts import history_redactions
 from gateway.store.cohorts.history_redactions import Extent
 from tests.model import book, traffic
@@ -32,7 +32,7 @@ def erase_later(desk: Desk, member_id: str, where: erase.Where | None = None) ->
 
 
 def read(desk: Desk, receipt: Receipt) -> Tagged[Changes]:
-    return lookup.changes(Readers(desk.pool), receipt.cohort_id, after=0, limit=1000)
+    return lookup.changes(ReadRouter(desk.pool), receipt.cohort_id, after=0, limit=1000)
 
 
 def shown(desk: Desk, receipt: Receipt) -> Shown:

@@ -81,7 +81,7 @@ def require_password(desk: Desk) -> None:
         conn.execute(text("UPDATE sources SET auth_required = true"))
 
 
-def addressee(desk: Desk) -> senders.Addressee:
+def addressee(desk: Desk) -> senders.SourceAndCohort:
     with desk.pool.read() as conn:
         found = senders.find(conn, "desk", None, now=desk.clock())
     assert found is not None
@@ -129,7 +129,7 @@ def test_refusal__of_a_body_that_was_not_read__is_noted_for_its_source(
 ) -> None:
     problem = errors.Malformed("the body is larger than 3 bytes")
     desk.intake.note_unread("desk", problem, now=desk.clock())
-    desk.intake.note_unread("desk", errors.Broken("no fault of the sender"), now=desk.clock())
+    desk.intake.note_unread("desk", errors.InternalError("ours"), now=desk.clock())
     desk.intake.note_unread("nowhere", problem, now=desk.clock())
     until(lambda: len(noted(pool)) == 1)
     assert [(one.status, one.message) for one in noted(pool)] == [(400, str(problem))]

@@ -115,13 +115,13 @@ def test_new_page_after_replays__with_more_than_one_fault__is_told_of_its_member
             conn.execute(text(spoil))
     with pytest.raises(errors.Malformed, match="usable"):
         desk.post(dataclasses.replace(PAGES[2], members=((" ", "x"),)))
-    with pytest.raises((errors.Forbidden, errors.NotFound, errors.Throttled)):
+    with pytest.raises((errors.Forbidden, errors.NotFound, errors.RateLimited)):
         desk.post(PAGES[1])
     assert begun.outcome is Outcome.DUPLICATE
 
 
 def throttle(_limits: Limits, _source_id: int) -> None:
-    raise errors.Throttled("too many pages wait", retry_after_seconds=1)
+    raise errors.RateLimited("too many pages wait", retry_after_seconds=1)
 
 
 def test_replay_after_replay__of_a_deleted_cohort__is_not_found(

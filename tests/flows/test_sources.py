@@ -14,7 +14,7 @@ from gateway import errors
 from gateway.core.access import defaults
 from gateway.core.access.secrets import Verifier
 from gateway.flows.cohorts import lookup
-from gateway.flows.cohorts.read_routing import Readers
+from gateway.flows.cohorts.read_routing import ReadRouter
 from gateway.flows.health import bootstrap
 from gateway.flows.sources import admin
 from gateway.settings import Settings
@@ -80,7 +80,7 @@ def make_cohort(pool: Pool, slug: str, external_id: str) -> int:
             now=NOW,
         )
     (made,) = lookup.cohorts(
-        Readers(pool),
+        ReadRouter(pool),
         lookup.Filter(source=slug, external_id=external_id),
         after=0,
         limit=2,
@@ -276,8 +276,8 @@ def test_remove__with_cohorts__deletes_them_and_frees_the_slug(pool: Pool) -> No
     assert admin.remove(pool, "shop", now=NOW) == 2
     for cohort_id in gone:
         with pytest.raises(errors.NotFound):
-            lookup.cohort(Readers(pool), cohort_id, now=NOW)
-    assert lookup.cohort(Readers(pool), stays, now=NOW).source == "other"
+            lookup.cohort(ReadRouter(pool), cohort_id, now=NOW)
+    assert lookup.cohort(ReadRouter(pool), stays, now=NOW).source == "other"
     admin.add(pool, wanted(), now=NOW)
     assert [(one.slug, one.cohorts) for one in admin.listing(pool, now=NOW)] == [
         ("other", 1),

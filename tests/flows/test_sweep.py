@@ -11,7 +11,7 @@ from gateway import errors
 from gateway.flows.cohorts.apply import Applier
 from gateway.flows.cohorts.sweep import HELP_SECONDS, STUCK_SECONDS, Sweeper
 from gateway.flows.health import duty
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.store.cohorts import apply_state, staging
 from gateway.store.db.engine import Pool
 from gateway.store.health import heartbeats
@@ -38,7 +38,7 @@ class LateRest:
         return b""
 
 
-def sweeper(pool: Pool, applier: Applier, bell: Doorbell, **more: Any) -> Sweeper:  # noqa: ANN401
+def sweeper(pool: Pool, applier: Applier, bell: WakeUps, **more: Any) -> Sweeper:  # noqa: ANN401
     """Make a sweeper that knows from Postgres whether a worker is at work."""
 
     def alone() -> bool:
@@ -68,7 +68,7 @@ def test_sweep__worker_alive_and_redis_up__rings_for_every_waiting_cohort(
 def test_sweep__redis_down__drains(desk: Desk, pool: Pool) -> None:
     beat(pool)
     receipt = desk.send(ADD, "s", "a")
-    assert sweeper(pool, desk.applier, Doorbell("redis://127.0.0.1:1/0")).sweep() == 1
+    assert sweeper(pool, desk.applier, WakeUps("redis://127.0.0.1:1/0")).sweep() == 1
     assert list(book.standing(pool, receipt.cohort_id).members) == ["a"]
     assert sweeper(pool, desk.applier, desk.bell).sweep() == 0
 

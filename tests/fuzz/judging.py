@@ -87,7 +87,7 @@ def _require_sound(page: Page) -> None:
         assert one is None or texts.is_storable(one)
     assert 1 <= len(page.external_id.encode()) <= mixpanel.MAX_EXTERNAL_ID_BYTES
     assert max(abs(page.number), abs(page.total)) <= mixpanel.MAX_PAGE
-    assert page.action is not Action.MEMBERS or 1 <= page.number <= page.total
+    assert page.action is not Action.REPLACE or 1 <= page.number <= page.total
     assert len(page.digest) == 32
     assert page.received <= MAX_MEMBERS
     assert page.usable + sum(page.skipped.values()) <= page.received
@@ -107,7 +107,7 @@ def _require_line(line: str, action: Action) -> None:
     member_id, *_, properties = columns
     assert member_ids.why_unusable(member_rows.unescape(member_id)) is None
     assert texts.is_storable(line)
-    if action is Action.REMOVE_MEMBERS:
+    if action is Action.REMOVE:
         assert set(columns[1:]) == {member_rows.NULL}
         return
     assert isinstance(json.loads(member_rows.unescape(properties), parse_constant=_refuse), dict)

@@ -30,7 +30,7 @@ class Shop:
         self.setup = Setup(vault=Vault([KEY]), reach=Reach(allow_local=True), query_seconds=20)
         given: deps.Deps = world.app.extensions[deps.EXTENSION]
         world.app.extensions[deps.EXTENSION] = dataclasses.replace(given, setup=self.setup)
-        self.doorbell = given.doorbell
+        self.wake_ups = given.wake_ups
         body = {
             "slug": "shop",
             "kind": "postgresql",
@@ -55,7 +55,7 @@ class Shop:
         reader = Reader(
             pool,
             pool,
-            self.doorbell,
+            self.wake_ups,
             name="reader",
             at_most=2,
             now=self.world.clock,
@@ -66,7 +66,7 @@ class Shop:
         self.world.apply()
 
     def tick(self) -> int:
-        return planned.tick(self.world.pool, self.doorbell, now=self.world.clock.now)
+        return planned.tick(self.world.pool, self.wake_ups, now=self.world.clock.now)
 
     def loads(self, cohort_id: str) -> Any:  # noqa: ANN401 - JSON
         return self.world.get(f"/v1/cohorts/{cohort_id}/loads")["loads"]

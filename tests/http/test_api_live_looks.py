@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from gateway.flows.behaviour import live as looks
 from gateway.flows.behaviour.rounds import Evaluator
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from tests.http.people import People, event
 from tests.http.test_api_live_rules import BUYERS, Live
 from tests.http.world import NO_REDIS
@@ -103,7 +103,7 @@ def test_cohort__deleted_as_its_turn_comes__holds_no_other_up(live: Live) -> Non
         live.world.call("DELETE", f"/v1/cohorts/{gone}")
         return live.world.clock.now
 
-    Evaluator(live.world.pool, Doorbell(NO_REDIS), now=now).evaluate()
+    Evaluator(live.world.pool, WakeUps(NO_REDIS), now=now).evaluate()
     live.world.apply()
     assert live.members(kept) == ["ada", "bob"]
     live.world.call("POST", f"/v1/cohorts/{gone}/restore")

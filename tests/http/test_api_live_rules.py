@@ -15,7 +15,7 @@ from gateway.core.cohorts import kinds
 from gateway.flows.behaviour import rule_reading
 from gateway.flows.behaviour.rounds import Evaluator
 from gateway.flows.cohorts.load_reader import Reader
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from tests.http.people import People, event
 from tests.http.world import NO_REDIS, START, World
 
@@ -29,12 +29,12 @@ class Live:
         self.people = people
         self.world: World = people.world
         self.world.clock.now = max(START, self.world.clock.now)
-        pool, doorbell = self.world.pool, Doorbell(NO_REDIS)
-        self.evaluator = Evaluator(pool, doorbell, now=self.world.clock)
+        pool, wake_ups = self.world.pool, WakeUps(NO_REDIS)
+        self.evaluator = Evaluator(pool, wake_ups, now=self.world.clock)
         self.reader = Reader(
             pool,
             pool,
-            doorbell,
+            wake_ups,
             name="reader",
             at_most=2,
             now=self.world.clock,

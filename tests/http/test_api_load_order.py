@@ -31,7 +31,7 @@ def edit(world: World, lists: Lists, cohort: str, mode: Mode, ids: str) -> None:
     one = load.begin(world.pool, int(cohort), mode, now=world.clock())
     members = rows.of([(member_id, "x") for member_id in ids.split()])
     load.add(world.pool, one, 1, members, now=world.clock())
-    load.seal(world.pool, one, doorbell=lists.bell, now=world.clock())
+    load.seal(world.pool, one, wake_ups=lists.bell, now=world.clock())
     world.apply()
 
 
@@ -142,7 +142,7 @@ def test_guard__when_it_is_applied__holds_what_shrinks_by_then(world: World, lis
     with world.pool.begin() as conn:
         conn.execute(text("UPDATE deliveries SET number = number + 10 WHERE number > 1"))
         conn.execute(text("UPDATE intake_state SET last_delivery = 1"))
-    load.seal(world.pool, one, doorbell=lists.bell, now=world.clock())
+    load.seal(world.pool, one, wake_ups=lists.bell, now=world.clock())
     with world.pool.begin() as conn:
         conn.execute(text("UPDATE deliveries SET number = 3 WHERE number = 12"))
         conn.execute(text("UPDATE intake_state SET last_delivery = 3"))
@@ -192,7 +192,7 @@ def test_review__approved__does_not_waive_a_shrink_that_is_found_then(
     one = load.begin(world.pool, int(cohort), Mode.REMOVE, now=world.clock())
     gone = rows.of([(f"u{n:04}", "x") for n in range(200)])
     load.add(world.pool, one, 1, gone, now=world.clock())
-    load.seal(world.pool, one, doorbell=lists.bell, now=world.clock())
+    load.seal(world.pool, one, wake_ups=lists.bell, now=world.clock())
     with world.pool.begin() as conn:  # an edit supersedes nothing; this one is no load
         conn.execute(text("DELETE FROM loads WHERE number = :n"), {"n": 0})
         conn.execute(text("UPDATE loads SET number = -number WHERE number = :n"), {"n": one.number})

@@ -108,11 +108,11 @@ def test_reader__with_an_internal_error_of_the_database_each_time__gives_up(
 
     def fail() -> bool:
         message = "XX000"
-        raise errors.InternalFault(message)
+        raise errors.DatabaseInternalError(message)
 
     reader = lists.reader(stopping=fail)
     for _ in range(2):
-        with pytest.raises(errors.InternalFault):
+        with pytest.raises(errors.DatabaseInternalError):
             reader.read_next()
         assert lists.get(load_id)["state"] == "reading"
         with world.pool.begin() as conn:

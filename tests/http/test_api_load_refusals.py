@@ -99,7 +99,7 @@ def test_file__that_is_refused_once_it_is_stored__is_not_kept(world: World, list
             File(data=b"ab"),
             Wanted(),
             max_bytes=1,
-            doorbell=lists.bell,
+            wake_ups=lists.bell,
             now=world.clock(),
         )
     with world.pool.read() as conn:

@@ -83,7 +83,7 @@ def test_reader__told_to_stop_in_the_middle_of_a_query__leaves_the_load_to_anoth
     reader = Reader(
         pool,
         pool,
-        shop.doorbell,
+        shop.wake_ups,
         name="stopped",
         at_most=2,
         now=shop.world.clock,

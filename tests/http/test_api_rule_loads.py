@@ -17,7 +17,7 @@ from gateway.flows.behaviour import rule_reading
 from gateway.flows.cohorts import load_lookup, planned
 from gateway.flows.cohorts.load_reader import Reader
 from gateway.handlers.http import deps
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.store.cohorts import loads, receipts
 from tests.http.people import People, event
 from tests.http.test_api_live_rules import BUYERS, Live
@@ -34,7 +34,7 @@ def live(people: People) -> Live:
 
 
 def tick(live: Live) -> int:
-    return planned.tick(live.world.pool, Doorbell(NO_REDIS), now=live.world.clock.now)
+    return planned.tick(live.world.pool, WakeUps(NO_REDIS), now=live.world.clock.now)
 
 
 def act(live: Live, load: Any, what: str) -> None:  # noqa: ANN401 - JSON
@@ -70,12 +70,12 @@ def test_load__asked_for__evaluates_the_rule_whole_and_tells_its_number(live: Li
     assert sample[0]["properties"] == {"plan": "pro"}
 
 
-class Counting(Doorbell):
-    """A doorbell that counts how often loaders are rung for."""
+class Counting(WakeUps):
+    """Wake-ups that count how often loaders are notified."""
 
     rung = 0
 
-    def ring_loader(self) -> bool:
+    def notify_loader(self) -> bool:
         self.rung += 1
         return True
 
@@ -83,7 +83,7 @@ class Counting(Doorbell):
 def test_definition__given_or_changed__is_rung_for_once(live: Live) -> None:
     extensions, bell = live.world.app.extensions, Counting(NO_REDIS)
     given: deps.Deps = extensions[deps.EXTENSION]
-    extensions[deps.EXTENSION] = dataclasses.replace(given, doorbell=bell)
+    extensions[deps.EXTENSION] = dataclasses.replace(given, wake_ups=bell)
     try:
         cohort_id = live.make(BUYERS)["id"]
         assert bell.rung == 1
@@ -249,7 +249,7 @@ def test_load__of_a_rule_that_takes_too_long__fails(live: Live) -> None:
     reader = Reader(
         pool,
         pool,
-        Doorbell(NO_REDIS),
+        WakeUps(NO_REDIS),
         name="reader",
         at_most=2,
         now=live.world.clock,

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from gateway import errors
 from gateway.flows.cohorts.export import Export, Exporter
 from gateway.flows.cohorts.lookup import Tagged
-from gateway.flows.cohorts.read_routing import Readers
+from gateway.flows.cohorts.read_routing import ReadRouter
 from gateway.handlers.http import deps
 from gateway.store.db.engine import Pool
 from tests.http.serving import Web
@@ -155,7 +155,7 @@ def test_export__while_members_change__is_of_one_moment(world: World) -> None:
     people = [f"p-{number}" for number in range(3000)]
     cohort_id = world.fill(people)
     chunks: list[bytes] = []
-    exporter = Exporter(Readers(world.pool), at_once=1)
+    exporter = Exporter(ReadRouter(world.pool), at_once=1)
     with opened_by(exporter.ndjson(int(cohort_id))) as opened:
         world.post("members", ["someone-else"], session="s2")
         world.apply()
@@ -175,7 +175,7 @@ def test_export__writer_fails__raises_it_and_the_pool_goes_on(
     def broken(_chunk: bytes) -> None:
         raise BrokenPipeError
 
-    exporter = Exporter(Readers(pool), at_once=1)
+    exporter = Exporter(ReadRouter(pool), at_once=1)
     for _ in range(3):
         with pytest.raises(BrokenPipeError), opened_by(exporter.ndjson(int(cohort_id))) as opened:
             opened.send(broken)
@@ -195,7 +195,7 @@ def test_export__database_ends_it__is_unavailable_and_the_pool_goes_on(
         with world.pool.begin() as conn:
             conn.execute(_END_STREAMS, {"name": "gateway-ended"})
 
-    exporter = Exporter(Readers(pool), at_once=1)
+    exporter = Exporter(ReadRouter(pool), at_once=1)
     with pytest.raises(errors.Unavailable), opened_by(exporter.ndjson(cohort_id)) as opened:
         opened.send(end_it)
     opened_by(exporter.csv(cohort_id)).close()
@@ -215,7 +215,7 @@ def test_stream__asked_for_with_any_tag__keeps_no_connection(world: World) -> No
 def test_export__never_entered__gives_its_connection_back(world: World, database_url: str) -> None:
     cohort_id = int(world.fill(["a"]))
     pool = Pool(database_url, name="test", size=1, limit_seconds=5)
-    exporter = Exporter(Readers(pool), at_once=1)
+    exporter = Exporter(ReadRouter(pool), at_once=1)
     for _ in range(3):
         opened_by(exporter.csv(cohort_id)).close()
         with pytest.raises(errors.NotFound):

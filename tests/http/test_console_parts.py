@@ -77,7 +77,7 @@ def test_overview__with_redis_up__does_not_speak_of_it(world: World) -> None:
     ("error", "status", "said"),
     [
         (errors.Unavailable("the database does not answer"), 503, "The database does not answer"),
-        (errors.Throttled("too many", retry_after_seconds=7), 429, "Too many"),
+        (errors.RateLimited("too many", retry_after_seconds=7), 429, "Too many"),
         (BadRequest("the path holds %00"), 400, "The path holds %00"),
         (ValueError("secret"), 500, "A bug in the gateway"),
     ],

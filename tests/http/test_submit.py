@@ -10,7 +10,7 @@ from gateway.core.access.scopes import Scope
 from gateway.core.cohorts.page import Action, CohortRef, SourceRef
 from gateway.flows.cohorts.backlog_limit import Limits
 from gateway.flows.cohorts.submit import Outcome, Submitter
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.simulator import mixpanel, play
 from gateway.simulator.service import Service
 from gateway.simulator.wire import Answer
@@ -22,7 +22,7 @@ from tests.http.world import KEYS, NO_REDIS, World
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.simulator.mixpanel import Courier
+    from gateway.simulator.mixpanel import WebhookSender
     from gateway.simulator.wire import Wire
 
 PLAN = play.Plan(source="default", project_id="p", cohort_id="sim", members=2500, seed=7)
@@ -35,7 +35,7 @@ class Handover:
         self.world = world
         self.replays = 0
         limits = Limits(world.pool, max_pending_pages=1000, rate_per_second=None)
-        self.submitter = Submitter(pool=world.pool, limits=limits, doorbell=Doorbell(NO_REDIS))
+        self.submitter = Submitter(pool=world.pool, limits=limits, wake_ups=WakeUps(NO_REDIS))
         with world.pool.read() as conn:
             found = sources.find(conn, "default", now=world.clock())
         assert found is not None
@@ -74,7 +74,7 @@ def test_submit__the_whole_history_of_the_simulator__makes_the_members_and_chang
     result = play.play(
         PLAN,
         name,
-        courier=cast("Courier", handover),
+        courier=cast("WebhookSender", handover),
         service=service,
         say=lambda _text: None,
         sent=lambda: None,
@@ -91,7 +91,7 @@ def test_submit__a_likely_replay_of_a_page_that_is_read__is_found_by_its_heading
     (cohort,) = [one for one in play.cohorts(PLAN) if one.cohort_id.endswith("example")]
     sent = mixpanel.Page(
         cohort=cohort,
-        action=Action.ADD_MEMBERS,
+        action=Action.ADD,
         session_id="s",
         number=1,
         total=1,

@@ -272,7 +272,7 @@ def test_bug__of_ours__is_500_and_nothing_is_half_stored(stack: Stack) -> None:
     assert set(stack.members(cohort)) == {"a"}
 
 
-def test_valkey__frozen_or_killed__is_a_doorbell_nobody_misses(stack: Stack) -> None:
+def test_valkey__frozen_or_killed__is_missed_by_nobody(stack: Stack) -> None:
     cohort = unique()
     with frozen([stack.valkey_pid()]):
         until(lambda: stack.call("GET", "/readyz").json["status"] == "degraded")

@@ -12,7 +12,7 @@ from gateway.flows.cohorts.backlog_limit import Limits
 from gateway.flows.cohorts.submit import Submitter
 from gateway.flows.sources.refusals import Recorder
 from gateway.flows.sources.webhook import Intake, Posted
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.sources.mixpanel import body
 from gateway.store.cohorts import session_reports
 from gateway.store.sources import sources
@@ -45,15 +45,15 @@ class Clock:
         self.now += datetime.timedelta(seconds=seconds)
 
 
-class Bell(Doorbell):
-    """A doorbell that remembers for which cohorts it was rung; `works` is whether Redis is up."""
+class Bell(WakeUps):
+    """Wake-ups that remember their cohorts; `works` is whether Redis is up."""
 
     def __init__(self, *, works: bool = True) -> None:
         super().__init__("redis://127.0.0.1:1/0")  # opened by nobody, for nothing here asks Redis
         self.rung: list[int] = []
         self.works = works
 
-    def ring(self, cohort_id: int) -> bool:
+    def notify(self, cohort_id: int) -> bool:
         """Ring for a cohort."""
         self.rung.append(cohort_id)
         return self.works
@@ -136,7 +136,7 @@ def people(letters: str) -> tuple[Member, ...]:
 
 def intake(
     pool: Pool,
-    bell: Doorbell,
+    bell: WakeUps,
     *,
     max_pending_pages: int = 10**6,
     rate: int | None = None,
@@ -152,7 +152,7 @@ def intake(
     return Intake(
         pool=pool,
         verifier=_VERIFIER,
-        submitter=Submitter(pool=pool, limits=limits, doorbell=bell),
+        submitter=Submitter(pool=pool, limits=limits, wake_ups=bell),
         max_members=MAX_MEMBERS,
         refusals=Recorder(pool, interval_seconds=0),
     )

@@ -33,7 +33,7 @@ def stage(desk: Desk, one: Load, *pages: str) -> None:
 
 def seal(desk: Desk, one: Load) -> bool:
     """Seal a load."""
-    return load.seal(desk.pool, one, doorbell=desk.bell, now=desk.clock())
+    return load.seal(desk.pool, one, wake_ups=desk.bell, now=desk.clock())
 
 
 def loaded(desk: Desk, cohort: Receipt, mode: Mode, *pages: str) -> Load:

@@ -224,7 +224,7 @@ class LoadingMachine(Machine):
 
     def _seal(self, one: Underway, *, times: int) -> None:
         for _ in range(times):
-            sealed = load.seal(self.pool, one.load, doorbell=self.desk.bell, now=self.desk.clock())
+            sealed = load.seal(self.pool, one.load, wake_ups=self.desk.bell, now=self.desk.clock())
             assert sealed != self._is_forgotten(one)
         if not self._is_forgotten(one):
             self._receive(one, self.project[one.cohort])

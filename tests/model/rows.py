@@ -27,7 +27,7 @@ class Rows:
 def of(members: Sequence[Member]) -> Rows:
     """Normalise members."""
     rows = [{"distinct_id": member_id, "email": email} for member_id, email in members]
-    written = member_writer.write_roster(rows, identity=member_writer.IDENTITY, clean=False)
+    written = member_writer.write_rows(rows, identity=member_writer.IDENTITY, clean=False)
     return Rows(
         roster=written.text.encode(),
         usable=written.usable,

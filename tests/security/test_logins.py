@@ -15,7 +15,7 @@ from gateway.flows.sources import admin
 from gateway.flows.sources.refusals import Recorder
 from gateway.flows.sources.webhook import Intake, Posted
 from gateway.flows.sources.webhook_login import Login
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.sources.mixpanel import body
 from gateway.store.db.engine import Pool
 from gateway.store.sources import credentials
@@ -38,7 +38,7 @@ class Desk:
         self.intake = Intake(
             pool=pool,
             verifier=Verifier(),
-            submitter=Submitter(pool=pool, limits=limits, doorbell=Doorbell(NO_REDIS)),
+            submitter=Submitter(pool=pool, limits=limits, wake_ups=WakeUps(NO_REDIS)),
             max_members=10,
             refusals=Recorder(pool, interval_seconds=0),
         )

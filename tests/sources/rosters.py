@@ -18,7 +18,7 @@ def rows(
     *members: object, identity: tuple[str, ...] = member_writer.IDENTITY, clean: bool = False
 ) -> list[dict[str, object]]:
     """Write members and read their lines back, with JSON for properties."""
-    return read_all(member_writer.write_roster(members, identity=identity, clean=clean))
+    return read_all(member_writer.write_rows(members, identity=identity, clean=clean))
 
 
 def read_all(written: member_writer.Written) -> list[dict[str, object]]:
@@ -45,7 +45,7 @@ def one_by_one(
     found: dict[object, dict[str, object]] = {}
     counted: Counter[str] = Counter()
     for member in members:
-        written = member_writer.write_roster([member], identity=identity, clean=False)
+        written = member_writer.write_rows([member], identity=identity, clean=False)
         found |= {row["member_id"]: row for row in read_all(written)}
         counted.update(written.skipped)
     return list(found.values()), dict(counted)

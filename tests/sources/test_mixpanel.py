@@ -29,7 +29,7 @@ FIELDS = (
 
 def test_documented_payload__is_page_6_of_10_of_a_full_export() -> None:
     found = sample("documented")
-    assert (found.action, found.number, found.total) == (Action.MEMBERS, 6, 10)
+    assert (found.action, found.number, found.total) == (Action.REPLACE, 6, 10)
     assert (found.project_id, found.external_id) == (
         "{mixpanel_project_id}",
         "{mixpanel_cohort_id}",
@@ -65,7 +65,7 @@ def test_reserved_property_names__fill_the_same_fields() -> None:
 def test_unknown_fields__are_ignored_in_the_envelope_and_kept_of_a_member() -> None:
     sent = (DATA / "unknown_fields.json").read_bytes()
     found = parse(sent.replace(b"remove_members", b"add_members"))
-    assert (found.action, found.number, found.total) == (Action.ADD_MEMBERS, 2, 2)
+    assert (found.action, found.number, found.total) == (Action.ADD, 2, 2)
     assert found.roster == b'a\ta\t\\N\t\\N\t\\N\t\\N\t{"mixpanel_integration_id":"c5f8a1d2"}\n'
 
 
@@ -83,7 +83,7 @@ def test_no_description__is_none() -> None:
 
 def test_no_page_info__is_a_whole_export() -> None:
     found = sample("no_page_info")
-    assert (found.action, found.number, found.total) == (Action.MEMBERS, 1, 1)
+    assert (found.action, found.number, found.total) == (Action.REPLACE, 1, 1)
 
 
 def test_numeric_ids__become_their_decimal_text() -> None:

@@ -67,7 +67,7 @@ ODDITIES = (odd_name, other_name, no_text, number_for_id, no_object)
 def test_plain_page__in_one_go__is_as_one_by_one(
     members: list[object], identity: tuple[str, ...]
 ) -> None:
-    written = member_writer.write_roster(members, identity=identity, clean=True)
+    written = member_writer.write_rows(members, identity=identity, clean=True)
     assert (read_all(written), written.skipped) == one_by_one(members, identity)
 
 
@@ -79,7 +79,7 @@ def test_plain_page__but_for_one_member__is_as_one_by_one(
     identity: tuple[str, ...],
 ) -> None:
     members[place % len(members)] = spoil(members[place % len(members)])
-    written = member_writer.write_roster(members, identity=identity, clean=True)
+    written = member_writer.write_rows(members, identity=identity, clean=True)
     assert (read_all(written), written.skipped) == one_by_one(members, identity)
 
 
@@ -96,7 +96,7 @@ def test_plain_page__however_long__has_the_same_bytes_as_the_long_way(
     if spoil is not None:
         members[500] = spoil(member(500))
     quick, slow = (
-        member_writer.write_roster(members, identity=member_writer.IDENTITY, clean=clean)
+        member_writer.write_rows(members, identity=member_writer.IDENTITY, clean=clean)
         for clean in (True, False)
     )
     assert quick == slow

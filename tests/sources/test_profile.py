@@ -15,7 +15,7 @@ MEMBERS = nested(VALUES, TEXTS)
 
 
 def skipped(*members: object, identity: tuple[str, ...] = member_writer.IDENTITY) -> dict[str, int]:
-    return dict(member_writer.write_roster(members, identity=identity, clean=False).skipped)
+    return dict(member_writer.write_rows(members, identity=identity, clean=False).skipped)
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -195,7 +195,7 @@ def test_write_roster__texts_postgres_cannot_hold__have_replacement_characters()
 
 @given(MEMBERS)
 def test_write_roster__of_any_json__is_one_line_each_or_a_reason(member: object) -> None:
-    written = member_writer.write_roster([member], identity=member_writer.IDENTITY, clean=False)
+    written = member_writer.write_rows([member], identity=member_writer.IDENTITY, clean=False)
     assert written.usable + sum(written.skipped.values()) == 1
     whole = [{"distinct_id": "a"}, {"distinct_id": "b", "p": member, "email": member}]
     found = rows(*_with(member, whole))
@@ -216,7 +216,7 @@ _ALIKE = st.fixed_dictionaries(
 def test_write_roster__of_a_page__writes_each_member_as_if_it_were_alone(
     members: list[object],
 ) -> None:
-    written = member_writer.write_roster(members, identity=member_writer.IDENTITY, clean=False)
+    written = member_writer.write_rows(members, identity=member_writer.IDENTITY, clean=False)
     assert (read_all(written), written.skipped) == one_by_one(members, member_writer.IDENTITY)
 
 
@@ -224,7 +224,7 @@ def test_write_roster__of_a_page__writes_each_member_as_if_it_were_alone(
 def test_write_ids__of_a_page__writes_those_of_its_roster_and_nothing_else(
     members: list[object], identity: tuple[str, ...]
 ) -> None:
-    whole = member_writer.write_roster(members, identity=identity, clean=False)
+    whole = member_writer.write_rows(members, identity=identity, clean=False)
     written = member_writer.write_ids(members, identity=identity)
     nothing = dict.fromkeys(member_rows.COLUMNS)
     assert read_all(written) == [

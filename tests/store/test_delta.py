@@ -113,7 +113,7 @@ def test_copy__members_with_separators_and_quotes__come_back_as_they_were(
 def write(pool: Pool, cohort_id: int, member_ids: Iterable[str]) -> Written:
     nulls = "\t".join([member_rows.NULL] * (len(member_rows.COLUMNS) - 1))
     lines = "".join(f"{member_rows.escape(member_id)}\t{nulls}\n" for member_id in member_ids)
-    touch = delta.Touch(cohort_id=cohort_id, session=1, floor=0, at=START)
+    touch = delta.WriteContext(cohort_id=cohort_id, session=1, floor=0, at=START)
     with pool.begin() as conn:
         assert apply_state.claim(conn, cohort_id) is not None
         return diffs.add(conn, touch, batch.merge([lines.encode()]), last_change=0)

@@ -54,11 +54,11 @@ def test_sqlstate__of_data_that_is_refused__is_poison(sqlstate: str) -> None:
 
 @pytest.mark.parametrize("sqlstate", BUGS)
 def test_sqlstate__anything_else__is_a_bug(sqlstate: str) -> None:
-    assert isinstance(engine.name_sqlstate(sqlstate, driver_bug=False), errors.Broken)
+    assert isinstance(engine.name_sqlstate(sqlstate, driver_bug=False), errors.InternalError)
 
 
 def test_sqlstate__none_from_the_driver_itself__is_a_bug() -> None:
-    assert isinstance(engine.name_sqlstate(None, driver_bug=True), errors.Broken)
+    assert isinstance(engine.name_sqlstate(None, driver_bug=True), errors.InternalError)
 
 
 def test_read__whose_connection_is_closed_meanwhile__keeps_its_place_in_the_pool(
@@ -80,7 +80,7 @@ def test_read__whose_connection_is_closed_meanwhile__keeps_its_place_in_the_pool
     ("statement", "expected"),
     [
         ("SELECT 1 / 0", errors.Poison),
-        ("SELECT * FROM nothing", errors.Broken),
+        ("SELECT * FROM nothing", errors.InternalError),
         ("SELECT set_config('transaction_read_only', 'on', true)", None),
         ("SELECT pg_sleep(20)", errors.Unavailable),
         ("SELECT pg_terminate_backend(pg_backend_pid())", errors.Unavailable),
@@ -97,14 +97,17 @@ def test_pool__statement_fails__raises_one_of_ours(
 
 def test_pool__internal_error__is_told_apart_from_what_passes(database_url: str) -> None:
     broken = "DO $$ BEGIN RAISE 'odd' USING ERRCODE = 'internal_error'; END $$"
-    with small_pool(database_url) as pool, pytest.raises(errors.InternalFault, match="XX000"):
+    with (
+        small_pool(database_url) as pool,
+        pytest.raises(errors.DatabaseInternalError, match="XX000"),
+    ):
         run(pool, broken)
 
 
 def test_pool__statement_is_empty__is_a_bug(database_url: str) -> None:
     with small_pool(database_url) as pool, pool.begin() as conn:
         cursor = conn.connection.cursor()
-        with pytest.raises(errors.Broken, match="driver"), engine.translated():
+        with pytest.raises(errors.InternalError, match="driver"), engine.translated():
             cursor.execute("")
 
 
@@ -209,7 +212,7 @@ def test_pool__block_raises__rolls_back(database_url: str) -> None:
     with small_pool(database_url) as pool:
         with pytest.raises(errors.Poison):
             run(pool, "CREATE TABLE never (id int)", "SELECT 1 / 0")
-        with pytest.raises(errors.Broken, match="42P01"):
+        with pytest.raises(errors.InternalError, match="42P01"):
             run(pool, "SELECT * FROM never")
 
 
@@ -241,7 +244,7 @@ def test_classify__connection_invalidated__is_unavailable_whatever_the_driver_sa
     lost = exc.DBAPIError("", {}, psycopg2.ProgrammingError(), connection_invalidated=True)
     assert isinstance(engine.classify(lost), errors.Unavailable)
     refused = exc.DBAPIError("", {}, psycopg2.ProgrammingError())
-    assert isinstance(engine.classify(refused), errors.Broken)
+    assert isinstance(engine.classify(refused), errors.InternalError)
 
 
 def test_pool__error_of_a_statement__does_not_repeat_it(database_url: str) -> None:

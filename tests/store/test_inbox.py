@@ -92,7 +92,7 @@ def test_run_end__of_adjacent_pages__is_before_another_sync_or_a_larger_total(
     with pool.read() as conn:
         first = inbox.entry(conn, receipt.cohort_id, 1)
         assert first is not None
-        assert first.action is Action.MEMBERS
+        assert first.action is Action.REPLACE
         ends = [inbox.run_end(conn, receipt.cohort_id, first, total_pages=n) for n in (2, 3)]
         last = inbox.entry(conn, receipt.cohort_id, 4)
         assert last is not None

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from gateway.core.cohorts import batch, member_rows
 from gateway.store.cohorts import delta, diffs, staging
-from gateway.store.cohorts.delta import Touch
+from gateway.store.cohorts.delta import WriteContext
 from tests.model.desk import START
 from tests.model.sender import ADD
 
@@ -83,8 +83,8 @@ def test_replace__when_few_leave__looks_once_at_everybody(grown: int, pool: Pool
         conn.rollback()
 
 
-def touch(cohort_id: int) -> Touch:
-    return Touch(cohort_id=cohort_id, session=7, floor=0, at=START)
+def touch(cohort_id: int) -> WriteContext:
+    return WriteContext(cohort_id=cohort_id, session=7, floor=0, at=START)
 
 
 def people(numbers: Sequence[int]) -> dict[str, bytes]:

@@ -23,7 +23,7 @@ def test_reception__of_a_refresh__is_complete_when_every_page_is_in(desk: Desk, 
         desk.clock.tick(1)
         receipt = desk.send(MEMBERS, "s", "abc"[:number], page=(number, total))
         with pool.read() as conn:
-            found.append(session_progress.reception(conn, receipt.cohort_id, 1, Action.MEMBERS))
+            found.append(session_progress.reception(conn, receipt.cohort_id, 1, Action.REPLACE))
     assert [one.complete for one in found] == [False, False, True, True]
     assert [one.total_pages for one in found] == [3, 3, 3, 3]
 
@@ -40,7 +40,7 @@ def test_reception__of_a_refresh_of_many_pages__counts_those_beyond_the_listed_o
         for listed in (most - 1, most):
             conn.execute(_RECEIVE, {"pages": f"{{[1,{listed}]}}"})
             found.append(
-                session_progress.reception(conn, receipt.cohort_id, 1, Action.MEMBERS).complete
+                session_progress.reception(conn, receipt.cohort_id, 1, Action.REPLACE).complete
             )
     assert found == [False, True]
 
@@ -59,7 +59,7 @@ def test_is_whole__up_to_a_delivery__counts_what_is_kept(desk: Desk, pool: Pool)
 
 def test_advance__page_by_page__counts_distinct_pages_and_sums(desk: Desk, pool: Pool) -> None:
     receipt = desk.send(MEMBERS, "s", "a")
-    key = (receipt.cohort_id, 7, Action.ADD_MEMBERS)
+    key = (receipt.cohort_id, 7, Action.ADD)
     with pool.begin() as conn:
         *_, progress = [
             session_progress.advance(
@@ -81,7 +81,7 @@ def test_advance__of_pages_beyond_the_listed_ones__counts_each_once(desk: Desk, 
         desk.send(ADD, "s", members, page=(number, 9))
     cohort_id = desk.send(ADD, "t", "a", page=(2005, 9)).cohort_id
     desk.send(REMOVE, "s", "a", page=(2005, 9))
-    key = (cohort_id, 1, Action.ADD_MEMBERS)
+    key = (cohort_id, 1, Action.ADD)
     found = []
     with pool.begin() as conn:
         for first, last in ((1, 3), (4, 5), (6, 6)):
@@ -104,12 +104,12 @@ def test_advance__of_a_sync_with_a_blocked_page__tells_so_of_that_sync_only(
     with pool.begin() as conn:
         blocked.put(conn, cohort_id, 3, attempts=3, code="poison", reason="bad", now=START)
         for session in (1, 2):
-            for action in (Action.ADD_MEMBERS, Action.REMOVE_MEMBERS):
+            for action in (Action.ADD, Action.REMOVE):
                 key = (cohort_id, session, action)
                 found[session, action] = session_progress.advance(
                     conn, *key, pages={3: 1}, total_pages=1, entered=0, exited=0
                 )
-    assert [key for key, progress in found.items() if progress.blocked] == [(2, Action.ADD_MEMBERS)]
+    assert [key for key, progress in found.items() if progress.blocked] == [(2, Action.ADD)]
 
 
 def test_supersede__older_syncs__only_those_still_receiving(desk: Desk, pool: Pool) -> None:
@@ -118,7 +118,7 @@ def test_supersede__older_syncs__only_those_still_receiving(desk: Desk, pool: Po
     with pool.begin() as conn:
         for session, state in states.items():
             session_progress.set_state(
-                conn, cohort_id, session, Action.ADD_MEMBERS, state=state, completed_at=START
+                conn, cohort_id, session, Action.ADD, state=state, completed_at=START
             )
         session_progress.supersede_older(conn, cohort_id, 4)
         found = conn.execute(text("SELECT state FROM sync_results ORDER BY session")).scalars()

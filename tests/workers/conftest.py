@@ -66,5 +66,5 @@ def made(environ: dict[str, str]) -> Iterator[Runtime]:
 
 @pytest.fixture
 def desk(pool: Pool) -> Desk:
-    """Lend a desk at which pages can be posted; its doorbell rings nowhere."""
+    """Lend a desk at which pages can be posted; its wake-ups reach nobody."""
     return Desk(pool)

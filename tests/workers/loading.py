@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.core import moments
 from gateway.core.cohorts.load import Mode
 from gateway.flows.cohorts import load
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from tests.model import rows
 from workers import runtime
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 PAGE_ROWS: Final = 1000
 
 
-class Silent(Doorbell):
-    """A doorbell that rings for no worker."""
+class Silent(WakeUps):
+    """Wake-ups that reach no worker."""
 
     def __init__(self) -> None:
         super().__init__("redis://127.0.0.1:1/0")
 
-    def ring(self, cohort_id: int) -> bool:
+    def notify(self, cohort_id: int) -> bool:
         """Ring for a cohort."""
         return cohort_id > 0
 
@@ -49,7 +49,7 @@ def main(cohort_id: int, mode: Mode, count: int) -> int:
     sys.stdout.flush()
     for number, page in enumerate(pages(count), start=1):
         load.add(pool, one, number, page, now=moments.now())
-    load.seal(pool, one, doorbell=Silent(), now=moments.now())
+    load.seal(pool, one, wake_ups=Silent(), now=moments.now())
     (kibibytes,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(kibibytes) // 1024
 

@@ -44,10 +44,10 @@ def test_drain__of_a_rung_cohort__takes_the_ring_down_and_applies(
     made: Runtime, desk: Desk, client: redis.Redis
 ) -> None:
     cohort_id = desk.send("add_members", "s1", "abc").cohort_id
-    assert made.doorbell.ring(cohort_id)
+    assert made.wake_ups.notify(cohort_id)
     apply.apply(made, cohort_id)
     assert pending(desk.pool, desk) == 0
-    assert not client.exists(jobs.rung_key(cohort_id))
+    assert not client.exists(jobs.pending_key(cohort_id))
     assert made.meters.read()["apply_seconds_sum"] > 0
 
 
@@ -55,7 +55,7 @@ def test_drain__out_of_time__rings_again(made: Runtime, desk: Desk, client: redi
     cohort_id = desk.send("add_members", "s1", "abc").cohort_id
     apply.apply(dataclasses.replace(made, applier=Hurried(made.pool, now=desk.clock)), cohort_id)
     assert pending(desk.pool, desk) == 1
-    assert client.exists(jobs.rung_key(cohort_id))
+    assert client.exists(jobs.pending_key(cohort_id))
     assert jobs.queue(client).count == 1
 
 
@@ -109,16 +109,16 @@ def test_drain__sync_whose_pages_still_come__listens_and_applies_them_without_a_
 ) -> None:
     def send(number: int) -> None:
         if number in (1, 2):
-            assert client.exists(jobs.rung_key(cohort_id))
+            assert client.exists(jobs.pending_key(cohort_id))
             desk.send("add_members", "s1", "bcd"[number], page=(number + 1, 3))
 
     cohort_id = desk.send("add_members", "s1", "a", page=(1, 3)).cohort_id
-    assert made.doorbell.ring(cohort_id)
+    assert made.wake_ups.notify(cohort_id)
     client.delete(jobs.queue(client).key)  # as if a worker had taken the job
     applier = Counting(made, desk, send)
     apply.apply(dataclasses.replace(made, applier=applier), cohort_id)
     assert (pending(desk.pool, desk), applier.drains) == (0, 4)
-    assert not client.exists(jobs.rung_key(cohort_id))
+    assert not client.exists(jobs.pending_key(cohort_id))
 
 
 def test_drain__sync_that_is_whole__listens_for_nothing(made: Runtime, desk: Desk) -> None:
@@ -141,7 +141,7 @@ def test_drain__another_cohort_waits__does_not_listen(
 ) -> None:
     other = desk.send("add_members", "s1", "a", cohort="cohort-2").cohort_id
     cohort_id = desk.send("add_members", "s1", "a", page=(1, 9)).cohort_id
-    assert made.doorbell.ring(other)
+    assert made.wake_ups.notify(other)
     applier = Counting(made, desk, lambda _: None)
     apply.apply(dataclasses.replace(made, applier=applier), cohort_id)
     assert applier.drains == 2

@@ -16,7 +16,7 @@ from gateway.flows.cohorts import load_lookup, load_queue
 from gateway.flows.cohorts.apply import Applier
 from gateway.flows.cohorts.load_queue import File, Wanted
 from gateway.flows.sources import built_in, cohorts
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.store.db.engine import Pool
 from tests import stack
 from tests.workers.test_worker import Process, Start, start
@@ -35,7 +35,7 @@ def cohort(pool: Pool) -> int:
     return cohorts.create(pool, wanted, max_cohorts=10, now=moments.now()).id
 
 
-def queue(pool: Pool, cohort: int, data: bytes, bell: Doorbell) -> Receipt:
+def queue(pool: Pool, cohort: int, data: bytes, bell: WakeUps) -> Receipt:
     """Queue a load of a file."""
     return load_queue.accept_file(
         pool,
@@ -43,7 +43,7 @@ def queue(pool: Pool, cohort: int, data: bytes, bell: Doorbell) -> Receipt:
         File(data=data),
         Wanted(),
         max_bytes=1 << 30,
-        doorbell=bell,
+        wake_ups=bell,
         now=moments.now(),
     )
 
@@ -106,7 +106,7 @@ def test_loader__with_and_without_redis__reads_what_is_queued(
     url = redis_url or valkey_url
     process = start("loader", REDIS_URL=url)
     process.await_event("worker.started")
-    one = queue(pool, cohort, b"a\nb\n", Doorbell(url))
+    one = queue(pool, cohort, b"a\nb\n", WakeUps(url))
     await_state(pool, one, State.APPLYING)
     assert members(pool, cohort) == (2, 2)
     assert process.end() == 0
@@ -115,7 +115,7 @@ def test_loader__with_and_without_redis__reads_what_is_queued(
 def test_loader__killed_while_it_reads__is_replaced_and_nothing_is_applied_twice(
     start: Start, pool: Pool, cohort: int
 ) -> None:
-    bell = Doorbell(NO_REDIS)
+    bell = WakeUps(NO_REDIS)
     one = queue(pool, cohort, file(300_000), bell)
     first = start("loader", REDIS_URL=NO_REDIS)
     stack.until(lambda: staged(pool) >= 3)
@@ -135,7 +135,7 @@ def test_loader__killed_while_it_reads__is_replaced_and_nothing_is_applied_twice
 def test_loader__told_to_stop_while_it_reads__gives_the_load_back_at_once(
     start: Start, pool: Pool, cohort: int, valkey_url: str
 ) -> None:
-    bell = Doorbell(valkey_url)
+    bell = WakeUps(valkey_url)
     one = queue(pool, cohort, file(100_000), bell)
     first = start("loader")
     stack.until(lambda: staged(pool) >= 3)

@@ -44,7 +44,7 @@ def test_sweep__with_a_worker_alive__rings_for_what_waits(
     join(desk.pool, "w")
     cohort_id = desk.send("add_members", "s1", "abc").cohort_id
     assert once(made) is None
-    assert client.exists(jobs.rung_key(cohort_id))
+    assert client.exists(jobs.pending_key(cohort_id))
     once(made)
     assert jobs.queue(client).count == 1
 
@@ -99,8 +99,8 @@ def test_probe__asked_again_and_again__rings_once_until_a_worker_answers(
 ) -> None:
     for _ in range(2):
         do(made, "probe")
-        client.delete(jobs.rung_key(jobs.NO_COHORT))
-    assert made.doorbell.depths() == {"worker": 1, "loader": 1, "sender": 1}
+        client.delete(jobs.pending_key(jobs.NO_COHORT))
+    assert made.wake_ups.depths() == {"worker": 1, "loader": 1, "sender": 1}
     with pool.read() as conn:
         names = conn.execute(text("SELECT name FROM chores ORDER BY name")).scalars().all()
     assert names == ["ask loader", "ask sender", "ask worker"]
@@ -193,11 +193,11 @@ def test_probe__of_a_kind_of_which_none_is_left__asks_it_all_the_same(
         heartbeats.join(conn, "s", processes.SENDER)
     for _ in range(2):
         do(made, "probe")
-    assert made.doorbell.depths() == {"worker": 1, "loader": 1, "sender": 1}
+    assert made.wake_ups.depths() == {"worker": 1, "loader": 1, "sender": 1}
     with pool.begin() as conn:
         names = conn.execute(text("SELECT name FROM chores ORDER BY name")).scalars()
         assert list(names) == ["ask loader", "ask sender", "ask worker"]
         heartbeats.leave(conn, "s")
     client.flushall()
     do(made, "probe")
-    assert made.doorbell.depths() == {"worker": 1, "loader": 1, "sender": 1}
+    assert made.wake_ups.depths() == {"worker": 1, "loader": 1, "sender": 1}

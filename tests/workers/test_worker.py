@@ -23,7 +23,7 @@ from sqlalchemy import text
 from gateway import errors, jobs
 from gateway.core.health import processes
 from gateway.flows.health import duty, schema
-from gateway.jobs import Doorbell
+from gateway.jobs import WakeUps
 from gateway.store.cohorts import backlog
 from gateway.store.db.engine import Pool
 from gateway.store.health import heartbeats
@@ -126,7 +126,7 @@ def test_worker__rung_for_a_cohort__applies_logs_beats_and_leaves(
     worker = start()
     worker.await_event("worker.started")
     receipt = desk.send("add_members", "s1", "abc")
-    assert Doorbell(valkey_url).ring(receipt.cohort_id)
+    assert WakeUps(valkey_url).notify(receipt.cohort_id)
     applied = worker.await_event("pages.applied")
     assert {name: applied[name] for name in ("cohort_id", "first_delivery", "last_delivery")} == {
         "cohort_id": receipt.cohort_id,
@@ -150,7 +150,7 @@ def test_worker__asked_for_something_else__does_not_do_it(
     worker = start()
     worker.await_event("worker.started")
     receipt = desk.send("add_members", "s1", "abc")
-    assert Doorbell(valkey_url).ring(receipt.cohort_id)
+    assert WakeUps(valkey_url).notify(receipt.cohort_id)
     worker.await_event("pages.applied")
     assert not place.exists()
 
@@ -164,7 +164,7 @@ def test_job__of_another_name__is_not_even_imported(client: redis.Redis, name: s
     found = jobs.queue(client).fetch_job(sent.id)
     assert found is not None
     if name:
-        with pytest.raises(errors.Broken):
+        with pytest.raises(errors.InternalError):
             assert found.func
     else:
         assert found.func is drain
@@ -215,7 +215,7 @@ def test_worker__told_by_redis_to_end_or_to_pause__works_on(
         command.send_shutdown_command(client, name)
         command.send_kill_horse_command(client, name)
     receipt = desk.send("add_members", "s1", "abc")
-    assert Doorbell(valkey_url).ring(receipt.cohort_id)
+    assert WakeUps(valkey_url).notify(receipt.cohort_id)
     worker.await_event("pages.applied")
     assert worker.popen.poll() is None
 
@@ -230,7 +230,7 @@ def test_job__in_a_queue_of_another_kind__is_refused(client: redis.Redis, name: 
         if kind in jobs.JOBS[name]:
             assert f"{found.func.__module__}.{found.func.__qualname__}" == name
         else:
-            with pytest.raises(errors.Broken):
+            with pytest.raises(errors.InternalError):
                 assert found.func
 
 
@@ -251,7 +251,7 @@ def test_process__that_reads_or_sends__beats_answers_its_probes_and_ends(
 ) -> None:
     process = start(program)
     assert process.await_event("worker.started")["kinds"] == kinds
-    bell = Doorbell(valkey_url)
+    bell = WakeUps(valkey_url)
     for kind in kinds:
         while alive(desk.pool, kind) != 1:
             pass
@@ -259,7 +259,7 @@ def test_process__that_reads_or_sends__beats_answers_its_probes_and_ends(
     while not all(has_worked(desk.pool, kind) for kind in kinds):
         pass
     receipt = desk.send("add_members", "s1", "abc")
-    assert bell.ring(receipt.cohort_id)
+    assert bell.notify(receipt.cohort_id)
     assert bell.depths() == {kind: int(kind == processes.WORKER) for kind in processes.QUEUED}
     assert process.end() == 0
     assert [alive(desk.pool, kind) for kind in kinds] == [0] * len(kinds)

@@ -173,7 +173,7 @@ def staged_number(session: int, page: int) -> int:
 
 
 _ACTIONS: Final[Mapping[Mode, Action]] = {
-    Mode.REPLACE: Action.MEMBERS,
-    Mode.ADD: Action.ADD_MEMBERS,
-    Mode.REMOVE: Action.REMOVE_MEMBERS,
+    Mode.REPLACE: Action.REPLACE,
+    Mode.ADD: Action.ADD,
+    Mode.REMOVE: Action.REMOVE,
 }

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 class Action(enum.StrEnum):
     """What a page asks for, in Mixpanel's words."""
 
-    MEMBERS = "members"
-    ADD_MEMBERS = "add_members"
-    REMOVE_MEMBERS = "remove_members"
+    REPLACE = "members"
+    ADD = "add_members"
+    REMOVE = "remove_members"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

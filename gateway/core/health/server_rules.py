@@ -75,8 +75,8 @@ def redis(facts: RedisFacts) -> list[Finding]:
     """Judge a Redis that is to ring for work; nothing kept in it matters."""
     return [
         ok(REDIS, f"{facts.product} {facts.version} answers"),
-        *_doorbell(facts),
-        *_doorbell_memory(facts),
+        *_wake_ups(facts),
+        *_redis_memory(facts),
     ]
 
 
@@ -176,7 +176,7 @@ def _clock(facts: PostgresFacts, now: datetime.datetime) -> Iterator[Finding]:
         )
 
 
-def _doorbell(facts: RedisFacts) -> Iterator[Finding]:
+def _wake_ups(facts: RedisFacts) -> Iterator[Finding]:
     if _version(facts.compatible_version) < OLDEST_REDIS:
         yield error(REDIS, "it is older than Redis 5", "upgrade it, or use Valkey")
     if facts.role != "master":
@@ -201,7 +201,7 @@ def _doorbell(facts: RedisFacts) -> Iterator[Finding]:
         )
 
 
-def _doorbell_memory(facts: RedisFacts) -> Iterator[Finding]:
+def _redis_memory(facts: RedisFacts) -> Iterator[Finding]:
     if facts.policy == "noeviction":
         yield ok(REDIS, "maxmemory-policy is noeviction")
     else:

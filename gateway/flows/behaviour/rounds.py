@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
 
-    from gateway.jobs import Doorbell
+    from gateway.jobs import WakeUps
     from gateway.store.db.engine import Pool
 
 CHORE: Final = "rules"
@@ -30,13 +30,13 @@ class Evaluator:
     def __init__(
         self,
         pool: Pool,
-        doorbell: Doorbell,
+        wake_ups: WakeUps,
         *,
         now: Callable[[], datetime.datetime],
         every_seconds: float = EVERY_SECONDS,
     ) -> None:
         self._pool = pool
-        self._doorbell = doorbell
+        self._wake_ups = wake_ups
         self._now = now
         self._every_seconds = every_seconds
 
@@ -78,5 +78,5 @@ class Evaluator:
                 cuts[state.source_id] = arrivals.cut(self._pool, state.source_id)
                 now = self._now()
             if live.look(self._pool, state, cut=cuts[state.source_id], now=now):
-                with aside.harmless("doorbell"):
-                    self._doorbell.ring(state.cohort_id)
+                with aside.harmless("wake_up"):
+                    self._wake_ups.notify(state.cohort_id)

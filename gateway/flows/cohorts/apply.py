@@ -19,7 +19,7 @@ from gateway import aside, errors, tracing
 from gateway.flows.cohorts import step as steps
 from gateway.flows.cohorts import traced
 from gateway.flows.cohorts.step import MERGED_PAGES
-from gateway.flows.cohorts.work import Outcome, Work
+from gateway.flows.cohorts.work import Outcome, StepContext
 from gateway.store.cohorts import apply_state, attempts, blocked, inbox
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Applier:
             if state is None:
                 return Outcome.BUSY, False
             begin = functools.partial(self._begin, cohort_id)
-            work = Work(
+            work = StepContext(
                 trip=trip,
                 cohort_id=cohort_id,
                 state=state,
@@ -198,7 +198,7 @@ class Applier:
                 apply_state.note_failure(trip.conn, cohort_id, since=since)
                 return
             begin = functools.partial(self._begin, cohort_id)
-            work = Work(trip=trip, cohort_id=cohort_id, state=state, now=now, begin=begin)
+            work = StepContext(trip=trip, cohort_id=cohort_id, state=state, now=now, begin=begin)
             steps.set_aside(work, entry, attempts=attempts, code=named.code, reason=str(named))
             _log.error(
                 "delivery.blocked", cohort_id=cohort_id, delivery=entry.number, code=named.code
@@ -215,7 +215,7 @@ def _still_waiting(
     return inbox.entry(trip, cohort_id, number) if number == next_one else None
 
 
-def _tell(work: Work, seconds: float) -> None:
+def _tell(work: StepContext, seconds: float) -> None:
     for applied in work.done:
         _log.info(
             "pages.applied",
@@ -227,7 +227,9 @@ def _tell(work: Work, seconds: float) -> None:
 
 def _will_pass(error: Exception) -> bool:
     """Tell whether the same page may be tried for as long as it takes."""
-    return isinstance(error, errors.Unavailable) and not isinstance(error, errors.InternalFault)
+    return isinstance(error, errors.Unavailable) and not isinstance(
+        error, errors.DatabaseInternalError
+    )
 
 
 def _may_still_pass(error: Exception, attempts: int, seconds: float) -> bool:
@@ -239,4 +241,8 @@ def _may_still_pass(error: Exception, attempts: int, seconds: float) -> bool:
 
 def _named(error: Exception) -> errors.GatewayError:
     """Name what a page failed with; of a bug only its type is kept, its text may hold data."""
-    return error if isinstance(error, errors.GatewayError) else errors.Broken(type(error).__name__)
+    return (
+        error
+        if isinstance(error, errors.GatewayError)
+        else errors.InternalError(type(error).__name__)
+    )

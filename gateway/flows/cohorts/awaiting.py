@@ -12,8 +12,8 @@ from gateway.store.cohorts import cohort_version
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.flows.cohorts.lookup import Asker, Changes, Tagged
-    from gateway.flows.cohorts.read_routing import Readers
+    from gateway.flows.cohorts.lookup import Changes, Preconditions, Tagged
+    from gateway.flows.cohorts.read_routing import ReadRouter
     from gateway.store.db.engine import Pool
 
 LOOK_SECONDS: Final = 0.25
@@ -33,12 +33,12 @@ def news(look: Callable[[], T], is_new: Callable[[T], bool], *, seconds: float) 
 
 def changes(
     pool: Pool,
-    readers: Readers,
+    readers: ReadRouter,
     cohort_id: int,
     *,
     after: int,
     limit: int,
-    asker: Asker,
+    asker: Preconditions,
     seconds: float,
 ) -> Tagged[Changes]:
     """List changes as `lookup.changes` does, once there are some or the time is up.

@@ -64,19 +64,19 @@ class Limits:
         self._lock = threading.Lock()
 
     def require(self, source_id: int) -> None:
-        """Raise errors.Throttled if the backlog is full or the source is too quick."""
+        """Raise errors.RateLimited if the backlog is full or the source is too quick."""
         if self._rate_per_second is not None:
             with self._pool.read() as conn:
                 requests = rates.count(conn, source_id, second=int(time.time()))
             if requests > self._rate_per_second:
                 message = f"more than {self._rate_per_second} requests a second; slow down"
-                raise errors.Throttled(message, retry_after_seconds=1)
+                raise errors.RateLimited(message, retry_after_seconds=1)
         if self._pending_pages() >= self._max_pending_pages:
             message = f"{self._max_pending_pages} pages are waiting to be applied; try again later"
-            raise errors.Throttled(message, retry_after_seconds=RETRY_BACKLOG_SECONDS)
+            raise errors.RateLimited(message, retry_after_seconds=RETRY_BACKLOG_SECONDS)
 
     def require_room(self, source: SourceRef, cohort_key: bytes) -> None:
-        """Raise errors.Throttled if a source has as many cohorts as it may, and not this one.
+        """Raise errors.RateLimited if a source has as many cohorts as it may, and not this one.
 
         It may have been created since the caller looked. Of several new ones at once a few too many
         may pass: a lock would have every new cohort of a source wait for the one before.
@@ -91,7 +91,7 @@ class Limits:
                 f"this source has {self._max_cohorts} cohorts already; delete some that are not"
                 " needed, or raise GATEWAY_MAX_COHORTS"
             )
-            raise errors.Throttled(message, retry_after_seconds=RETRY_COHORTS_SECONDS)
+            raise errors.RateLimited(message, retry_after_seconds=RETRY_COHORTS_SECONDS)
 
     def _pending_pages(self) -> int:
         with self._lock:

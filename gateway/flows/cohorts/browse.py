@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors
 from gateway.core.cohorts import curve
 from gateway.flows.cohorts import lookup, redact_history
-from gateway.flows.cohorts.parts import Slice
+from gateway.flows.cohorts.parts import ListPage
 from gateway.store.cohorts import browse, history_redactions, hours
 from gateway.store.cohorts import cohorts as cohort_rows
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.core.cohorts.curve import Point
     from gateway.flows.cohorts.lookup import Filter
-    from gateway.flows.cohorts.read_routing import Readers
+    from gateway.flows.cohorts.read_routing import ReadRouter
     from gateway.store.cohorts.browse import Member, Stake
     from gateway.store.cohorts.changes import Change
     from gateway.store.cohorts.cohorts import Cohort
@@ -34,7 +34,7 @@ class Sized:
     """A cohort, a part of its members, and its size over some time."""
 
     cohort: Cohort
-    members: Slice[Member, tuple[str]]
+    members: ListPage[Member, tuple[str]]
     sizes: Sequence[Point]
 
 
@@ -43,7 +43,7 @@ class History:
     """A cohort and a part of its changes, the newest first."""
 
     cohort: Cohort
-    changes: Slice[Change, tuple[int]]
+    changes: ListPage[Change, tuple[int]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,14 +55,14 @@ class Endangered:
 
 
 def cohorts(
-    readers: Readers,
+    readers: ReadRouter,
     which: Filter,
     *,
     search: str,
     after: int,
     limit: int,
     now: datetime.datetime,
-) -> Slice[Cohort, tuple[int]]:
+) -> ListPage[Cohort, tuple[int]]:
     """List cohorts by id, with this text in their name or for their id at the source."""
 
     def look(conn: Connection) -> Sequence[Cohort]:
@@ -70,11 +70,11 @@ def cohorts(
             conn, which, now=now, after=after, limit=limit + 1, find=search or None
         )
 
-    return Slice.cut(readers.ask(look), limit, lambda cohort: (cohort.id,))
+    return ListPage.cut(readers.ask(look), limit, lambda cohort: (cohort.id,))
 
 
 def members(
-    readers: Readers,
+    readers: ReadRouter,
     cohort_id: int,
     *,
     prefix: str,
@@ -95,7 +95,7 @@ def members(
         known = [(one.hour, one.members) for one in listed]
         return Sized(
             cohort=found,
-            members=Slice.cut(rows, limit, lambda member: (member.member_id,)),
+            members=ListPage.cut(rows, limit, lambda member: (member.member_id,)),
             sizes=curve.sizes(known, since=since, now=now, members=found.member_count),
         )
 
@@ -103,7 +103,7 @@ def members(
 
 
 def changes(
-    readers: Readers, cohort_id: int, *, before: int, limit: int, now: datetime.datetime
+    readers: ReadRouter, cohort_id: int, *, before: int, limit: int, now: datetime.datetime
 ) -> History:
     """Look at the changes before one, the newest first. Raises errors.NotFound."""
 
@@ -112,12 +112,12 @@ def changes(
         due = history_redactions.of_cohort(conn, cohort_id)
         rows = browse.newest_changes(conn, cohort_id, before=before, limit=limit + 1)
         shown = redact_history.hide(conn, cohort_id, rows, due)
-        return History(cohort=found, changes=Slice.cut(shown, limit, lambda one: (one.seq,)))
+        return History(cohort=found, changes=ListPage.cut(shown, limit, lambda one: (one.seq,)))
 
     return readers.ask(look)
 
 
-def endangered(readers: Readers, cohort_id: int, *, now: datetime.datetime) -> Endangered:
+def endangered(readers: ReadRouter, cohort_id: int, *, now: datetime.datetime) -> Endangered:
     """Say what the deletion of a cohort would do. Raises errors.NotFound."""
 
     def look(conn: Connection) -> Endangered:

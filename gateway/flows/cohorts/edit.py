@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from gateway.core.cohorts.edit import Edit, Half, Once
     from gateway.flows.cohorts.apply import Applier
-    from gateway.jobs import Doorbell
-    from gateway.store.cohorts.accept import Counters
+    from gateway.jobs import WakeUps
+    from gateway.store.cohorts.accept import IntakeState
     from gateway.store.db.engine import Pool
     from gateway.store.db.statement import Line, Pipeline
     from gateway.waits import Waits
@@ -70,14 +70,14 @@ class Editor:
         *,
         pool: Pool,
         applier: Applier,
-        doorbell: Doorbell,
+        wake_ups: WakeUps,
         waits: Waits,
         at_once: int,
         long_seconds: float = LONG_SECONDS,
     ) -> None:
         self._pool = pool
         self._applier = applier
-        self._doorbell = doorbell
+        self._wake_ups = wake_ups
         self._waits = waits
         self._turns = threading.BoundedSemaphore(at_once)
         self._long_seconds = long_seconds
@@ -124,8 +124,8 @@ class Editor:
                 finally:
                     self._turns.release()
         if waiting:
-            with aside.harmless("doorbell"):
-                self._doorbell.ring(cohort_id)
+            with aside.harmless("wake_up"):
+                self._wake_ups.notify(cohort_id)
 
     def _step(self, cohort_id: int, after: int) -> bool:
         """Apply edits up to ours while nothing else is next; tells whether anything still waits.
@@ -211,13 +211,13 @@ def _before(conn: Connection, cohort_id: int, once: Once) -> Stored | None:
 def put(
     trip: Line,
     cohort_id: int,
-    counters: Counters,
+    counters: IntakeState,
     session: int,
     edit: Edit,
     arrival: Arrival,
 ) -> None:
     """Store a page for each half that has something, or an empty one."""
-    halves = [(Action.ADD_MEMBERS, edit.add), (Action.REMOVE_MEMBERS, edit.remove)]
+    halves = [(Action.ADD, edit.add), (Action.REMOVE, edit.remove)]
     for action, half in [pair for pair in halves if not pair[1].is_empty] or halves[:1]:
         counters = counters.after(session, action)
         page, packed = _page(action, half), inbox.pack(half.roster)

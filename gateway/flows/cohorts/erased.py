@@ -46,7 +46,7 @@ def heard(
 def keep(conn: Connection, place: Place, text: bytes, erased: Mapping[bytes, int]) -> bytes:
     """Return what may be kept of a page's roster; the very same object if that is all of it."""
     rest = member_rows.without_digests(text, erased)
-    if rest is text or place.action is Action.ADD_MEMBERS:
+    if rest is text or place.action is Action.ADD:
         return rest
     bare = heard(conn, place.cohort_id, place.session, erased)
     return member_rows.without_digests(text, erased, bare=bare)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from gateway import aside, errors
 from gateway.flows.cohorts import lookup
-from gateway.flows.cohorts.lookup import Asker, Tagged
+from gateway.flows.cohorts.lookup import Preconditions, Tagged
 from gateway.store.cohorts import cohort_version, exports
 from gateway.store.db import audit
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.core.access.actor import Actor
-    from gateway.flows.cohorts.read_routing import Readers
+    from gateway.flows.cohorts.read_routing import ReadRouter
     from gateway.store.db.engine import Pool
 
     Copy = Callable[[Connection, int, Callable[[bytes], object]], None]
@@ -44,25 +44,25 @@ def record(pool: Pool, actor: Actor, cohort_id: int, form: str, *, now: datetime
 class Exporter:
     """Opens exports, no more than `at_once` at a time: each one keeps a thread and a connection."""
 
-    def __init__(self, readers: Readers, *, at_once: int) -> None:
+    def __init__(self, readers: ReadRouter, *, at_once: int) -> None:
         self._readers = readers
         self._free = threading.BoundedSemaphore(at_once)
 
-    def ndjson(self, cohort_id: int, asker: Asker = lookup.STRANGER) -> Tagged[Export]:
+    def ndjson(self, cohort_id: int, asker: Preconditions = lookup.UNCONDITIONAL) -> Tagged[Export]:
         """Open a cohort to be sent as JSON lines, unless the asker holds what would be sent.
 
-        Raises errors.NotFound, errors.Unavailable, and errors.Throttled while too many are open.
+        Raises errors.NotFound, errors.Unavailable, and errors.RateLimited while too many are open.
         """
         return self._open(cohort_id, asker, "ndjson", exports.ndjson)
 
-    def csv(self, cohort_id: int, asker: Asker = lookup.STRANGER) -> Tagged[Export]:
+    def csv(self, cohort_id: int, asker: Preconditions = lookup.UNCONDITIONAL) -> Tagged[Export]:
         """Open a cohort to be sent as CSV. As `ndjson` does."""
         return self._open(cohort_id, asker, "csv", exports.csv)
 
-    def _open(self, cohort_id: int, asker: Asker, form: str, copy: Copy) -> Tagged[Export]:
+    def _open(self, cohort_id: int, asker: Preconditions, form: str, copy: Copy) -> Tagged[Export]:
         if not self._free.acquire(blocking=False):
             message = "as many cohorts are being streamed as may be at once; try again later"
-            raise errors.Throttled(message, retry_after_seconds=RETRY_SECONDS)
+            raise errors.RateLimited(message, retry_after_seconds=RETRY_SECONDS)
 
         def attempt(pool: Pool) -> Tagged[Export]:
             with contextlib.ExitStack() as begun:

@@ -62,7 +62,7 @@ def read(
     another process reads the load or it has ended, and errors.Unavailable.
     """
     if asked.upload is None:
-        raise errors.Broken("a load without a file was queued")
+        raise errors.InternalError("a load without a file was queued")
     file, stored = stored_file.open_upload(pool, asked.upload, check=check)
 
     def remembered(columns: Sequence[str]) -> Mapping[str, str] | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.flows.cohorts.read_routing import Readers
+    from gateway.flows.cohorts.read_routing import ReadRouter
     from gateway.store.cohorts.changes import Change
 
 # Beyond so many the older ones are not told.
@@ -37,7 +37,7 @@ class History:
 
 
 def of_member(
-    readers: Readers,
+    readers: ReadRouter,
     cohort_id: int,
     member_id: str,
     *,

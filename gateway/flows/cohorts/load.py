@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.core.cohorts.load import Load, Members, Mode
-    from gateway.jobs import Doorbell
-    from gateway.store.cohorts.accept import Counters
+    from gateway.jobs import WakeUps
+    from gateway.store.cohorts.accept import IntakeState
     from gateway.store.db.engine import Pool
     from gateway.store.db.statement import Pipeline
 
@@ -81,7 +81,9 @@ def read_anew(pool: Pool, load: Load, *, now: datetime.datetime) -> Load:
     return load
 
 
-def begin_anew(conn: Connection, load: Load, counters: Counters, *, now: datetime.datetime) -> Load:
+def begin_anew(
+    conn: Connection, load: Load, counters: IntakeState, *, now: datetime.datetime
+) -> Load:
     """Do what `read_anew` does, with a load and counters that the caller has locked."""
     loads.forget_session(conn, load)
     session = _number_session(conn, load.cohort_id, load.number, counters, now=now)
@@ -144,7 +146,7 @@ def compare(pool: Pool, load: Load, *, limit_seconds: float = COMPARE_SECONDS) -
         )
 
 
-def seal(pool: Pool, load: Load, *, doorbell: Doorbell, now: datetime.datetime) -> bool:
+def seal(pool: Pool, load: Load, *, wake_ups: WakeUps, now: datetime.datetime) -> bool:
     """Make a load visible and ring for its cohort; again is harmless.
 
     False if nothing of it will be applied: it was dropped, another process reads it, or its cohort
@@ -159,21 +161,21 @@ def seal(pool: Pool, load: Load, *, doorbell: Doorbell, now: datetime.datetime) 
             make_visible(conn, current, counters, now=now)
     if current.state not in {State.READING, State.APPLYING, State.APPLIED, State.SUPERSEDED}:
         return False
-    announce(current, doorbell)
+    announce(current, wake_ups)
     return True
 
 
 def make_visible(
-    conn: Connection, load: Load, counters: Counters, *, now: datetime.datetime
+    conn: Connection, load: Load, counters: IntakeState, *, now: datetime.datetime
 ) -> None:
     """Seal a load; the caller has locked both the counters and the load, and it may go on."""
     loads.seal(conn, load, counters.after(load.session, load.mode.action), now=now)
 
 
-def announce(load: Load, doorbell: Doorbell) -> None:
+def announce(load: Load, wake_ups: WakeUps) -> None:
     """Ring for a load that was made visible."""
-    with aside.harmless("doorbell"):
-        doorbell.ring(load.cohort_id)
+    with aside.harmless("wake_up"):
+        wake_ups.notify(load.cohort_id)
     _tell("load.sealed", load)
 
 
@@ -204,7 +206,7 @@ def find(pool: Pool, cohort_id: int, number: int) -> Load | None:
 
 
 @contextlib.contextmanager
-def counted(pool: Pool, cohort_id: int) -> Iterator[tuple[Connection, Counters]]:
+def counted(pool: Pool, cohort_id: int) -> Iterator[tuple[Connection, IntakeState]]:
     """Lend a transaction with the counters of a cohort. Raises errors.NotFound."""
     with pool.begin() as conn:
         counters = accept.counters(conn, cohort_id)
@@ -216,7 +218,7 @@ def counted(pool: Pool, cohort_id: int) -> Iterator[tuple[Connection, Counters]]
 def take_place(
     conn: Connection,
     cohort_id: int,
-    counters: Counters,
+    counters: IntakeState,
     mode: Mode,
     state: State,
     *,
@@ -229,7 +231,7 @@ def take_place(
 
 
 def _number_session(
-    conn: Connection, cohort_id: int, number: int, counters: Counters, *, now: datetime.datetime
+    conn: Connection, cohort_id: int, number: int, counters: IntakeState, *, now: datetime.datetime
 ) -> int:
     """Number a session now: what is stored afterwards is of later sessions, or came before."""
     session = counters.last_session + 1

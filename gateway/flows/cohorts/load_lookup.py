@@ -9,7 +9,7 @@ from gateway import errors
 from gateway.core.cohorts import packed_rows
 from gateway.core.cohorts.member_ids import Skip
 from gateway.flows.cohorts import load_queue, lookup
-from gateway.flows.cohorts.parts import Slice
+from gateway.flows.cohorts.parts import ListPage
 from gateway.sources.lists import rejected_rows
 from gateway.sources.lists.reading import Rejected
 from gateway.store.cohorts import erasures, guards, inbox, load_rows, receipts
@@ -49,20 +49,24 @@ def await_change(pool: Pool, cohort_id: int, number: int, *, seconds: float) -> 
     return get(pool, cohort_id, number)
 
 
-def of_cohort(pool: Pool, cohort_id: int, *, before: int, limit: int) -> Slice[Receipt, tuple[int]]:
+def of_cohort(
+    pool: Pool, cohort_id: int, *, before: int, limit: int
+) -> ListPage[Receipt, tuple[int]]:
     """List the loads of a cohort, newest first. Raises errors.NotFound."""
     with pool.read() as conn:
         if guards.target(conn, cohort_id) is None:
             raise errors.NotFound(lookup.NO_COHORT)
         found = receipts.of_cohort(conn, cohort_id, before=before, limit=limit + 1)
-    return Slice.cut(found, limit, lambda one: (one.number,))
+    return ListPage.cut(found, limit, lambda one: (one.number,))
 
 
-def of_all(pool: Pool, *, state: str | None, before: int, limit: int) -> Slice[Receipt, tuple[int]]:
+def of_all(
+    pool: Pool, *, state: str | None, before: int, limit: int
+) -> ListPage[Receipt, tuple[int]]:
     """List loads of all cohorts, newest first."""
     with pool.read() as conn:
         found = receipts.of_all(conn, state=state, before=before, limit=limit + 1)
-    return Slice.cut(found, limit, lambda one: (one.number,))
+    return ListPage.cut(found, limit, lambda one: (one.number,))
 
 
 def sample(pool: Pool, cohort_id: int, number: int) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.core.access.actor import Actor
     from gateway.core.cohorts.load import Load
     from gateway.core.cohorts.receipt import Receipt
-    from gateway.jobs import Doorbell
+    from gateway.jobs import WakeUps
     from gateway.sources.lists.options import Options
     from gateway.store.cohorts.receipts import Asked
     from gateway.store.cohorts.uploads import Upload
@@ -83,7 +83,7 @@ def accept_file(
     wanted: Wanted,
     *,
     max_bytes: int,
-    doorbell: Doorbell,
+    wake_ups: WakeUps,
     now: datetime.datetime,
     actor: Actor = GATEWAY,
 ) -> Receipt:
@@ -110,7 +110,7 @@ def accept_file(
         _offer(conn, one)
         audit.write(conn, actor, "load.requested", _id(one), now=now, mode=wanted.mode.value)
         found = shown(receipts.get(conn, cohort_id, one.number))
-    _wake(doorbell)
+    _wake(wake_ups)
     return found
 
 
@@ -134,7 +134,7 @@ def approve(
     cohort_id: int,
     number: int,
     *,
-    doorbell: Doorbell,
+    wake_ups: WakeUps,
     now: datetime.datetime,
     actor: Actor = GATEWAY,
 ) -> Receipt:
@@ -145,7 +145,7 @@ def approve(
         load.make_visible(conn, one, counters, now=now)
         audit.write(conn, actor, "load.approved", _id(one), now=now)
         found = shown(receipts.get(conn, cohort_id, number))
-    load.announce(one, doorbell)
+    load.announce(one, wake_ups)
     return found
 
 
@@ -171,7 +171,7 @@ def change(
     number: int,
     changes: Changes,
     *,
-    doorbell: Doorbell,
+    wake_ups: WakeUps,
     now: datetime.datetime,
     actor: Actor = GATEWAY,
 ) -> Receipt:
@@ -194,7 +194,7 @@ def change(
         _offer(conn, one)
         audit.write(conn, actor, "load.changed", _id(one), now=now)
         found = shown(receipts.get(conn, cohort_id, number))
-    _wake(doorbell)
+    _wake(wake_ups)
     return found
 
 
@@ -304,6 +304,6 @@ def shown(found: Receipt | None) -> Receipt:
     return found
 
 
-def _wake(doorbell: Doorbell) -> None:
-    with aside.harmless("doorbell"):
-        doorbell.ring_loader()
+def _wake(wake_ups: WakeUps) -> None:
+    with aside.harmless("wake_up"):
+        wake_ups.notify_loader()

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from gateway.flows.cohorts.file_reading import Tally
     from gateway.flows.cohorts.load import Difference
     from gateway.flows.leases import Keeper
-    from gateway.jobs import Doorbell
+    from gateway.jobs import WakeUps
     from gateway.store.cohorts.receipts import Asked
     from gateway.store.db.engine import Pool
     from gateway.store.db.leases import Lease
@@ -89,7 +89,7 @@ class Reader:
         self,
         pool: Pool,
         beating: Pool,
-        doorbell: Doorbell,
+        wake_ups: WakeUps,
         *,
         name: str,
         at_most: int,
@@ -100,7 +100,7 @@ class Reader:
         """`definitions` read what is no file, by kinds of sources; loads of others are broken."""
         self._pool = pool
         self._beating = beating
-        self._doorbell = doorbell
+        self._wake_ups = wake_ups
         self._name = name
         self._at_most = at_most
         self._now = now
@@ -206,7 +206,7 @@ class Reader:
                     receipts.hold(conn, current, waits, expires_at=expires_at)
             lease_rows.finish(conn, keeper.lease)
         if waits is None:
-            load.announce(one, self._doorbell)
+            load.announce(one, self._wake_ups)
 
     def _fail(self, keeper: Keeper, one: Load, problem: Problem) -> None:
         with keeper.writing() as conn:
@@ -229,7 +229,7 @@ class Reader:
         An internal error of Postgres may be there for as long as the data is, so it is counted.
         """
         delay = AGAIN_SECONDS if isinstance(error, errors.Unavailable) else 0.0
-        deaths = 1 if isinstance(error, errors.InternalFault) else 0
+        deaths = 1 if isinstance(error, errors.DatabaseInternalError) else 0
         try:
             with self._pool.begin() as conn:
                 lease_rows.give_back(conn, claimed, delay_seconds=delay, deaths=deaths)
@@ -243,7 +243,7 @@ def _problem(claimed: Lease, error: Exception) -> Problem:
         return Problem(code=error.failure, message=str(error), hint=error.hint)
     last = claimed.deaths + 1 >= lease_rows.MOST_DEATHS
     if isinstance(error, errors.Unavailable) and not (
-        isinstance(error, errors.InternalFault) and last
+        isinstance(error, errors.DatabaseInternalError) and last
     ):
         raise error
     _log.error("load.broken", load=claimed.key, exc_info=error)

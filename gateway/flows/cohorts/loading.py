@@ -25,7 +25,7 @@ from gateway.store.cohorts.loads import Outcome
 if TYPE_CHECKING:
     from gateway.core.cohorts.load import Load
     from gateway.core.cohorts.refresh import State
-    from gateway.flows.cohorts.work import Work
+    from gateway.flows.cohorts.work import StepContext
     from gateway.store.cohorts.delta import Written
     from gateway.store.cohorts.inbox import Entry
 
@@ -35,10 +35,10 @@ APPROVAL_KEPT: Final = datetime.timedelta(days=7)
 
 def floor(entry: Entry) -> int:
     """Return the floor that a load leaves, 0 for none."""
-    return entry.session if entry.action is Action.MEMBERS else 0
+    return entry.session if entry.action is Action.REPLACE else 0
 
 
-def apply(work: Work, entry: Entry, number: int) -> Written | None:
+def apply(work: StepContext, entry: Entry, number: int) -> Written | None:
     """Apply a load as a whole; None if its cohort's guard holds it, and it waits for an approval.
 
     What comes behind it goes on.
@@ -50,7 +50,7 @@ def apply(work: Work, entry: Entry, number: int) -> Written | None:
     return sealed.write(work, entry, counts)
 
 
-def _hold(work: Work, entry: Entry, load: Load, would: Written) -> None:
+def _hold(work: StepContext, entry: Entry, load: Load, would: Written) -> None:
     nothing = delta.Written(entered=0, exited=0)
     inbox.forget(work.conn, work.cohort_id, entry.number)
     session_progress.forget(work.conn, work.cohort_id, entry.session)
@@ -67,7 +67,7 @@ def _hold(work: Work, entry: Entry, load: Load, would: Written) -> None:
     work.note([entry], nothing, expects=False)
 
 
-def end(work: Work, entry: Entry, number: int, state: State, written: Written) -> None:
+def end(work: StepContext, entry: Entry, number: int, state: State, written: Written) -> None:
     """Drop the pages of a load that has spoken, or that a newer refresh has made void.
 
     Older loads that wait for an approval are void as well once it has spoken.
@@ -91,7 +91,7 @@ def end(work: Work, entry: Entry, number: int, state: State, written: Written) -
             _supersede(work, older)
 
 
-def _supersede(work: Work, load: Load) -> None:
+def _supersede(work: StepContext, load: Load) -> None:
     loads.end(
         work.trip,
         work.cohort_id,
@@ -103,13 +103,13 @@ def _supersede(work: Work, load: Load) -> None:
     loads.forget_session(work.conn, load)
 
 
-def _outcome(work: Work, written: Written) -> Outcome:
+def _outcome(work: StepContext, written: Written) -> Outcome:
     moved = written.entered + written.exited
     last_seq = work.state.last_change + moved
     return Outcome(entered=written.entered, exited=written.exited, last_seq=last_seq)
 
 
-def _is_held(work: Work, load: Load, found: Written) -> bool:
+def _is_held(work: StepContext, load: Load, found: Written) -> bool:
     if load.mode is not Mode.REPLACE or load.shrink_waived:
         return False
     guard = guards.get(work.trip, work.cohort_id)

@@ -9,7 +9,7 @@ import gateway
 from gateway import errors
 from gateway.core import etags, texts
 from gateway.flows.cohorts import parts, redact_history
-from gateway.flows.cohorts.parts import Slice
+from gateway.flows.cohorts.parts import ListPage
 from gateway.store.cohorts import changes as change_rows
 from gateway.store.cohorts import (
     cohort_version,
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.core.etags import Held
-    from gateway.flows.cohorts.read_routing import Readers
+    from gateway.core.etags import IfNoneMatch
+    from gateway.flows.cohorts.read_routing import ReadRouter
     from gateway.store.cohorts.changes import Change
     from gateway.store.cohorts.cohort_version import Version
     from gateway.store.cohorts.memberships import Listed
@@ -46,14 +46,14 @@ T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Asker:
+class Preconditions:
     """Preconditions of a request: ETags that the client holds, and the `min_seq` it requires."""
 
-    held: Held = etags.NOTHING
+    held: IfNoneMatch = etags.NOTHING
     min_seq: int = 0
 
 
-STRANGER: Final = Asker()
+UNCONDITIONAL: Final = Preconditions()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class Tagged(Generic[T]):
     answer: T | None
 
 
-class Joined(TypedDict):
+class MembershipOf(TypedDict):
     """A cohort that a person is in, since when, as the response shows it.
 
     A person may be in many; a dataclass takes three times as long to make and to write.
@@ -98,17 +98,19 @@ def tag_of(*parts: str | int | None) -> str:
 
 
 def cohorts(
-    readers: Readers, which: Filter, *, after: int, limit: int, now: datetime.datetime
-) -> Slice[Cohort, tuple[int]]:
+    readers: ReadRouter, which: Filter, *, after: int, limit: int, now: datetime.datetime
+) -> ListPage[Cohort, tuple[int]]:
     """List cohorts by id."""
 
     def look(conn: Connection) -> Sequence[Cohort]:
         return cohort_rows.listing(conn, which, now=now, after=after, limit=limit + 1)
 
-    return Slice.cut(readers.ask(look), limit, lambda cohort: (cohort.id,))
+    return ListPage.cut(readers.ask(look), limit, lambda cohort: (cohort.id,))
 
 
-def cohort(readers: Readers, cohort_id: int, *, now: datetime.datetime, min_seq: int = 0) -> Cohort:
+def cohort(
+    readers: ReadRouter, cohort_id: int, *, now: datetime.datetime, min_seq: int = 0
+) -> Cohort:
     """Read a cohort. Raises errors.NotFound."""
 
     def look(conn: Connection) -> Cohort:
@@ -123,20 +125,25 @@ def locked(conn: Connection, cohort_id: int, *, now: datetime.datetime) -> Cohor
 
 
 def members(
-    readers: Readers, cohort_id: int, *, after: str, limit: int, asker: Asker = STRANGER
-) -> Tagged[Slice[Listed, tuple[str]]]:
+    readers: ReadRouter,
+    cohort_id: int,
+    *,
+    after: str,
+    limit: int,
+    asker: Preconditions = UNCONDITIONAL,
+) -> Tagged[ListPage[Listed, tuple[str]]]:
     """List the members of a cohort by the bytes of their ids. Raises errors.NotFound."""
 
     def tag(version: int) -> str:
         return tag_of("members", cohort_id, version, after, limit)
 
-    def look(conn: Connection) -> Tagged[Slice[Listed, tuple[str]]]:
+    def look(conn: Connection) -> Tagged[ListPage[Listed, tuple[str]]]:
         if held := _held(conn, cohort_id, asker, lambda now: tag(now.members)):
             return Tagged(tag=held, answer=None)
         most = parts.MAX_ROWS_BYTES
         listed = memberships.listing(conn, cohort_id, after=after, limit=limit, max_bytes=most)
         found = _there(listed)
-        part = Slice(
+        part = ListPage(
             items=found.members, more=found.more, position=lambda member: (member.member_id,)
         )
         return Tagged(tag=tag(found.version), answer=part)
@@ -144,7 +151,7 @@ def members(
     return readers.ask_about(cohort_id, look, min_seq=asker.min_seq)
 
 
-def member(readers: Readers, cohort_id: int, member_id: str, *, min_seq: int = 0) -> str:
+def member(readers: ReadRouter, cohort_id: int, member_id: str, *, min_seq: int = 0) -> str:
     """Read a member as a JSON object. Raises errors.NotFound.
 
     A deleted cohort has no members, so it needs no look of its own.
@@ -160,7 +167,12 @@ def member(readers: Readers, cohort_id: int, member_id: str, *, min_seq: int = 0
 
 
 def changes(
-    readers: Readers, cohort_id: int, *, after: int, limit: int, asker: Asker = STRANGER
+    readers: ReadRouter,
+    cohort_id: int,
+    *,
+    after: int,
+    limit: int,
+    asker: Preconditions = UNCONDITIONAL,
 ) -> Tagged[Changes]:
     """List changes with a seq above `after`, also those of a cohort that was deleted.
 
@@ -190,31 +202,31 @@ def changes(
 
 
 def syncs(
-    readers: Readers,
+    readers: ReadRouter,
     cohort_id: int,
     *,
     before: tuple[int, str],
     limit: int,
-    asker: Asker = STRANGER,
-) -> Tagged[Slice[Sync, tuple[int, str]]]:
+    asker: Preconditions = UNCONDITIONAL,
+) -> Tagged[ListPage[Sync, tuple[int, str]]]:
     """List the syncs of a cohort, newest first. Raises errors.NotFound."""
 
     def tag(now: Version) -> str:
         at = None if now.heard_at is None else now.heard_at.isoformat()
         return tag_of("syncs", cohort_id, now.syncs, now.received, at, now.loads, *before, limit)
 
-    def look(conn: Connection) -> Tagged[Slice[Sync, tuple[int, str]]]:
+    def look(conn: Connection) -> Tagged[ListPage[Sync, tuple[int, str]]]:
         if held := _held(conn, cohort_id, asker, tag):
             return Tagged(tag=held, answer=None)
         found = _there(session_reports.listing(conn, cohort_id, before=before, limit=limit + 1))
-        part = Slice.cut(found.syncs, limit, lambda sync: (sync.session, sync.action))
+        part = ListPage.cut(found.syncs, limit, lambda sync: (sync.session, sync.action))
         return Tagged(tag=tag(found.version), answer=part)
 
     return readers.ask_about(cohort_id, look, min_seq=asker.min_seq)
 
 
 def cohorts_of(
-    readers: Readers,
+    readers: ReadRouter,
     member_id: str,
     *,
     source: str | None,
@@ -222,10 +234,10 @@ def cohorts_of(
     now: datetime.datetime,
     after: int = 0,
     limit: int | None = None,
-) -> Slice[Joined, tuple[int]]:
+) -> ListPage[MembershipOf, tuple[int]]:
     """List the cohorts that a person is in by id; none for an unknown id, all without a limit."""
 
-    def look(conn: Connection) -> Slice[Joined, tuple[int]]:
+    def look(conn: Connection) -> ListPage[MembershipOf, tuple[int]]:
         labels = cohort_rows.present(
             conn, source=source, project_id=project_id, limit=FEW_COHORTS + 1
         )
@@ -241,7 +253,7 @@ def cohorts_of(
             for one, at in wanted
             if one in labels
         ]
-        return Slice(
+        return ListPage(
             items=named, more=len(held) > len(named), position=lambda one: (int(one["id"]),)
         )
 
@@ -257,7 +269,7 @@ class Checked:
 
 
 def check(
-    readers: Readers,
+    readers: ReadRouter,
     cohort_ids: Iterable[int | None],
     member_ids: Sequence[str],
     *,
@@ -292,7 +304,9 @@ def _labels(conn: Connection, cohort_ids: Sequence[int]) -> dict[int, cohort_row
     return labels
 
 
-def _joined(cohort: cohort_rows.Label, entered_at: datetime.datetime, *, stale: bool) -> Joined:
+def _joined(
+    cohort: cohort_rows.Label, entered_at: datetime.datetime, *, stale: bool
+) -> MembershipOf:
     cohort_id, source, project_id, external_id, name = cohort
     return {
         "id": str(cohort_id),
@@ -306,7 +320,7 @@ def _joined(cohort: cohort_rows.Label, entered_at: datetime.datetime, *, stale: 
 
 
 def _held(
-    conn: Connection, cohort_id: int, asker: Asker, tag: Callable[[Version], str]
+    conn: Connection, cohort_id: int, asker: Preconditions, tag: Callable[[Version], str]
 ) -> str | None:
     """Return the tag of the answer if the asker holds that answer: one small read, if any."""
     if not asker.held.tags:

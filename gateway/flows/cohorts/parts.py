@@ -17,7 +17,7 @@ P = TypeVar("P")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Slice(Generic[T, P]):
+class ListPage(Generic[T, P]):
     """A part of a list, and whether there is more of it; a row knows its `position`."""
 
     items: Sequence[T]
@@ -25,7 +25,7 @@ class Slice(Generic[T, P]):
     position: Callable[[T], P]
 
     @classmethod
-    def cut(cls, found: Sequence[T], limit: int, position: Callable[[T], P]) -> Slice[T, P]:
+    def cut(cls, found: Sequence[T], limit: int, position: Callable[[T], P]) -> ListPage[T, P]:
         """Cut a part from what was found with one too many, to see whether there is more."""
         return cls(items=found[:limit], more=len(found) > limit, position=position)
 
@@ -34,7 +34,7 @@ class Slice(Generic[T, P]):
         """Where the next part begins, None if this was the last."""
         return self.position(self.items[-1]) if self.more else None
 
-    def first(self, count: int) -> Slice[T, P]:
+    def first(self, count: int) -> ListPage[T, P]:
         """Return the part that has no more than the first `count` of these rows."""
         more = self.more or len(self.items) > count
-        return Slice(items=self.items[:count], more=more, position=self.position)
+        return ListPage(items=self.items[:count], more=more, position=self.position)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gateway.core.cohorts.load import Load
     from gateway.core.cohorts.receipt import Receipt
     from gateway.flows.cohorts.load_queue import File
-    from gateway.jobs import Doorbell
+    from gateway.jobs import WakeUps
     from gateway.store.cohorts.plans import Plan
     from gateway.store.db.engine import Pool
 
@@ -45,7 +45,7 @@ def accept_load(
     wanted: Wanted,
     *,
     max_bytes: int,
-    doorbell: Doorbell,
+    wake_ups: WakeUps,
     now: datetime.datetime,
     actor: Actor = GATEWAY,
 ) -> Receipt:
@@ -57,14 +57,14 @@ def accept_load(
         plan = plans.get(conn, cohort_id)
     is_read = plan is not None and plan.kind in kinds.DEFINED
     if is_read and file.data is None and file.upload is None:
-        return request(pool, cohort_id, wanted, doorbell=doorbell, now=now, actor=actor)
+        return request(pool, cohort_id, wanted, wake_ups=wake_ups, now=now, actor=actor)
     return load_queue.accept_file(
         pool,
         cohort_id,
         file,
         wanted,
         max_bytes=max_bytes,
-        doorbell=doorbell,
+        wake_ups=wake_ups,
         now=now,
         actor=actor,
     )
@@ -75,7 +75,7 @@ def request(
     cohort_id: int,
     wanted: Wanted,
     *,
-    doorbell: Doorbell,
+    wake_ups: WakeUps,
     now: datetime.datetime,
     actor: Actor = GATEWAY,
 ) -> Receipt:
@@ -92,7 +92,7 @@ def request(
         one = start(conn, plan, Trigger.REQUEST, wanted, by=actor.name, now=now)
         audit.write(conn, actor, "load.requested", one_id(one), now=now, mode=one.mode.value)
         found = receipts.get(conn, cohort_id, one.number)
-    wake(doorbell)
+    wake(wake_ups)
     return load_queue.shown(found)
 
 
@@ -168,7 +168,7 @@ def set_schedule(
     )
 
 
-def tick(pool: Pool, doorbell: Doorbell, *, now: datetime.datetime) -> int:
+def tick(pool: Pool, wake_ups: WakeUps, *, now: datetime.datetime) -> int:
     """Queue what schedules have due; returns how many loads. Two at once queue nothing twice."""
     queued = 0
     with pool.read() as conn:
@@ -179,7 +179,7 @@ def tick(pool: Pool, doorbell: Doorbell, *, now: datetime.datetime) -> int:
             plan = plans.lock_due(conn, cohort_id, now=now)
             queued += plan is not None and _queue_due(conn, plan, now=now)
     if queued:
-        wake(doorbell)
+        wake(wake_ups)
     return queued
 
 
@@ -236,6 +236,6 @@ def one_id(one: Load) -> str:
     return rules.load_id(one.cohort_id, one.number)
 
 
-def wake(doorbell: Doorbell) -> None:
-    with aside.harmless("doorbell"):
-        doorbell.ring_loader()
+def wake(wake_ups: WakeUps) -> None:
+    with aside.harmless("wake_up"):
+        wake_ups.notify_loader()

@@ -42,11 +42,11 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 
 
-class Behind(errors.Unavailable):
+class ReplicaLag(errors.Unavailable):
     """The changes of a cohort have not come to the seq that was asked for."""
 
 
-class Readers:
+class ReadRouter:
     """The primary, and perhaps a replica of it that takes the reads off it.
 
     Once a second a read looks first how far both are. All times are of this process's
@@ -104,9 +104,9 @@ class Readers:
         if self._replica is not None and self._keeps_up(self._replica):
             try:
                 return attempt(self._replica)
-            except Behind:
+            except ReplicaLag:
                 pass
-            except (errors.Unavailable, errors.Broken):
+            except (errors.Unavailable, errors.InternalError):
                 self._look_at = -math.inf
         return attempt(self._primary)
 
@@ -126,7 +126,7 @@ class Readers:
             raise errors.Ahead(message, last_seq=found, epoch=epochs.get(conn))
         if found is None or found < wanted:
             message = f"the changes of this cohort have not come to seq {wanted} yet"
-            raise Behind(message, retry_after_seconds=1)
+            raise ReplicaLag(message, retry_after_seconds=1)
 
     def settle(self) -> None:
         """Wait until no process shows less than the primary shows now.

@@ -23,7 +23,7 @@ STAGED_BYTES: Final = 4 << 20
 def read(conn: Connection, place: Place, numbers: Sequence[int]) -> Iterator[bytes]:
     """Read deliveries of one session and action, as far as they can bring in or take out."""
     gone, heard = _erased(conn, place)
-    bare = heard if place.action is Action.REMOVE_MEMBERS else frozenset[bytes]()
+    bare = heard if place.action is Action.REMOVE else frozenset[bytes]()
     for text in _texts(conn, place, numbers):
         yield member_rows.without_digests(text, gone, bare=bare) if gone else text
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.core.cohorts.load import Load
-    from gateway.flows.cohorts.work import Work
-    from gateway.store.cohorts.delta import Counts, Touch, Written
+    from gateway.flows.cohorts.work import StepContext
+    from gateway.store.cohorts.delta import Counts, WriteContext, Written
     from gateway.store.cohorts.inbox import Entry
 
 
@@ -29,7 +29,7 @@ class Comparison:
     repeated: int
 
 
-def find(work: Work, entry: Entry, number: int) -> tuple[Load, Counts]:
+def find(work: StepContext, entry: Entry, number: int) -> tuple[Load, Counts]:
     """Find what a load does to its locked cohort; its session is not below the floor.
 
     Raises errors.Poison unless every page of it is there: it is applied as a whole or not at all.
@@ -40,7 +40,7 @@ def find(work: Work, entry: Entry, number: int) -> tuple[Load, Counts]:
     return load, _find(work.conn, load, work.touch(entry.session))
 
 
-def write(work: Work, entry: Entry, counts: Counts) -> Written:
+def write(work: StepContext, entry: Entry, counts: Counts) -> Written:
     """Write what was found."""
     touch, last_change = work.touch(entry.session), work.state.last_change
     return sealed.write(work.conn, touch, entry.action, counts, last_change=last_change)
@@ -48,7 +48,7 @@ def write(work: Work, entry: Entry, counts: Counts) -> Written:
 
 def compare(conn: Connection, load: Load, *, floor: int, now: datetime.datetime) -> Comparison:
     """Say what `write` would do, without doing it."""
-    touch = delta.Touch(cohort_id=load.cohort_id, session=load.session, floor=floor, at=now)
+    touch = delta.WriteContext(cohort_id=load.cohort_id, session=load.session, floor=floor, at=now)
     found = delta.written(_find(conn, load, touch))
     repeated = sealed.repeated(conn)
     if load.session < floor:
@@ -56,7 +56,7 @@ def compare(conn: Connection, load: Load, *, floor: int, now: datetime.datetime)
     return Comparison(written=found, repeated=repeated)
 
 
-def _find(conn: Connection, load: Load, touch: Touch) -> Counts:
+def _find(conn: Connection, load: Load, touch: WriteContext) -> Counts:
     place = erased.Place(cohort_id=load.cohort_id, session=load.session, action=load.mode.action)
     numbers = [rules.staged_number(load.session, page) for page in range(1, load.pages + 1)]
     spared, found = rosters.stage(conn, place, numbers)

@@ -58,7 +58,7 @@ def create(
     """Make an empty cohort and return its id; the caller has the source, which stays.
 
     Raises errors.Exists for an external id that the source has, of a deleted cohort too, and
-    errors.Throttled if it has as many cohorts as it may.
+    errors.RateLimited if it has as many cohorts as it may.
     """
     external_id = made.external_id or str(uuid.uuid4())
     key = pages.cohort_key(NO_PROJECT, external_id)
@@ -69,7 +69,7 @@ def create(
             f"this source has {max_cohorts} cohorts already; delete some that are not needed, or"
             " raise GATEWAY_MAX_COHORTS"
         )
-        raise errors.Throttled(message, retry_after_seconds=RETRY_COHORTS_SECONDS)
+        raise errors.RateLimited(message, retry_after_seconds=RETRY_COHORTS_SECONDS)
     cohort_id = cohorts.create(
         conn,
         source_id,

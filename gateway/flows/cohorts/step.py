@@ -28,7 +28,7 @@ from gateway.store.cohorts import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from gateway.flows.cohorts.work import Work
+    from gateway.flows.cohorts.work import StepContext
     from gateway.store.cohorts.attempts import Attempt
     from gateway.store.cohorts.inbox import Entry
 
@@ -41,7 +41,7 @@ MERGED_BYTES: Final = 16 << 20
 MAX_LOST: Final = 3
 
 
-def take(work: Work, limit: int) -> Outcome:
+def take(work: StepContext, limit: int) -> Outcome:
     """Apply the next deliveries, at most `limit` of them merged, or find that there are none."""
     retried = blocked.requested(work.trip, work.cohort_id)
     if retried is not None:
@@ -79,7 +79,7 @@ def _run(head: Sequence[Entry]) -> Iterator[Entry]:
         yield entry
 
 
-def _apply_run(work: Work, run: list[Entry], limit: int) -> Outcome:
+def _apply_run(work: StepContext, run: list[Entry], limit: int) -> Outcome:
     first, through = run[0], run[-1].number
     if first.session < work.state.floor:
         _finish(work, run, through, delta.Written(entered=0, exited=0))
@@ -106,7 +106,7 @@ def _apply_run(work: Work, run: list[Entry], limit: int) -> Outcome:
     return Outcome.WORKED
 
 
-def _apply_edit(work: Work, entries: Sequence[Entry]) -> Outcome:
+def _apply_edit(work: StepContext, entries: Sequence[Entry]) -> Outcome:
     """Apply an edit: what it puts in and what it takes out, and drop its pages."""
     _attempt(work, entries[-1].number)
     current = work
@@ -121,13 +121,13 @@ def _apply_edit(work: Work, entries: Sequence[Entry]) -> Outcome:
     return Outcome.WORKED
 
 
-def _decide(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
-    if first.action is Action.MEMBERS:
+def _decide(work: StepContext, first: Entry, limit: int) -> tuple[Step, int]:
+    if first.action is Action.REPLACE:
         return _refresh_step(work, first, limit)
     return Step.ADD, first.number
 
 
-def _attempt(work: Work, through: int) -> Attempt:
+def _attempt(work: StepContext, through: int) -> Attempt:
     """Begin the work. Raises errors.Deadly if one worker more would be lost in it."""
     attempt = work.begin(through)
     if attempt.lost >= MAX_LOST:
@@ -136,19 +136,19 @@ def _attempt(work: Work, through: int) -> Attempt:
     return attempt
 
 
-def _write(work: Work, entry: Entry, texts: Iterable[bytes]) -> delta.Written:
+def _write(work: StepContext, entry: Entry, texts: Iterable[bytes]) -> delta.Written:
     """Add or remove the people of some rosters, all of one session and action."""
     people = batch.merge(texts)
-    change = diffs.remove if entry.action is Action.REMOVE_MEMBERS else diffs.add
+    change = diffs.remove if entry.action is Action.REMOVE else diffs.add
     touch = work.touch(entry.session)
     return change(work.conn, touch, people, last_change=work.state.last_change)
 
 
-def _place(work: Work, entry: Entry) -> Place:
+def _place(work: StepContext, entry: Entry) -> Place:
     return Place(cohort_id=work.cohort_id, session=entry.session, action=entry.action)
 
 
-def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
+def _refresh_step(work: StepContext, first: Entry, limit: int) -> tuple[Step, int]:
     """Decide about a refresh at the head, and say up to which delivery it is whole if it is.
 
     Only deliveries up to the one that asks for more pages than all before it are looked at: what
@@ -182,7 +182,7 @@ def _refresh_step(work: Work, first: Entry, limit: int) -> tuple[Step, int]:
     return step, reach
 
 
-def _complete(work: Work, first: Entry, through: int) -> None:
+def _complete(work: StepContext, first: Entry, through: int) -> None:
     """Make the cohort exactly the people of the refresh, which speaks for the whole cohort."""
     conn, cohort_id, session = work.conn, work.cohort_id, first.session
     written = _replace(work, first, through)
@@ -190,7 +190,7 @@ def _complete(work: Work, first: Entry, through: int) -> None:
     _finish(work, entries, through, written, floor=session)
 
 
-def _replace(work: Work, entry: Entry, through: int) -> delta.Written:
+def _replace(work: StepContext, entry: Entry, through: int) -> delta.Written:
     conn, cohort_id = work.conn, work.cohort_id
     newest = inbox.newest_pages(conn, cohort_id, session=entry.session, through=through)
     numbers = [number for _, number in newest]
@@ -200,7 +200,7 @@ def _replace(work: Work, entry: Entry, through: int) -> delta.Written:
 
 
 def _finish(
-    work: Work,
+    work: StepContext,
     run: Sequence[Entry],
     through: int,
     written: delta.Written,
@@ -238,14 +238,14 @@ def _finish(
 
 
 def _settle(
-    work: Work, entry: Entry, progress: session_progress.Progress, *, completed: bool
+    work: StepContext, entry: Entry, progress: session_progress.Progress, *, completed: bool
 ) -> State:
     """Give a sync the state that follows from what has been applied of it."""
     trip, cohort_id, action = work.trip, work.cohort_id, entry.action
     older = entry.session < work.state.floor
     state = refresh.sync_state(
         blocked=progress.blocked,
-        complete=completed if action is Action.MEMBERS else progress.pages >= progress.total_pages,
+        complete=completed if action is Action.REPLACE else progress.pages >= progress.total_pages,
         superseded=older,
     )
     stays_applied = older and progress.state is State.APPLIED
@@ -258,7 +258,7 @@ def _settle(
     return state
 
 
-def set_aside(work: Work, entry: Entry, *, attempts: int, code: str, reason: str) -> None:
+def set_aside(work: StepContext, entry: Entry, *, attempts: int, code: str, reason: str) -> None:
     """Block a delivery, so that everything behind it can go on."""
     conn, cohort_id, number = work.conn, work.cohort_id, entry.number
     blocked.put(conn, cohort_id, number, attempts=attempts, code=code, reason=reason, now=work.now)
@@ -269,7 +269,7 @@ def set_aside(work: Work, entry: Entry, *, attempts: int, code: str, reason: str
     )
 
 
-def _retry(work: Work, entry: Entry) -> None:
+def _retry(work: StepContext, entry: Entry) -> None:
     """Apply a blocked delivery late: only to people that no later page of its session named."""
     conn, cohort_id = work.conn, work.cohort_id
     blocked.clear(conn, cohort_id, entry.number)
@@ -283,7 +283,7 @@ def _retry(work: Work, entry: Entry) -> None:
         written, floor = found, loading.floor(entry)
     else:
         through = work.state.applied_through
-        whole = entry.action is Action.MEMBERS and session_progress.is_whole(
+        whole = entry.action is Action.REPLACE and session_progress.is_whole(
             conn, cohort_id, entry.session, through=through
         )
         if whole:
@@ -295,7 +295,7 @@ def _retry(work: Work, entry: Entry) -> None:
         edits.drop_pages(work.trip, cohort_id, [entry.number])
 
 
-def _not_named_later(work: Work, entry: Entry) -> bytes:
+def _not_named_later(work: StepContext, entry: Entry) -> bytes:
     """Return a delivery's roster without the people of later pages of the same session."""
     conn, cohort_id = work.conn, work.cohort_id
     later = inbox.later_in_session(

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from gateway.core.cohorts.page import CohortRef, Heading, SourceRef, Submission
     from gateway.flows.cohorts.backlog_limit import Limits
-    from gateway.jobs import Doorbell
-    from gateway.store.cohorts.accept import Counters, Found
+    from gateway.jobs import WakeUps
+    from gateway.store.cohorts.accept import Found, IntakeState
     from gateway.store.cohorts.sessions import Session
     from gateway.store.db.engine import Pool
     from gateway.store.db.statement import Pipeline
@@ -58,12 +58,12 @@ class Submitter:
         *,
         pool: Pool,
         limits: Limits,
-        doorbell: Doorbell,
+        wake_ups: WakeUps,
         tracer: Tracer = tracing.OFF,
     ) -> None:
         self._pool = pool
         self._limits = limits
-        self._doorbell = doorbell
+        self._wake_ups = wake_ups
         self._tracer = tracer
 
     def submit(
@@ -80,7 +80,7 @@ class Submitter:
 
         A page is a snapshot's or a diff's, one of any number of its session. `known` spares a
         look-up of its cohort; with `replayed`, a guess, it is first looked for among those that are
-        stored. Raises what `sent` raises, errors.NotFound for a deleted cohort, errors.Throttled
+        stored. Raises what `sent` raises, errors.NotFound for a deleted cohort, errors.RateLimited
         or errors.Unavailable; then nothing was stored.
         """
         page = sent.heading() if replayed else sent.page()
@@ -94,8 +94,8 @@ class Submitter:
         )
         # From here on nothing changes the answer.
         if receipt.outcome is Outcome.ACCEPTED:
-            with aside.harmless("doorbell"):
-                self._doorbell.ring(receipt.cohort_id)
+            with aside.harmless("wake_up"):
+                self._wake_ups.notify(receipt.cohort_id)
         with aside.harmless("log"):
             _tell(receipt, source, page)
         return receipt
@@ -212,7 +212,7 @@ def _create(
     known = cohorts.find(conn, source.id, pages.cohort_key(page.project_id, page.external_id))
     if known is None:
         message = "a cohort vanished while its page was stored"
-        raise errors.Broken(message)
+        raise errors.InternalError(message)
     return known
 
 
@@ -236,7 +236,7 @@ def _rename(
     cohort_id: int,
     found: Found,
     page: Page,
-    counters: Counters,
+    counters: IntakeState,
     *,
     now: datetime.datetime,
 ) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from gateway.flows.cohorts.apply import Applier
-    from gateway.jobs import Doorbell
+    from gateway.jobs import WakeUps
     from gateway.store.db.engine import Pool
 
 # A COPY of some pages takes a fraction of a second; its process is frozen, or its host is gone.
@@ -40,7 +40,7 @@ class Sweeper:
         self,
         pool: Pool,
         applier: Applier,
-        doorbell: Doorbell,
+        wake_ups: WakeUps,
         *,
         alone: Callable[[], bool],
         frozen_seconds: float = FROZEN_SECONDS,
@@ -48,7 +48,7 @@ class Sweeper:
     ) -> None:
         self._pool = pool
         self._applier = applier
-        self._doorbell = doorbell
+        self._wake_ups = wake_ups
         self._alone = alone
         self._frozen_seconds = frozen_seconds
         self._clock = clock
@@ -69,7 +69,7 @@ class Sweeper:
         if frozen:
             _log.warning("worker.frozen", connections=frozen)
         self._note(waiting)
-        ours = [one for one in self._seen if alone or not self._doorbell.ring(one)]
+        ours = [one for one in self._seen if alone or not self._wake_ups.notify(one)]
         self._help({*ours, *self._stuck()})
         return len(waiting)
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.flows.cohorts.work import Work
+    from gateway.flows.cohorts.work import StepContext
     from gateway.store.cohorts.inbox import Entry
 
 
-def parents(tracer: trace.Tracer, work: Work) -> list[list[str]]:
+def parents(tracer: trace.Tracer, work: StepContext) -> list[list[str]]:
     """Read, for each thing a step did, the traces of its pages; nothing when nothing is traced."""
     if not tracing.is_on(tracer):
         return []
@@ -32,7 +32,7 @@ def parents(tracer: trace.Tracer, work: Work) -> list[list[str]]:
     ]
 
 
-def tell(tracer: trace.Tracer, work: Work, found: list[list[str]], seconds: float) -> None:
+def tell(tracer: trace.Tracer, work: StepContext, found: list[list[str]], seconds: float) -> None:
     for applied, traceparents in zip(work.done, found, strict=False):
         facts = {"cohort_id": work.cohort_id, **applied.facts()}
         _write(tracer, traceparents, facts, seconds=seconds)

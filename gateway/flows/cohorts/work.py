@@ -55,7 +55,7 @@ class Applied:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Work:
+class StepContext:
     """One step's transaction: its pipeline, cohort, locked state, time, and effect.
 
     `tried` gets the delivery that the step begins with, to explain a failure.
@@ -75,13 +75,13 @@ class Work:
         """The connection, with everything done that was only left to be done."""
         return self.trip.conn
 
-    def touch(self, session: int) -> delta.Touch:
+    def touch(self, session: int) -> delta.WriteContext:
         """Say for the delta which session's pages these are."""
-        return delta.Touch(
+        return delta.WriteContext(
             cohort_id=self.cohort_id, session=session, floor=self.state.floor, at=self.now
         )
 
-    def after(self, written: delta.Written) -> Work:
+    def after(self, written: delta.Written) -> StepContext:
         """Return the work that goes on in the same transaction once some is written."""
         state = dataclasses.replace(
             self.state, last_change=self.state.last_change + written.entered + written.exited

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Final
 
-from gateway.flows.cohorts.parts import Slice
+from gateway.flows.cohorts.parts import ListPage
 from gateway.store.db import audit, chores
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ NEWEST: Final = (2**63 - 1,)
 """Before which row to begin."""
 
 
-def listing(pool: Pool, *, before: int, limit: int) -> Slice[Entry, tuple[int]]:
+def listing(pool: Pool, *, before: int, limit: int) -> ListPage[Entry, tuple[int]]:
     """List what was done, the newest first."""
     with pool.read() as conn:
         found = audit.listing(conn, before=before, limit=limit + 1)
-    return Slice.cut(found, limit, lambda entry: (entry.id,))
+    return ListPage.cut(found, limit, lambda entry: (entry.id,))
 
 
 def prune(pool: Pool, *, every_seconds: float = EVERY_SECONDS) -> int:

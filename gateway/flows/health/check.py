@@ -92,13 +92,13 @@ def _postgres(pool: Pool, settings: Settings, *, now: datetime.datetime) -> list
         if not is_spread:
             raise
         return [*found, _UNANSWERED_BY_NODES]
-    except errors.Broken:
+    except errors.InternalError:
         if revision == schema_version.head():
             raise
         return [*found, _TOO_NEW]
 
 
-def doorbell(url: str) -> list[Finding]:
+def wake_ups(url: str) -> list[Finding]:
     """Judge the Redis at this address, also when it does not answer."""
     client = jobs.connect(url, timeout_seconds=REDIS_SECONDS)
     try:

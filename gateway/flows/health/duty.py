@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from gateway.store.db.engine import Pool
-    from gateway.store.health.heartbeats import Pulse
+    from gateway.store.health.heartbeats import ProcessCount
 
 PATIENCE_SECONDS: Final = heartbeats.PATIENCE_SECONDS
 ASK_SECONDS: Final = 5.0
@@ -114,20 +114,20 @@ def is_anyone_at_work(pool: Pool, kind: str) -> bool:
         return heartbeats.pulse(conn, kind).working > 0
 
 
-def standing(pulse: Pulse) -> Standing:
+def standing(pulse: ProcessCount) -> Standing:
     """Tell how a kind is doing: hindered is one of which any process cannot do its work."""
     if not pulse.alive:
         return Standing.SILENT
     return Standing.WORKING if pulse.working == pulse.alive else Standing.HINDERED
 
 
-def trouble(pulse: Pulse) -> str | None:
+def trouble(pulse: ProcessCount) -> str | None:
     """Say in a sentence what is known of why a kind does not work."""
     if pulse.trouble is None and pulse.unanswered_seconds is not None:
         return f"they have taken up no work for {pulse.unanswered_seconds:.0f} s"
     return pulse.trouble
 
 
-def all_work(pulses: Sequence[Pulse]) -> bool:
+def all_work(pulses: Sequence[ProcessCount]) -> bool:
     """Tell whether there are processes of every kind, and all of them work."""
     return all(standing(pulse) is Standing.WORKING for pulse in pulses)

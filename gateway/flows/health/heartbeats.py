@@ -61,7 +61,7 @@ def histogram(meters: Mapping[str, float]) -> tuple[dict[float, float], float]:
     return counts, meters.get(_SUM, 0.0)
 
 
-class Heart:
+class Heartbeat:
     """Tells Postgres that a process is alive and what it counted.
 
     A process that was asleep so long that it was retired joins again under another name and counts

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.flows.health.readiness import Readiness
-    from gateway.jobs import Doorbell
+    from gateway.jobs import WakeUps
     from gateway.store.db.engine import Pool
 
 # A frozen server holds a connection attempt for two seconds and a statement for longer, so both
@@ -71,7 +71,7 @@ class Totals:
     rule_drift: int
     troubles: dict[str, int]
     notices: dict[str, int]
-    pulses: list[heartbeats.Pulse]
+    pulses: list[heartbeats.ProcessCount]
     workers: dict[str, float]
     room: server.Room
 
@@ -110,15 +110,15 @@ class Ready:
         return not (self.redis_up and works)
 
 
-class Watch:
+class Collector:
     """Asks Postgres and Redis on its own connections and threads, each with little patience."""
 
     def __init__(
-        self, pool: Pool, *, doorbell: Doorbell, readiness: Readiness, limits: Limits
+        self, pool: Pool, *, wake_ups: WakeUps, readiness: Readiness, limits: Limits
     ) -> None:
         self._pool = pool
         self._limits = limits
-        self._doorbell = doorbell
+        self._wake_ups = wake_ups
         self._readiness = readiness
         self._postgres = concurrent.futures.ThreadPoolExecutor(THREADS, "watch-postgres")
         self._expiry = expiry.Search(pool)
@@ -127,7 +127,7 @@ class Watch:
     def page(self, *, now: datetime.datetime) -> bytes:
         """Write the metrics page; without Postgres or Redis, what can be known without them."""
         end = time.monotonic() + SCRAPE_SECONDS
-        depths = self._redis.submit(self._doorbell.depths)
+        depths = self._redis.submit(self._wake_ups.depths)
         counted = self._postgres.submit(self._count, now)
         found = _wait(counted, end)
         successes: Sequence[totals.Success] = ()
@@ -142,7 +142,7 @@ class Watch:
         Raises errors.Unavailable if it cannot, or if that was not found out in time.
         """
         end = time.monotonic() + READY_SECONDS
-        depths = self._redis.submit(self._doorbell.depths)
+        depths = self._redis.submit(self._wake_ups.depths)
         standings = _wait(self._postgres.submit(self._require), end)
         if standings is None:
             raise errors.Unavailable("the database did not answer in time")

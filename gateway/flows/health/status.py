@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import gateway
 from gateway.core.health import processes
-from gateway.flows.cohorts.parts import Slice
+from gateway.flows.cohorts.parts import ListPage
 from gateway.flows.health import duty
 from gateway.store.cohorts import backlog, cohorts
 from gateway.store.health import heartbeats
@@ -80,12 +80,12 @@ def status(pool: Pool, *, redis_up: bool, now: datetime.datetime) -> Status:
 
 def deliveries(
     pool: Pool, *, state: str | None, after: tuple[int, int], limit: int
-) -> Slice[Delivery, tuple[int, int]]:
+) -> ListPage[Delivery, tuple[int, int]]:
     """List pending and blocked deliveries, or those of one state, by cohort and number."""
     wanted = None if state is None else backlog.State(state)
     with pool.read() as conn:
         found = backlog.listing(conn, state=wanted, after=after, limit=limit + 1)
-    return Slice.cut(found, limit, lambda delivery: (delivery.cohort_id, delivery.number))
+    return ListPage.cut(found, limit, lambda delivery: (delivery.cohort_id, delivery.number))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class Named:
 
 def named_deliveries(
     pool: Pool, *, state: str | None, after: tuple[int, int], limit: int
-) -> Slice[Named, tuple[int, int]]:
+) -> ListPage[Named, tuple[int, int]]:
     """List them as `deliveries` does, with the names of their cohorts."""
     found = deliveries(pool, state=state, after=after, limit=limit)
     with pool.read() as conn:
@@ -107,7 +107,7 @@ def named_deliveries(
         Named(delivery=one, cohort=labels[one.cohort_id][-1] if one.cohort_id in labels else "")
         for one in found.items
     ]
-    return Slice(
+    return ListPage(
         items=named,
         more=found.more,
         position=lambda one: (one.delivery.cohort_id, one.delivery.number),

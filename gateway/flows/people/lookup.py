@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors
 from gateway.core.people import predefined, times
 from gateway.core.people.source import KIND
-from gateway.flows.cohorts.parts import Slice
+from gateway.flows.cohorts.parts import ListPage
 from gateway.store.people import lookup
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Portrait:
     """A person, and a part of the events, the newest first."""
 
     person: Person
-    events: Slice[Seen, tuple[int, int]]
+    events: ListPage[Seen, tuple[int, int]]
 
 
 def find(pool: Pool, slug: str, wanted: str, *, limit: int) -> list[Known]:
@@ -101,7 +101,7 @@ def events(
     *,
     position: tuple[int, int] | None,
     limit: int,
-) -> Slice[Seen, tuple[int, int]]:
+) -> ListPage[Seen, tuple[int, int]]:
     """List the events of a person, the newest first; a position is microseconds and id."""
     return portrait(pool, slug, person_id, between, position=position, limit=limit).events
 
@@ -131,17 +131,17 @@ def portrait(
             position=None if position is None else (_moment(position[0]), position[1]),
             limit=limit + 1,
         )
-    return Portrait(person=known, events=Slice.cut(found, limit, _position))
+    return Portrait(person=known, events=ListPage.cut(found, limit, _position))
 
 
 def recent(
     pool: Pool, slug: str, wanted: Wanted, *, below: int, limit: int
-) -> Slice[Seen, tuple[int]]:
+) -> ListPage[Seen, tuple[int]]:
     """List what arrived last, the newest first, rejected events among it."""
     with pool.read() as conn:
         source_id = _source(conn, slug)
         found = lookup.recent(conn, source_id, wanted, below=below, kept=RECENT, limit=limit + 1)
-    return Slice.cut(found, limit, lambda one: (one.id,))
+    return ListPage.cut(found, limit, lambda one: (one.id,))
 
 
 def names(pool: Pool, slug: str, *, now: datetime.datetime) -> list[Name]:

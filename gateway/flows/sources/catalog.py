@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.core import fields
-from gateway.flows.cohorts.parts import Slice
+from gateway.flows.cohorts.parts import ListPage
 from gateway.store.sources import reads, refusals, secrets, sources
 from gateway.store.sources.secrets import Sealed
 
@@ -57,11 +57,11 @@ class Entry:
 
 def listing(
     pool: Pool, setup: Setup, *, kind: str | None, after: str, limit: int, now: datetime.datetime
-) -> Slice[Entry, tuple[str]]:
+) -> ListPage[Entry, tuple[str]]:
     """List the sources by slug, or those of one kind."""
     with pool.read() as conn:
         found = sources.listing(conn, now=now, kind=kind, after=after, limit=limit + 1)
-        return Slice.cut(_entries(conn, setup, found), limit, _position)
+        return ListPage.cut(_entries(conn, setup, found), limit, _position)
 
 
 def entry(pool: Pool, setup: Setup, slug: str, *, now: datetime.datetime) -> Entry:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.core.access.actor import Actor
     from gateway.core.cohorts.guard import Guard
     from gateway.flows.sources.setup import Setup
-    from gateway.jobs import Doorbell
+    from gateway.jobs import WakeUps
     from gateway.sources.kinds import Kind
     from gateway.store.db.engine import Pool
 
@@ -71,9 +71,9 @@ def create(
     max_cohorts: int,
     now: datetime.datetime,
     actor: Actor = GATEWAY,
-    doorbell: Doorbell | None = None,
+    wake_ups: WakeUps | None = None,
 ) -> lookup.Cohort:
-    """Make a cohort, empty at first; with a doorbell a loader reads its definition at once.
+    """Make a cohort, empty at first; with wake-ups a loader reads its definition at once.
 
     Raises errors.Invalid naming what cannot be used, errors.Conflict for a kind of which cohorts
     come by themselves, and what `settings.create` raises.
@@ -81,7 +81,7 @@ def create(
     with pool.begin() as conn:
         cohort_id = create_in(conn, wanted, setup, max_cohorts=max_cohorts, now=now, actor=actor)
         made = lookup.locked(conn, cohort_id, now=now)
-    _wake(made, doorbell)
+    _wake(made, wake_ups)
     return made
 
 
@@ -127,7 +127,7 @@ def change(
     *,
     now: datetime.datetime,
     actor: Actor = GATEWAY,
-    doorbell: Doorbell | None = None,
+    wake_ups: WakeUps | None = None,
 ) -> lookup.Cohort:
     """Change what calls set of a cohort.
 
@@ -151,7 +151,7 @@ def change(
             _define(conn, cohort_id, kind, given[0], actor, now=now)
             audit.write(conn, actor, "cohort.changed", cohort_id, now=now, fields=changed)
         made = lookup.locked(conn, cohort_id, now=now)
-    _wake(made, doorbell)
+    _wake(made, wake_ups)
     return made
 
 
@@ -176,9 +176,9 @@ def _define(
             planned.begin(conn, cohort_id, by=actor.name, now=now)
 
 
-def _wake(made: lookup.Cohort, doorbell: Doorbell | None) -> None:
-    if doorbell is not None and (made.last_load or {}).get("state") == State.QUEUED:
-        planned.wake(doorbell)
+def _wake(made: lookup.Cohort, wake_ups: WakeUps | None) -> None:
+    if wake_ups is not None and (made.last_load or {}).get("state") == State.QUEUED:
+        planned.wake(wake_ups)
 
 
 def _given(value: Mapping[str, Any] | Same | None) -> Mapping[str, Any] | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.core.access.actor import Actor
     from gateway.core.cohorts.receipt import Receipt
     from gateway.flows.sources.setup import Setup
-    from gateway.jobs import Doorbell
+    from gateway.jobs import WakeUps
     from gateway.store.db.engine import Pool
 
 
@@ -40,14 +40,14 @@ def freeze(
     setup: Setup = PLAIN,
     *,
     max_cohorts: int,
-    doorbell: Doorbell,
+    wake_ups: WakeUps,
     now: datetime.datetime,
     actor: Actor = GATEWAY,
 ) -> Receipt:
     """Make a list, and queue the load that fills it.
 
     Raises errors.NotFound, errors.Gone if what came after the moment is not kept, errors.Invalid,
-    and errors.Throttled if there are too many lists.
+    and errors.RateLimited if there are too many lists.
     """
     with pool.begin() as conn:
         moment = frozen.moment(conn, cohort_id, wanted.at, now=now)
@@ -60,8 +60,8 @@ def freeze(
         made = cohorts.create_in(conn, new, setup, max_cohorts=max_cohorts, now=now, actor=actor)
         found = frozen.queue(conn, made, moment, actor=actor, now=now)
         audit.write(conn, actor, "cohort.frozen", cohort_id, now=now, into=str(made))
-    with aside.harmless("doorbell"):
-        doorbell.ring_loader()
+    with aside.harmless("wake_up"):
+        wake_ups.notify_loader()
     return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.core.sources import condition
-from gateway.flows.cohorts.parts import Slice
+from gateway.flows.cohorts.parts import ListPage
 from gateway.store.sources import overview, refusals, sources
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ def judged(row: Row, *, now: datetime.datetime) -> Standing:
 
 def listing(
     pool: Pool, *, after: str, limit: int, now: datetime.datetime
-) -> Slice[Standing, tuple[str]]:
+) -> ListPage[Standing, tuple[str]]:
     """List the sources by slug."""
     with pool.read() as conn:
         rows = overview.listing(conn, now=now, after=after, limit=limit + 1)
     found = [judged(row, now=now) for row in rows]
-    return Slice.cut(found, limit, lambda one: (one.source.slug,))
+    return ListPage.cut(found, limit, lambda one: (one.source.slug,))
 
 
 def single(pool: Pool, slug: str, *, now: datetime.datetime) -> Single:

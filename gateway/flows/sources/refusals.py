@@ -18,14 +18,14 @@ import structlog
 from gateway import aside, errors
 from gateway.core import texts
 from gateway.core.cohorts import page as pages
-from gateway.flows.cohorts.parts import Slice
+from gateway.flows.cohorts.parts import ListPage
 from gateway.store.db import chores
 from gateway.store.sources import refusals
 
 if TYPE_CHECKING:
     from gateway.store.db.engine import Pool
     from gateway.store.sources.refusals import Refusal
-    from gateway.store.sources.senders import Addressee
+    from gateway.store.sources.senders import SourceAndCohort
 
 # Of a pool for notes: more than one connection would be of no use, and a lock is not waited for.
 CONNECTIONS: Final = 1
@@ -60,7 +60,7 @@ class Recorder:
 
     def note(
         self,
-        addressee: Addressee,
+        addressee: SourceAndCohort,
         cohort: tuple[str, str] | None,
         error: errors.Refused,
         *,
@@ -130,11 +130,11 @@ class Recorder:
 
 def listing(
     pool: Pool, *, source: str | None, since: datetime.datetime | None, before: int, limit: int
-) -> Slice[Refusal, tuple[int]]:
+) -> ListPage[Refusal, tuple[int]]:
     """List refusals, the newest kinds first; of one source, or such as happened since a moment."""
     with pool.read() as conn:
         found = refusals.listing(conn, source=source, since=since, before=before, limit=limit + 1)
-    return Slice.cut(found, limit, lambda refusal: (refusal.id,))
+    return ListPage.cut(found, limit, lambda refusal: (refusal.id,))
 
 
 def tend(pool: Pool, *, every_seconds: float = EVERY_SECONDS) -> bool:

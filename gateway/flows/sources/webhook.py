@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.flows.sources.refusals import Recorder
     from gateway.flows.sources.webhook_login import Login
     from gateway.store.db.engine import Pool
-    from gateway.store.sources.senders import Addressee
+    from gateway.store.sources.senders import SourceAndCohort
 
 # Of so many cohorts at once it is remembered that they are sent again.
 REMEMBERED = 1000
@@ -98,7 +98,9 @@ class Intake:
             if isinstance(error, errors.Refused):
                 self._refusals.note(addressee, None, error, signed=False, now=now)
 
-    def _submit(self, posted: Posted, addressee: Addressee, *, now: datetime.datetime) -> Receipt:
+    def _submit(
+        self, posted: Posted, addressee: SourceAndCohort, *, now: datetime.datetime
+    ) -> Receipt:
         source, known = addressee.source, addressee.cohort
         again = known is not None and known.id in self._sent_again
         sent = _Sent(posted.body, source.config.identity_property, self._max_members)
@@ -121,7 +123,7 @@ class Intake:
 
     def _find(
         self, slug: str, cohort: tuple[str, str] | None, *, now: datetime.datetime
-    ) -> Addressee:
+    ) -> SourceAndCohort:
         """Find what is addressed. Its cohort may be deleted after this; its counters will tell."""
         key = pages.cohort_key(*cohort) if cohort else None
         with self._pool.read() as conn:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 15.0
 # After so long without an answer a run gives its place away, and goes on after a wait.
-PATIENCE_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 15.0
 LOOK_SECONDS: Final = 1.0
 MOST_CHARACTERS: Final = 1000
 

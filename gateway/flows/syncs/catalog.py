@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from gateway.core import fields
-from gateway.flows.cohorts.parts import Slice
+from gateway.flows.cohorts.parts import ListPage
 from gateway.flows.syncs import destinations as flow
 from gateway.store.syncs import agenda, destinations, jobs, secrets
 from gateway.store.syncs.secrets import Sealed
@@ -64,11 +64,11 @@ class Single:
 
 def listing(
     pool: Pool, setup: Setup, *, kind: str | None, after: str, limit: int
-) -> Slice[Entry, tuple[str]]:
+) -> ListPage[Entry, tuple[str]]:
     """List the destinations by slug, or those of one kind."""
     with pool.read() as conn:
         found = destinations.listing(conn, kind=kind, after=after, limit=limit + 1)
-        return Slice.cut(_entries(conn, setup, found), limit, _position)
+        return ListPage.cut(_entries(conn, setup, found), limit, _position)
 
 
 def entry(pool: Pool, setup: Setup, slug: str) -> Entry:

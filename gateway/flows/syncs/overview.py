@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from gateway import errors
-from gateway.flows.cohorts.parts import Slice
+from gateway.flows.cohorts.parts import ListPage
 from gateway.flows.syncs.catalog import Trouble
 from gateway.store.syncs import cohorts_seen, jobs, refused, runs
 
@@ -84,7 +84,7 @@ class Single:
 
     job: JobEntry
     cohort: str
-    runs: Slice[RunEntry, tuple[int]]
+    runs: ListPage[RunEntry, tuple[int]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,13 +104,13 @@ def listing(
     state: str | None,
     after: int,
     limit: int,
-) -> Slice[JobEntry, tuple[int]]:
+) -> ListPage[JobEntry, tuple[int]]:
     """List jobs by id."""
     with pool.read() as conn:
         found = jobs.listing(
             conn, cohort=cohort, slug=slug, state=state, after=after, limit=limit + 1
         )
-        return Slice.cut(_entries(conn, found), limit, lambda one: (int(one.id),))
+        return ListPage.cut(_entries(conn, found), limit, lambda one: (int(one.id),))
 
 
 def named(
@@ -121,13 +121,13 @@ def named(
     state: str | None = None,
     after: int,
     limit: int,
-) -> Slice[Named, tuple[int]]:
+) -> ListPage[Named, tuple[int]]:
     """List jobs as `listing` does, with the names of their cohorts."""
     found = listing(pool, cohort=cohort, slug=slug, state=state, after=after, limit=limit)
     with pool.read() as conn:
         seen = cohorts_seen.get(conn, [int(one.cohort_id) for one in found.items])
     items = [Named(job=one, cohort=_name(seen, one)) for one in found.items]
-    return Slice(items=items, more=found.more, position=lambda one: (int(one.job.id),))
+    return ListPage(items=items, more=found.more, position=lambda one: (int(one.job.id),))
 
 
 def single(pool: Pool, job_id: int, *, before: int, limit: int) -> Single:
@@ -137,7 +137,7 @@ def single(pool: Pool, job_id: int, *, before: int, limit: int) -> Single:
         listed = runs.listing(conn, job_id, before=before, limit=limit + 1)
         seen = cohorts_seen.get(conn, [found.cohort])
     job = _entry(found, listed[0] if listed else None)
-    part = Slice.cut([_run(one) for one in listed], limit, lambda one: (one.number,))
+    part = ListPage.cut([_run(one) for one in listed], limit, lambda one: (one.number,))
     return Single(job=job, cohort=_name(seen, job), runs=part)
 
 
@@ -160,12 +160,14 @@ def entry(pool: Pool, job_id: int) -> JobEntry:
     return found
 
 
-def list_runs(pool: Pool, job_id: int, *, before: int, limit: int) -> Slice[RunEntry, tuple[int]]:
+def list_runs(
+    pool: Pool, job_id: int, *, before: int, limit: int
+) -> ListPage[RunEntry, tuple[int]]:
     """List the runs of a job, newest first. Raises errors.NotFound."""
     with pool.read() as conn:
         _require(conn, job_id)
         found = runs.listing(conn, job_id, before=before, limit=limit + 1)
-    return Slice.cut([_run(one) for one in found], limit, lambda one: (one.number,))
+    return ListPage.cut([_run(one) for one in found], limit, lambda one: (one.number,))
 
 
 def run(pool: Pool, job_id: int, number: int) -> RunEntry:

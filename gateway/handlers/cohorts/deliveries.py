@@ -29,7 +29,7 @@ def list_deliveries(query: requests.DeliveriesAsked) -> Response:
 def retry_delivery(delivery_id: str, actor: Actor) -> Response:
     given, (cohort_id, number) = deps.current(), ids.delivery(delivery_id)
     found = admin.retry_delivery(given.reading, cohort_id, number, now=given.now(), actor=actor)
-    given.doorbell.ring(cohort_id)
+    given.wake_ups.notify(cohort_id)
     return responses.value(response_schemas.DeliveryAnswer, found, 202)
 
 

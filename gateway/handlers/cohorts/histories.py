@@ -91,7 +91,7 @@ def freeze_cohort(cohort_id: str, body: flow.Wanted, actor: Actor) -> Response:
         body,
         given.setup,
         max_cohorts=given.settings.max_cohorts,
-        doorbell=given.doorbell,
+        wake_ups=given.wake_ups,
         now=given.now(),
         actor=actor,
     )

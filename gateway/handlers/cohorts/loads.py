@@ -27,7 +27,7 @@ def load(cohort_id: str, query: load_requests.LoadAsked, raw: bytes, actor: Acto
         file,
         query.wanted,
         max_bytes=given.settings.max_upload_bytes,
-        doorbell=given.doorbell,
+        wake_ups=given.wake_ups,
         now=given.now(),
         actor=actor,
     )
@@ -82,7 +82,7 @@ def change_load(load_id: str, body: load_queue.Changes, actor: Actor) -> Respons
         cohort_id,
         number,
         body,
-        doorbell=given.doorbell,
+        wake_ups=given.wake_ups,
         now=given.now(),
         actor=actor,
     )
@@ -92,7 +92,7 @@ def change_load(load_id: str, body: load_queue.Changes, actor: Actor) -> Respons
 def approve_load(load_id: str, actor: Actor) -> Response:
     given, (cohort_id, number) = deps.current(), ids.load(load_id)
     found = load_queue.approve(
-        given.accepting, cohort_id, number, doorbell=given.doorbell, now=given.now(), actor=actor
+        given.accepting, cohort_id, number, wake_ups=given.wake_ups, now=given.now(), actor=actor
     )
     return _answer(found)
 

@@ -27,7 +27,7 @@ def create_cohort(body: flow.Wanted, actor: Actor) -> Response:
         max_cohorts=given.settings.max_cohorts,
         now=given.now(),
         actor=actor,
-        doorbell=given.doorbell,
+        wake_ups=given.wake_ups,
     )
     given.readers.settle()
     answer = responses.value(response_schemas.CohortAnswer, made, status=201)
@@ -44,7 +44,7 @@ def change_cohort(cohort_id: str, body: flow.Changes, actor: Actor) -> Response:
         given.setup,
         now=given.now(),
         actor=actor,
-        doorbell=given.doorbell,
+        wake_ups=given.wake_ups,
     )
     given.readers.settle()
     return responses.value(response_schemas.CohortAnswer, found)

@@ -32,7 +32,7 @@ def retry(delivery_id: str, form: forms.Form) -> Response:
     given, (cohort_id, number) = deps.current(), ids.delivery(delivery_id)
     actor = session.visitor().actor
     admin.retry_delivery(given.reading, cohort_id, number, now=given.now(), actor=actor)
-    given.doorbell.ring(cohort_id)
+    given.wake_ups.notify(cohort_id)
     return pages.go("deliveries", state=form.get("state"), done="retried")
 
 

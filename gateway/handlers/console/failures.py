@@ -35,7 +35,7 @@ def answer(error: Exception) -> Response:
         return _sign_in()
     if isinstance(error, errors.Refused):
         return _page(error.status, str(error))
-    if isinstance(error, errors.Throttled | errors.Unavailable):
+    if isinstance(error, errors.RateLimited | errors.Unavailable):
         response = _page(error.status, str(error))
         response.headers["Retry-After"] = str(error.retry_after_seconds)
         return response

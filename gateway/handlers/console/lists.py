@@ -152,7 +152,7 @@ def freeze(cohort_id: str, form: Form) -> Response:
         freezing.Wanted(name=name[: schemas.MAX_TEXT_CHARACTERS]),
         given.setup,
         max_cohorts=given.settings.max_cohorts,
-        doorbell=given.doorbell,
+        wake_ups=given.wake_ups,
         now=given.now(),
         actor=session.visitor().actor,
     )

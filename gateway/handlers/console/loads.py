@@ -60,7 +60,7 @@ def upload(cohort_id: str, form: Form, file: Chosen | None) -> Response:
         ),
         _wanted(form),
         max_bytes=given.settings.max_upload_bytes,
-        doorbell=given.doorbell,
+        wake_ups=given.wake_ups,
         now=given.now(),
         actor=session.visitor().actor,
     )
@@ -96,7 +96,7 @@ def approve(load_id: str, form: Form) -> Response:  # noqa: ARG001 - the button 
         given.accepting,
         cohort_id,
         number,
-        doorbell=given.doorbell,
+        wake_ups=given.wake_ups,
         now=given.now(),
         actor=session.visitor().actor,
     )
@@ -125,7 +125,7 @@ def change(load_id: str, form: Form) -> Response:
         cohort_id,
         number,
         changes,
-        doorbell=given.doorbell,
+        wake_ups=given.wake_ups,
         now=given.now(),
         actor=session.visitor().actor,
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def show() -> Response:
     given = deps.current()
-    found = flow.look(given.reading, redis_up=given.doorbell.is_up(), now=given.now())
+    found = flow.look(given.reading, redis_up=given.wake_ups.is_up(), now=given.now())
     return pages.render("overview/overview.html", found=found, bars=charts.bars(found.flows))
 
 

@@ -74,7 +74,7 @@ def run(cohort_id: str, form: Form) -> Response:
         load_queue.File(),
         load_queue.Wanted(review="review" in form),
         max_bytes=given.settings.max_upload_bytes,
-        doorbell=given.doorbell,
+        wake_ups=given.wake_ups,
         now=given.now(),
         actor=session.visitor().actor,
     )

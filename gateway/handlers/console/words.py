@@ -130,9 +130,9 @@ EXPIRED: Final = Word("Expired", "quiet", "Its time is over.")
 REVOKED: Final = Word("Revoked", "quiet", "It was ended.")
 
 ACTIONS: Final[Mapping[str, str]] = {
-    Action.MEMBERS: "Full sync",
-    Action.ADD_MEMBERS: "Additions",
-    Action.REMOVE_MEMBERS: "Removals",
+    Action.REPLACE: "Full sync",
+    Action.ADD: "Additions",
+    Action.REMOVE: "Removals",
 }
 
 VIA: Final[Mapping[str, str]] = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def get_status() -> Response:
     given = deps.current()
-    redis_up = given.doorbell.is_up()
+    redis_up = given.wake_ups.is_up()
     found = status.status(given.reading, redis_up=redis_up, now=given.now())
     return responses.value(response_schemas.StatusAnswer, found)
 

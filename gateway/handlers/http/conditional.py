@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from flask import Response, request
 
 from gateway.core import etags
-from gateway.core.etags import Held
-from gateway.flows.cohorts.lookup import Asker
+from gateway.core.etags import IfNoneMatch
+from gateway.flows.cohorts.lookup import Preconditions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +21,9 @@ HEADER: Final = "If-None-Match"
 T = TypeVar("T")
 
 
-def asker(query: Fresh) -> Asker:
+def asker(query: Fresh) -> Preconditions:
     """Read what the request says that it has."""
-    return Asker(held=_held(), min_seq=query.min_seq)
+    return Preconditions(held=_held(), min_seq=query.min_seq)
 
 
 def by_version(found: Tagged[T], write: Callable[[T], Response]) -> Response:
@@ -51,8 +51,8 @@ def _not_modified(tag: str) -> Response:
     return response
 
 
-def _held() -> Held:
+def _held() -> IfNoneMatch:
     if HEADER not in request.headers:
         return etags.NOTHING
     sent = request.if_none_match
-    return Held(tags=frozenset(sent.as_set(include_weak=True)), anything=sent.star_tag)
+    return IfNoneMatch(tags=frozenset(sent.as_set(include_weak=True)), anything=sent.star_tag)

@@ -1,4 +1,4 @@
-"""What handlers are given: settings, pools, the doorbell and the clock."""
+"""What handlers are given: settings, pools, wake-ups and the clock."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from gateway.flows.behaviour.run import Runner
     from gateway.flows.cohorts.edit import Editor
     from gateway.flows.cohorts.export import Exporter
-    from gateway.flows.cohorts.read_routing import Readers
-    from gateway.flows.health.monitoring import Watch
+    from gateway.flows.cohorts.read_routing import ReadRouter
+    from gateway.flows.health.monitoring import Collector
     from gateway.flows.health.readiness import Readiness
     from gateway.flows.sources.setup import Setup
     from gateway.flows.sources.webhook import Intake
     from gateway.flows.syncs.setup import Setup as Sending
-    from gateway.jobs import Doorbell
+    from gateway.jobs import WakeUps
     from gateway.settings import Settings
     from gateway.store.db.engine import Pool
     from gateway.waits import Waits
@@ -41,11 +41,11 @@ class Deps:
     settings: Settings
     accepting: Pool
     reading: Pool
-    readers: Readers
-    doorbell: Doorbell
+    readers: ReadRouter
+    wake_ups: WakeUps
     intake: Intake
     readiness: Readiness
-    watch: Watch
+    watch: Collector
     keys: KeyRing
     exporter: Exporter
     editor: Editor

@@ -130,7 +130,9 @@ DESCRIBED: Final[Mapping[int, Described]] = {
         header=_LATER,
         examples=_shown(429, "throttled", "as many exports as may run at once are running"),
     ),
-    500: Described(when="A bug in the gateway.", examples=_shown(500, errors.Broken.code, _BUG)),
+    500: Described(
+        when="A bug in the gateway.", examples=_shown(500, errors.InternalError.code, _BUG)
+    ),
     503: Described(
         when="The database cannot do this now; try again after `Retry-After` seconds.",
         header=_LATER,
@@ -158,12 +160,12 @@ def answer(error: Exception) -> Response:
     """Answer whatever was raised; of a bug nothing is told but that it is one."""
     if isinstance(error, errors.Refused):
         return _problem(error.status, _code(error), str(error), _headers(error), _extra(error))
-    if isinstance(error, errors.Throttled | errors.Unavailable):
+    if isinstance(error, errors.RateLimited | errors.Unavailable):
         retry_after = {"Retry-After": str(error.retry_after_seconds)}
         return _problem(error.status, error.code, str(error), retry_after)
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:  # noqa: PLR2004 - the rest are bugs
         return _from_http(error, HTTPStatus(error.code))
-    return _problem(500, errors.Broken.code, _BUG)
+    return _problem(500, errors.InternalError.code, _BUG)
 
 
 def _from_http(error: HTTPException, status: HTTPStatus) -> Response:

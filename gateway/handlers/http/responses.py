@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from marshmallow import Schema
 
-    from gateway.flows.cohorts.parts import Slice
+    from gateway.flows.cohorts.parts import ListPage
     from gateway.handlers.http.cursors import Cursor
 
 JSON: Final = "application/json"
@@ -56,13 +56,13 @@ def document(ready: str) -> Response:
 
 
 def documents(
-    name: str, found: Slice[T, P], cursor: Cursor, *, ready: Callable[[T], str]
+    name: str, found: ListPage[T, P], cursor: Cursor, *, ready: Callable[[T], str]
 ) -> Response:
     """Answer a part of a list of JSON documents, and where the next part begins."""
     return _part(name, found, cursor, lambda one: ready(one).encode())
 
 
-def part(schema: type[Schema], name: str, found: Slice[T, P], cursor: Cursor) -> Response:
+def part(schema: type[Schema], name: str, found: ListPage[T, P], cursor: Cursor) -> Response:
     """Answer a part of a list in a schema's shape, and where the next part begins."""
     rows: Any = schemas.of(schema).fields[name]
     one_row: Schema = rows.inner.schema
@@ -71,7 +71,7 @@ def part(schema: type[Schema], name: str, found: Slice[T, P], cursor: Cursor) ->
 
 def plain_part(
     name: str,
-    found: Slice[T, P],
+    found: ListPage[T, P],
     cursor: Cursor,
     *,
     beside: dict[str, object],
@@ -83,7 +83,7 @@ def plain_part(
 
 def _part(
     name: str,
-    found: Slice[T, P],
+    found: ListPage[T, P],
     cursor: Cursor,
     write: Callable[[T], bytes],
     beside: dict[str, object] | None = None,

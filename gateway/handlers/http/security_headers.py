@@ -23,7 +23,7 @@ HEADERS: Final[Mapping[str, str]] = {
 _BY_NAME: Final = tuple((name.lower(), (name, value)) for name, value in HEADERS.items())
 
 
-class Restraint:
+class SecurityHeaders:
     """WSGI middleware that adds the headers to each answer that has none of its own by the name."""
 
     def __init__(self, application: Application) -> None:
@@ -41,4 +41,4 @@ class Restraint:
 
 
 def install(app: Flask) -> None:
-    app.wsgi_app = Restraint(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = SecurityHeaders(app.wsgi_app)  # type: ignore[method-assign]

@@ -241,15 +241,15 @@ CALLS: Final = (
                         "examples": {
                             "members": {
                                 "summary": "The whole cohort",
-                                "value": _page(Action.MEMBERS, _ADA, _BELONGS),
+                                "value": _page(Action.REPLACE, _ADA, _BELONGS),
                             },
                             "add_members": {
                                 "summary": "A person has entered",
-                                "value": _page(Action.ADD_MEMBERS, _ADA),
+                                "value": _page(Action.ADD, _ADA),
                             },
                             "remove_members": {
                                 "summary": "A person has left",
-                                "value": _page(Action.REMOVE_MEMBERS, _BELONGS),
+                                "value": _page(Action.REMOVE, _BELONGS),
                             },
                         },
                     }

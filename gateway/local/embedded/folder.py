@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.05
 def prepare(data_dir: pathlib.Path) -> pathlib.Path:
     """Make the folder if it is missing (mode 0700) and return its absolute path.
 
-    Raises errors.EmbeddedFailed when it cannot be made or written.
+    Raises errors.LocalServerFailed when it cannot be made or written.
     """
     path = data_dir.resolve()
     try:
@@ -31,8 +31,8 @@ def prepare(data_dir: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def _unusable(path: pathlib.Path, reason: str) -> errors.EmbeddedFailed:
-    return errors.EmbeddedFailed(
+def _unusable(path: pathlib.Path, reason: str) -> errors.LocalServerFailed:
+    return errors.LocalServerFailed(
         f"The data folder {path} cannot be used: {reason}. Make it yours, or set GATEWAY_DATA_DIR"
         " to a folder you can write.",
     )
@@ -43,7 +43,7 @@ def hold(data_dir: pathlib.Path) -> Iterator[pathlib.Path]:
     """Hold the folder for this process, and yield its absolute path.
 
     The lock goes with the process, however it ends: it is an flock on a descriptor that no child
-    inherits. Raises errors.EmbeddedFailed when another process holds it.
+    inherits. Raises errors.LocalServerFailed when another process holds it.
     """
     path = prepare(data_dir)
     try:
@@ -62,7 +62,7 @@ def _lock(descriptor: int, path: pathlib.Path) -> None:
     while not _try_lock(descriptor):
         if time.monotonic() > deadline:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-            raise errors.EmbeddedFailed(
+            raise errors.LocalServerFailed(
                 f"The data folder {path} is in use by another gateway (process"
                 f" {holder or 'unknown'}). Stop that one first, or set GATEWAY_DATA_DIR to another"
                 " folder.",

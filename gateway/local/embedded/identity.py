@@ -54,7 +54,7 @@ def choose_maker(identity: str) -> str:
 def give(place: pathlib.Path, identity: str) -> None:
     """Give the files below `place` to the user of `identity`, if it names one.
 
-    Raises errors.EmbeddedFailed when that is not allowed.
+    Raises errors.LocalServerFailed when that is not allowed.
     """
     uid, _, gid = identity.partition(":")
     if not gid or place.stat().st_uid == int(uid):
@@ -66,7 +66,7 @@ def give(place: pathlib.Path, identity: str) -> None:
         # Last, because its owner says that all of it was given.
         os.chown(place, int(uid), int(gid))
     except OSError as error:
-        raise errors.EmbeddedFailed(
+        raise errors.LocalServerFailed(
             f"PostgreSQL refuses to run as root, and here root may neither use a user namespace nor"
             f" give {place} to another user ({error.strerror}). Start as an ordinary user, or set"
             " DATABASE_URL to a server of your own.",

@@ -57,7 +57,7 @@ def url(password: str, port: int | str) -> str:
 def postgres_url(data_dir: pathlib.Path) -> str | None:
     """Return the URL of the PostgreSQL that runs on this folder now; None if none does.
 
-    Nothing is made or changed, also where there is no such folder. Raises errors.EmbeddedFailed
+    Nothing is made or changed, also where there is no such folder. Raises errors.LocalServerFailed
     when the folder belongs to another user.
     """
     home = data_dir.expanduser().resolve() / "postgres"
@@ -67,7 +67,7 @@ def postgres_url(data_dir: pathlib.Path) -> str | None:
     except FileNotFoundError:
         return None
     except PermissionError as error:
-        raise errors.EmbeddedFailed(
+        raise errors.LocalServerFailed(
             f"The data folder {data_dir} belongs to another user. Run this as that user, or set"
             " DATABASE_URL.",
         ) from error

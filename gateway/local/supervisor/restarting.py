@@ -16,7 +16,7 @@ _SETTLED_SECONDS = 60.0
 class Kept:
     """A process, how it is stopped, and how another is started in its place.
 
-    `start` may raise errors.EmbeddedFailed or OSError; it is then called again later. Calls wait
+    `start` may raise errors.LocalServerFailed or OSError; it is then called again later. Calls wait
     twice as long each time, up to 30 s, until one has run for a minute.
     """
 
@@ -52,7 +52,7 @@ class Kept:
     def _start_again(self) -> None:
         try:
             self.process = self._start()
-        except (errors.EmbeddedFailed, OSError) as error:
+        except (errors.LocalServerFailed, OSError) as error:
             self._plan(f"does not start: {error}")
         else:
             self._started_at, self._due_at = time.monotonic(), None

@@ -14,14 +14,14 @@ def keep(data_dir: pathlib.Path) -> pathlib.Path:
     """Return the file of the key, which is made if there is none.
 
     A lost key makes every secret unreadable, so a file that is there is never replaced. Raises
-    errors.EmbeddedFailed if it cannot be written.
+    errors.LocalServerFailed if it cannot be written.
     """
     path = data_dir / FILE_NAME
     try:
         if not path.exists():
             folder.write_private(path, f"{secrets.token_urlsafe(48)}\n")
     except OSError as error:
-        raise errors.EmbeddedFailed(
+        raise errors.LocalServerFailed(
             f"The key of the secrets cannot be kept in {path}: {error.strerror}.",
         ) from error
     return path

@@ -161,7 +161,7 @@ def _read(
         raise errors.Malformed(message)
     session_id = parameters["mixpanel_session_id"] or None
     number, total = _paging(action, parameters["page_info"], empty=not members)
-    if action is Action.MEMBERS and total > 1 and session_id is None:
+    if action is Action.REPLACE and total > 1 and session_id is None:
         message = "parameters.mixpanel_session_id: missing; `members` of several pages needs it"
         raise errors.Malformed(message)
     heading = Heading(
@@ -182,9 +182,9 @@ def _read(
 def _write(
     action: Action, members: list[object], identity: tuple[str, ...], raw: bytes
 ) -> member_writer.Written:
-    if action is Action.REMOVE_MEMBERS:
+    if action is Action.REMOVE:
         return member_writer.write_ids(members, identity=identity)
-    return member_writer.write_roster(members, identity=identity, clean=json_body.is_clean(raw))
+    return member_writer.write_rows(members, identity=identity, clean=json_body.is_clean(raw))
 
 
 def _nobody(identity: tuple[str, ...]) -> errors.Malformed:
@@ -224,7 +224,7 @@ def _paging(action: Action, info: dict[str, Any] | None, *, empty: bool) -> tupl
     if info is None:
         return 1, 1
     number, total = info["page_count"], info["total_pages"]
-    if action is not Action.MEMBERS:
+    if action is not Action.REPLACE:
         return (1 if number is None else number), (1 if total is None else total)
     for name, found in (("total_pages", total), ("page_count", number)):
         if found is None:

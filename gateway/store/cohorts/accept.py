@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Counters:
+class IntakeState:
     """The counters of one cohort, locked by the holder of this."""
 
     last_delivery: int
@@ -36,12 +36,12 @@ class Counters:
     run_from: int
     refresh_session: int
 
-    def after(self, session: int, action: Action) -> Counters:
+    def after(self, session: int, action: Action) -> IntakeState:
         """Return what they are once another delivery of a session is stored."""
         number = self.last_delivery + 1
         same_run = (self.run_session, self.run_action) == (session, action)
-        refresh = session if action is Action.MEMBERS else 0
-        return Counters(
+        refresh = session if action is Action.REPLACE else 0
+        return IntakeState(
             last_delivery=number,
             last_session=max(self.last_session, session),
             run_session=session,
@@ -60,7 +60,7 @@ class Found:
 
     name: str
     description: str | None
-    counters: Counters
+    counters: IntakeState
     session: Session | None
     duplicate: bool
 
@@ -75,7 +75,7 @@ def lock(trip: Pipeline, cohort_id: int, page: Heading, session_key: bytes | Non
         session = Session(
             number=row.session, started_order=row.started_order, erased_since=row.erased_since
         )
-    counters = Counters(
+    counters = IntakeState(
         last_delivery=row.last_delivery,
         last_session=row.last_session,
         run_session=row.run_session,
@@ -92,10 +92,10 @@ def lock(trip: Pipeline, cohort_id: int, page: Heading, session_key: bytes | Non
     )
 
 
-def counters(conn: Connection, cohort_id: int) -> Counters | None:
+def counters(conn: Connection, cohort_id: int) -> IntakeState | None:
     """Lock the counters of a cohort; None if it is closed to new pages, or there is none."""
     row = _COUNTERS.first(conn, {"cohort_id": cohort_id})
-    return None if row is None else Counters(**row._asdict())
+    return None if row is None else IntakeState(**row._asdict())
 
 
 def take_session(conn: Connection, cohort_id: int, number: int, *, load: int) -> None:
@@ -134,7 +134,7 @@ def _identity(cohort_id: int, page: Heading, session_key: bytes | None) -> dict[
 def store(
     trip: Line,
     cohort_id: int,
-    counters: Counters,
+    counters: IntakeState,
     *,
     page: Page,
     packed: bytes,

@@ -36,7 +36,7 @@ LEAVING: Final = ("gone",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Touch:
+class WriteContext:
     """What changes a cohort, and when: the session of the pages, the cohort's floor, the time."""
 
     cohort_id: int
@@ -54,7 +54,7 @@ class Written:
     kept: int = 0
 
 
-def add(conn: Connection, touch: Touch, *, last_change: int) -> Written:
+def add(conn: Connection, touch: WriteContext, *, last_change: int) -> Written:
     """Make the staged people, all known, members where no newer session has spoken."""
     conn.execute(_FIND_ADDED, _finding(touch))
     counts = _counts(conn)
@@ -62,13 +62,13 @@ def add(conn: Connection, touch: Touch, *, last_change: int) -> Written:
     return record(conn, touch, counts, last_change=last_change)
 
 
-def remove(conn: Connection, touch: Touch) -> None:
+def remove(conn: Connection, touch: WriteContext) -> None:
     """Leave tombstones for the staged people; none of them is a member to be removed."""
     conn.execute(_FIND_REMOVED, _finding(touch))
     write_tombstones(conn, touch, _counts(conn))
 
 
-def write_tombstones(conn: Connection, touch: Touch, counts: Counts) -> None:
+def write_tombstones(conn: Connection, touch: WriteContext, counts: Counts) -> None:
     """Leave the tombstones that were found to be missing or older."""
     if counts.get("out", 0):
         parameters = {"cohort_id": touch.cohort_id, "session": touch.session}
@@ -78,7 +78,7 @@ def write_tombstones(conn: Connection, touch: Touch, counts: Counts) -> None:
 
 
 def replace(
-    conn: Connection, touch: Touch, *, last_change: int, spared: Sequence[str] = ()
+    conn: Connection, touch: WriteContext, *, last_change: int, spared: Sequence[str] = ()
 ) -> Written:
     """Make the cohort exactly the staged people, except those that newer sessions have touched.
 
@@ -89,7 +89,7 @@ def replace(
 
 
 def find_replaced(
-    conn: Connection, touch: Touch, *, spared: Sequence[str] = (), bare: bool = False
+    conn: Connection, touch: WriteContext, *, spared: Sequence[str] = (), bare: bool = False
 ) -> Counts:
     """Find how the cohort differs from the staged people, and count the differences by kind.
 
@@ -102,7 +102,7 @@ def find_replaced(
     return _counts(conn)
 
 
-def find_whole(conn: Connection, touch: Touch, statement: TextClause) -> Counts:
+def find_whole(conn: Connection, touch: WriteContext, statement: TextClause) -> Counts:
     """Run a statement that compares all that is staged, however much that is."""
     staging.analyze(conn)
     conn.execute(_MORE_MEMORY)
@@ -110,7 +110,9 @@ def find_whole(conn: Connection, touch: Touch, statement: TextClause) -> Counts:
     return _counts(conn)
 
 
-def write_replaced(conn: Connection, touch: Touch, counts: Counts, *, last_change: int) -> Written:
+def write_replaced(
+    conn: Connection, touch: WriteContext, counts: Counts, *, last_change: int
+) -> Written:
     """Write the differences that were found; a member that is gone leaves nothing behind."""
     if counts.get("gone", 0) + counts.get("stale", 0):
         plans.run_by_place(conn, _DELETE, {"cohort_id": touch.cohort_id})
@@ -119,7 +121,7 @@ def write_replaced(conn: Connection, touch: Touch, counts: Counts, *, last_chang
     return record(conn, touch, counts, last_change=last_change)
 
 
-def _finding(touch: Touch) -> dict[str, int]:
+def _finding(touch: WriteContext) -> dict[str, int]:
     return {"cohort_id": touch.cohort_id, "session": touch.session, "floor": touch.floor}
 
 
@@ -127,17 +129,17 @@ def _counts(conn: Connection) -> Counts:
     return {row.kind: row.members for row in conn.execute(_COUNT)}
 
 
-def _insert_new(conn: Connection, touch: Touch, counts: Counts) -> None:
+def _insert_new(conn: Connection, touch: WriteContext, counts: Counts) -> None:
     if counts.get("new", 0):
         conn.execute(_INSERT_NEW, {"session": touch.session, "at": touch.at})
 
 
-def _rewrite(conn: Connection, touch: Touch, counts: Counts) -> None:
+def _rewrite(conn: Connection, touch: WriteContext, counts: Counts) -> None:
     if counts.get("back", 0) + counts.get("kept", 0):
         conn.execute(_REWRITE, {"session": touch.session, "at": touch.at})
 
 
-def record(conn: Connection, touch: Touch, counts: Counts, *, last_change: int) -> Written:
+def record(conn: Connection, touch: WriteContext, counts: Counts, *, last_change: int) -> Written:
     """Write the transitions, exits before entries."""
     done = written(counts)
     _write_changes(conn, touch, "exited", LEAVING, done.exited, base=last_change)
@@ -155,7 +157,13 @@ def written(counts: Counts) -> Written:
 
 
 def _write_changes(
-    conn: Connection, touch: Touch, change: str, kinds: Sequence[str], count: int, *, base: int
+    conn: Connection,
+    touch: WriteContext,
+    change: str,
+    kinds: Sequence[str],
+    count: int,
+    *,
+    base: int,
 ) -> None:
     if not count:
         return

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gateway.store.cohorts.delta import Touch
+    from gateway.store.cohorts.delta import WriteContext
 
 
 _NO_PROPERTIES: Final = member_rows.NULL.encode()
 
 
 def add(
-    conn: Connection, touch: Touch, people: Mapping[str, bytes], *, last_change: int
+    conn: Connection, touch: WriteContext, people: Mapping[str, bytes], *, last_change: int
 ) -> Written:
     """Add members, except those that a newer session has touched.
 
@@ -55,7 +55,7 @@ def _whole(line: bytes) -> bytes:
 
 
 def remove(
-    conn: Connection, touch: Touch, people: Mapping[str, bytes], *, last_change: int
+    conn: Connection, touch: WriteContext, people: Mapping[str, bytes], *, last_change: int
 ) -> Written:
     """Remove members, except those that a newer session has touched.
 
@@ -76,25 +76,27 @@ def remove(
     return Written(entered=0, exited=len(gone))
 
 
-def _known(conn: Connection, touch: Touch, people: Iterable[str]) -> list[str]:
+def _known(conn: Connection, touch: WriteContext, people: Iterable[str]) -> list[str]:
     """List the ids of members and tombstones, asked in the order of the index."""
     found = [_KNOWN.column(conn, _asked(touch, some)) for some in arrays.cut(sorted(people))]
     return list(itertools.chain.from_iterable(found))
 
 
-def _asked(touch: Touch, member_ids: Sequence[str]) -> dict[str, object]:
+def _asked(touch: WriteContext, member_ids: Sequence[str]) -> dict[str, object]:
     return {"cohort_id": touch.cohort_id, "member_ids": arrays.of_texts(member_ids)}
 
 
 def _record(
-    conn: Connection, touch: Touch, kind: str, member_ids: Sequence[str], *, base: int
+    conn: Connection, touch: WriteContext, kind: str, member_ids: Sequence[str], *, base: int
 ) -> None:
     """Write transitions, with seqs from `base` + 1 on."""
     if member_ids:
         staging.copy_in(conn, _COPY_CHANGES, _changes(touch, kind, member_ids, base))
 
 
-def _changes(touch: Touch, kind: str, member_ids: Sequence[str], base: int) -> Iterator[bytes]:
+def _changes(
+    touch: WriteContext, kind: str, member_ids: Sequence[str], base: int
+) -> Iterator[bytes]:
     ends = f"{kind}\t{touch.at.isoformat()}\t{touch.session}"
     for start in range(0, len(member_ids), changes.PEOPLE_A_ROW):
         part = member_ids[start : start + changes.PEOPLE_A_ROW]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.core.cohorts.load import Members
-    from gateway.store.cohorts.accept import Counters
+    from gateway.store.cohorts.accept import IntakeState
     from gateway.store.db.statement import Line, Pipeline
 
 
@@ -134,7 +134,7 @@ def put_page(
     _PUT_PAGE.run(trip, parameters)
 
 
-def seal(conn: Connection, load: Load, counters: Counters, *, now: datetime.datetime) -> None:
+def seal(conn: Connection, load: Load, counters: IntakeState, *, now: datetime.datetime) -> None:
     """Make a load visible as delivery `last_delivery` of its session, of which nothing was seen.
 
     The caller has locked both the load and the counters, which are those after it.

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.sql.elements import TextClause
 
-    from gateway.store.cohorts.delta import Touch, Written
+    from gateway.store.cohorts.delta import WriteContext, Written
 
 
 def find(
     conn: Connection,
-    touch: Touch,
+    touch: WriteContext,
     action: Action,
     *,
     spared: Sequence[str] = (),
@@ -36,9 +36,9 @@ def find(
     Members that are `spared` stay what they are; what is `bare` has no profiles, and leaves those
     of members alone.
     """
-    if action is Action.MEMBERS:
+    if action is Action.REPLACE:
         return delta.find_replaced(conn, touch, spared=spared, bare=bare)
-    if bare and action is Action.ADD_MEMBERS:
+    if bare and action is Action.ADD:
         return delta.find_whole(conn, touch, _FIND_ADDED_BARE)
     return delta.find_whole(conn, touch, _FIND[action])
 
@@ -49,17 +49,17 @@ def repeated(conn: Connection) -> int:
 
 
 def write(
-    conn: Connection, touch: Touch, action: Action, counts: delta.Counts, *, last_change: int
+    conn: Connection, touch: WriteContext, action: Action, counts: delta.Counts, *, last_change: int
 ) -> Written:
     """Write the differences that were found."""
-    if action is Action.REMOVE_MEMBERS:
+    if action is Action.REMOVE:
         _take_out(conn, touch, counts)
         delta.write_tombstones(conn, touch, counts)
         return delta.record(conn, touch, counts, last_change=last_change)
     return delta.write_replaced(conn, touch, counts, last_change=last_change)
 
 
-def _take_out(conn: Connection, touch: Touch, counts: delta.Counts) -> None:
+def _take_out(conn: Connection, touch: WriteContext, counts: delta.Counts) -> None:
     if counts.get("gone", 0):
         parameters = {"cohort_id": touch.cohort_id, "session": touch.session}
         plans.run_by_place(conn, _TAKE_OUT, parameters)
@@ -131,8 +131,8 @@ _FIND_REMOVED = text(
 )
 
 _FIND: Final[Mapping[Action, TextClause]] = {
-    Action.ADD_MEMBERS: _FIND_ADDED,
-    Action.REMOVE_MEMBERS: _FIND_REMOVED,
+    Action.ADD: _FIND_ADDED,
+    Action.REMOVE: _FIND_REMOVED,
 }
 
 _TAKE_OUT = text("""

@@ -98,7 +98,7 @@ def advance(
     key = {"cohort_id": cohort_id, "session": session, "action": action}
     counts = {"total_pages": total_pages, "entered": entered, "exited": exited}
     _ADVANCE.run(line, key | counts | {"pages": listed(set(pages.values()))})
-    if action is not Action.MEMBERS and not all(map(is_listed, pages.values())):
+    if action is not Action.REPLACE and not all(map(is_listed, pages.values())):
         run = {"first": min(pages), "last": max(pages), "listed": LISTED_PAGES}
         _COUNT_PAGES.run(line, key | run)
     (row,) = _PROGRESS.rows(line, key)

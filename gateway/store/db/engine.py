@@ -99,7 +99,8 @@ class Pool:
     def begin(self, limit_seconds: float | None = None) -> Iterator[Connection]:
         """Open a transaction that commits when the block ends and rolls back when it raises.
 
-        Raises errors.Unavailable (try again), errors.Poison (this data never) or errors.Broken.
+        Raises errors.Unavailable (try again), errors.Poison (this data never) or
+        errors.InternalError.
         """
         with (
             translated(),
@@ -305,7 +306,9 @@ def name_sqlstate(sqlstate: str | None, *, driver_bug: bool) -> errors.GatewayEr
     if sqlstate is None:
         return _without_sqlstate(driver_bug=driver_bug)
     if sqlstate in INTERNAL_CODES:
-        return errors.InternalFault(f"the database had an internal error (SQLSTATE {sqlstate})")
+        return errors.DatabaseInternalError(
+            f"the database had an internal error (SQLSTATE {sqlstate})"
+        )
     if sqlstate in DENIED_CODES:
         return errors.Denied(f"the database denies this to our role (SQLSTATE {sqlstate})")
     if sqlstate in TRANSIENT_CODES or sqlstate[:2] in TRANSIENT_CLASSES:
@@ -313,10 +316,10 @@ def name_sqlstate(sqlstate: str | None, *, driver_bug: bool) -> errors.GatewayEr
     if sqlstate[:2] in POISON_CLASSES:
         message = f"the database refuses this data (SQLSTATE {sqlstate})"
         return errors.Poison(message, sqlstate=sqlstate)
-    return errors.Broken(f"the database reported SQLSTATE {sqlstate}")
+    return errors.InternalError(f"the database reported SQLSTATE {sqlstate}")
 
 
 def _without_sqlstate(*, driver_bug: bool) -> errors.GatewayError:
     if driver_bug:
-        return errors.Broken("the database driver refused a statement")
+        return errors.InternalError("the database driver refused a statement")
     return errors.Unavailable("the database did not answer")

@@ -56,7 +56,7 @@ WELL: Final = Condition()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pulse:
+class ProcessCount:
     """The processes of one kind: how many are alive, and how many of them are at work.
 
     `last_beat` is in seconds since 1970, None if none is remembered. `trouble` is what one of them
@@ -115,11 +115,11 @@ def alive(conn: Connection, kind: str) -> int:
     return pulse(conn, kind).alive
 
 
-def pulse(conn: Connection, kind: str) -> Pulse:
+def pulse(conn: Connection, kind: str) -> ProcessCount:
     return next(iter(_pulses(conn, [kind], needed=[kind])))
 
 
-def pulses(conn: Connection) -> list[Pulse]:
+def pulses(conn: Connection) -> list[ProcessCount]:
     """Tell of every kind of process how many are alive, and how many are at work.
 
     A kind that is not needed is left out unless one of it is remembered: one that ended is
@@ -128,7 +128,7 @@ def pulses(conn: Connection) -> list[Pulse]:
     return _pulses(conn, processes.KINDS, needed=processes.NEEDED)
 
 
-def _pulses(conn: Connection, kinds: Sequence[str], *, needed: Sequence[str]) -> list[Pulse]:
+def _pulses(conn: Connection, kinds: Sequence[str], *, needed: Sequence[str]) -> list[ProcessCount]:
     parameters = {
         "kinds": list(kinds),
         "needed": list(needed),
@@ -136,7 +136,7 @@ def _pulses(conn: Connection, kinds: Sequence[str], *, needed: Sequence[str]) ->
         "patience": PATIENCE_SECONDS,
         "asking": _ASKING,
     }
-    return [Pulse(**row._mapping) for row in conn.execute(_PULSES, parameters)]
+    return [ProcessCount(**row._mapping) for row in conn.execute(_PULSES, parameters)]
 
 
 _JOIN = text("""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Addressee:
+class SourceAndCohort:
     """Where a page is sent: a source, and its cohort if that has been heard of."""
 
     source: Source
@@ -28,7 +28,7 @@ class Addressee:
 
 def find(
     conn: Connection, slug: str, cohort_key: bytes | None, *, now: datetime.datetime
-) -> Addressee | None:
+) -> SourceAndCohort | None:
     """Find a source, with the credentials that are valid now, and one of its cohorts."""
     rows = _FIND.rows(conn, {"slug": slug, "kind": KIND, "key": cohort_key, "now": now})
     if not rows:
@@ -36,7 +36,7 @@ def find(
     first, known = rows[0], None
     if first.cohort_id is not None:
         known = CohortRef(id=first.cohort_id, deleted=first.deleted)
-    return Addressee(source=sources.from_rows(rows), cohort=known)
+    return SourceAndCohort(source=sources.from_rows(rows), cohort=known)
 
 
 # Pages are posted to a source of one kind; at another none is let in.
