@@ -141,7 +141,7 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
             **(PAGE if rule in console_routes.PAGES else {}),
             **(FORM if rule in console_routes.FORMS else {}),
         }
-        for rule in console_routes.PAGES | console_routes.FORMS
+        for rule in sorted(console_routes.PAGES | console_routes.FORMS)
     },
 }
 
