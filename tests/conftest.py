@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import hypothesis
 import pytest
 import sqlalchemy
+import structlog
 from sqlalchemy import text
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -36,6 +37,20 @@ def pytest_configure() -> None:
         "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )
     hypothesis.settings.load_profile("unhurried")
+    # A logger that keeps how it was set up first would hide from later tests what it is told.
+    structlog.configure = functools.partial(_configure_uncached, structlog.configure)
+
+
+def _configure_uncached(configure: Callable[..., None], **wanted: object) -> None:
+    configure(**{**wanted, "cache_logger_on_first_use": False})
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Put back how this process logs."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 class _ByFile(LoadFileScheduling):  # type: ignore[misc] # xdist is untyped

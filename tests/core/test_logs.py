@@ -104,8 +104,8 @@ def test_describe__our_own_error__tells_what_it_came_from() -> None:
             raise errors.InternalError("a sentence of ours") from error
 
     told = described(crash)
-    assert told.index("ValueError") < told.index("which led to") < told.index("Broken")
-    assert told.endswith("Broken: a sentence of ours")
+    assert told.index("ValueError") < told.index("which led to") < told.index("InternalError")
+    assert told.endswith("InternalError: a sentence of ours")
     assert CANARY not in told
 
 

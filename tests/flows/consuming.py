@@ -11,6 +11,8 @@ from gateway.store.cohorts import feed as feed_rows
 from tests.model.sender import ADD
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gateway.store.db.engine import Pool
     from tests.model.desk import Desk
 
@@ -38,6 +40,12 @@ class Consumer:
     def run(self, limit: int = ALL) -> list[Change]:
         """Read on to the end."""
         return [change for part in iter(lambda: self.step(limit), []) for change in part]
+
+
+def catch_up(consumers: Iterable[Consumer]) -> None:
+    """Read on to the end: one may have found nothing while another numbered the last changes."""
+    for consumer in consumers:
+        consumer.run()
 
 
 def add(desk: Desk, cohort: str, members: str) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from gateway.flows.cohorts import erase, feed
 from gateway.store.cohorts import apply_state, removals
 from gateway.store.cohorts import feed as feed_rows
-from tests.flows.consuming import ALL, Consumer, add, by_cohort, kept, positions
+from tests.flows.consuming import ALL, Consumer, add, by_cohort, catch_up, kept, positions
 from tests.model.sender import MEMBERS, REMOVE
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ def test_feed__beside_many_commits__tells_each_consumer_all_once_in_one_order(
     over.set()
     for thread in readers:
         thread.join()
+    catch_up(consumers)
     first, *others = consumers
     assert len(first.told) == 4 * 26
     assert by_cohort(first.told) == kept(desk.pool)

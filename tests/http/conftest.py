@@ -16,7 +16,7 @@ from tests.http.inside import Gateway
 from tests.http.people import People
 from tests.http.serving import Web
 from tests.http.troubled import trouble
-from tests.http.world import Clock, World, make_app
+from tests.http.world import START, Clock, World, make_app
 from tests.syncs import audience, office, receiver
 from tests.syncs.audience import Vendor
 from tests.syncs.office import Office
@@ -48,7 +48,8 @@ def world(pool: Pool, application: Flask, clock: Clock) -> Iterator[World]:
 
 @pytest.fixture
 def people(world: World) -> People:
-    """Lend a gateway with the source `people`."""
+    """Lend a gateway with the source `people`, at a time at which events of its day are kept."""
+    world.clock.now = START
     return People(world)
 
 

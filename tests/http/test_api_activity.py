@@ -18,8 +18,9 @@ from tests.http.world import World
 
 # Questions, which change and keep nothing; they are posted because a query cannot hold them.
 ASKED = {"check_membership", "run_rule", "explain_rule"}
-# What these change are members, and files of members until a load, which is told, takes them.
-OF_MEMBERS = {"erase_member", "begin_upload", "put_part"}
+# What these change are members, what services did to them, and files of members until a load, which
+# is told, takes them.
+OF_MEMBERS = {"erase_member", "begin_upload", "put_part", "record_actions"}
 UNTOLD = ASKED | OF_MEMBERS
 
 

@@ -151,7 +151,8 @@ def test_guard__when_it_is_applied__holds_what_shrinks_by_then(world: World, lis
     assert (held["state"], held["approval"]) == ("needs_approval", "shrink")
     assert held["would_exit"] == 160
     assert world.get(f"/v1/cohorts/{cohort}")["member_count"] == 200
-    assert len(world.get(f"/v1/cohorts/{cohort}/syncs")["syncs"]) == 2
+    syncs = world.get(f"/v1/cohorts/{cohort}/syncs")["syncs"]
+    assert [one["state"] for one in syncs] == ["applied", "receiving", "applied"]
     lists.act(load_id, "approve")
     world.apply()
     done = lists.get(load_id)

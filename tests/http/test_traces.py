@@ -169,7 +169,7 @@ def test_failing_request__its_spans__say_so_without_anybodys_data(traced: Traced
     assert (request.status.status_code, request.status.description) == (StatusCode.ERROR, "500")
     assert (delivery.status.status_code, delivery.status.description) == (
         StatusCode.ERROR,
-        "Broken",
+        "InternalError",
     )
     assert CANARY not in request.to_json() + delivery.to_json()
 

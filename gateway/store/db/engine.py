@@ -292,7 +292,7 @@ def translated() -> Iterator[None]:
 
 
 def classify(error: exc.DBAPIError) -> errors.GatewayError:
-    """Name a database error: Unavailable, Poison or Broken. The text carries no data."""
+    """Name a database error: Unavailable, Poison or InternalError. The text carries no data."""
     lost = error.connection_invalidated
     driver_bug = isinstance(error.orig, _DRIVER_BUGS) and not lost
     return name_sqlstate(getattr(error.orig, "pgcode", None), driver_bug=driver_bug)
