@@ -16,7 +16,7 @@ emulators := bqemulator:tests/vendors/bigquery/emulator.txt fakesnow:tests/vendo
 typed := gateway workers bench tests examples deploy/gunicorn.conf.py
 in_three := -n 3 --dist loadfile --no-loadscope-reorder
 # 100 is the aim, and was the figure before sync jobs, rules and query cohorts came; these may only rise
-floors := gateway/core:99 gateway/sources:99 gateway/flows:97 gateway/store:99
+floors := gateway/core:100 gateway/sources:99 gateway/flows:99 gateway/store:100
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile
