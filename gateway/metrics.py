@@ -44,6 +44,7 @@ REQUEST_BUCKETS_SECONDS: Final = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 10)
 # The statuses of failures on a webhook URL (interface 1.1), shown from the start: a counter that
 # appears with its first event hides that event from rate().
 REJECTIONS: Final = (400, 401, 403, 404, 405, 429, 500, 503)
+ACTION_OUTCOMES: Final = ("recorded", "duplicate", "rejected")
 
 # Of what is refused unread, for a source that is not there, or for one too many: what a process
 # counts must fit into the room that is reserved for it.
@@ -179,6 +180,8 @@ class _Counts:
         self.rejected = self._make(Counter, "gateway_rejected_requests_total")
         self.refused_cohorts = self._make(Counter, "gateway_refused_new_cohorts_total")
         self.actions = self._make(Counter, "gateway_actions_total")
+        for outcome in ACTION_OUTCOMES:
+            self.actions.labels(outcome)
         self.unwaited = self._make(Counter, "gateway_unwaited_requests_total")
         self.accepted = self._make(
             Histogram, "gateway_accept_duration_seconds", buckets=ACCEPT_BUCKETS_SECONDS

@@ -50,8 +50,6 @@ def test_metrics__after_some_work__has_a_sample_of_every_series(gateway: Stack) 
     for session in ("s1", "s2"):  # only of what was synced twice a next time is expected
         people: list[object] = [SOMEBODY, {"no": "id"}]
         assert watching.post(gateway, "1", session, people, action="members") == 200
-    mailed = b'{"actions": [{"member_id": "a", "action": "mailed"}]}'
-    assert watching.ask(gateway, "POST", "/v1/actions", mailed).status == 200
     watching.await_applied(gateway)
     shown = watching.look(gateway).names()
     for series in SERIES:
