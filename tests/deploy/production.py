@@ -27,6 +27,7 @@ PROGRAMS = {
     "web": ("-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "gateway.wsgi:app"),
     "worker": ("-m", "workers"),
     "loader": ("-m", "workers", "loader"),
+    "sender": ("-m", "workers", "sender"),
     "scheduler": ("-m", "workers", "scheduler"),
 }
 _TERM = ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0))
@@ -35,7 +36,7 @@ _POSTGRES_STOP = ((signal.SIGINT, 20.0), (signal.SIGKILL, 5.0))
 
 @dataclasses.dataclass(kw_only=True)
 class Production(Copy):
-    """Servers, web, worker and scheduler, kept running as a platform would, in a copy of the code.
+    """Servers and what the Procfile names, kept running as a platform would, in a copy of the code.
 
     `parts` are its processes by name, `settings` the environment that the programs start with.
     """
