@@ -146,7 +146,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
 def empty(pool: Pool) -> None:
     """Delete every row that came after the migrations; a rollback would hide what commits do."""
     with pool.begin() as conn:
-        for table in reversed(tables.metadata.sorted_tables):
-            if table in (epochs, feed_state):  # their one row is part of the schema
-                continue
-            conn.execute(text(f"DELETE FROM {table.name}"))
+        conn.execute(text(_emptying()))
+
+
+@functools.cache
+def _emptying() -> str:
+    """Write one statement for all tables: sixty round trips took 20 ms a test, one takes 2."""
+    kept = (epochs, feed_state)  # their one row is part of the schema
+    emptied = [table for table in reversed(tables.metadata.sorted_tables) if table not in kept]
+    return "; ".join(f"DELETE FROM {table.name}" for table in emptied)
