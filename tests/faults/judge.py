@@ -247,11 +247,15 @@ _STORED = text("""
     WHERE d.cohort_id = :cohort_id ORDER BY d.number
 """)
 
+# PostgreSQL 18 counts a session as in a transaction while it signs in ("starting"). It holds
+# nothing then, and the server ends it after authentication_timeout, 60 s.
 _LEFT_BEHIND = text("""
-    SELECT application_name || ' is ' || state || ' since ' || xact_start AS what
+    SELECT concat_ws(' ', application_name, 'is', state, 'since', xact_start, 'and waits for',
+                     wait_event, 'from port', client_port) AS what
     FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
-      AND xact_start < clock_timestamp() - interval '2 seconds'
+      AND xact_start < clock_timestamp()
+          - CASE state WHEN 'starting' THEN interval '60 seconds' ELSE interval '2 seconds' END
     UNION ALL SELECT 'process ' || pid || ' waits for a lock' FROM pg_locks WHERE NOT granted
     UNION ALL SELECT 'a prepared transaction: ' || gid FROM pg_prepared_xacts
 """)
