@@ -56,6 +56,10 @@ class Watcher:
 
         event.listen(pool.Pool, "checkout", lent)
 
+    def pass_by(self, point: str) -> None:
+        """Come by a point of this program, with the cohort that this thread has last named."""
+        self._points.pass_by(f"{self._program}.{point}", getattr(self._here, "cohort_id", None))
+
     @contextlib.contextmanager
     def _passing(self, sql: str) -> Iterator[None]:
         """Come by the points before what a thread sends to the server, and by the one after it."""
@@ -63,19 +67,16 @@ class Watcher:
             self._here.cohort_id = int(found[1])
         for piece, point in self._statements.items():
             if piece in sql:
-                self._pass_by(point)
+                self.pass_by(point)
         marked = self._last in sql or getattr(self._here, "marked", False)
         commits = sql.endswith("COMMIT")
         if marked and commits:
-            self._pass_by("before-commit")
+            self.pass_by("before-commit")
         self._here.marked = False
         yield
         self._here.marked = marked and not commits
         if marked and commits:
-            self._pass_by("after-commit")
-
-    def _pass_by(self, point: str) -> None:
-        self._points.pass_by(f"{self._program}.{point}", getattr(self._here, "cohort_id", None))
+            self.pass_by("after-commit")
 
 
 def clock(points: Points) -> Callable[[], datetime.datetime]:

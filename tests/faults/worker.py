@@ -15,16 +15,16 @@ from workers import __main__ as program
 from workers import runtime
 
 HERE = points.of_environ()
+PROGRAM = sys.argv[1] if sys.argv[1:] else "worker"
+WATCHER = watching.Watcher(HERE, PROGRAM, watching.WORKER, watching.APPLIES)
 
 
 class Reader(staging.Reader):
     """What a COPY sends; its sender comes by a point in the middle."""
 
-    cohort_id: int | None = None
-
     def read(self, size: int) -> bytes:
         """Return the next piece."""
-        HERE.pass_by("worker.mid-copy", self.cohort_id)
+        WATCHER.pass_by("mid-copy")
         return super().read(size)
 
 
@@ -35,14 +35,13 @@ class Worker(program.Worker):
         """Run a job."""
         cohort_id = None
         with contextlib.suppress(DeserializationError):  # garbage is for the product to meet
-            cohort_id = Reader.cohort_id = next(iter(job.args), None)
+            cohort_id = next(iter(job.args), None)
         HERE.pass_by("worker.pop-gap", cohort_id)
         super().execute_job(job, queue)
 
 
 if __name__ == "__main__":
-    name = sys.argv[1] if sys.argv[1:] else "worker"
-    watching.Watcher(HERE, name, watching.WORKER, watching.APPLIES).listen()
+    WATCHER.listen()
     vars(program)["Worker"] = Worker
     vars(staging)["Reader"] = Reader
     vars(runtime)["now"] = watching.clock(HERE)
