@@ -172,7 +172,7 @@ def run(cell: Cell, *, processes: int) -> Result:
         exact = versions(python, environ)
         _tell(f"==> {cell.name}: Python {exact[0]}, PostgreSQL {exact[1]}, {exact[2]}")
         began = time.monotonic()
-        words = ["-m", "pytest", "--quiet", *WITHOUT, "-n", str(processes)]
+        words = ["-m", "pytest", "--quiet", *WITHOUT, "-m", "not long", "-n", str(processes)]
         done = subprocess.run(
             [python, *words, "--dist", "loadfile", *TESTS],
             cwd=ROOT,
