@@ -61,6 +61,22 @@ def of_live(
     return Freshness(fresh_until=until, stale=now > until)
 
 
+def of_cohort(
+    *,
+    is_live: bool,
+    looked_at: datetime.datetime | None,
+    every_seconds: int | None,
+    heard_at: datetime.datetime | None,
+    since: datetime.datetime,
+    until: datetime.datetime | None,
+    now: datetime.datetime,
+) -> Freshness:
+    """Judge a cohort of any kind: one of a live rule by its looks, others as `judge` does."""
+    if is_live:
+        return of_live(looked_at, since=since, now=now)
+    return judge(every_seconds=every_seconds, heard_at=heard_at, since=since, now=now, until=until)
+
+
 def snapshots_since(now: datetime.datetime) -> datetime.datetime:
     """Return the moment since which a sync must have succeeded for its snapshot to be kept."""
     return now - SNAPSHOT_KEPT

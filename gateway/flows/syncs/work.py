@@ -147,10 +147,13 @@ def require_suppress(
         found = seen.get(one)
         if found is None or found.deleted:
             raise Stopped("suppress_unreadable", f"the suppressed cohort {one} was deleted")
-        fresh = freshness.judge(
+        fresh = freshness.of_cohort(
+            is_live=found.is_live,
+            looked_at=found.looked_at,
             every_seconds=found.every_seconds,
             heard_at=found.heard_at,
             since=found.created_at,
+            until=found.fresh_until,
             now=now,
         )
         if fresh.stale:

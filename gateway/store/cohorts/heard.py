@@ -36,9 +36,9 @@ def of(
 
 
 def judge(heard: Heard, *, now: datetime.datetime) -> Freshness:
-    if heard.is_live:
-        return freshness.of_live(heard.looked_at, since=heard.created_at, now=now)
-    return freshness.judge(
+    return freshness.of_cohort(
+        is_live=heard.is_live,
+        looked_at=heard.looked_at,
         every_seconds=heard.expected_every_seconds,
         heard_at=heard.last_synced_at,
         since=heard.created_at,

@@ -58,10 +58,15 @@ class Skipped:
 def by_source(conn: Connection, *, now: datetime.datetime) -> list[Totals]:
     """Sum the counters of each source's cohorts; sources of one name, one after the other, are one.
 
-    Stale cohorts are in use, and were heard of once, as `core.cohorts.freshness` judges. What is
-    expected is that of the source in use; None if nothing is.
+    Stale cohorts are in use, and as `core.cohorts.freshness` judges; those of Mixpanel were heard
+    of once. What is expected is that of the source in use; None if nothing is.
     """
-    rows = conn.execute(_BY_SOURCE, {"now": now, "intervals": freshness.INTERVALS})
+    parameters = {
+        "now": now,
+        "intervals": freshness.INTERVALS,
+        "look_seconds": freshness.LOOK_KEPT.total_seconds(),
+    }
+    rows = conn.execute(_BY_SOURCE, parameters)
     return [Totals(**row._mapping) for row in rows]
 
 
@@ -107,12 +112,19 @@ _BY_SOURCE = text("""
            count(c.id) FILTER (WHERE s.removed_at IS NULL AND c.deleted_at IS NULL) AS cohorts,
            count(*) FILTER (
                WHERE s.removed_at IS NULL AND c.deleted_at IS NULL
-                 AND i.last_synced_at + :intervals * make_interval(
-                     secs => s.expected_every_seconds) < :now) AS stale_cohorts
+                 AND CASE
+                     WHEN s.kind = 'people' AND c.schedule IS NULL
+                         THEN coalesce(q.looked_at, '-infinity')
+                             + make_interval(secs => :look_seconds) < :now
+                     WHEN c.fresh_until IS NOT NULL THEN c.fresh_until <= :now
+                     ELSE i.last_synced_at + :intervals * make_interval(
+                         secs => s.expected_every_seconds) < :now
+                     END) AS stale_cohorts
     FROM sources s
     LEFT JOIN cohorts c ON c.source_id = s.id
     LEFT JOIN intake_state i ON i.cohort_id = c.id
     LEFT JOIN apply_state a ON a.cohort_id = c.id
+    LEFT JOIN rule_states q ON q.cohort_id = c.id
     GROUP BY s.slug ORDER BY s.slug
 """)
 

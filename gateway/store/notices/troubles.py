@@ -71,6 +71,7 @@ def failed(conn: Connection) -> list[OfCohort]:
 def stale(conn: Connection, *, now: datetime.datetime) -> list[OfCohort]:
     """List the cohorts that are stale, as `core.cohorts.freshness` judges, and were heard of once.
 
+    One that is new has as long for its first evaluation as a live rule has between two looks.
     Those of a paused source are left out: an operator has paused it.
     """
     parameters = {
@@ -181,9 +182,11 @@ _STALE = text("""
     LEFT JOIN rule_states q ON q.cohort_id = i.cohort_id
     WHERE c.deleted_at IS NULL AND s.removed_at IS NULL AND s.paused_at IS NULL
       AND CASE
-          WHEN q.looked_at IS NOT NULL
-              THEN q.looked_at + make_interval(secs => :look_seconds) < :now
-          WHEN c.fresh_until IS NOT NULL THEN c.fresh_until <= :now
+          WHEN s.kind = 'people' AND c.schedule IS NULL
+              THEN coalesce(q.looked_at, c.created_at) + make_interval(secs => :look_seconds) < :now
+          WHEN c.fresh_until IS NOT NULL
+              THEN c.fresh_until <= :now
+                  AND c.created_at + make_interval(secs => :look_seconds) < :now
           ELSE i.last_synced_at + :intervals * make_interval(secs => s.expected_every_seconds)
                < :now
           END

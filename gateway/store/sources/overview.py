@@ -55,6 +55,7 @@ def listing(
         "after": after,
         "limit": limit,
         "intervals": freshness.INTERVALS,
+        "look_seconds": freshness.LOOK_KEPT.total_seconds(),
     }
     rows = conn.execute(_LIST, parameters).mappings()
     return [Row(**{**row, "secrets": tuple(row["secrets"])}) for row in rows]
@@ -74,12 +75,19 @@ _LIST = text(
         SELECT c.source_id, max(i.last_synced_at) AS heard_at, count(*) AS cohorts,
                CAST(sum(a.member_count) AS bigint) AS members,
                count(*) FILTER (
-                   WHERE coalesce(i.last_synced_at, '-infinity') + :intervals * make_interval(
-                       secs => z.expected_every_seconds) < :now) AS stale
+                   WHERE CASE
+                       WHEN z.kind = 'people' AND c.schedule IS NULL
+                           THEN coalesce(q.looked_at, '-infinity')
+                               + make_interval(secs => :look_seconds) < :now
+                       WHEN c.fresh_until IS NOT NULL THEN c.fresh_until <= :now
+                       ELSE coalesce(i.last_synced_at, '-infinity') + :intervals * make_interval(
+                           secs => z.expected_every_seconds) < :now
+                       END) AS stale
         FROM cohorts c
         JOIN sources z ON z.id = c.source_id
         JOIN intake_state i ON i.cohort_id = c.id
         JOIN apply_state a ON a.cohort_id = i.cohort_id
+        LEFT JOIN rule_states q ON q.cohort_id = i.cohort_id
         WHERE c.deleted_at IS NULL GROUP BY c.source_id) n ON n.source_id = s.id
     LEFT JOIN (
         SELECT r.source_id, count(*) AS refused

@@ -29,6 +29,9 @@ class Seen:
     version: int
     every_seconds: int | None
     heard_at: datetime.datetime | None
+    fresh_until: datetime.datetime | None
+    is_live: bool
+    looked_at: datetime.datetime | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,11 +93,13 @@ def first_members(
 _GET = Statement("""
     SELECT c.id, c.name, c.description, c.created_at, c.deleted_at IS NOT NULL AS deleted,
            a.last_change, a.oldest_change, a.version,
-           s.expected_every_seconds AS every_seconds, i.last_synced_at AS heard_at
+           s.expected_every_seconds AS every_seconds, i.last_synced_at AS heard_at,
+           c.fresh_until, s.kind = 'people' AND c.schedule IS NULL AS is_live, q.looked_at
     FROM cohorts c
     JOIN sources s ON s.id = c.source_id
     JOIN apply_state a ON a.cohort_id = c.id
     JOIN intake_state i ON i.cohort_id = a.cohort_id
+    LEFT JOIN rule_states q ON q.cohort_id = a.cohort_id
     WHERE a.cohort_id = ANY(CAST(:cohort_ids AS bigint[]))
 """)
 
