@@ -14,6 +14,7 @@ from gateway.flows.access import keys
 from gateway.flows.cohorts import restored
 from gateway.flows.health import audit as flow
 from gateway.store.db import audit
+from tests.http.lists import Lists
 from tests.http.world import World
 
 # Questions, which change and keep nothing; they are posted because a query cannot hold them.
@@ -73,6 +74,17 @@ def test_cohort__exported_deleted_and_restored__is_told(world: World) -> None:
         * 2,
     ]
     assert "zoe" not in world.call("GET", "/v1/activity").text
+
+
+def test_rejected_rows__read_out__are_told_without_what_they_hold(world: World) -> None:
+    lists = Lists(world)
+    done = lists.load(lists.make(), "id,note\nzoe,x\n,secret note\n")
+    path = f"/v1/loads/{done['id']}/rejected.csv"
+    assert "secret note" in world.call("GET", path, scope=Scope.READ).text
+    assert shorten(told(world)[-1]) == ("read", "load.rejected_rows_read", done["id"], {})
+    assert world.call("GET", "/v1/loads/1-99/rejected.csv", scope=Scope.READ).status_code == 404
+    assert told(world)[-1]["thing"] == done["id"]
+    assert "secret note" not in world.call("GET", "/v1/activity").text
 
 
 def test_what_is_refused__is_not_told(world: World) -> None:

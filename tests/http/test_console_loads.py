@@ -73,6 +73,13 @@ def test_rejected_rows__downloaded__are_those_of_the_api(world: World, lists: Li
     assert answer.mimetype == "text/csv"
     assert answer.text == "row,reason,id,note\r\n3,missing_id,,'=x\r\n"
     assert "Approve" not in visitor.page(f"/loads/{done['id']}")
+    (told, *_) = world.get("/v1/activity")["activity"]
+    assert (told["action"], told["thing"], told["via"], told["by"]) == (
+        "load.rejected_rows_read",
+        done["id"],
+        "console",
+        "read",
+    )
 
 
 def test_file__that_was_not_chosen_or_cannot_be_loaded__is_refused_on_its_page(

@@ -188,6 +188,12 @@ def test_run__with_rejected_and_skipped_rows__names_them_in_the_vendors_words(
     answer = visitor.get(f"{path}/runs/1/rejected.csv")
     assert answer.mimetype == "text/csv"
     assert answer.text == "member_id,reason,message\r\nno,unknown,no such person\r\n"
+    (told, *_) = desk.get("/v1/activity")["activity"]
+    assert (told["action"], told["via"], told["details"]) == (
+        "sync_run.rejected_rows_read",
+        "console",
+        {"number": 1},
+    )
     for nothing in (f"{path}/runs/2", f"{path}/runs/x", "/sync-jobs/99", "/sync-jobs/x"):
         assert visitor.get(nothing).status_code == 404
 

@@ -244,6 +244,13 @@ def test_rejected_rows__over_several_parts__are_each_told_once(
     job = job_to(desk, vendor, "sample", *(person(one) for one in "abcd"))
     desk.send()
     csv = desk.call("GET", f"/v1/sync-jobs/{job}/runs/1/rejected.csv").text.splitlines()
+    (told, *_) = desk.get("/v1/activity")["activity"]
+    assert (told["action"], told["thing"], told["via"], told["by"]) == (
+        "sync_run.rejected_rows_read",
+        job,
+        "api",
+        "admin",
+    )
     assert [one.split(",")[0] for one in csv] == ["member_id", "a", "b", "c"]
 
 

@@ -7,11 +7,10 @@ import functools
 import threading
 from typing import TYPE_CHECKING, Final, Self
 
-from gateway import aside, errors
-from gateway.flows.cohorts import lookup
+from gateway import errors
+from gateway.flows.cohorts import lookup, read_out
 from gateway.flows.cohorts.lookup import Preconditions, Tagged
 from gateway.store.cohorts import cohort_version, exports
-from gateway.store.db import audit
 
 if TYPE_CHECKING:
     import datetime
@@ -33,12 +32,8 @@ RETRY_SECONDS: Final = 10
 
 
 def record(pool: Pool, actor: Actor, cohort_id: int, form: str, *, now: datetime.datetime) -> None:
-    """Note in the audit log that a whole cohort is being read out.
-
-    Nothing depends on it: a replica answers while the primary, which keeps the log, is away.
-    """
-    with aside.harmless("audit"), pool.begin() as conn:
-        audit.write(conn, actor, "cohort.exported", cohort_id, now=now, format=form)
+    """Note in the audit log that a whole cohort is being read out."""
+    read_out.note(pool, actor, "cohort.exported", cohort_id, now=now, format=form)
 
 
 class Exporter:

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway import errors
 from gateway.core.cohorts import packed_rows
 from gateway.core.cohorts.member_ids import Skip
-from gateway.flows.cohorts import load_queue, lookup
+from gateway.flows.cohorts import load_queue, lookup, read_out
 from gateway.flows.cohorts.parts import ListPage
 from gateway.sources.lists import rejected_rows
 from gateway.sources.lists.reading import Rejected
 from gateway.store.cohorts import erasures, guards, inbox, load_rows, receipts
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
+    from gateway.core.access.actor import Actor
     from gateway.core.cohorts.receipt import Receipt
     from gateway.store.cohorts.load_rows import Chunk
     from gateway.store.db.engine import Pool
@@ -81,9 +83,12 @@ def sample_of(pool: Pool, receipt: Receipt) -> list[dict[str, Any]]:
         return [] if found is None else _shown(conn, found)
 
 
-def rejected(pool: Pool, cohort_id: int, number: int) -> Iterator[bytes]:
+def rejected(
+    pool: Pool, cohort_id: int, number: int, *, now: datetime.datetime, actor: Actor
+) -> Iterator[bytes]:
     """Write the rejected rows of a load as CSV, in constant memory. Raises errors.NotFound."""
     receipt = get(pool, cohort_id, number)
+    read_out.note(pool, actor, "load.rejected_rows_read", receipt.id, now=now)
     return rejected_rows.as_csv(receipt.columns, _rejected(pool, cohort_id, number))
 
 

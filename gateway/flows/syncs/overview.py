@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from gateway import errors
+from gateway.flows.cohorts import read_out
 from gateway.flows.cohorts.parts import ListPage
 from gateway.flows.syncs.catalog import Trouble
 from gateway.store.syncs import cohorts_seen, jobs, refused, runs
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from gateway.core.access.actor import Actor
     from gateway.store.db.engine import Pool
     from gateway.store.syncs.cohorts_seen import Seen
     from gateway.store.syncs.jobs import Job
@@ -180,11 +182,14 @@ def run(pool: Pool, job_id: int, number: int) -> RunEntry:
     return _run(found)
 
 
-def rejected(pool: Pool, job_id: int, number: int) -> Iterator[tuple[str, str, str]]:
+def rejected(
+    pool: Pool, job_id: int, number: int, *, now: datetime.datetime, actor: Actor
+) -> Iterator[tuple[str, str, str]]:
     """Read the rejected rows of a run, a part at a time. Raises errors.NotFound."""
     run(pool, job_id, number)
     with pool.read() as conn:
         cohort = _require(conn, job_id).cohort
+    read_out.note(pool, actor, "sync_run.rejected_rows_read", job_id, now=now, number=number)
     return _rejected(pool, cohort, job_id, number)
 
 

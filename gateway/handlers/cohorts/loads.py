@@ -66,9 +66,10 @@ def sample_load(load_id: str) -> Response:
     return responses.plain({"rows": rows})
 
 
-def list_rejected(load_id: str) -> Response:
-    cohort_id, number = ids.load(load_id)
-    pieces = load_lookup.rejected(deps.current().reading, cohort_id, number)
+def list_rejected(load_id: str, actor: Actor) -> Response:
+    given, (cohort_id, number) = deps.current(), ids.load(load_id)
+    now = given.now()
+    pieces = load_lookup.rejected(given.reading, cohort_id, number, now=now, actor=actor)
     answer = Response(pieces, mimetype=exports.CSV)
     name = f"load-{load_id}-rejected.csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -199,6 +200,7 @@ OPERATIONS: Final = (
         rule="/v1/loads/<raw:load_id>/rejected.csv",
         view=list_rejected,
         scope=Scope.READ,
+        acts=True,
         topic=topics.LOADS,
         summary="Download the rejected rows of a load",
         description="Kept 30 days.",

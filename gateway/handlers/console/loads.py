@@ -83,8 +83,10 @@ def show(load_id: str, form: Form | None = None, error: errors.Refused | None = 
 
 
 def download_rejected(load_id: str) -> Response:
-    cohort_id, number = ids.load(load_id)
-    pieces = load_lookup.rejected(deps.current().reading, cohort_id, number)
+    given, (cohort_id, number) = deps.current(), ids.load(load_id)
+    pieces = load_lookup.rejected(
+        given.reading, cohort_id, number, now=given.now(), actor=session.visitor().actor
+    )
     name = f"load-{load_id}-rejected.csv"
     headers = {**site.HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
     return Response(pieces, 200, headers, mimetype="text/csv")

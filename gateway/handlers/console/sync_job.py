@@ -42,7 +42,8 @@ def show_run(job_id: str, number: str) -> Response:
 
 
 def download_rejected(job_id: str, number: str) -> Response:
-    found = overview.rejected(deps.current().reading, ids.job(job_id), ids.run(number))
+    given, one, actor = deps.current(), ids.job(job_id), session.visitor().actor
+    found = overview.rejected(given.reading, one, ids.run(number), now=given.now(), actor=actor)
     name = f"sync-job-{job_id}-run-{number}-rejected.csv"
     headers = {**site.HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
     return Response(api.write_csv(found), 200, headers, mimetype="text/csv")

@@ -133,10 +133,9 @@ def get_sync_run(job_id: str, number: str) -> Response:
     return responses.value(schemas.RunAnswer, found)
 
 
-def get_sync_run_rejections(job_id: str, number: str) -> Response:
-    pool = deps.current().reading
-    one, run = requests.number(job_id), requests.number(number)
-    found = overview.rejected(pool, one, run)
+def get_sync_run_rejections(job_id: str, number: str, actor: Actor) -> Response:
+    given, one, run = deps.current(), requests.number(job_id), requests.number(number)
+    found = overview.rejected(given.reading, one, run, now=given.now(), actor=actor)
     answer = Response(write_csv(found), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="rejected-{one}-{run}.csv"'
     return answer
@@ -294,6 +293,7 @@ OPERATIONS: Final = (
         rule="/v1/sync-jobs/<number:job_id>/runs/<raw:number>/rejected.csv",
         view=get_sync_run_rejections,
         scope=Scope.READ,
+        acts=True,
         topic=topics.SYNC_JOBS,
         summary="Download the rows that a vendor rejected",
         answer=operations.Answer(
