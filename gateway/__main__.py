@@ -15,8 +15,8 @@ from gateway import __version__, errors
 from gateway.commands import output
 from gateway.settings import TABLE, LogFormat, LogLevel, Settings
 
-# Each is in the module of its name and loaded when it is asked for: all of them take four times as
-# long as the one that is wanted.
+# Each is in the module of its name, with _ for -, and loaded when it is asked for: all of them take
+# four times as long as the one that is wanted.
 NAMES: Final = (
     "activity",
     "bootstrap",
@@ -37,6 +37,7 @@ NAMES: Final = (
     "simulate",
     "source",
     "status",
+    "sync-job",
     "upload",
 )
 
@@ -58,8 +59,9 @@ class Commands(click.Group):
 
         # What a command does in the code of the gateway must not end up in its own output.
         logs.configure(level=LogLevel.ERROR, style=LogFormat.AUTO)
-        module = importlib.import_module(f"gateway.commands.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"gateway.commands.{name}")
+        command: click.Command = getattr(module, name)
         return command
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from gateway import errors, outbound
-from gateway.commands import output, place
+from gateway import errors
+from gateway.commands import output, place, sending
 from gateway.core.access.actor import COMMAND
 from gateway.flows.syncs import catalog, destinations, trial
-from gateway.flows.syncs import setup as setups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from gateway.flows.syncs.setup import Setup
-    from gateway.store.db.engine import Pool
+    from collections.abc import Sequence
 
 _MOST: Final = 10_000
+_EXAMPLE: Final = "url=https://example.com/in"
+
+_NAME = click.option("--name", help="What people call it.")
+_SET = click.option(
+    "--set", "settings", metavar="NAME=VALUE", multiple=True, help="A setting; repeatable."
+)
+_SECRET = click.option(
+    "--secret",
+    "secrets",
+    metavar="NAME=FILE",
+    multiple=True,
+    help="A secret, from a file (- for stdin); repeatable.",
+)
 
 
 @click.group()
@@ -32,30 +40,12 @@ def destination() -> None:
     """
 
 
-@contextlib.contextmanager
-def _opened() -> Iterator[tuple[Pool, Setup]]:
-    settings = place.settings()
-    with (
-        setups.client(settings, outbound.Limits()) as client,
-        place.database(settings) as pool,
-    ):
-        yield pool, setups.of_settings(settings, client)
-
-
 @destination.command()
 @click.argument("slug")
 @click.option("--kind", required=True, help="One of those that GET /v1/destination-kinds lists.")
-@click.option("--name", help="What people call it.")
-@click.option(
-    "--set", "settings", metavar="NAME=VALUE", multiple=True, help="A setting; repeatable."
-)
-@click.option(
-    "--secret",
-    "secrets",
-    metavar="NAME=FILE",
-    multiple=True,
-    help="A secret, from a file (- for stdin); repeatable.",
-)
+@_NAME
+@_SET
+@_SECRET
 @output.as_json
 def add(
     *,
@@ -74,10 +64,10 @@ def add(
         slug=slug,
         kind=kind,
         name=name,
-        config={one: _value(text) for one, text in _pairs(settings, "--set")},
-        secrets={one: place.secret(file, one) for one, file in _pairs(secrets, "--secret")},
+        config=sending.values(settings, "--set", _EXAMPLE),
+        secrets=_read(secrets),
     )
-    with _opened() as (pool, setup):
+    with sending.opened() as (pool, setup):
         destinations.add(pool, wanted, setup, now=place.now(), actor=COMMAND)
     if as_json:
         output.document({"slug": slug, "added": True})
@@ -92,7 +82,7 @@ def list_destinations(as_json: bool) -> None:  # noqa: FBT001 - a flag of the co
 
     Example: python -m gateway destination list --json
     """
-    with _opened() as (pool, setup):
+    with sending.opened() as (pool, setup):
         found = catalog.listing(pool, setup, kind=None, after="", limit=_MOST).items
     if as_json:
         output.document([_as_json(one) for one in found])
@@ -110,6 +100,72 @@ def list_destinations(as_json: bool) -> None:  # noqa: FBT001 - a flag of the co
     place.table(("SLUG", "KIND", "STATE", "ERROR", "NAME"), rows)
 
 
+@destination.command()
+@click.argument("slug")
+@output.as_json
+def show(slug: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
+    """Show what a destination is set to, and the sync jobs that use it.
+
+    Example: python -m gateway destination show crm
+    """
+    with sending.opened() as (pool, setup):
+        found = catalog.single(pool, setup, slug)
+    one = found.entry
+    if as_json:
+        output.document({**_as_json(one), "sync_jobs": [str(job) for job in found.jobs]})
+        return
+    rows = [
+        ("destination", one.slug),
+        ("kind", one.kind),
+        ("name", one.name),
+        ("state", "paused" if one.paused else "active"),
+        ("last ok", place.moment(one.last_ok_at) or "never"),
+        ("error", f"{one.last_error.code}: {one.last_error.message}" if one.last_error else "-"),
+        ("sync jobs", ", ".join(map(str, found.jobs)) or "none"),
+        *((f"config.{name}", json.dumps(value)) for name, value in one.config.items()),
+        *(
+            (f"secrets.{name}", "not set" if at is None else f"set {place.moment(at.set_at)}")
+            for name, at in one.secrets.items()
+        ),
+    ]
+    place.table(("FIELD", "VALUE"), rows)
+
+
+@destination.command("set")
+@click.argument("slug")
+@_NAME
+@_SET
+@_SECRET
+@output.as_json
+def set_destination(
+    *,
+    slug: str,
+    name: str | None,
+    settings: tuple[str, ...],
+    secrets: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Change a destination; what is not named stays. A VALUE that is JSON is taken as that.
+
+    A change of its address needs the secrets again.
+
+    Example: python -m gateway destination set crm --set batch=50
+    """
+    if name is None and not settings and not secrets:
+        raise click.UsageError("Nothing to set; give --name, --set or --secret.")
+    changes = destinations.Changes(
+        name=name,
+        config=sending.values(settings, "--set", _EXAMPLE),
+        secrets=_read(secrets),
+    )
+    with sending.opened() as (pool, setup):
+        destinations.change(pool, slug, changes, setup, now=place.now(), actor=COMMAND)
+    if as_json:
+        output.document({"slug": slug, "changed": changes.changed()})
+        return
+    output.say(f"The destination {slug} is changed; its jobs use that from their next run.")
+
+
 @destination.command("test")
 @click.argument("slug")
 @output.as_json
@@ -118,7 +174,7 @@ def try_destination(slug: str, as_json: bool) -> None:  # noqa: FBT001 - a flag 
 
     Example: python -m gateway destination test crm
     """
-    with _opened() as (pool, setup):
+    with sending.opened() as (pool, setup):
         found = trial.run(pool, setup, slug, now=place.now(), actor=COMMAND)
     if as_json:
         output.document(dataclasses.asdict(found))
@@ -165,7 +221,7 @@ def remove(*, slug: str, yes: bool, as_json: bool) -> None:
     Example: python -m gateway destination remove crm --yes
     """
     place.confirm(yes, f"Remove the destination {slug}?")
-    with _opened() as (pool, _):
+    with sending.opened() as (pool, _):
         destinations.remove(pool, slug, now=place.now(), actor=COMMAND)
     if as_json:
         output.document({"slug": slug, "removed": True})
@@ -175,7 +231,7 @@ def remove(*, slug: str, yes: bool, as_json: bool) -> None:
 
 def _pause(slug: str, *, paused: bool, as_json: bool) -> None:
     changes = destinations.Changes(paused=paused)
-    with _opened() as (pool, setup):
+    with sending.opened() as (pool, setup):
         destinations.change(pool, slug, changes, setup, now=place.now(), actor=COMMAND)
     if as_json:
         output.document({"slug": slug, "paused": paused})
@@ -183,19 +239,9 @@ def _pause(slug: str, *, paused: bool, as_json: bool) -> None:
     output.say(f"The destination {slug} {'is paused' if paused else 'is sent to again'}.")
 
 
-def _pairs(given: Sequence[str], option: str) -> Iterator[tuple[str, str]]:
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not (name and equals):
-            raise click.UsageError(f"{option} takes NAME=VALUE, like url=https://example.com/in.")
-        yield name, value
-
-
-def _value(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+def _read(secrets: Sequence[str]) -> dict[str, str]:
+    pairs = sending.pairs(secrets, "--secret", "token=./token.txt")
+    return {one: place.secret(file, one) for one, file in pairs}
 
 
 def _as_json(one: catalog.Entry) -> dict[str, object]:

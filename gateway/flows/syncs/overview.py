@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.flows.cohorts import read_out
 from gateway.flows.cohorts.parts import ListPage
 from gateway.flows.syncs.catalog import Trouble
-from gateway.store.syncs import cohorts_seen, jobs, refused, runs
+from gateway.store.syncs import cohorts_seen, extent, jobs, refused, runs
 
 if TYPE_CHECKING:
     import datetime
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from gateway.core.access.actor import Actor
     from gateway.store.db.engine import Pool
     from gateway.store.syncs.cohorts_seen import Seen
+    from gateway.store.syncs.extent import Extent
     from gateway.store.syncs.jobs import Job
     from gateway.store.syncs.runs import Run
 
 _PART = 5000
+# A page does not count on when so many members were sent.
+MOST_COUNTED: Final = 100_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,11 +85,12 @@ class Named:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Single:
-    """A job with the name of its cohort, and a part of its runs."""
+    """A job with the name of its cohort, a part of its runs, and how many members it concerns."""
 
     job: JobEntry
     cohort: str
     runs: ListPage[RunEntry, tuple[int]]
+    extent: Extent
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,9 +142,10 @@ def single(pool: Pool, job_id: int, *, before: int, limit: int) -> Single:
         found = _require(conn, job_id)
         listed = runs.listing(conn, job_id, before=before, limit=limit + 1)
         seen = cohorts_seen.get(conn, [found.cohort])
+        counted = extent.count(conn, found.cohort, job_id, most=MOST_COUNTED)
     job = _entry(found, listed[0] if listed else None)
     part = ListPage.cut([_run(one) for one in listed], limit, lambda one: (one.number,))
-    return Single(job=job, cohort=_name(seen, job), runs=part)
+    return Single(job=job, cohort=_name(seen, job), runs=part, extent=counted)
 
 
 def single_run(pool: Pool, job_id: int, number: int) -> SingleRun:
@@ -160,6 +165,13 @@ def entry(pool: Pool, job_id: int) -> JobEntry:
     with pool.read() as conn:
         (found,) = _entries(conn, [_require(conn, job_id)])
     return found
+
+
+def count(pool: Pool, job_id: int, *, most: int | None = None) -> Extent:
+    """Count the members that a deletion or a resync of a job concerns. Raises errors.NotFound."""
+    with pool.read() as conn:
+        found = _require(conn, job_id)
+        return extent.count(conn, found.cohort, job_id, most=most)
 
 
 def list_runs(
