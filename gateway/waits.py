@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # Of the threads of a web process, one in so many may wait.
 SHARE: Final = 4
 RETRY_SECONDS: Final = 5
+# Where waiting ends by its time alone.
+NEVER: Final = threading.Event()
 
 
 class Waits:

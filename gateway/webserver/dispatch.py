@@ -14,6 +14,8 @@ from gateway.webserver import error_responses, framing
 from gateway.webserver.connection import ClientGone, Connection
 
 if TYPE_CHECKING:
+    import threading
+
     from gunicorn.config import Config
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -28,11 +30,13 @@ def answer(
     cfg: Config,
     *,
     stopping: bool,
+    ending: threading.Event,
     must_close: Callable[[], bool],
 ) -> None:
     """Answer the request of a connection. What the client does not take at once stays in `out`.
 
-    `stopping` is told to the application. `must_close` is asked when the answer begins: whether
+    `stopping` and `ending` are told to the application. `must_close` is asked when the answer
+    begins: whether
     the connection ends with it.
     """
     body = connection.body
@@ -45,6 +49,7 @@ def answer(
         environ["gateway.body"] = str(body.state)
         environ["gateway.received_at_monotonic"] = connection.started_at
         environ["gateway.stopping"] = stopping
+        environ["gateway.ending"] = ending
         connection.begin_answer()
         _run(application, environ, response, must_close)
         connection.closing = response.should_close()

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import selectors
 import socket
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
@@ -37,12 +38,11 @@ class Door(ThreadWorker):  # type: ignore[misc]
     """Collects requests in its main loop, has threads answer them, finishes slow sends itself.
 
     To the WSGI environ it adds `gateway.body` (a `framing.BodyState`; `wsgi.input` is the raw
-    body, de-chunked), `gateway.received_at_monotonic` (seconds) and `gateway.stopping` (whether
-    the request began after the worker was told to stop). gunicorn's per-request hooks and access
-    log are not run: the application logs its requests itself.
+    body, de-chunked), `gateway.received_at_monotonic` (seconds), `gateway.ending` (an event, set
+    once the worker is to stop) and `gateway.stopping` (whether the request began after that).
+    gunicorn's per-request hooks and access log are not run: the application logs requests itself.
 
-    Memory: a process holds at most `max_held_bytes` of unanswered requests, and for each of at
-    most `worker_connections` connections one receive and one unsent piece of an answer more.
+    Memory: `max_held_bytes` of requests, and one receive and unsent piece for each connection.
     """
 
     max_body_bytes: int = 16 * 1024 * 1024
@@ -67,6 +67,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
         self._finished: deque[Connection] = deque()
         self._newcomers = AcceptBalance()
         self._ticked_at = 0.0
+        self._ending = threading.Event()
 
     @classmethod
     def check_config(cls, cfg: Config, log: Logger) -> None:
@@ -147,6 +148,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
 
     def _begin_stop(self) -> None:
         self.alive = False
+        self._ending.set()  # not in the signal's handler: that could meet its lock taken
         self.set_accept_enabled(False)
         self._deadlines.stopped_at = min(self._deadlines.stopped_at, time.monotonic())
         for connection in self.connections:
@@ -256,6 +258,7 @@ class Door(ThreadWorker):  # type: ignore[misc]
             self.wsgi,
             self.cfg,
             stopping=connection.started_at > self._deadlines.stopped_at,
+            ending=self._ending,
             must_close=lambda: self._must_close(connection),
         )
         self._finished.append(connection)

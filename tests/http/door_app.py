@@ -35,6 +35,8 @@ def application(environ: Environ, start_response: StartResponse) -> Iterable[byt
         raise ValueError("member-4711")
     if path == "sleep":
         time.sleep(float(argument))
+    if path == "wait":
+        environ["gateway.ending"].wait(float(argument))
     if path == "bytes":
         start_response("200 OK", [("Content-Length", argument)])
         return [b"x" * int(argument)]

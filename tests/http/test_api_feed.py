@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,21 +12,22 @@ import pytest
 
 from gateway.flows.cohorts import restored
 from gateway.handlers.http import deps
-from gateway.waits import Waits
+from gateway.waits import NEVER, Waits
 from tests.http.world import Answer, World
 
 # So long that a call that waits in vain fails the test.
 LONG = 30
 
 
-def later(world: World, path: str, **query: object) -> Any:  # noqa: ANN401 - a future of an answer
-    """Ask in another thread, by a client of its own."""
+def later(world: World, path: str, ending: threading.Event = NEVER, **query: object) -> Any:  # noqa: ANN401 - a future of an answer
+    """Ask in another thread, by a client of its own, a process that ends at an event."""
     crew = ThreadPoolExecutor(1)
     caller = World.__new__(World)
     caller.__dict__.update(world.__dict__, http=world.app.test_client())
 
     def call() -> Answer:
-        return caller.call("GET", path, query_string=query)
+        of_process = {"gateway.ending": ending}
+        return caller.call("GET", path, query_string=query, environ_overrides=of_process)
 
     return crew.submit(call)
 
@@ -52,6 +54,25 @@ def test_changes__with_wait__answer_as_soon_as_there_is_one(world: World) -> Non
     page = asked.result(LONG).get_json()
     assert [one["member_id"] for one in page["changes"]] == ["b"]
     assert page["next_after"] == 2
+
+
+@pytest.mark.parametrize("path", ["/v1/cohorts/{cohort_id}/changes", "/v1/changes"])
+def test_changes__waited_for_when_the_process_is_to_end__are_none_at_once(
+    world: World, path: str
+) -> None:
+    cohort_id, ending = world.fill(["a"]), threading.Event()
+    path = path.format(cohort_id=cohort_id)
+    after = world.get(path)["next_after"]
+    asked = later(world, path, ending, after=after, wait=LONG)
+    taken(world)
+    begun = time.monotonic()
+    ending.set()
+    answer = asked.result(LONG)
+    assert time.monotonic() - begun < 2
+    assert (answer.status_code, answer.get_json()["changes"]) == (200, [])
+    assert answer.get_json()["next_after"] == after or path == "/v1/changes"
+    # What begins to wait while the process ends is not held back either.
+    assert later(world, path, ending, after=after, wait=LONG).result(2).status_code == 200
 
 
 def test_changes__with_wait_for_nothing__are_none_after_that_time(world: World) -> None:

@@ -186,6 +186,18 @@ def test_wait__until_the_state_changes__answers_then(world: World, lists: Lists)
     reading.join()
 
 
+def test_wait__when_the_process_is_to_end__ends_with_the_state_as_it_is(
+    world: World, lists: Lists
+) -> None:
+    load_id, ending = lists.queue(lists.make(), "a\n"), threading.Event()
+    ending.set()
+    began = time.monotonic()
+    of_process = {"gateway.ending": ending}
+    answer = world.call("GET", f"/v1/loads/{load_id}?wait=20", environ_overrides=of_process)
+    assert (answer.status_code, answer.get_json()["state"]) == (200, "queued")
+    assert time.monotonic() - began < 10
+
+
 def test_wait__without_a_change_or_a_place__ends(world: World, lists: Lists) -> None:
     load_id = lists.queue(lists.make(), "a\n")
     began = time.monotonic()

@@ -37,6 +37,17 @@ def test_request__in_the_application__is_answered(server: Server) -> None:
     assert server.stop() == 0
 
 
+def test_request__that_waits_for_something__is_told_of_the_end(server: Server) -> None:
+    with server.client() as client:
+        client.send(sized("begun", path="/wait/60"))
+        time.sleep(0.2)
+        began = time.monotonic()
+        server.terminate()
+        assert client.answer().json["content"] == "begun"
+        assert time.monotonic() - began < 5
+    assert server.stop() == 0
+
+
 def test_request__half_sent__may_be_finished(server: Server) -> None:
     with server.client() as body, server.client() as head:
         body.send(sized("be", declared=5))

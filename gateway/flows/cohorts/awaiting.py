@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from gateway.flows.cohorts import lookup
 from gateway.store.cohorts import cohort_version
+from gateway.waits import NEVER
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     from gateway.flows.cohorts.lookup import Changes, Preconditions, Tagged
@@ -21,12 +23,22 @@ LOOK_SECONDS: Final = 0.25
 T = TypeVar("T")
 
 
-def news(look: Callable[[], T], is_new: Callable[[T], bool], *, seconds: float) -> T:
-    """Look until something is new or the time is up; returns what the last look found."""
+def news(
+    look: Callable[[], T],
+    is_new: Callable[[T], bool],
+    *,
+    seconds: float,
+    ending: threading.Event = NEVER,
+) -> T:
+    """Look until something is new or the time is up; returns what the last look found.
+
+    `ending` is set when this process is to end: nothing is waited for then.
+    """
     end = time.monotonic() + seconds
     found = look()
     while not is_new(found) and (left := end - time.monotonic()) > 0:
-        time.sleep(min(LOOK_SECONDS, left))
+        if ending.wait(min(LOOK_SECONDS, left)):
+            break
         found = look()
     return found
 
@@ -40,13 +52,19 @@ def changes(
     limit: int,
     asker: Preconditions,
     seconds: float,
+    ending: threading.Event = NEVER,
 ) -> Tagged[Changes]:
     """List changes as `lookup.changes` does, once there are some or the time is up.
 
     The pool is the primary's: a replica that lacks the news is not asked for it.
     """
     if seconds:
-        last = news(lambda: _last(pool, cohort_id), lambda last: last != after, seconds=seconds)
+        last = news(
+            lambda: _last(pool, cohort_id),
+            lambda last: last != after,
+            seconds=seconds,
+            ending=ending,
+        )
         asker = dataclasses.replace(asker, min_seq=max(asker.min_seq, last or 0))
     return lookup.changes(readers, cohort_id, after=after, limit=limit, asker=asker)
 

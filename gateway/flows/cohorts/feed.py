@@ -17,9 +17,11 @@ from gateway.store.cohorts import changes as change_rows
 from gateway.store.cohorts import epochs, history_redactions
 from gateway.store.cohorts import feed as feed_rows
 from gateway.store.db import chores
+from gateway.waits import NEVER
 
 if TYPE_CHECKING:
     import datetime
+    import threading
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
@@ -70,7 +72,13 @@ class Part:
 
 
 def read(
-    pool: Pool, *, after: Place | None, source: str | None, limit: int, seconds: float = 0
+    pool: Pool,
+    *,
+    after: Place | None,
+    source: str | None,
+    limit: int,
+    seconds: float = 0,
+    ending: threading.Event = NEVER,
 ) -> Part:
     """List changes after a place, or from the oldest that is kept; wait for some if there are none.
 
@@ -87,7 +95,7 @@ def read(
         place = part.place
         return part
 
-    return awaiting.news(look, lambda part: bool(part.changes), seconds=seconds)
+    return awaiting.news(look, lambda part: bool(part.changes), seconds=seconds, ending=ending)
 
 
 def number(pool: Pool, *, at_once: int = ROWS_AT_ONCE) -> None:

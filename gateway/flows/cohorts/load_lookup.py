@@ -13,9 +13,11 @@ from gateway.flows.cohorts.parts import ListPage
 from gateway.sources.lists import rejected_rows
 from gateway.sources.lists.reading import Rejected
 from gateway.store.cohorts import erasures, guards, inbox, load_rows, receipts
+from gateway.waits import NEVER
 
 if TYPE_CHECKING:
     import datetime
+    import threading
     from collections.abc import Iterator
 
     from sqlalchemy import Connection
@@ -35,7 +37,9 @@ def get(pool: Pool, cohort_id: int, number: int) -> Receipt:
         return _there(receipts.get(conn, cohort_id, number))
 
 
-def await_change(pool: Pool, cohort_id: int, number: int, *, seconds: float) -> Receipt:
+def await_change(
+    pool: Pool, cohort_id: int, number: int, *, seconds: float, ending: threading.Event = NEVER
+) -> Receipt:
     """Read a load when its state is another one than now, or when the time is up.
 
     Raises errors.NotFound.
@@ -43,7 +47,8 @@ def await_change(pool: Pool, cohort_id: int, number: int, *, seconds: float) -> 
     end = time.monotonic() + seconds
     found = get(pool, cohort_id, number)
     while time.monotonic() < end and not found.is_over:
-        time.sleep(min(LOOK_SECONDS, max(0.0, end - time.monotonic())))
+        if ending.wait(min(LOOK_SECONDS, max(0.0, end - time.monotonic()))):
+            break
         with pool.read() as conn:
             state = receipts.state(conn, cohort_id, number)
         if state != found.state:

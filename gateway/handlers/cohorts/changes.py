@@ -29,6 +29,7 @@ def list_changes(cohort_id: str, query: requests.ChangesAsked) -> Response:
             limit=query.limit,
             asker=conditional.asker(query),
             seconds=seconds,
+            ending=deps.ending(),
         )
     return conditional.by_version(found, responses.plain)
 
@@ -40,7 +41,12 @@ def list_all_changes(query: requests.FeedAsked) -> Response:
     after = feed.Place(epoch=epoch, position=position, seq=seq, pruned=pruned) if epoch else None
     with given.waits.up_to(query.wait) as seconds:
         found = feed.read(
-            given.reading, after=after, source=query.source, limit=query.limit, seconds=seconds
+            given.reading,
+            after=after,
+            source=query.source,
+            limit=query.limit,
+            seconds=seconds,
+            ending=deps.ending(),
         )
     return responses.plain(
         {

@@ -56,7 +56,9 @@ def list_loads(query: load_requests.LoadsAsked) -> Response:
 def get_load(load_id: str, query: load_requests.WaitAsked) -> Response:
     given, (cohort_id, number) = deps.current(), ids.load(load_id)
     with given.waits.up_to(query.wait) as seconds:
-        found = load_lookup.await_change(given.reading, cohort_id, number, seconds=seconds)
+        found = load_lookup.await_change(
+            given.reading, cohort_id, number, seconds=seconds, ending=deps.ending()
+        )
     return _answer(found)
 
 

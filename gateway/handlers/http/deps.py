@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, cast
 
-from flask import current_app
+from flask import current_app, request
+
+from gateway.waits import NEVER
 
 if TYPE_CHECKING:
     import datetime
+    import threading
     from collections.abc import Callable
 
     from opentelemetry.trace import Tracer
@@ -59,3 +62,8 @@ class Deps:
 
 def current() -> Deps:
     return cast("Deps", current_app.extensions[EXTENSION])
+
+
+def ending() -> threading.Event:
+    """Return what is set once this process is to end: a call that waits answers then."""
+    return cast("threading.Event", request.environ.get("gateway.ending", NEVER))
