@@ -72,6 +72,7 @@ def restore_cohort(
         if removals.is_deleted(conn, cohort_id):
             removals.reopen(conn, cohort_id, now=now)
             planned.begin(conn, cohort_id, by=actor.name, now=now)
+            planned.hasten(conn, now=now)
             audit.write(conn, actor, "cohort.restored", cohort_id, now=now)
 
 

@@ -215,7 +215,7 @@ class Reader:
             if current is not None:
                 load.end(conn, current, State.FAILED, now=self._now())
                 receipts.fail(conn, current, problem)
-                planned.note_failed(conn, one.cohort_id, problem.code, now=self._now())
+                planned.note_failed(conn, one.cohort_id, one.number, problem.code, now=self._now())
             lease_rows.finish(conn, keeper.lease)
         _log.info("load.failed", load=keeper.lease.key, code=problem.code)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Final
 
 from gateway import aside, errors
@@ -10,7 +11,7 @@ from gateway.core.cohorts import kinds
 from gateway.core.cohorts import load as rules
 from gateway.core.cohorts import schedule as schedules
 from gateway.core.cohorts.failures import Failure
-from gateway.core.cohorts.load import State, Trigger
+from gateway.core.cohorts.load import Mode, State, Trigger
 from gateway.flows.cohorts import load, load_queue, lookup
 from gateway.flows.cohorts.load_queue import Wanted
 from gateway.store.cohorts import accept, definitions, loads, plans, receipts
@@ -18,7 +19,6 @@ from gateway.store.cohorts.receipts import Asked
 from gateway.store.db import audit, leases
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Mapping
     from typing import Any
 
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 1000
 # Failures that may pass, so they are tried again before the next planned time.
 PASSING: Final = (Failure.UNREACHABLE, Failure.TIMED_OUT)
+# The same of a rule that no schedule loads again: a cohort that it names may be restored.
+PASSING_UNPLANNED: Final = (*PASSING, Failure.COHORT_DELETED)
+# After other failures, and in the end, a live rule waits as long as for its daily whole evaluation.
+UNPLANNED_AGAIN: Final = datetime.timedelta(days=1)
 
 
 def accept_load(
@@ -147,6 +151,8 @@ def begin(conn: Connection, cohort_id: int, *, by: str | None, now: datetime.dat
     if plan.paused and plan.kind in kinds.DATABASES:
         return
     accept.counters(conn, cohort_id)
+    if _is_tried_again(plan):
+        plans.plan(conn, cohort_id, planned_at=None, due_at=None, failures=0)
     for one in loads.lock_running(conn, cohort_id):
         load.end(conn, one, State.CANCELED, now=now)
     start(conn, plan, Trigger.DEFINITION, Wanted(), by=by, now=now)
@@ -157,6 +163,7 @@ def set_schedule(
 ) -> None:
     """Set when a cohort that the caller has locked is loaded; None for never."""
     planned_at = fresh_until = None
+    before = plans.get(conn, cohort_id)
     if given is not None:
         schedule = schedules.read(given)
         planned_at = schedules.after(schedule, now, anchor=now)
@@ -166,6 +173,14 @@ def set_schedule(
     plans.set_schedule(
         conn, cohort_id, given, planned_at=planned_at, fresh_until=fresh_until, now=now
     )
+    if given is None and before is not None and before.schedule is not None:
+        _make_live(conn, before, now=now)
+
+
+def _make_live(conn: Connection, before: Plan, *, now: datetime.datetime) -> None:
+    """Have a rule that lost its schedule before any load was applied be evaluated without one."""
+    if before.kind == kinds.PEOPLE and plans.last_started(conn, before.cohort_id) is None:
+        plans.plan(conn, before.cohort_id, planned_at=None, due_at=now, failures=0)
 
 
 def tick(pool: Pool, wake_ups: WakeUps, *, now: datetime.datetime) -> int:
@@ -185,6 +200,8 @@ def tick(pool: Pool, wake_ups: WakeUps, *, now: datetime.datetime) -> int:
 
 def _queue_due(conn: Connection, plan: Plan, *, now: datetime.datetime) -> bool:
     """Plan the next time, and queue a load unless one still runs or the source is paused."""
+    if plan.schedule is None:
+        return _queue_again(conn, plan, now=now)
     next_at = _next(plan, now)
     plans.plan(conn, plan.cohort_id, planned_at=next_at, due_at=next_at, failures=plan.failures)
     if plan.paused or plan.kind not in kinds.DEFINED:
@@ -192,6 +209,15 @@ def _queue_due(conn: Connection, plan: Plan, *, now: datetime.datetime) -> bool:
     if receipts.running(conn, plan.cohort_id) is not None:
         return False
     start(conn, plan, Trigger.SCHEDULE, Wanted(), by=None, now=now)
+    return True
+
+
+def _queue_again(conn: Connection, plan: Plan, *, now: datetime.datetime) -> bool:
+    """Queue the first evaluation of a live rule once more; while another load runs it stays due."""
+    if receipts.running(conn, plan.cohort_id) is not None:
+        return False
+    plans.plan(conn, plan.cohort_id, planned_at=None, due_at=None, failures=plan.failures)
+    start(conn, plan, Trigger.DEFINITION, Wanted(), by=None, now=now)
     return True
 
 
@@ -204,10 +230,15 @@ def _next(plan: Plan, now: datetime.datetime) -> datetime.datetime | None:
     return schedules.after(schedule, now, anchor=plan.scheduled_at)
 
 
-def note_failed(conn: Connection, cohort_id: int, failure: str, *, now: datetime.datetime) -> None:
-    """Plan another try of a cohort with a schedule, if what failed may pass."""
+def note_failed(
+    conn: Connection, cohort_id: int, number: int, failure: str, *, now: datetime.datetime
+) -> None:
+    """Plan another try of a cohort with a schedule, if what failed may pass, or of a live rule."""
     plan = plans.get(conn, cohort_id)
-    if plan is None or plan.schedule is None:
+    if plan is None:
+        return
+    if plan.schedule is None:
+        _note_unplanned(conn, plan, number, failure, now=now)
         return
     passing = failure in PASSING
     failures = plan.failures + 1 if passing else 0
@@ -221,15 +252,45 @@ def note_failed(conn: Connection, cohort_id: int, failure: str, *, now: datetime
     )
 
 
+def _note_unplanned(
+    conn: Connection, plan: Plan, number: int, failure: str, *, now: datetime.datetime
+) -> None:
+    """Plan another try of a load that puts a rule in force: until then no look is at it."""
+    trigger = receipts.asked(conn, plan.cohort_id, number).trigger
+    if plan.kind != kinds.PEOPLE or trigger != Trigger.DEFINITION:
+        return
+    failures, passing = plan.failures + 1, failure in PASSING_UNPLANNED
+    again = schedules.retry_at(failures, now, None) if passing else None
+    due_at = again or now + UNPLANNED_AGAIN
+    plans.plan(conn, plan.cohort_id, planned_at=None, due_at=due_at, failures=failures)
+
+
+def hasten(conn: Connection, *, now: datetime.datetime) -> None:
+    """Have rules tried at once that failed for a cohort that was deleted: one was restored."""
+    plans.hasten(conn, plans.missing_cohorts(conn), now=now)
+
+
 def note_applied(conn: Connection, cohort_id: int, number: int) -> None:
     """Note that a load of a cohort was applied: it is fresh from the start of its reading on."""
     plan = plans.get(conn, cohort_id)
-    if plan is None or plan.schedule is None:
+    if plan is None:
+        return
+    if plan.schedule is None:
+        if _is_tried_again(plan) and _replaces(conn, cohort_id, number):
+            plans.plan(conn, cohort_id, planned_at=None, due_at=None, failures=0)
         return
     plans.plan(conn, cohort_id, planned_at=plan.planned_at, due_at=plan.planned_at, failures=0)
     started_at = plans.started(conn, cohort_id, number)
     until = started_at and schedules.fresh_until(schedules.read(plan.schedule), started_at)
     plans.freshen(conn, cohort_id, until=until)
+
+
+def _is_tried_again(plan: Plan) -> bool:
+    return plan.schedule is None and (plan.failures > 0 or plan.due_at is not None)
+
+
+def _replaces(conn: Connection, cohort_id: int, number: int) -> bool:
+    return load_queue.shown(receipts.get(conn, cohort_id, number)).mode == Mode.REPLACE
 
 
 def one_id(one: Load) -> str:

@@ -249,7 +249,8 @@ _READ = text("""
            CASE WHEN s.kind = 'mixpanel' THEN i.last_synced_at ELSE a.applied_at END
                AS last_synced_at,
            s.expected_every_seconds, a.last_change AS last_seq, e.epoch, c.guard, c.deleted_at,
-           c.schedule, c.due_at AS next_load_at, c.fresh_until, c.notify,
+           c.schedule, CASE WHEN c.schedule IS NOT NULL THEN c.due_at END AS next_load_at,
+           c.fresh_until, c.notify,
            s.kind = 'people' AND c.schedule IS NULL AS is_live,
            o.number AS load_number, o.state AS load_state, o.ended_at AS load_finished_at,
            o.error_code AS load_code, o.error_message AS load_message, o.error_hint AS load_hint,

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -81,6 +81,16 @@ def plan(
     conn.execute(_PLAN, parameters | {"failures": failures})
 
 
+def missing_cohorts(conn: Connection) -> list[int]:
+    """List the cohorts that are tried again without a schedule, for want of one that they name."""
+    return list(conn.execute(_MISSING).scalars())
+
+
+def hasten(conn: Connection, cohort_ids: Sequence[int], *, now: datetime.datetime) -> None:
+    """Have cohorts loaded at once, except those that another transaction changes."""
+    conn.execute(_HASTEN, {"cohort_ids": list(cohort_ids), "now": now})
+
+
 def freshen(conn: Connection, cohort_id: int, *, until: datetime.datetime | None) -> None:
     """Note until when a cohort is fresh; None for ever."""
     conn.execute(_FRESHEN, {"cohort_id": cohort_id, "until": until})
@@ -132,6 +142,20 @@ _SET_SCHEDULE = text("""
 _PLAN = text("""
     UPDATE cohorts SET planned_at = :planned_at, due_at = :due_at, failures = :failures
     WHERE id = :cohort_id
+""")
+
+_MISSING = text("""
+    SELECT i.cohort_id
+    FROM intake_state i
+    JOIN loads l ON l.cohort_id = i.cohort_id AND l.number = i.last_load
+    JOIN cohorts c ON c.id = i.cohort_id
+    WHERE c.schedule IS NULL AND c.due_at IS NOT NULL AND l.error_code = 'cohort_deleted'
+""")
+
+_HASTEN = text("""
+    UPDATE cohorts SET due_at = :now
+    WHERE id IN (
+        SELECT id FROM cohorts WHERE id = ANY(:cohort_ids) FOR NO KEY UPDATE SKIP LOCKED)
 """)
 
 _FRESHEN = text("UPDATE cohorts SET fresh_until = :until WHERE id = :cohort_id")

@@ -47,7 +47,8 @@ cohorts = Table(
     # How far a replace may shrink it unasked (`core.cohorts.guard`); null is off.
     Column("guard", JSONB),
     # When it is loaded (`store.cohorts.plans`): `planned_at` is the next time of the schedule, as
-    # counted from `scheduled_at`, and `due_at` that or a try before it.
+    # counted from `scheduled_at`, and `due_at` that or a try before it. A live rule that could not
+    # be put in force has `due_at` alone.
     Column("schedule", JSONB),
     Column("scheduled_at", NOW_TYPE),
     Column("planned_at", NOW_TYPE),
