@@ -44,6 +44,20 @@ def choose(console: Console, file: bytes, *, review: bool) -> None:
     console.page.get_by_role("heading", name="people.csv").wait_for()
 
 
+def test_file__dropped_on_the_page_that_creates__makes_a_list(
+    console: Console, behind: Backstage
+) -> None:
+    console.open("/new-cohort")
+    chosen = playwright.FilePayload(name="spring.csv", mimeType="text/csv", buffer=b"id\na\nb\n")
+    console.page.get_by_label("File", exact=True).set_input_files(chosen)
+    if console.scripts:
+        playwright.expect(console.page.get_by_label("Name")).to_have_value("spring")
+    console.press("Create from the file")
+    console.page.get_by_role("heading", name="spring.csv").wait_for()
+    behind.settle()
+    console.shows("2 members would enter, 0 members would exit")
+
+
 def test_file__with_a_wrong_column__is_corrected_and_loaded(
     console: Console, behind: Backstage
 ) -> None:

@@ -6,17 +6,19 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from flask import Response
 
 from gateway.handlers.http import deps
 from gateway.store.db.engine import Pool
 from tests import customer as customers
 from tests import statements
 from tests.customer import PASSWORD, Customer
-from tests.http.console import Visitor, text
+from tests.http.console import ORIGIN, Visitor, text
 from tests.http.shop import DEFINITION, QUERY, Shop
-from tests.http.world import Clock, World, make_app
+from tests.http.world import Answer, Clock, World, make_app
 
 MOST_STATEMENTS = 5
+HEADERS = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,55 @@ def test_source__created_tested_changed_and_removed(shop: Shop) -> None:
     assert "Databases" in visitor.page("/sources")
     assert visitor.post("/sources/eu/remove").status_code == 303
     assert shop.world.call("GET", "/v1/sources/eu").status_code == 404
+
+
+def begin_test(visitor: Visitor) -> tuple[Answer, Iterator[str]]:
+    """Press Test; returns the answer, and its parts, each of which is made when it is asked for."""
+    answer = visitor.http.post(
+        "/console/sources/shop/test", data={"token": visitor.token}, headers=HEADERS, buffered=False
+    )
+    assert answer.status_code == 200
+    return answer, (text(Response(part)) for part in answer.response)
+
+
+def told(shop: Shop) -> tuple[str, object]:
+    (newest, *_) = shop.world.get("/v1/activity")["activity"]
+    return newest["action"], newest["details"]
+
+
+def test_test__of_a_source__shows_each_step_when_it_was_taken(shop: Shop) -> None:
+    visitor = Visitor(shop.world)
+    visitor.page("/sources/shop")
+    answer, parts = begin_test(visitor)
+    assert next(parts).endswith("Trying Read the settings")
+    assert told(shop)[0] != "source.tested"
+    said = next(parts)
+    assert said.startswith("Passed Read the settings it is set up")
+    assert said.endswith("Trying Find the host")
+    rest = list(parts)
+    assert [one.split(" the ")[0] for one in rest[:2]] == ["Passed Find", "Passed Connect"]
+    assert rest[-2].startswith("Passed May only read")
+    assert "Trying" not in rest[-2] + rest[-1]
+    assert "Test again" in rest[-1]
+    answer.close()
+    assert told(shop) == ("source.tested", {"ok": True})
+
+
+def test_test__that_nobody_waits_for__ends_and_is_told_as_not_passed(shop: Shop) -> None:
+    visitor = Visitor(shop.world)
+    visitor.page("/sources/shop")
+    answer, parts = begin_test(visitor)
+    assert "Passed Read the settings" in [next(parts), next(parts)][1]
+    answer.close()
+    assert told(shop) == ("source.tested", {"ok": False})
+    given: deps.Deps = shop.world.app.extensions[deps.EXTENSION]
+    assert given.waits.waiting == 0
+
+
+def test_test__of_a_source_that_is_not_there__is_refused(shop: Shop) -> None:
+    visitor = Visitor(shop.world)
+    visitor.page("/sources")
+    assert visitor.post("/sources/none/test").status_code == 404
 
 
 def test_tables__of_a_database__are_browsed_and_searched(shop: Shop) -> None:

@@ -104,6 +104,50 @@ def test_file__that_was_not_chosen_or_cannot_be_loaded__is_refused_on_its_page(
     assert answer.status_code == 413
 
 
+def test_file__chosen_for_a_new_cohort__makes_it_and_is_loaded(world: World, lists: Lists) -> None:
+    visitor = Visitor(world)
+    assert "Create from the file" in visitor.page("/new-cohort")
+    path = load_of(choose(visitor, "/new-cohort/lists", b"id\na\nb\n", defaults="on", review="on"))
+    lists.settle()
+    assert "2 members would enter" in visitor.page(path)
+    visitor.post(f"{path}/approve")
+    world.apply()
+    (made,) = world.get("/v1/cohorts", source="lists")["cohorts"]
+    assert (made["name"], made["guard"], world.members(made["id"])) == (
+        "members",
+        {"shrink_percent": 50, "from_members": 100},
+        ["a", "b"],
+    )
+    load_of(choose(visitor, "/new-cohort/lists", b"a\n", name="Named"))
+    assert [one["name"] for one in world.get("/v1/cohorts", source="lists")["cohorts"]] == [
+        "members",
+        "Named",
+    ]
+
+
+@pytest.mark.usefixtures("lists")
+def test_file__for_a_cohort_that_cannot_be_made__makes_none(world: World) -> None:
+    visitor = Visitor(world)
+    answer = choose(visitor, "/new-cohort/lists", b"a\n", external_id="x" * 300, defaults="on")
+    assert answer.status_code == 422
+    assert 'value="50"' in answer.text
+    assert world.get("/v1/cohorts", source="lists")["cohorts"] == []
+    assert choose(visitor, "/new-cohort/lists", None, name=" ").status_code == 422
+
+
+@pytest.mark.usefixtures("lists")
+def test_file__that_cannot_be_loaded_into_a_new_cohort__is_refused_on_the_page_of_that(
+    world: World,
+) -> None:
+    visitor = Visitor(world)
+    answer = choose(visitor, "/new-cohort/lists", None, name="New", upload="nothing")
+    assert answer.status_code == 404
+    assert "New" in text(answer)
+    assert "Load a file" in text(answer)
+    world.call("PATCH", "/v1/sources/lists", json={"paused": True})
+    assert "Create from the file" not in visitor.page("/new-cohort")
+
+
 def test_form__of_no_parts_or_of_another_session__is_refused(world: World, lists: Lists) -> None:
     cohort, visitor = lists.make(), Visitor(world, "write")
     path = f"/console/cohorts/{cohort}/loads"

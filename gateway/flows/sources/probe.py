@@ -18,7 +18,7 @@ from gateway.store.sources import sources
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from gateway.core.access.actor import Actor
     from gateway.flows.sources.databases import Found
@@ -53,17 +53,44 @@ class Tested:
 
 def test(pool: Pool, setup: Setup, slug: str, *, now: datetime.datetime, actor: Actor) -> Tested:
     """Test a source of any kind. Raises errors.NotFound."""
+    taken = list(steps(pool, setup, slug, now=now, actor=actor))
+    return Tested(ok=all(one.ok for one in taken), steps=taken)
+
+
+def steps(
+    pool: Pool, setup: Setup, slug: str, *, now: datetime.datetime, actor: Actor
+) -> Iterator[Step]:
+    """Test a source as `test` does, and tell of each step when it was taken.
+
+    Raises errors.NotFound at once. If it is closed before its end the test ends there.
+    """
     found = databases.find(pool, slug, now=now)
+    return _noted(pool, _of(pool, setup, found, now=now), slug, now=now, actor=actor)
+
+
+def _noted(
+    pool: Pool, taken: Generator[Step], slug: str, *, now: datetime.datetime, actor: Actor
+) -> Iterator[Step]:
+    """Note in the audit log, at the end, whether every step was taken and went well."""
+    ok = ended = False
+    try:
+        with contextlib.closing(taken):
+            for step in taken:
+                ok = step.ok
+                yield step
+        ended = True
+    finally:
+        with pool.begin() as conn:
+            audit.write(conn, actor, "source.tested", slug, now=now, ok=ok and ended)
+
+
+def _of(pool: Pool, setup: Setup, found: Found, *, now: datetime.datetime) -> Generator[Step]:
     vendor = setup.vendor(found.kind)
     if vendor is None:
-        steps = [_taken("configuration", lambda: _without_connection(pool, found, now=now))]
-    else:
-        with contextlib.closing(_Probe(pool, setup, found, vendor)) as probe:
-            steps = list(_until_one_fails(probe.attempts()))
-    tested = Tested(ok=all(one.ok for one in steps), steps=steps)
-    with pool.begin() as conn:
-        audit.write(conn, actor, "source.tested", slug, now=now, ok=tested.ok)
-    return tested
+        yield _taken("configuration", lambda: _without_connection(pool, found, now=now))
+        return
+    with contextlib.closing(_Probe(pool, setup, found, vendor)) as probe:
+        yield from _until_one_fails(probe.attempts())
 
 
 def _without_connection(pool: Pool, found: Found, *, now: datetime.datetime) -> str:

@@ -8,6 +8,7 @@ from flask import g
 
 from gateway import errors
 from gateway.core.access.scopes import Scope
+from gateway.core.cohorts import kinds
 from gateway.core.cohorts.guard import Guard
 from gateway.errors import Fault
 from gateway.flows.cohorts import browse, histories, lookup
@@ -15,7 +16,7 @@ from gateway.flows.sources import cohorts as flow
 from gateway.flows.sources import freeze as freezing
 from gateway.flows.sources import overview
 from gateway.handlers.cohorts import setting_requests
-from gateway.handlers.console import ids, pages, query_forms, session
+from gateway.handlers.console import ids, loads, pages, query_forms, session
 from gateway.handlers.console.pages import Act, Page
 from gateway.handlers.http import deps
 from gateway.handlers.http import forms as schemas
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from gateway.core.cohorts.edit import Edit
     from gateway.flows.cohorts.edit import Result
-    from gateway.handlers.console.forms import Form
+    from gateway.handlers.console.forms import Chosen, Form
     from gateway.sources.sql.reading import Preview
 
 MOST_SOURCES: Final = 500
@@ -37,7 +38,14 @@ def show_choice() -> Response:
     """Show the sources that a cohort may be made of."""
     given = deps.current()
     found = overview.listing(given.reading, after="", limit=MOST_SOURCES, now=given.now())
-    return pages.render("cohorts/choose.html", found=found.items, kinds=given.setup.kinds)
+    ready = (one.source for one in found.items if one.source.paused_at is None)
+    return pages.render(
+        "cohorts/choose.html",
+        found=found.items,
+        kinds=given.setup.kinds,
+        to=next((one for one in ready if one.kind == kinds.LIST), None),
+        most=given.settings.max_upload_mib,
+    )
 
 
 def show_new(
@@ -57,15 +65,21 @@ def show_new(
         "cohorts/new.html",
         source=chosen,
         kind=kind,
-        form=_typed(Guard()) if form is None else form,
+        form={**_typed(Guard()), "review": "on"} if form is None else form,
         error=error,
         found=found,
+        most=given.settings.max_upload_mib,
     )
 
 
-def create(source: str, form: Form) -> Response:
+def create(source: str, form: Form, file: Chosen | None) -> Response:
+    """Make a cohort; a list at once gets the file that was chosen with it."""
     given = deps.current()
+    if file is not None and not form.get("name", "").strip():
+        form["name"] = _name_of(file)
     sent = {**_sent(form), "source": source}
+    if "defaults" in form:
+        del sent["guard"]
     if form.get("external_id"):
         sent["external_id"] = form["external_id"]
     if "query" in form:
@@ -77,13 +91,21 @@ def create(source: str, form: Form) -> Response:
         max_cohorts=given.settings.max_cohorts,
         now=given.now(),
         actor=session.visitor().actor,
+        wake_ups=given.wake_ups,
     )
     given.readers.settle()
-    return pages.go("cohorts", made.id, done="created")
+    if file is None and not form.get("upload"):
+        return pages.go("cohorts", made.id, done="created")
+    try:
+        return loads.upload(str(made.id), form, file)
+    except errors.Refused as error:  # the cohort is made already, so that is said on its page
+        answer = loads.show_list(str(made.id), form, error)
+        answer.status_code = error.status
+        return answer
 
 
 def create_again(source: str, form: Form, error: errors.Refused) -> Response:
-    return show_new(source, form, error)
+    return show_new(source, _typed(Guard()) | form if "defaults" in form else form, error)
 
 
 def save(cohort_id: str, form: Form) -> Response:
@@ -208,6 +230,12 @@ def _sent(form: Form) -> dict[str, Any]:
     return sent | ({"schedule": query_forms.schedule(form)} if "schedule" in form else {})
 
 
+def _name_of(file: Chosen) -> str:
+    """Return the name of a file without its folders and the end that tells its kind."""
+    name = file.name.replace("\\", "/").rpartition("/")[2]
+    return (name.rpartition(".")[0] or name)[: schemas.MAX_TEXT_CHARACTERS]
+
+
 def _number(text: str) -> float | str:
     try:
         number = float(text)
@@ -223,7 +251,13 @@ PAGES: Final = (
     Page(name="choose", rule="/new-cohort", view=show_choice, scope=Scope.ADMIN),
     Page(name="new", rule="/new-cohort/<raw:source>", view=show_new, scope=Scope.ADMIN),
     Page(name="history", rule=f"{_MEMBER}/history", view=show_history),
-    Act(name="create", rule="/new-cohort/<raw:source>", view=create, again=create_again),
+    Act(
+        name="create",
+        rule="/new-cohort/<raw:source>",
+        view=create,
+        with_file=True,
+        again=create_again,
+    ),
     Page(name="settings", rule=f"{_ONE}/settings", view=show_settings),
     Act(name="save", rule=f"{_ONE}/settings", view=save, again=show_settings),
     Act(name="edit", rule=f"{_ONE}/edit", view=edit, scope=Scope.WRITE),

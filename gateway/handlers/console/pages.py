@@ -6,17 +6,20 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING, Final
 
-from flask import Blueprint, Response, g, render_template, request
+from flask import Blueprint, Response, g, render_template, request, stream_template
 
 from gateway import errors
 from gateway.core.access.scopes import Scope
 from gateway.handlers.console import forms, session, site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 # Rows of a list on one page.
 ROWS: Final = 50
+_HTML: Final = "text/html; charset=utf-8"
+# Which no page has a use for.
+_FLUSH: Final = "\0"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,16 +88,39 @@ def _act(act: Act, **variables: str) -> Response:
 
 def render(template: str, status: int = 200, **values: object) -> Response:
     """Answer with a page. A visitor is there unless it is shown before signing in."""
+    body = render_template(template, **_everywhere(), **values)
+    return Response(body, status, site.HEADERS, content_type=_HTML)
+
+
+def stream(template: str, **values: object) -> Response:
+    """Answer with a page that is sent while it is written, up to each `flush` of its template."""
+    pieces = stream_template(template, **_everywhere(), flush=_FLUSH, **values)
+    answer = Response(_parts(pieces), 200, site.HEADERS, content_type=_HTML)
+    # nginx would keep the beginning until it has the end.
+    answer.headers["X-Accel-Buffering"] = "no"
+    return answer
+
+
+def _everywhere() -> dict[str, object]:
+    """Return what every template may use."""
     known = session.session_id()
-    body = render_template(
-        template,
-        visitor=g.get("visitor"),
-        token="" if known is None else session.token(known),
-        Scope=Scope,
-        done=request.args.get("done", ""),
-        **values,
-    )
-    return Response(body, status, site.HEADERS, content_type="text/html; charset=utf-8")
+    return {
+        "visitor": g.get("visitor"),
+        "token": "" if known is None else session.token(known),
+        "Scope": Scope,
+        "done": request.args.get("done", ""),
+    }
+
+
+def _parts(pieces: Iterator[str]) -> Iterator[bytes]:
+    part: list[str] = []
+    for piece in pieces:
+        if piece != _FLUSH:
+            part.append(piece)
+            continue
+        yield "".join(part).encode()
+        part.clear()
+    yield "".join(part).encode()
 
 
 def go(*segments: object, **query: object) -> Response:
@@ -104,4 +130,4 @@ def go(*segments: object, **query: object) -> Response:
 
 def redirect(to: str) -> Response:
     headers = {**site.HEADERS, "Location": to}
-    return Response("", 303, headers, content_type="text/html; charset=utf-8")
+    return Response("", 303, headers, content_type=_HTML)

@@ -60,6 +60,7 @@ def save(cohort_id: str, form: Form) -> Response:
         given.setup,
         now=given.now(),
         actor=session.visitor().actor,
+        wake_ups=given.wake_ups,
     )
     given.readers.settle()
     return pages.go("cohorts", number, "loads", done="requeried")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway import errors
 from gateway.core.access import secrets
@@ -16,7 +17,6 @@ from gateway.handlers.http import cursors, deps
 if TYPE_CHECKING:
     from flask import Response
 
-    from gateway.flows.sources.probe import Tested
     from gateway.handlers.console.forms import Form
 
 # How long the old password stays good, by what the form offers, in hours.
@@ -85,11 +85,14 @@ def save_again(slug: str, form: Form, error: errors.Refused) -> Response:
 
 
 def test(slug: str, form: Form) -> Response:  # noqa: ARG001 - the button is all
-    """Show how each step of a connection went, on the page of the source."""
+    """Show each step of a connection when it was taken, on the page of the source."""
     given, actor = deps.current(), session.visitor().actor
-    with given.waits.turn():
-        tested = probe.test(given.reading, given.setup, slug, now=given.now(), actor=actor)
-    return _show_one(slug, tested=tested)
+    with contextlib.ExitStack() as opening:
+        opening.enter_context(given.waits.turn())
+        steps = probe.steps(given.reading, given.setup, slug, now=given.now(), actor=actor)
+        answer = pages.stream("sources/source.html", **_one(slug), steps=steps)
+        answer.call_on_close(opening.pop_all().close)
+    return answer
 
 
 def show_tables(slug: str) -> Response:
@@ -134,28 +137,24 @@ def remove(slug: str, form: Form) -> Response:  # noqa: ARG001 - the button is a
     return pages.go("sources", done="removed")
 
 
-def _show_one(
-    slug: str,
-    form: Form | None = None,
-    error: errors.Refused | None = None,
-    tested: Tested | None = None,
-) -> Response:
+def _show_one(slug: str, form: Form | None = None, error: errors.Refused | None = None) -> Response:
+    return pages.render("sources/source.html", **_one(slug, form), error=error)
+
+
+def _one(slug: str, form: Form | None = None) -> dict[str, Any]:
     given = deps.current()
     found = overview.single(given.reading, slug, now=given.now())
     source = found.standing.source
     kind = given.setup.kinds.get(source.kind)
     typed = {} if kind is None else forms.typed(kind.config, source.config, "config")
-    return pages.render(
-        "sources/source.html",
-        found=found,
-        source=source,
-        kind=kind,
-        form=form or {"name": source.name, **typed},
-        error=error,
-        tested=tested,
-        url=given.settings.webhook_url(slug),
-        overlaps=OVERLAPS,
-    )
+    return {
+        "found": found,
+        "source": source,
+        "kind": kind,
+        "form": form or {"name": source.name, **typed},
+        "url": given.settings.webhook_url(slug),
+        "overlaps": OVERLAPS,
+    }
 
 
 def _show_new(kind: str, form: Form, error: errors.Refused | None) -> Response:

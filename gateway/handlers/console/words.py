@@ -164,6 +164,7 @@ TESTED: Final = {
     True: Word("Passed", "good", "This step went well."),
     False: Word("Failed", "bad", "The test ends here."),
 }
+TRYING: Final = Word("Trying", "info", "This step is being taken.")
 STEPS: Final[Mapping[str, str]] = {
     "configuration": "Read the settings",
     "resolve": "Find the host",

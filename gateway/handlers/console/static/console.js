@@ -78,6 +78,16 @@
     sendInParts(form, file);
   });
 
+  // A zone shows that what is held over it can be dropped; the input in it takes the file.
+  for (const [kind, over] of [["dragenter", true], ["dragover", true], ["dragleave", false], ["drop", false]]) {
+    document.addEventListener(kind, (event) => event.target.closest?.(".drop")?.classList.toggle("over", over));
+  }
+
+  document.addEventListener("change", (event) => {
+    const [file, name] = [event.target.files?.[0], event.target.form?.elements.name];
+    if (file && name && !name.value) name.value = file.name.replace(/\.[^.]*$/, "") || file.name;
+  });
+
   // On a narrow screen the areas scroll sideways.
   document.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
