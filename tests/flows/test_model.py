@@ -12,6 +12,9 @@ from tests.model.loading_machine import LoadingMachine, Loads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Whoever is next in this process finds an empty database.
+pytestmark = pytest.mark.usefixtures("pool")
+
 EXAMPLES = 50
 STEPS = 50
 # Seeds are fixed, so that a change is judged by the change alone. The first is in `make test`, the
