@@ -200,6 +200,9 @@ def running(folder: Path, **settings: str) -> Iterator[Stack]:
         "GATEWAY_API_KEY": API_KEY,
         "GATEWAY_WEB_PROCESSES": "2",
         "GATEWAY_WORKERS": "1",
+        # What is read from and sent to stands on this machine, too.
+        "GATEWAY_ALLOW_LOCAL_SOURCES": "1",
+        "GATEWAY_ALLOW_PRIVATE_DESTINATIONS": "127.0.0.0/8",
         **settings,
     }
     with log.open("wb") as output:

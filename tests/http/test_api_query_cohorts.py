@@ -10,10 +10,13 @@ import pytest
 from sqlalchemy import text
 
 from gateway.core.access.scopes import Scope
+from gateway.flows.sources import reseal
+from gateway.flows.sources.reseal import Resealed
 from gateway.store.db.engine import Pool
+from gateway.vault import Vault
 from tests import customer as customers
 from tests.customer import Customer
-from tests.http.shop import DEFINITION, QUERY, Shop
+from tests.http.shop import DEFINITION, KEY, QUERY, Shop
 from tests.http.world import Clock, World, make_app
 
 
@@ -226,3 +229,22 @@ def test_member__edited_in_while_a_query_waits__does_not_win_over_its_reading(sh
     with shop.world.pool.read() as conn:
         count = conn.execute(text("SELECT count(*) FROM cohort_definitions")).scalar_one()
     assert count == 1
+
+
+def test_load__under_a_key_that_was_lost__fails_and_after_a_rotation_reads_again(
+    shop: Shop,
+) -> None:
+    cohort = shop.make()
+    shop.read()
+    shop.call("POST", f"/v1/cohorts/{cohort}/loads", 202)
+    new = "another key of 32 characters too"
+    shop.read(setup=dataclasses.replace(shop.setup, vault=Vault([new])))
+    (load, *_) = shop.loads(cohort)
+    assert (load["state"], load["error"]["code"]) == ("failed", "secret_unreadable")
+    assert "GATEWAY_SECRET_KEY" in load["error"]["hint"]
+    assert len(shop.members(cohort)) == 3
+    both = dataclasses.replace(shop.setup, vault=Vault([new, KEY]))
+    assert reseal.reseal(shop.world.pool, both, now=shop.world.clock()) == Resealed(resealed=1)
+    shop.call("POST", f"/v1/cohorts/{cohort}/loads", 202)
+    shop.read(setup=dataclasses.replace(shop.setup, vault=Vault([new])))
+    assert shop.loads(cohort)[0]["state"] == "applied"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import datetime
+import json
 import os
 import urllib.parse
 from collections.abc import Iterable, Iterator
@@ -18,8 +19,20 @@ from sqlalchemy import Connection, text
 from gateway.core.access.scopes import Scope
 from gateway.flows.access import keys
 from gateway.flows.sources import admin
+from gateway.local.supervisor import secret_key
+from tests import customer as customers
 from tests.http.webhook import accepted, body, refused, unique
-from tests.stack import API_KEY, PASSWORD, USERNAME, Stack, basic_auth, descendants, until
+from tests.security import planting
+from tests.stack import (
+    API_KEY,
+    PASSWORD,
+    USERNAME,
+    Answer,
+    Stack,
+    basic_auth,
+    descendants,
+    until,
+)
 
 OLD, NEW, WRONG = "old-zqsecret-1", "new-zqsecret-2", "wrong-zqsecret-3"
 PERSON: Final = "zqperson"
@@ -27,8 +40,18 @@ NOW: Final = datetime.datetime.now(datetime.UTC)
 
 
 @pytest.fixture(scope="module")
-def used(stack: Stack) -> Iterator[dict[str, str]]:
+def planted(stack: Stack, database_url: str, worker_id: str) -> Iterator[list[Answer]]:
+    """Plant secrets of other systems; returns what was answered."""
+    slug = unique("planted")
+    with customers.database(database_url, f"customer_secrets_{worker_id}") as customer:
+        yield list(planting.plant(stack, customer, slug))
+        planting.remove(stack, slug)
+
+
+@pytest.fixture(scope="module")
+def used(stack: Stack, planted: list[Answer]) -> Iterator[dict[str, str]]:
     """Use secrets of every kind, right and wrong; returns them by what they are."""
+    assert planted
     slug = unique("vault")
     with stack.pool() as pool:
         login = admin.Login(username="sender", password=OLD)
@@ -53,6 +76,8 @@ def used(stack: Stack) -> Iterator[dict[str, str]]:
             "key made": key,
             "password of Postgres": _password(_environ(_web(stack))["DATABASE_URL"]),
             "password of Valkey": _password(_environ(_web(stack))["REDIS_URL"]),
+            "key of the secrets": (stack.data_dir / secret_key.FILE_NAME).read_text().strip(),
+            **planting.PLANTED,
         }
         keys.revoke(pool, slug, now=NOW)
 
@@ -79,6 +104,29 @@ def test_database__after_every_secret_was_used__holds_none_of_them(
         assert {("sender", "public.source_credentials"), (digest, "public.api_keys")} <= known
     kinds = {words: what for what, words in written.items()}
     assert {(kinds[words], table) for words, table in found} == set()
+
+
+def test_secrets__of_other_systems__are_kept_as_bytes_that_differ_each_time(
+    stack: Stack, planted: list[Answer]
+) -> None:
+    with stack.pool() as pool, pool.begin() as conn:
+        sealed = [bytes(one) for one in conn.execute(_SEALED).scalars()]
+    assert planted
+    assert len(set(sealed)) == len(sealed) >= 2
+    assert all(len(one) > 28 for one in sealed)
+
+
+_SEALED = text("""
+    SELECT ciphertext FROM source_secrets UNION ALL SELECT ciphertext FROM destination_secrets
+""")
+
+
+def test_answers__about_secrets_of_other_systems__hold_none(planted: list[Answer]) -> None:
+    assert {200, 201, 400, 409, 422} <= {one.status for one in planted}
+    told = [one.body.decode() + str(one.headers) for one in planted]
+    escaped = [json.dumps(one)[1:-1] for one in planting.PLANTED.values()]
+    words = [*planting.PLANTED.values(), *escaped]
+    assert [(word, one) for one in told for word in words if word in one] == []
 
 
 def _forms(secret: str) -> dict[str, str]:

@@ -129,7 +129,7 @@ def target(
             for one in sealed
         }
     except errors.SecretUnreadable as error:
-        hint = "Set the secret of the source anew."
+        hint = "Put its key back into GATEWAY_SECRET_KEY, or set the secret of the source anew."
         raise errors.ReadFailed(Failure.SECRET_UNREADABLE, str(error), hint=hint) from error
     return Target(
         config=fields.shown(vendor.config, found.config),
