@@ -14,6 +14,7 @@ vendors := opentelemetry:requirements-otel.txt mysql:requirements-mysql.txt \
 # Emulators that those tests start, each in an environment of its own
 emulators := bqemulator:tests/vendors/bigquery/emulator.txt fakesnow:tests/vendors/snowflake/emulator.txt
 typed := gateway workers bench tests examples deploy/gunicorn.conf.py
+sizes = $(if $(MEMBERS),--members $(MEMBERS)) $(if $(RUNS),--runs $(RUNS))
 in_three := -n 3 --dist loadfile --no-loadscope-reorder
 # 100 is the aim, and was the figure before sync jobs, rules and query cohorts came; these may only rise
 floors := gateway/core:100 gateway/sources:99 gateway/flows:99 gateway/store:100
@@ -78,9 +79,9 @@ matrix: ## Try it on every supported Python, PostgreSQL and Redis, or on CELLS=,
 	@$(install_all)
 	@$(python) -m tests.matrix $(or $(CELLS),--write)
 
-bench: ## Measure it beside what this machine allows; MEMBERS, RUNS say how much; SERVER=debian: on the oldest servers
+bench: ## Measure it beside what this machine allows, or ONLY= some parts; MEMBERS, RUNS say how much; SERVER=debian: on the oldest servers
 	@$(install_all)
-	@$(python) -m $(if $(filter debian,$(SERVER)),bench.oldest,bench) --members $(or $(MEMBERS),200000) --runs $(or $(RUNS),3)
+	@$(python) -m $(if $(filter debian,$(SERVER)),bench.oldest,bench $(foreach part,$(ONLY),--only $(part))) $(sizes)
 
 bench-scale: ## Refresh ten million members, and see what it costs whom
 	@$(install_all)

@@ -1,90 +1,53 @@
-"""`python -m bench`: measure, print the table, and write it into docs/performance.md."""
+"""`python -m bench`: measure part after part, and write the figures into docs/performance.md.
+
+Each part is a program of its own (`python -m bench.files`), so that the peak memory of one is not
+taken for that of the next. All take the same options; what `--members` counts, each says itself.
+"""
 
 from __future__ import annotations
 
-import datetime
-import tempfile
-import time
-from pathlib import Path
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Final
 
 import click
 
-from bench import ingest, payload, plain, reading, report, subject, tables, yardsticks
-from bench.subject import sync
-
-PLAIN_MEMBERS = 5_000
+PARTS: Final = (
+    "webhook",
+    "loads",
+    "files",
+    "databases",
+    "people",
+    "rules",
+    "syncs",
+    "console",
+    "edits",
+)
 
 
 @click.command()
-@click.option("--members", default=200_000, show_default=True, help="Of each sync.")
-@click.option("--read-members", default=1_000_000, show_default=True, help="Of the large cohort.")
-@click.option("--runs", default=3, show_default=True, help="How often; medians are shown.")
+@click.option("--only", multiple=True, type=click.Choice(PARTS), help="This part; may be repeated.")
+@click.option("--members", type=int, help="How much; each part has a default of its own.")
+@click.option("--runs", type=int, help="How often; medians are shown.")
 @click.option("--write/--print-only", default=True, help="Renew docs/performance.md.")
-@click.option("--ingest", "part", flag_value="bench-oldest", help="Ingest alone, in its own place.")
-@click.option("--all", "part", flag_value="bench", default=True, help="Ingest and reading.")
-def main(members: int, read_members: int, runs: int, part: str, *, write: bool) -> None:
-    """Measure the gateway beside what the database and HTTP allow on this machine."""
-    began = time.monotonic()
-    found = tables.Found(tables.TARGETS if part == "bench" else tables.TARGETS_OLDEST)
-    with tempfile.TemporaryDirectory() as folder, subject.running(Path(folder)) as one:
-        machine = report.machine(one.pool)
-        _ingest(one, found, members, runs)
-        if part == "bench":
-            _rest(one, found, members, runs)
-            _read(one, found, read_members, runs)
-    today = datetime.datetime.now(datetime.UTC).date()
-    took = time.monotonic() - began
-    how = f"{members:,} members a sync, medians of {runs} runs, {took:.0f} s in all"
-    body = "\n\n".join(
-        [
-            f"{today}, {machine}; {how}.",
-            *(f"### {table.name}\n\n{table.markdown()}" for table in found.tables()),
-        ]
-    )
-    click.echo(body)
-    if write:
-        report.write(part, body)
+def main(only: Sequence[str], members: int | None, runs: int | None, *, write: bool) -> None:
+    """Measure the gateway beside what its machine allows."""
+    options = arguments(members, runs, write=write)
+    failed = [
+        part
+        for part in only or PARTS
+        if subprocess.run([sys.executable, "-m", f"bench.{part}", *options], check=False).returncode
+    ]
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
-def _ingest(one: subject.Subject, found: tables.Found, members: int, runs: int) -> None:
-    crowds = ingest.Crowds.of(members)
-    for turn in range(runs):
-        for name, measured in ingest.measure(one, crowds, turn):
-            limit = yardsticks.copied_per_second(one.pool, members)
-            found.limits.append(limit)
-            found.ingest[name].append(measured)
-            _say(f"run {turn + 1}: {name}: {measured.whole:,.0f} members/s, COPY {limit:,.0f}")
-
-
-def _rest(one: subject.Subject, found: tables.Found, members: int, runs: int) -> None:
-    """Measure what is compared with nothing, or with another program."""
-    crowds = ingest.Crowds.of(members)
-    for turn in range(runs):
-        found.settled_wal.append(ingest.settled_wal_bytes(one, crowds, turn))
-        found.one_page.append(ingest.one_page_seconds(one, turn))
-        found.plain.append(_plain_per_second())
-        _say(f"run {turn + 1}: the plain way: {found.plain[-1]:,.0f} members/s")
-
-
-def _read(one: subject.Subject, found: tables.Found, members: int, runs: int) -> None:
-    places = reading.prepare(one, members)
-    for turn in range(runs):
-        found.idle.append(reading.measure(one, places))
-        with reading.ingest_running(one) as members_per_second:
-            found.busy.append(reading.measure(one, places))
-            found.beside.append(members_per_second())
-        _say(f"run {turn + 1}: reading done")
-
-
-def _plain_per_second() -> float:
-    pages = payload.crowd(range(PLAIN_MEMBERS))
-    bodies = payload.bodies(sync("plain", "1", "add_members"), pages)
-    with tempfile.TemporaryDirectory() as folder:
-        return plain.members_per_second(Path(folder), bodies, members=PLAIN_MEMBERS)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
+def arguments(members: int | None, runs: int | None, *, write: bool) -> list[str]:
+    """Write the options of a part; what is not given is its own default."""
+    sizes = {"--members": members, "--runs": runs}
+    given = [word for name, size in sizes.items() if size is not None for word in (name, str(size))]
+    return [*given, "--write" if write else "--print-only"]
 
 
 if __name__ == "__main__":

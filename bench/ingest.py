@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.client
+import itertools
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -174,22 +175,37 @@ def settled_wal_bytes(one: Subject, crowds: Crowds, turn: int) -> int:
 
 def one_page_seconds(one: Subject, turn: int) -> float:
     """Median seconds from posting a page on an idle gateway to seeing the last of its members."""
-    taken, cohort = [], f"single-{turn}"
+    with posting(one, f"single-{turn}") as page_seconds:
+        return statistics.median(page_seconds() for _ in range(ONE_PAGE_TRIES))
+
+
+@contextlib.contextmanager
+def posting(one: Subject, cohort: str) -> Iterator[Callable[[], float]]:
+    """Lend what posts another page, and returns the seconds until its last member is seen."""
     one.post(payload.bodies(sync(cohort, "first", "add_members"), payload.crowd(range(1))))
     one.settle()
     place = f"/v1/cohorts/{one.stack.cohort(cohort)['id']}/members"
+    numbers = itertools.count()
+
+    def page_seconds() -> float:
+        number = next(numbers)
+        first = 10**9 + number * payload.PAGE_MEMBERS
+        people = range(first, first + payload.PAGE_MEMBERS)
+        pages = payload.crowd(people)
+        bodies = list(payload.bodies(sync(cohort, str(number), "add_members"), pages))
+        began = time.perf_counter()
+        one.post(bodies)
+        await_member(line, f"{place}/{payload.member_id(people[-1])}")
+        return time.perf_counter() - began
+
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", one.stack.port)) as line:
-        for number in range(ONE_PAGE_TRIES):
-            first = 10**9 + number * payload.PAGE_MEMBERS
-            people = range(first, first + payload.PAGE_MEMBERS)
-            pages = payload.crowd(people)
-            bodies = list(payload.bodies(sync(cohort, str(number), "add_members"), pages))
-            began = time.perf_counter()
-            one.post(bodies)
-            while not _is_there(line, f"{place}/{payload.member_id(people[-1])}"):
-                time.sleep(subject.LOOK_SECONDS)
-            taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+        yield page_seconds
+
+
+def await_member(line: http.client.HTTPConnection, path: str) -> None:
+    """Look for a member until it is there, on a connection that is kept."""
+    while not _is_there(line, path):
+        time.sleep(subject.LOOK_SECONDS)
 
 
 def _is_there(line: http.client.HTTPConnection, path: str) -> bool:

@@ -12,7 +12,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import re
 import statistics
 import tempfile
 import time
@@ -23,6 +22,7 @@ import click
 import structlog
 
 from bench import payload, report
+from bench.subject import peak_mebibytes
 from gateway.core.cohorts.load import Mode
 from gateway.core.cohorts.page import Action, Page, SourceRef
 from gateway.flows.cohorts import load
@@ -127,8 +127,7 @@ def _measure(take, url, source, name, cohort_id, members, sending) -> None:  # t
     pool = Pool(url, name="bench", size=2, limit_seconds=LIMIT_SECONDS)
     seconds = take(pool, source, name, cohort_id, members)
     pool.close()
-    (kibibytes,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    sending.send((seconds, int(kibibytes) // 1024))
+    sending.send((seconds, int(peak_mebibytes())))
 
 
 def _submit(pool: Pool, source: SourceRef, name: str, _: int, members: int) -> float:

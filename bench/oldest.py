@@ -11,7 +11,7 @@ from tests.matrix import Servers
 
 def main() -> int:
     """Run the benchmark where Debian's programs are found in the place of the wheels'."""
-    words = [sys.executable, "-m", "bench", "--ingest", *sys.argv[1:]]
+    words = [sys.executable, "-m", "bench.webhook", "--ingest", *sys.argv[1:]]
     with matrix.packages(Servers.DEBIAN) as environ:
         return subprocess.run(words, env=dict(environ), check=False).returncode
 

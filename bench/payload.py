@@ -9,6 +9,8 @@ from typing import Final
 
 PAGE_MEMBERS: Final = 1000
 PROJECT: Final = "2195193"
+# Of a file or a table that has the same people.
+COLUMNS: Final = ("member_id", "email", "first_name", "last_name", "plan")
 
 # The finalizer of SplitMix64 (Steele, Lea, Flood 2014): it maps 64 bits to 64 bits one to one, so
 # ids look random, come in random order, and never repeat.
@@ -81,7 +83,7 @@ def page_body(sync: Sync, members: bytes, *, number: int, total: int) -> bytes:
 
 
 def rows(numbers: Iterable[int]) -> Iterator[str]:
-    r"""Write the same people as lines of COPY: a cohort 1, entered at one moment."""
+    """Write the same people as lines of COPY: a cohort 1, entered at one moment."""
     for number in numbers:
         one = member(number)
         name = one["mixpanel_distinct_id"]
@@ -89,3 +91,23 @@ def rows(numbers: Iterable[int]) -> Iterator[str]:
             f"1\t{name}\t1\t2026-01-01 00:00:00+00\t{name}\t{one['email']}\t{one['first_name']}"
             f'\t{one["last_name"]}\t{one["phone_number"]}\t{{"plan": "{one["plan"]}"}}\n'
         )
+
+
+def listed(number: int) -> tuple[str, ...]:
+    """Describe the person of a number as a file or a table does, by `COLUMNS`."""
+    one = member(number)
+    return tuple(one[name] for name in ("mixpanel_distinct_id", *COLUMNS[1:]))
+
+
+def listed_rows(numbers: Iterable[int]) -> Iterator[str]:
+    r"""Write those as `rows` does: they have no phone, and are known by their own id alone."""
+    for name, email, first_name, last_name, plan in map(listed, numbers):
+        yield (
+            f"1\t{name}\t1\t2026-01-01 00:00:00+00\t\\N\t{email}\t{first_name}\t{last_name}"
+            f'\t\\N\t{{"plan": "{plan}"}}\n'
+        )
+
+
+def table(numbers: Iterable[int]) -> bytes:
+    """Write those as a file of CSV."""
+    return "".join(",".join(row) + "\n" for row in (COLUMNS, *map(listed, numbers))).encode()

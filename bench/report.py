@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import os
 import platform
 import statistics
@@ -71,6 +72,12 @@ def machine(pool: Pool) -> str:
         f"{memory:.0f} GiB of memory, Linux {platform.release().split('-')[0]}, "
         f"Python {platform.python_version()}, PostgreSQL {postgres}"
     )
+
+
+def circumstances(pool: Pool) -> str:
+    """Say when, on what, and beside how much other work the figures were taken."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    return f"{today}, {machine(pool)}; load average {os.getloadavg()[0]:.1f}"
 
 
 def write(name: str, body: str) -> None:

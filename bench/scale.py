@@ -61,10 +61,11 @@ def main(members: int, *, write: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, subject.running(Path(folder)) as one:
         machine = report.machine(one.pool)
         small = _page_milliseconds(one, "small")
-        with _memory(one) as peaks, _reader(one) as read, _neighbour(one) as neighbour:
+        with _reader(one) as read, _neighbour(one) as neighbour:
             logged = wal.written(one)
             seconds = _refresh(one, members)
             logged = wal.written(one) - logged
+        peaks = one.peaks()
         size = _size(one)
         _double(one)
         cold = _page_milliseconds(one, "big")
@@ -171,21 +172,6 @@ def _crowded_seconds(workers: int) -> float:
             one.settle()
             taken.append(time.perf_counter() - began)
     return statistics.median(taken)
-
-
-@contextlib.contextmanager
-def _memory(one: Subject) -> Iterator[dict[str, float]]:
-    """Collect the largest peak of the web and of the worker processes, in MiB."""
-    peaks: dict[str, float] = {}
-    yield peaks
-    for name, words in (("web process", "gateway.wsgi"), ("worker", "-m workers")):
-        peaks[name] = max(_peak_mebibytes(pid) for pid in one.pids(words))
-
-
-def _peak_mebibytes(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    kilobytes = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
-    return int(kilobytes) / 1024
 
 
 @contextlib.contextmanager

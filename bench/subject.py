@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import signal
 import time
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,12 @@ CONNECTIONS: Final = 4
 _POLL_SECONDS: Final = 0.01
 LOOK_SECONDS: Final = 0.001
 _PATIENCE_SECONDS: Final = 900.0
+# What the command lines of its processes end with.
+_KINDS: Final = {
+    "web process": "gateway.wsgi:app",
+    "worker": "-m workers",
+    "loader": "-m workers loader",
+}
 _LOGIN: Final = f"{stack.USERNAME}:{stack.PASSWORD}"
 
 
@@ -72,14 +79,28 @@ class Subject:
                 os.kill(pid, signal.SIGCONT)
 
     def pids(self, words: str) -> list[int]:
-        """Process ids of the parts with these words in their command line."""
+        """Process ids of the parts whose command line ends with these words."""
         found = []
         for pid in stack.descendants(self.stack.process.pid):
             with contextlib.suppress(OSError):
                 command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-                if words in command and "scheduler" not in command:
+                if command.rstrip().endswith(words):
                     found.append(pid)
         return found
+
+
+    def peaks(self) -> dict[str, float]:
+        """Return the largest peak of each kind of process so far, in MiB."""
+        return {
+            kind: max(peak_mebibytes(pid) for pid in self.pids(words))
+            for kind, words in _KINDS.items()
+        }
+
+
+def peak_mebibytes(pid: int | str = "self") -> float:
+    """Return the peak memory of a process."""
+    (kibibytes,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(kibibytes) / 1024
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ import contextlib
 import http.server
 import multiprocessing
 import os
-import re
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ import structlog
 from sqlalchemy import text
 
 from bench import loads, payload, report
+from bench.subject import peak_mebibytes
 from gateway import outbound
 from gateway.core import moments
 from gateway.destinations.adapter import Batch, Cohort, Row, Target
@@ -125,7 +125,7 @@ def _words(
             report.share(ASKED),
         ],
         ["bytes of ledger a member, beyond id and identifiers", f"{bytes_a_row:.0f}", "150"],
-        ["peak memory of the process, the loop included", f"{_peak_mebibytes()} MiB", ""],
+        ["peak memory of the process, the loop included", f"{peak_mebibytes():.0f} MiB", ""],
     ]
     table = report.Table(name="syncs", columns=("", "members/s", "asked"), rows=rows)
     return (
@@ -189,11 +189,6 @@ def _bytes_a_row(pool: Pool, rows: int) -> float:
     with pool.read() as conn:
         taken, own = conn.execute(_SIZES).one()
     return float(taken - own) / rows
-
-
-def _peak_mebibytes() -> int:
-    (kibibytes,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(kibibytes) // 1024
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

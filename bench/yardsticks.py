@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import time
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from sqlalchemy import text
@@ -20,9 +21,12 @@ _COPY: Final = """
 """
 
 
-def copied_per_second(pool: Pool, members: int) -> float:
+Rows = Callable[[Iterable[int]], Iterable[str]]
+
+
+def copied_per_second(pool: Pool, members: int, rows: Rows = payload.rows) -> float:
     """Rows a second that one COPY puts into a table like `memberships`, ids in random order."""
-    lines = io.BytesIO(_lines(members))
+    lines = io.BytesIO(_lines(members, rows))
     with pool.begin() as conn:
         conn.execute(text("DROP TABLE IF EXISTS yardstick"))
         conn.execute(text("CREATE TABLE yardstick (LIKE memberships INCLUDING ALL)"))
@@ -36,8 +40,8 @@ def copied_per_second(pool: Pool, members: int) -> float:
 
 
 @functools.lru_cache(maxsize=1)
-def _lines(members: int) -> bytes:
-    return "".join(payload.rows(range(members))).encode()
+def _lines(members: int, rows: Rows) -> bytes:
+    return "".join(rows(range(members))).encode()
 
 
 def static_route(subject: Subject, *, seconds: float, connections: int) -> Served:
