@@ -83,9 +83,11 @@ bench: ## Measure it beside what this machine allows, or ONLY= some parts; MEMBE
 	@$(install_all)
 	@$(python) -m $(if $(filter debian,$(SERVER)),bench.oldest,bench $(foreach part,$(ONLY),--only $(part))) $(sizes)
 
-bench-scale: ## Refresh ten million members, and see what it costs whom
+bench-scale: ## Refresh ten million members, read as many rows, ask rules of as many events, and see what it costs whom
 	@$(install_all)
 	@$(python) -m bench.scale --members $(or $(MEMBERS),10000000)
+	@$(python) -m bench.databases --scale --runs 1 --members $(or $(MEMBERS),10000000)
+	@$(python) -m bench.rules --curve --members $(or $(MEMBERS),10000000)
 
 bench-growth: ## Refresh a million again and again, and draw how size and speed go
 	@$(install_all) requirements-bench.txt

@@ -2,7 +2,8 @@
 
 A second server stands for the customer's. Its million rows are read twice into one cohort, from
 the request for a load until the last member can be seen. Then fifty cohorts of a hundredth of the
-rows each are due at one time, while pages of a webhook keep coming.
+rows each are due at one time, while pages of a webhook keep coming. With `--scale` a reader looks
+cohorts and members up while the rows are read for the first time, as one does in `bench.scale`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import io
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +23,7 @@ import click
 import psycopg2
 from sqlalchemy import text
 
-from bench import cohorts, ingest, payload, report, subject, wal, yardsticks
+from bench import cohorts, ingest, payload, reading, report, subject, wal, yardsticks
 from bench.subject import Subject
 from gateway.local import embedded
 from gateway.local.embedded import Server
@@ -32,6 +34,7 @@ DUE_SECONDS: Final = 2.0
 ASKED_FIRST, ASKED_AGAIN, ASKED_QUEUED_SECONDS, ASKED_MEBIBYTES = 0.3, 0.5, 15, 300
 # Nobody else uses this server; a role that may only read changes nothing in what is measured.
 _USER: Final = "gateway"
+_AT_ONCE: Final = 100_000
 
 
 @dataclasses.dataclass
@@ -42,6 +45,7 @@ class Found:
     first: list[float] = dataclasses.field(default_factory=list)
     again: list[float] = dataclasses.field(default_factory=list)
     logged: list[int] = dataclasses.field(default_factory=list)
+    read: list[float] = dataclasses.field(default_factory=list)
     queued: Sequence[float] = ()
     idle: Sequence[float] = ()
     beside: Sequence[float] = ()
@@ -52,13 +56,16 @@ class Found:
 @click.option("--members", default=1_000_000, show_default=True, help="Rows of the result.")
 @click.option("--scheduled", default=50, show_default=True, help="Cohorts due at one time.")
 @click.option("--runs", default=3, show_default=True, help="How often; medians are shown.")
+@click.option("--scale", is_flag=True, help="With a reader beside, for ten million rows.")
 @click.option("--write/--print-only", default=True, help="Renew docs/performance.md.")
-def main(members: int, scheduled: int, runs: int, *, write: bool) -> None:
+def main(members: int, scheduled: int, runs: int, *, scale: bool, write: bool) -> None:
     """Read a cohort from a database, read it again, and read many on schedule."""
     found, few = Found(), max(1, members // 100)
     with _both(members, few) as one:
         for turn in range(runs):
-            cohort_id, first = _first_seconds(one, turn, members)
+            with _looking(one, scale=scale) as read:
+                cohort_id, first = _first_seconds(one, turn, members)
+            found.read += read
             with wal.of_memberships(one) as count:
                 again = _again_seconds(one, cohort_id, members)
                 found.logged.append(count())
@@ -75,7 +82,7 @@ def main(members: int, scheduled: int, runs: int, *, write: bool) -> None:
         words = describe(found, members, scheduled, runs, report.circumstances(one.pool))
     click.echo(words)
     if write:
-        report.write("databases", words)
+        report.write("databases-scale" if scale else "databases", words)
 
 
 @contextlib.contextmanager
@@ -114,8 +121,14 @@ def _fill(server: Server, members: int, few: int) -> None:
     )
     with contextlib.closing(line), line, line.cursor() as cursor:
         cursor.execute(_TABLES)
-        cursor.copy_expert(_COPY_PEOPLE, io.BytesIO(payload.table(range(members))))
+        for start in range(0, members, _AT_ONCE):
+            some = range(start, min(start + _AT_ONCE, members))
+            cursor.copy_expert(_COPY_PEOPLE, io.BytesIO(payload.table(some)))
         cursor.copy_expert(_COPY_FEW, io.BytesIO(payload.table(range(few))))
+
+
+def _looking(one: Subject, *, scale: bool) -> AbstractContextManager[list[float]]:
+    return reading.looking(one) if scale else contextlib.nullcontext([])
 
 
 def _definition(query: str) -> Mapping[str, Any]:
@@ -152,9 +165,7 @@ def _many(
     """
     definition, schedule = _definition(_FEW), {"every": "1d"}
     made = [
-        cohorts.make(
-            one, source=SOURCE, name=f"due {n}", definition=definition, schedule=schedule
-        )
+        cohorts.make(one, source=SOURCE, name=f"due {n}", definition=definition, schedule=schedule)
         for n in range(count)
     ]
     cohorts.await_loads(one, made)
@@ -216,6 +227,7 @@ def describe(found: Found, members: int, scheduled: int, runs: int, circumstance
                 f"{max(found.queued):.1f} s",
                 f"{ASKED_QUEUED_SECONDS} s",
             ],
+            *_looked(found.read),
             _pages("a page of a webhook on an idle gateway", found.idle),
             _pages("a page of a webhook beside those", found.beside, "not delayed"),
             *(
@@ -224,9 +236,14 @@ def describe(found: Found, members: int, scheduled: int, runs: int, circumstance
             ),
         ],
     )
-    return (
-        f"{circumstances}; medians of {runs} runs.\n\n{rates.markdown()}\n\n{others.markdown()}"
-    )
+    return f"{circumstances}; medians of {runs} runs.\n\n{rates.markdown()}\n\n{others.markdown()}"
+
+
+def _looked(seconds: Sequence[float]) -> list[list[str]]:
+    if not seconds:
+        return []
+    p99 = report.milliseconds(report.percentile(seconds, 99))
+    return [["a reader's look-up meanwhile, p99", p99, "as in a webhook refresh"]]
 
 
 def _pages(what: str, seconds: Sequence[float], asked: str = "") -> list[str]:

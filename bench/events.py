@@ -15,7 +15,9 @@ A_REQUEST: Final = 2000
 A_PERSON: Final = 10
 _DAY_SECONDS: Final = 86_400
 # Of a hundred events: most are views, and few are what rules ask for.
-NAMES: Final = ("view",) * 70 + ("click",) * 14 + ("cart",) * 8 + ("purchase",) * 5 + ("signup",) * 3
+NAMES: Final = (
+    ("view",) * 70 + ("click",) * 14 + ("cart",) * 8 + ("purchase",) * 5 + ("signup",) * 3
+)
 BRANDS: Final = ("Acme", "Brent", "Corax", "Dulwich")
 _PRIME: Final = 7919
 

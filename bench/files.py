@@ -133,9 +133,7 @@ def describe(found: Found, members: int, runs: int, circumstances: str) -> str:
     ]
     loaded = report.Table(name="loads", columns=("", "rows/s", "of L", "asked"), rows=rows)
     rest = report.Table(name="others", columns=("", "", "asked"), rows=others)
-    return (
-        f"{circumstances}; medians of {runs} runs.\n\n{loaded.markdown()}\n\n{rest.markdown()}"
-    )
+    return f"{circumstances}; medians of {runs} runs.\n\n{loaded.markdown()}\n\n{rest.markdown()}"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from bench.wire import Served
 from tests import stack
 
 if TYPE_CHECKING:
+    from multiprocessing import Queue
     from multiprocessing.sharedctypes import Synchronized
     from multiprocessing.synchronize import Event
 
@@ -131,3 +132,29 @@ def _post_until(gateway: stack.Stack, ended: Event, posted: Synchronized[int]) -
                 posted.value += payload.PAGE_MEMBERS
 
     wire.serve(gateway.port, requests(), connections=2)
+
+
+@contextlib.contextmanager
+def looking(one: Subject) -> Iterator[list[float]]:
+    """Look somebody up a hundred times a second, in a process that does nothing else."""
+    taken: list[float] = []
+    forking = multiprocessing.get_context("fork")
+    ended, told = forking.Event(), forking.Queue()
+    process = forking.Process(target=_look, args=(one.stack, ended, told))
+    process.start()
+    try:
+        yield taken
+    finally:
+        ended.set()
+        taken += told.get()
+        process.join()
+
+
+def _look(gateway: stack.Stack, ended: Event, told: Queue[list[float]]) -> None:
+    taken: list[float] = []
+    while not ended.wait(0.01):
+        for path in ("/v1/cohorts", "/v1/members/nobody/cohorts"):
+            began = time.perf_counter()
+            gateway.api(path)
+            taken.append(time.perf_counter() - began)
+    told.put(taken)

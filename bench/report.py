@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 import os
 import platform
 import statistics
@@ -39,6 +40,12 @@ class Table:
 def median(values: Iterable[float]) -> float:
     """Return the middle one."""
     return statistics.median(values)
+
+
+def percentile(values: Iterable[float], percent: float) -> float:
+    """Return what this share of the values is at most."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def count(value: float) -> str:

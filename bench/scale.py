@@ -17,18 +17,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 from sqlalchemy import text
 
-from bench import payload, report, subject, wal, wire
+from bench import payload, reading, report, subject, wal, wire
 from bench.subject import Subject, sync
 from tests import stack
-
-if TYPE_CHECKING:
-    from multiprocessing import Queue
-    from multiprocessing.synchronize import Event
 
 _SAMPLES: Final = 30
 _SETTLING_PAGES: Final = 300
@@ -61,7 +57,7 @@ def main(members: int, *, write: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, subject.running(Path(folder)) as one:
         machine = report.machine(one.pool)
         small = _page_milliseconds(one, "small")
-        with _reader(one) as read, _neighbour(one) as neighbour:
+        with reading.looking(one) as read, _neighbour(one) as neighbour:
             logged = wal.written(one)
             seconds = _refresh(one, members)
             logged = wal.written(one) - logged
@@ -77,7 +73,7 @@ def main(members: int, *, write: bool) -> None:
             *([f"peak memory, {name}", f"{peak:.0f} MiB"] for name, peak in peaks.items()),
             ["WAL a member", f"{logged / members:.0f} bytes"],
             ["`memberships` with its index, a member", f"{size / members:.0f} bytes"],
-            ["a reader's look-up meanwhile, p99", report.milliseconds(_percentile(read, 99))],
+            ["a reader's look-up meanwhile, p99", report.milliseconds(report.percentile(read, 99))],
             ["the diffs of another cohort meanwhile, slowest", f"{max(neighbour):.1f} s"],
             [
                 f"applying a page of 1,000, empty table → one of {2 * members:,} members",
@@ -175,32 +171,6 @@ def _crowded_seconds(workers: int) -> float:
 
 
 @contextlib.contextmanager
-def _reader(one: Subject) -> Iterator[list[float]]:
-    """Look somebody up a hundred times a second, in a process that does nothing else."""
-    taken: list[float] = []
-    forking = multiprocessing.get_context("fork")
-    ended, told = forking.Event(), forking.Queue()
-    process = forking.Process(target=_look, args=(one.stack, ended, told))
-    process.start()
-    try:
-        yield taken
-    finally:
-        ended.set()
-        taken += told.get()
-        process.join()
-
-
-def _look(gateway: stack.Stack, ended: Event, told: Queue[list[float]]) -> None:
-    taken: list[float] = []
-    while not ended.wait(0.01):
-        for path in ("/v1/cohorts", "/v1/members/nobody/cohorts"):
-            began = time.perf_counter()
-            gateway.api(path)
-            taken.append(time.perf_counter() - began)
-    told.put(taken)
-
-
-@contextlib.contextmanager
 def _neighbour(one: Subject) -> Iterator[list[float]]:
     """Post a diff of another cohort every two seconds, and wait until it is seen."""
     taken: list[float] = []
@@ -230,10 +200,6 @@ def _thread(target: object, ended: threading.Event) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-def _percentile(taken: list[float], percent: float) -> float:
-    return wire.Served(seconds=1, latencies=taken).percentile(percent)
 
 
 def _size(one: Subject) -> int:

@@ -88,7 +88,6 @@ class Subject:
                     found.append(pid)
         return found
 
-
     def peaks(self) -> dict[str, float]:
         """Return the largest peak of each kind of process so far, in MiB."""
         return {

@@ -1,33 +1,31 @@
 """`python -m bench.syncs`: what a sync job costs beside a plain loop of the same client.
 
 Both send the same members by the same adapter to the same server, which answers after 20 ms: the
-loop keeps no book of what it has sent. Rule 11.11 asks for half of its rate.
+loop keeps no book of what it has sent. Rule 11.11 asks for half of its rate. Then nine jobs send a
+tenth of the members each, alone and beside one whose destination hangs.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
-import http.server
-import multiprocessing
-import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import click
 import structlog
 from sqlalchemy import text
 
-from bench import loads, payload, report
+from bench import crowd, destination, loads, payload, report
 from bench.subject import peak_mebibytes
 from gateway import outbound
 from gateway.core import moments
+from gateway.core.cohorts.page import SourceRef
 from gateway.destinations.adapter import Batch, Cohort, Row, Target
 from gateway.destinations.answers import Skipped
 from gateway.flows.health import schema
-from gateway.flows.syncs import destinations, jobs
 from gateway.flows.syncs import setup as setups
 from gateway.flows.syncs.sender import Sender
 from gateway.flows.syncs.setup import Setup
@@ -35,39 +33,7 @@ from gateway.local import embedded
 from gateway.store.db.engine import Pool
 from gateway.store.syncs import destinations as kept
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from multiprocessing.connection import Connection
-
-ANSWER_SECONDS: Final = 0.02
-ROWS: Final = 1000
-REQUESTS: Final = 4
 ASKED: Final = 0.5
-HERE: Final = outbound.networks("127.0.0.0/8")
-MAPPING: Final = {"email": "email", "user_id": "member_id"}
-DECLARED: Final[dict[str, Any]] = {
-    "status": "documented",
-    "auth": {"type": "none"},
-    "identifier": {
-        "any_of": [
-            {"name": "email", "normalise": ["trim", "lower"], "hash": "sha256"},
-            {"name": "user_id"},
-        ]
-    },
-    "audience": {"mode": "attribute"},
-    "ops": {
-        name: {
-            "method": "POST",
-            "path": f"/{name}",
-            "body": {"people": "{{members}}"},
-            "item": {"email": "{{member.email}}", "id": "{{member.user_id}}"},
-            "max_items": ROWS,
-        }
-        for name in ("add", "remove")
-    },
-    "response": {"ok": {"status": [200]}},
-    "concurrency": REQUESTS,
-}
 
 
 @click.command()
@@ -78,11 +44,12 @@ def main(members: int, runs: int, *, write: bool) -> None:
     """Send a cohort by a job and by a plain loop, in turn."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     plain, kept_book, bytes_a_row = [], [], 0.0
+    few, slower = max(1, members // 10), []
     with (
         tempfile.TemporaryDirectory() as folder,
         embedded.postgres(Path(folder)) as server,
-        _answering() as url,
-        outbound.Client(allow=HERE, plain=HERE) as client,
+        destination.running() as url,
+        outbound.Client(allow=destination.HERE, plain=destination.HERE) as client,
     ):
         pool = Pool(server.url, name="bench", size=16, limit_seconds=900)
         schema.migrate(pool)
@@ -90,30 +57,37 @@ def main(members: int, runs: int, *, write: bool) -> None:
         source = loads.make_source(pool)
         for turn in range(runs):
             name = f"turn-{turn}"
-            cohort_id = loads.make_cohort(pool, source, name)
-            loads.take_load(pool, source, name, cohort_id, members)
-            loads.apply_all(pool, source, name, cohort_id, members)
-            _make(pool, setup, name, url)
+            cohort_id = _fill(pool, source, name, members)
+            destination.add(pool, setup, name, url)
             plain.append(members / _loop(pool, setup, name, members))
             kept_book.append(members / _job(pool, setup, name, cohort_id))
             click.echo(f"{name}: {plain[-1]:,.0f} and {kept_book[-1]:,.0f} members/s", err=True)
             bytes_a_row = _bytes_a_row(pool, members * (turn + 1))
-        machine = report.machine(pool)
+        cohort_id = _fill(pool, source, "few", few)
+        for turn in range(runs):
+            alone, beside = crowd.measure(pool, url, cohort_id, f"crowd-{turn}")
+            slower.append(beside / alone)
+            click.echo(f"ten at once: {alone:.1f} and {beside:.1f} s", err=True)
+        size = f"{report.circumstances(pool)}; {members:,} members"
         pool.close()
-    words = _words(plain, kept_book, bytes_a_row, members, runs, machine)
+    words = f"{describe(plain, kept_book, bytes_a_row, size)}\n\n{describe_crowd(slower, few)}"
     click.echo(words)
     if write:
         report.write("syncs", words)
 
 
-def _words(
-    plain: list[float],
-    kept_book: list[float],
-    bytes_a_row: float,
-    members: int,
-    runs: int,
-    machine: str,
+def _fill(pool: Pool, source: SourceRef, name: str, members: int) -> int:
+    """Make a cohort of so many members; returns its id."""
+    cohort_id = loads.make_cohort(pool, source, name)
+    loads.take_load(pool, source, name, cohort_id, members)
+    loads.apply_all(pool, source, name, cohort_id, members)
+    return cohort_id
+
+
+def describe(
+    plain: Sequence[float], kept_book: Sequence[float], bytes_a_row: float, size: str
 ) -> str:
+    """Put job and loop beside each other; each ratio is of one turn."""
     rows = [
         ["a plain loop", report.count(report.median(plain)), ""],
         ["a sync job", report.count(report.median(kept_book)), ""],
@@ -128,17 +102,18 @@ def _words(
         ["peak memory of the process, the loop included", f"{peak_mebibytes():.0f} MiB", ""],
     ]
     table = report.Table(name="syncs", columns=("", "members/s", "asked"), rows=rows)
+    answers = f"answers after {report.milliseconds(destination.ANSWER_SECONDS)}"
     return (
-        f"{members:,} members in batches of {ROWS:,}, {REQUESTS} requests at once, answers after"
-        f" {ANSWER_SECONDS * 1000:.0f} ms; medians of {runs} runs; {machine}; load average"
-        f" {os.getloadavg()[0]:.1f}.\n\n{table.markdown()}"
+        f"{size} in batches of {destination.ROWS:,}, {destination.REQUESTS} requests at once,"
+        f" {answers}; medians of {len(plain)} runs.\n\n{table.markdown()}"
     )
 
 
-def _make(pool: Pool, setup: Setup, slug: str, url: str) -> None:
-    config = {**DECLARED, "endpoint": url}
-    wanted = destinations.Wanted(slug=slug, kind="http", config=config)
-    destinations.add(pool, wanted, setup, now=moments.now())
+def describe_crowd(slower: Sequence[float], members: int) -> str:
+    """Tell how many times as long jobs took beside one that hangs."""
+    what = f"{crowd.OTHERS} jobs of {members:,} members beside one that hangs, by the same alone"
+    rows = [[what, report.share(report.median(slower)), "1.00, at most"]]
+    return report.Table(name="crowd", columns=("", "time", "asked"), rows=rows).markdown()
 
 
 def _loop(pool: Pool, setup: Setup, slug: str, members: int) -> float:
@@ -147,11 +122,11 @@ def _loop(pool: Pool, setup: Setup, slug: str, members: int) -> float:
         (found,) = kept.listing(conn, slug=slug)
     adapter = setups.adapter(setup.require("http"), setup.account(found, []))
     told = Cohort(id="0", name=slug, description=None, created_at=moments.now())
-    target = Target(cohort=told, identifiers=tuple(MAPPING), audience="cohort_0")
+    target = Target(cohort=told, identifiers=tuple(destination.MAPPING), audience="cohort_0")
 
     def send(first: int) -> None:
         rows = []
-        for number in range(first, min(members, first + ROWS)):
+        for number in range(first, min(members, first + destination.ROWS)):
             member = payload.member(number)
             raw = {"email": member["email"], "user_id": member["mixpanel_distinct_id"]}
             sent = adapter.prepare(target, raw)
@@ -161,17 +136,14 @@ def _loop(pool: Pool, setup: Setup, slug: str, members: int) -> float:
         adapter.add(target, Batch(rows=rows, session=1, members=len(rows)))
 
     began = time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(REQUESTS) as threads:
-        list(threads.map(send, range(0, members, ROWS)))
+    with concurrent.futures.ThreadPoolExecutor(destination.REQUESTS) as threads:
+        list(threads.map(send, range(0, members, destination.ROWS)))
     return time.perf_counter() - began
 
 
 def _job(pool: Pool, setup: Setup, slug: str, cohort_id: int) -> float:
     """Send everybody by a sync job; returns the seconds."""
-    wanted = jobs.Wanted(
-        cohort_id=str(cohort_id), destination=slug, frequency="once", mapping=MAPPING
-    )
-    jobs.create(pool, wanted, setup, now=moments.now())
+    destination.keep(pool, setup, slug, cohort_id)
     sender = Sender(pool, pool, setup, holder="bench")
     began = time.perf_counter()
     sender.look()
@@ -189,42 +161,6 @@ def _bytes_a_row(pool: Pool, rows: int) -> float:
     with pool.read() as conn:
         taken, own = conn.execute(_SIZES).one()
     return float(taken - own) / rows
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        """Take a batch, and answer after a while."""
-        self.rfile.read(int(self.headers["Content-Length"]))
-        time.sleep(ANSWER_SECONDS)
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def _serve(sending: Connection) -> None:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    sending.send(server.server_port)
-    server.serve_forever()
-
-
-@contextlib.contextmanager
-def _answering() -> Iterator[str]:
-    """Lend the address of a server in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_serve, args=(sending,), daemon=True)
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{receiving.recv()}"
-    finally:
-        process.terminate()
-        process.join()
 
 
 _SIZES = text("""

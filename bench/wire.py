@@ -9,12 +9,13 @@ import base64
 import collections
 import contextlib
 import dataclasses
-import math
 import selectors
 import socket
 import time
 from collections.abc import Iterable, Iterator
 from typing import Final
+
+from bench import report
 
 _READ_BYTES: Final = 262_144
 _OK: Final = b"HTTP/1.1 200"
@@ -34,8 +35,7 @@ class Served:
 
     def percentile(self, percent: float) -> float:
         """Seconds that this share of the requests took at most."""
-        ordered = sorted(self.latencies)
-        return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+        return report.percentile(self.latencies, percent)
 
 
 @dataclasses.dataclass
