@@ -31,7 +31,7 @@ from gateway.local.embedded import Server
 SOURCE: Final = "customer"
 IDLE_PAGES: Final = 40
 DUE_SECONDS: Final = 2.0
-ASKED_FIRST, ASKED_AGAIN, ASKED_QUEUED_SECONDS, ASKED_MEBIBYTES = 0.3, 0.5, 15, 300
+ASKED_FIRST, ASKED_AGAIN, ASKED_QUEUED_SECONDS, ASKED_MEMORY = 0.3, 0.5, 15, "300 MB"
 # Nobody else uses this server; a role that may only read changes nothing in what is measured.
 _USER: Final = "gateway"
 _AT_ONCE: Final = 100_000
@@ -191,28 +191,16 @@ def _queued(one: Subject, given: Mapping[str, object]) -> Sequence[float]:
 
 def describe(found: Found, members: int, scheduled: int, runs: int, circumstances: str) -> str:
     """Put it into words."""
-    limit, first, again = (report.median(each) for each in (found.limits, found.first, found.again))
+    limit = report.median(found.limits)
     rates = report.Table(
         name="rates",
         columns=("", "rows/s", "of L", "asked"),
         rows=[
             ["`COPY` of the same rows (L)", report.count(limit), "1.00", ""],
-            [
-                f"a query of {members:,} rows, a new cohort",
-                report.count(first),
-                report.share(first / limit),
-                report.share(ASKED_FIRST),
-            ],
-            [
-                "the same result again",
-                report.count(again),
-                report.share(again / limit),
-                report.share(ASKED_AGAIN),
-            ],
+            _rate(f"a query of {members:,} rows, a new cohort", found.first, limit, ASKED_FIRST),
+            _rate("the same result again", found.again, limit, ASKED_AGAIN),
         ],
     )
-    few = max(1, members // 100)
-    many = f"{scheduled} scheduled cohorts of {few:,} rows each"
     others = report.Table(
         name="others",
         columns=("", "", "asked"),
@@ -222,21 +210,26 @@ def describe(found: Found, members: int, scheduled: int, runs: int, circumstance
                 f"{max(found.logged):,} bytes",
                 "0 bytes",
             ],
-            [
-                f"{many}, the last one queued after it was due",
-                f"{max(found.queued):.1f} s",
-                f"{ASKED_QUEUED_SECONDS} s",
-            ],
+            _queued_late(scheduled, max(1, members // 100), found.queued),
             *_looked(found.read),
             _pages("a page of a webhook on an idle gateway", found.idle),
             _pages("a page of a webhook beside those", found.beside, "not delayed"),
-            *(
-                [f"peak memory, {kind}", f"{peak:.0f} MiB", f"{ASKED_MEBIBYTES} MB"]
-                for kind, peak in found.peaks.items()
-            ),
+            *report.peaks(found.peaks, ASKED_MEMORY),
         ],
     )
     return f"{circumstances}; medians of {runs} runs.\n\n{rates.markdown()}\n\n{others.markdown()}"
+
+
+def _rate(what: str, rates: Sequence[float], limit: float, asked: float) -> list[str]:
+    """Tell a rate and its share of that of COPY."""
+    rate = report.median(rates)
+    return [what, report.count(rate), report.share(rate / limit), report.share(asked)]
+
+
+def _queued_late(scheduled: int, members: int, seconds: Sequence[float]) -> list[str]:
+    many = f"{scheduled} scheduled cohorts of {members:,} rows each"
+    what = f"{many}, the last one queued after it was due"
+    return [what, f"{max(seconds):.1f} s", f"{ASKED_QUEUED_SECONDS} s"]
 
 
 def _looked(seconds: Sequence[float]) -> list[list[str]]:

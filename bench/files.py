@@ -27,7 +27,7 @@ from tests.sources.lists import workbooks
 
 PART_BYTES: Final = 16 * 1024 * 1024
 CHANGES: Final = 100
-ASKED_FIRST, ASKED_AGAIN, ASKED_MEBIBYTES, ASKED_SECONDS = 0.25, 0.4, 200, 0.05
+ASKED_FIRST, ASKED_AGAIN, ASKED_MEMORY, ASKED_SECONDS = 0.25, 0.4, "200 MB", 0.05
 
 
 @dataclasses.dataclass
@@ -126,10 +126,7 @@ def describe(found: Found, members: int, runs: int, circumstances: str) -> str:
             report.milliseconds(ASKED_SECONDS),
         ],
         ["the same, slowest", report.milliseconds(ordered[-1]), ""],
-        *(
-            [f"peak memory, {kind}", f"{peak:.0f} MiB", f"{ASKED_MEBIBYTES} MB"]
-            for kind, peak in found.peaks.items()
-        ),
+        *report.peaks(found.peaks, ASKED_MEMORY),
     ]
     loaded = report.Table(name="loads", columns=("", "rows/s", "of L", "asked"), rows=rows)
     rest = report.Table(name="others", columns=("", "", "asked"), rows=others)

@@ -8,7 +8,7 @@ import math
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -64,6 +64,12 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
+def peaks(found: Mapping[str, float], asked: str) -> Iterator[list[str]]:
+    """Write a row for the peak memory of each kind of process, in MiB."""
+    for kind, peak in found.items():
+        yield [f"peak memory, {kind}", f"{peak:.0f} MiB", asked]
+
+
 def machine(pool: Pool) -> str:
     """Say on what the figures were taken."""
     with pool.read() as conn:
@@ -87,12 +93,12 @@ def circumstances(pool: Pool) -> str:
     return f"{today}, {machine(pool)}; load average {os.getloadavg()[0]:.1f}"
 
 
-def write(name: str, body: str) -> None:
+def write(name: str, body: str, document: Path = DOCUMENT) -> None:
     """Put a part between its marks in the document."""
     begin, end = f"<!-- {name} begins -->", f"<!-- {name} ends -->"
-    before, found, rest = DOCUMENT.read_text().partition(begin)
+    before, found, rest = document.read_text().partition(begin)
     _, ended, after = rest.partition(end)
     if not found or not ended:
-        message = f"{DOCUMENT} has no place marked {begin} … {end}"
+        message = f"{document} has no place marked {begin} … {end}"
         raise RuntimeError(message)
-    DOCUMENT.write_text(f"{before}{begin}\n{body}\n{end}{after}")
+    document.write_text(f"{before}{begin}\n{body}\n{end}{after}")

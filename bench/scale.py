@@ -53,7 +53,6 @@ _TWIN = text("""
 @click.option("--write/--print-only", default=True, help="Renew docs/performance.md.")
 def main(members: int, *, write: bool) -> None:
     """Refresh one cohort of ten million."""
-    rows: list[list[str]] = []
     with tempfile.TemporaryDirectory() as folder, subject.running(Path(folder)) as one:
         machine = report.machine(one.pool)
         small = _page_milliseconds(one, "small")
@@ -61,20 +60,22 @@ def main(members: int, *, write: bool) -> None:
             logged = wal.written(one)
             seconds = _refresh(one, members)
             logged = wal.written(one) - logged
-        peaks = one.peaks()
         size = _size(one)
         _double(one)
         cold = _page_milliseconds(one, "big")
         _settle_into(one, "big")
         large = _page_milliseconds(one, "big")
-        rows += [
+        rows = [
             ["the refresh, from the first byte to the last member seen", f"{seconds:,.0f} s"],
             ["members a second", report.count(members / seconds)],
-            *([f"peak memory, {name}", f"{peak:.0f} MiB"] for name, peak in peaks.items()),
+            *([f"peak memory, {name}", f"{peak:.0f} MiB"] for name, peak in one.peaks().items()),
             ["WAL a member", f"{logged / members:.0f} bytes"],
             ["`memberships` with its index, a member", f"{size / members:.0f} bytes"],
             ["a reader's look-up meanwhile, p99", report.milliseconds(report.percentile(read, 99))],
-            ["the diffs of another cohort meanwhile, slowest", f"{max(neighbour):.1f} s"],
+            [
+                "the diffs of another cohort meanwhile, slowest",
+                f"{max(neighbour, default=0):.1f} s",
+            ],
             [
                 f"applying a page of 1,000, empty table → one of {2 * members:,} members",
                 f"{small:.1f} → {large:.1f} ms ({large / small:.2f} times)",
@@ -84,9 +85,7 @@ def main(members: int, *, write: bool) -> None:
                 f"{cold:.1f} ms",
             ],
         ]
-    alone, both = _crowded_seconds(workers=1), _crowded_seconds(workers=2)
-    crowd = f"{_CROWD_COHORTS} cohorts of {_CROWD_PAGES} pages each, one worker → two"
-    rows.append([crowd, f"{alone:.1f} → {both:.1f} s ({alone / both:.2f} times)"])
+    rows.append(_two_workers())
     table = report.Table(name="scale", columns=(f"{members:,} members", ""), rows=rows)
     words = f"{machine}.\n\n{table.markdown()}"
     click.echo(words)
@@ -149,6 +148,13 @@ def _double(one: Subject) -> None:
     with one.pool.read() as conn:
         conn.execute(text("VACUUM (ANALYZE) memberships"))
         conn.execute(text("CHECKPOINT"))
+
+
+def _two_workers() -> list[str]:
+    """Tell what a second worker is worth where many cohorts wait."""
+    alone, both = _crowded_seconds(workers=1), _crowded_seconds(workers=2)
+    crowd = f"{_CROWD_COHORTS} cohorts of {_CROWD_PAGES} pages each, one worker → two"
+    return [crowd, f"{alone:.1f} → {both:.1f} s ({alone / both:.2f} times)"]
 
 
 def _crowded_seconds(workers: int) -> float:
