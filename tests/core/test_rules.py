@@ -162,3 +162,11 @@ def test_within__longer_than_since_1970__begins_then() -> None:
     span = datetime.timedelta(days=900_000_000)
     found = windows.of(When(within=span), as_of=as_of, time_zone="UTC")
     assert found.start == datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+def test_conditions__beyond_those_that_a_whole_rule_may_have__are_told() -> None:
+    most = [{"did": {**DID, "where": [COND] * 100}}] * 3
+    assert len(list(rule.walk(parse.definition({"rule": {"any": most}}).root))) == 4
+    assert paths({"rule": {"any": [*most, trait()]}}) == ["rule.any.3.trait"]
+    wide = {"did": {**DID, "where": [COND]}}
+    assert paths({"rule": {"any": [*most, {"not": wide}]}}) == ["rule.any.3.not.did.where.0"]

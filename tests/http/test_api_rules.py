@@ -212,3 +212,36 @@ def test_explain__of_a_cohort_that_is_not_there__is_422(shop: People) -> None:
     body = json.dumps({"rule": {"in_cohort": "999"}, "person_id": "ada"}).encode()
     answer = shop.send("/v1/rules/explain", body, scope=Scope.READ)
     assert (answer.status_code, answer.get_json()["errors"][0]["path"]) == (422, "rule.in_cohort")
+
+
+def did_each(conds: int, nodes: int, **cond: object) -> dict[str, Any]:
+    """Nest as many `did` as there may be nodes, with conditions on paths of their own."""
+    where = [
+        [{"property": f"a.p{node}.{n}", **cond} for n in range(conds)] for node in range(nodes)
+    ]
+    leaves = [{"did": {"event": "purchase", "where": one}} for one in where]
+    return {"not": {"all": [{"not": {"any": leaves}}]}}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        did_each(3, 95, op="not_contains", value="x"),
+        {"any": [{"trait": {"property": f"p{n}", "op": "before", "value": 0}} for n in range(99)]},
+    ],
+)
+def test_rule__as_large_as_it_may_be__is_run_counted_and_explained(
+    shop: People, rule: dict[str, Any]
+) -> None:
+    found = run(shop, rule, query="?nodes=true")
+    assert found["count"] == found["nodes"][0]["count"]
+    body = json.dumps({"rule": rule, "person_id": "ada"}).encode()
+    explained = shop.send("/v1/rules/explain", body, scope=Scope.READ)
+    assert explained.status_code == 200, explained.text
+    assert explained.get_json()["rule"]["holds"] is (found["count"] > 0)
+
+
+def test_rule__of_nine_hundred_conditions__is_refused_at_once(shop: People) -> None:
+    refused = run(shop, did_each(100, 9, op="exists"), status=422)
+    assert refused["errors"][0]["path"].endswith(".any.3.did.where.0")
+    assert "300 conditions" in refused["errors"][0]["message"]

@@ -18,6 +18,8 @@ MAX_DEPTH: Final = 10
 MAX_NODES: Final = 100
 MAX_NAMES: Final = 100
 MAX_CONDITIONS: Final = 100
+# Of a whole rule, traits included: each takes milliseconds to be written as SQL.
+MAX_CONDITIONS_IN_ALL: Final = 300
 UTC: Final = "UTC"
 
 _NODES: Final = ("all", "any", "not", "did", "trait", "in_cohort")
@@ -63,6 +65,7 @@ class _Reader:
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self._nodes = 0
+        self._conditions = 0
 
     def read(self, value: object, place: str, depth: int = 1) -> Node | None:
         """Read a node; None if it has a fault."""
@@ -98,7 +101,14 @@ class _Reader:
         return None if child is None else rule.Not(place=place, child=child)
 
     def trait(self, value: object, place: str, _: int) -> Node:
-        return rule.Trait(place=place, cond=conditions.cond(value, f"{place}.trait"))
+        return rule.Trait(place=place, cond=self._cond(value, f"{place}.trait"))
+
+    def _cond(self, value: object, place: str) -> rule.Cond:
+        self._conditions += 1
+        if self._conditions > MAX_CONDITIONS_IN_ALL:
+            most = MAX_CONDITIONS_IN_ALL
+            raise Wrong(place, f"is more than the {most} conditions that a rule may have")
+        return conditions.cond(value, place)
 
     def in_cohort(self, value: object, place: str, _: int) -> Node:
         number = conditions.cohort_id(value, f"{place}.in_cohort")
@@ -127,7 +137,7 @@ class _Reader:
         if not isinstance(value, list) or len(value) > MAX_CONDITIONS:
             raise Wrong(place, f"must be a list of at most {MAX_CONDITIONS} conditions")
         found = [
-            self._faults.attempt(lambda one=one, n=n: conditions.cond(one, f"{place}.{n}"))  # type: ignore[misc]
+            self._faults.attempt(lambda one=one, n=n: self._cond(one, f"{place}.{n}"))  # type: ignore[misc]
             for n, one in enumerate(value)
         ]
         return tuple(one for one in found if one is not None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from decimal import Decimal
 
 Scalar: TypeAlias = "Decimal | str | bool"
@@ -163,7 +163,8 @@ class InCohort:
     cohort_id: int
 
 
-Node: TypeAlias = "All | Any | Not | Did | Trait | InCohort"
+Leaf: TypeAlias = "Did | Trait | InCohort"
+Node: TypeAlias = "All | Any | Not | Leaf"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -186,6 +187,17 @@ def walk(node: Node) -> Iterator[Node]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def holds(node: Node, known: Mapping[Leaf, bool]) -> bool:
+    """Tell whether a node holds, by what is known of those below it that have none themselves."""
+    if isinstance(node, Not):
+        return not holds(node.child, known)
+    if isinstance(node, All):
+        return all(holds(one, known) for one in node.children)
+    if isinstance(node, Any):
+        return any(holds(one, known) for one in node.children)
+    return known[node]
 
 
 def cohorts_named(node: Node) -> set[int]:

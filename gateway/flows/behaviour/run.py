@@ -30,6 +30,8 @@ Finding = queries.Finding
 # An answer comes within 30 seconds.
 RUN_SECONDS: Final = 25.0
 LOCK_SECONDS: Final = 2.0
+# To write the largest rules as SQL takes a second or two, on a busy machine more.
+WRITE_SECONDS: Final = 10.0
 
 SLOW: Final = "the rule took longer than 25 seconds; narrow its windows, or save it as a cohort"
 
@@ -127,8 +129,10 @@ class Runner:
         try:
             with self._pool.begin(limit_seconds=self._seconds) as conn:
                 timeouts.allow(conn, statement_seconds=self._seconds, lock_seconds=LOCK_SECONDS)
+                timeouts.allow_silence(conn, seconds=WRITE_SECONDS)
                 queries.set_up(conn)
-                yield conn
+                # A rule that is tried is hardly tried twice, and as a key of a cache it is large.
+                yield conn.execution_options(compiled_cache=None)
         except errors.Unavailable as error:
             if time.monotonic() - began < self._seconds:
                 raise

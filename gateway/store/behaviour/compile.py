@@ -38,9 +38,9 @@ from gateway.store.behaviour import values
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from gateway.core.behaviour.rule import Definition, Node
+    from gateway.core.behaviour.rule import Definition, Leaf, Node
 
 PEOPLE: Final = table(
     "people",
@@ -124,17 +124,16 @@ class Compiled:
 
     def holds(self, node: Node) -> ColumnElement[bool]:
         """Tell whether a node holds for the person of a row."""
+        return combined(node, self.leaf)
+
+    def leaf(self, node: Leaf) -> ColumnElement[bool]:
+        """Tell whether a node that has none below it holds for the person of a row."""
         if isinstance(node, Did):
             return self._did(node)
         if isinstance(node, Trait):
             traits = self._wide.c.traits
             return values.meets(traits, node.cond, as_of=self._asked.as_of)
-        if isinstance(node, InCohort):
-            return self._sets[node].c.person_id.is_not(None)
-        if isinstance(node, Not):
-            return not_(self.holds(node.child))
-        parts = [self.holds(one) for one in node.children]
-        return values.everything(parts) if isinstance(node, All) else values.something(parts)
+        return self._sets[node].c.person_id.is_not(None)
 
     def counted(self, node: Did) -> dict[str, ColumnElement[Any]]:
         """Return what is counted of a node for the person of a row, 0 where there is nothing."""
@@ -222,6 +221,16 @@ class Compiled:
     def _needs_people(self) -> bool:
         """Tell whether rows need what only people have: traits, or that they are people at all."""
         return any(isinstance(one, Trait | InCohort) for one in rule.walk(self._definition.root))
+
+
+def combined(node: Node, leaf: Callable[[Leaf], ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Put a node together of what `leaf` says of those below it that have none themselves."""
+    if isinstance(node, Not):
+        return not_(combined(node.child, leaf))
+    if isinstance(node, All | rule.Any):
+        parts = [combined(one, leaf) for one in node.children]
+        return values.everything(parts) if isinstance(node, All) else values.something(parts)
+    return leaf(node)
 
 
 def _is_false_of_nothing(node: Did) -> bool:

@@ -20,9 +20,9 @@ from sqlalchemy import (
 )
 
 from gateway.core.behaviour import rule
-from gateway.core.behaviour.rule import Did
+from gateway.core.behaviour.rule import Did, InCohort, Trait
 from gateway.store.behaviour import values
-from gateway.store.behaviour.compile import EVENTS, MEMBERSHIPS, PEOPLE, Compiled
+from gateway.store.behaviour.compile import EVENTS, MEMBERSHIPS, PEOPLE, Compiled, combined
 
 if TYPE_CHECKING:
     import datetime
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 SAMPLE: Final = 50
 EVENTS_SHOWN: Final = 5
+
+LEAVES: Final = (Did, Trait, InCohort)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,7 +118,8 @@ def explain(conn: Connection, definition: Definition, asked: Asked) -> dict[Node
     nodes = list(rule.walk(definition.root))
     wanted: list[Any] = []
     for number, node in enumerate(nodes):
-        wanted.append(compiled.holds(node).label(f"holds_{number}"))
+        if isinstance(node, LEAVES):
+            wanted.append(compiled.leaf(node).label(f"holds_{number}"))
         if isinstance(node, Did):
             counted = compiled.counted(node)
             wanted += [one.label(f"{name}_{number}") for name, one in counted.items()]
@@ -127,8 +130,13 @@ def explain(conn: Connection, definition: Definition, asked: Asked) -> dict[Node
     if row is None:
         return None
     events = _events(conn, compiled, nodes)
+    known = {
+        node: row._mapping[f"holds_{number}"]
+        for number, node in enumerate(nodes)
+        if isinstance(node, LEAVES)
+    }
     return {
-        node: _finding(row._mapping, number, events.get(number, []))
+        node: _finding(row._mapping, number, rule.holds(node, known), events.get(number, []))
         for number, node in enumerate(nodes)
     }
 
@@ -159,8 +167,7 @@ def _held(compiled: Compiled, root: Node, nodes: Sequence[Node]) -> tuple[CTE, l
     """Name the people that meet a rule, and count those that each node holds for."""
     if not nodes:
         return compiled.statement(everybody=False).where(compiled.holds(root)).cte("held"), []
-    labels = [compiled.holds(node).label(f"holds_{n}") for n, node in enumerate(nodes)]
-    seen = compiled.statement(everybody=True).add_columns(*labels).cte("seen")
+    seen = _seen(compiled, nodes)
     held = select(seen.c.person_id).where(seen.c.holds_0).cte("held")
     counts = [
         select(func.count())
@@ -171,6 +178,19 @@ def _held(compiled: Compiled, root: Node, nodes: Sequence[Node]) -> tuple[CTE, l
         for n in range(len(nodes))
     ]
     return held, counts
+
+
+def _seen(compiled: Compiled, nodes: Sequence[Node]) -> CTE:
+    """Tell of everybody which nodes hold, each leaf asked once, wherever it is in the tree."""
+    leaves = {node: f"leaf_{n}" for n, node in enumerate(nodes) if isinstance(node, LEAVES)}
+    labels = [compiled.leaf(node).label(name) for node, name in leaves.items()]
+    asked = compiled.statement(everybody=True).add_columns(*labels)
+    known = asked.cte("leaves").prefix_with("MATERIALIZED")
+    columns = [
+        combined(node, lambda one: known.c[leaves[one]]).label(f"holds_{n}")
+        for n, node in enumerate(nodes)
+    ]
+    return select(known.c.person_id, *columns).cte("seen")
 
 
 def _difference(held: CTE, cohort_id: int) -> list[Any]:
@@ -225,10 +245,15 @@ def _events(
     return found
 
 
-def _finding(row: Any, number: int, events: Sequence[Happened]) -> Finding:  # noqa: ANN401 - a row
+def _finding(
+    row: Any,  # noqa: ANN401 - a row
+    number: int,
+    holds: bool,  # noqa: FBT001 - what was found
+    events: Sequence[Happened],
+) -> Finding:
     names = ("count", "sum", "days")
     return Finding(
-        holds=row[f"holds_{number}"],
+        holds=holds,
         counted={name: row[f"{name}_{number}"] for name in names if f"{name}_{number}" in row},
         value=row.get(f"value_{number}"),
         events=events,

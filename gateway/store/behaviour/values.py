@@ -55,9 +55,19 @@ _DAY: Final = (
 _CLOCK: Final = r"[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
 _OFFSET: Final = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 _TIME: Final = f"^({_YEAR}-{_DAY}|{_LEAP}-02-29){_CLOCK}{_OFFSET}$"
-_END: Final = cast(literal("10000-01-01 00:00:00+00"), TIMESTAMP(timezone=True))
-_END_MILLISECONDS: Final = 253_402_300_800_000
+_END: Final = cast(literal_column("'10000-01-01 00:00:00+00'"), TIMESTAMP(timezone=True))
+# A rule may compare with times three hundred times: a parameter for each of these would take longer
+# to write than the rule takes.
+_IS_TIME: Final = literal_column(f"'{_TIME}'", Text)
+_FRACTION: Final = literal_column(r"'\.([0-9]{1,6})'", Text)
+_MILLION: Final = literal_column("1000000", Integer)
+_THOUSAND: Final = literal_column("1000", Integer)
+_SIXTY: Final = literal_column("60", Integer)
+_NONE: Final = literal_column("0", Integer)
+_MILLISECONDS_FROM: Final = literal_column(str(times.MILLISECONDS_FROM), Numeric)
+_END_MILLISECONDS: Final = literal_column("253402300800000", Numeric)
 
+_TIMED: Final = frozenset({Op.BEFORE, Op.AFTER, Op.WITHIN})
 _SIGNS: Final[dict[Op, str]] = {
     Op.EQ: "=",
     Op.NE: "<>",
@@ -87,7 +97,12 @@ def meets(document: Json, cond: Cond, *, as_of: datetime.datetime) -> Truth:
     """Tell whether the value at a condition's path meets it."""
     value = at(document, cond.path)
     positive = cond.op.positive
-    found = _is_there(value) if positive is Op.EXISTS else _some(value, cond, positive, as_of)
+    if positive is Op.EXISTS:
+        found = _is_there(value)
+    elif positive in _TIMED:
+        found = _some_time(value, cond, positive, as_of)
+    else:
+        found = _some(value, cond, positive)
     return found if positive is cond.op else not_(found)
 
 
@@ -106,7 +121,18 @@ def _is_there(value: Json) -> Truth:
     return func.coalesce(_type(value) != "null", false())
 
 
-def _some(value: Json, cond: Cond, op: Op, as_of: datetime.datetime) -> Truth:
+def _some_time(value: Json, cond: Cond, op: Op, as_of: datetime.datetime) -> Truth:
+    """Tell whether a value, or of a list one of its elements, is a time as a condition asks."""
+    kind = _type(value)
+    elements = func.jsonb_array_elements(
+        case((kind == literal_column("'array'"), value), else_=func.jsonb_build_array(value))
+    )
+    listed = elements.table_valued(column("element", JSONB)).render_derived()
+    timed = _in_time(listed.c.element, cond, op, as_of)
+    return exists(select(literal_column("1")).select_from(listed).where(timed))
+
+
+def _some(value: Json, cond: Cond, op: Op) -> Truth:
     """Tell whether a value meets a condition, or of a list one of its elements.
 
     The type is asked for once, because to find a value takes longer than to compare it.
@@ -116,17 +142,17 @@ def _some(value: Json, cond: Cond, op: Op, as_of: datetime.datetime) -> Truth:
     )
     listed = elements.table_valued(column("element", JSONB)).render_derived()
     one = listed.c.element
-    among = exists(select(literal(1)).select_from(listed).where(_one(one, cond, op, as_of, None)))
-    return _one(value, cond, op, as_of, among)
+    among = exists(select(literal(1)).select_from(listed).where(_one(one, cond, op, None)))
+    return _one(value, cond, op, among)
 
 
-def _one(value: Json, cond: Cond, op: Op, as_of: datetime.datetime, among: Truth | None) -> Truth:
+def _one(value: Json, cond: Cond, op: Op, among: Truth | None) -> Truth:
     """Tell whether a value meets a condition; `among` tells it of a list, None for never."""
     lists: dict[str, Truth] = {} if among is None else {"array": among}
     if cond.values and op not in (Op.EQ, Op.IN):
         typed = _typed(value, cond, op)
         return case({**typed, **lists}, value=_type(value), else_=false())
-    found = func.coalesce(_untyped(value, cond, op, as_of), false())
+    found = func.coalesce(_untyped(value, cond, op), false())
     return case(lists, value=_type(value), else_=found) if lists else found
 
 
@@ -137,15 +163,13 @@ def _typed(value: Json, cond: Cond, op: Op) -> dict[str, Truth]:
     return {"number": _order(value, op, *map(_json, cond.values))}
 
 
-def _untyped(value: Json, cond: Cond, op: Op, as_of: datetime.datetime) -> Truth:
+def _untyped(value: Json, cond: Cond, op: Op) -> Truth:
     """Compare with any value; null where it cannot be compared."""
     if op in (Op.IS_TRUE, Op.IS_FALSE):
         return value == _json(op is Op.IS_TRUE)
     if op is Op.EQ:
         return value == _json(cond.values[0])
-    if op is Op.IN:
-        return _among(value, cond.values)
-    return _in_time(value, cond, op, as_of)
+    return _among(value, cond.values)
 
 
 def _text(value: Json, cond: Cond, op: Op) -> Truth:
@@ -191,24 +215,40 @@ def _read(value: Json) -> ColumnElement[Any]:
     """Read a JSON value as a time, as `times.parse` does, of whatever year; null if it is none."""
     text = _bare(value)
     return case(
-        (_type(value) == "string", case((text.regexp_match(_TIME), _of_text(text)))),
-        (_type(value) == "number", _of_number(value)),
+        {
+            "string": case((text.regexp_match(_IS_TIME), _of_text(text))),
+            "number": _of_number(value),
+        },
+        value=_type(value),
     )
 
 
 def _of_text(text: ColumnElement[str]) -> ColumnElement[Any]:
     """Read a text that has the form of a time: its clock in UTC, its fraction, its offset."""
-    clock = func.concat(func.left(text, 10), " ", func.substr(text, 12, 8), "+00")
-    fraction = func.coalesce(func.substring(text, r"\.([0-9]{1,6})"), "")
-    micros = cast(func.rpad(fraction, 6, "0"), Integer)
-    offset = func.right(text, 6)
-    hours, minutes = func.substr(offset, 2, 2), func.substr(offset, 5, 2)
-    span = cast(hours, Integer) * 60 + cast(minutes, Integer)
-    ahead = case(
-        (func.right(text, 1).in_(["Z", "z"]), 0), (func.left(offset, 1) == "+", span), else_=-span
+    clock = func.concat(
+        func.left(text, _number_of(10)),
+        literal_column("' '"),
+        func.substr(text, _number_of(12), _number_of(8)),
+        literal_column("'+00'"),
     )
-    behind = func.make_interval(0, 0, 0, 0, 0, -ahead, cast(micros, Double) / 1_000_000)
-    return _plus(cast(clock, TIMESTAMP(timezone=True)), behind)
+    fraction = func.coalesce(func.substring(text, _FRACTION), literal_column("''"))
+    micros = cast(func.rpad(fraction, _number_of(6), literal_column("'0'")), Integer)
+    offset = func.right(text, _number_of(6))
+    hours, minutes = (func.substr(offset, _number_of(one), _number_of(2)) for one in (2, 5))
+    span = cast(hours, Integer) * _SIXTY + cast(minutes, Integer)
+    ahead = case(
+        {"Z": _NONE, "z": _NONE},
+        value=func.right(text, _number_of(1)),
+        else_=case((func.left(offset, _number_of(1)) == literal_column("'+'"), span), else_=-span),
+    )
+    seconds = cast(micros, Double) / _MILLION
+    return _plus(cast(clock, TIMESTAMP(timezone=True)), _interval(minutes=-ahead, seconds=seconds))
+
+
+def _interval(
+    *, minutes: ColumnElement[Any] = _NONE, seconds: ColumnElement[Any]
+) -> ColumnElement[Any]:
+    return func.make_interval(_NONE, _NONE, _NONE, _NONE, _NONE, minutes, seconds)
 
 
 def _plus(time: ColumnElement[Any], span: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -218,12 +258,16 @@ def _plus(time: ColumnElement[Any], span: ColumnElement[Any]) -> ColumnElement[A
 def _of_number(value: Json) -> ColumnElement[Any]:
     """Read seconds, or milliseconds of a larger number; whole seconds and the rest are exact."""
     number = cast(value, Numeric)
-    unit = case((number < times.MILLISECONDS_FROM, 1_000_000), else_=1000)
+    unit = case((number < _MILLISECONDS_FROM, _MILLION), else_=_THOUSAND)
     micros = func.floor(number * unit)
-    second = func.to_timestamp(cast(func.div(micros, 1_000_000), Double))
-    rest = cast(func.mod(micros, 1_000_000), Double) / 1_000_000
-    good = and_(number >= 0, number < _END_MILLISECONDS)
-    return case((good, _plus(second, func.make_interval(0, 0, 0, 0, 0, 0, rest))))
+    second = func.to_timestamp(cast(func.div(micros, _MILLION), Double))
+    rest = cast(func.mod(micros, _MILLION), Double) / _MILLION
+    good = and_(number >= _NONE, number < _END_MILLISECONDS)
+    return case((good, _plus(second, _interval(seconds=rest))))
+
+
+def _number_of(value: int) -> ColumnElement[int]:
+    return literal_column(str(value), Integer)
 
 
 def _type(value: Json) -> ColumnElement[str]:

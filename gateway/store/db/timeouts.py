@@ -19,8 +19,15 @@ def allow(conn: Connection, *, statement_seconds: float, lock_seconds: float) ->
     conn.execute(_ALLOW_LOCK, {"milliseconds": max(1, int(lock_seconds * 1000))})
 
 
+def allow_silence(conn: Connection, *, seconds: float) -> None:
+    """Let code pause for so long between two statements of this transaction."""
+    conn.execute(_ALLOW_SILENCE, {"milliseconds": int(seconds * 1000)})
+
+
 # Citus hands SET LOCAL on to the nodes that hold the rows, and `set_config` it does not. It sends
 # the whole text that a SET stands in, so nothing else stands there.
 _ALLOW_STATEMENT = text("SET LOCAL statement_timeout = :milliseconds")
+
+_ALLOW_SILENCE = text("SET LOCAL idle_in_transaction_session_timeout = :milliseconds")
 
 _ALLOW_LOCK = text("SET LOCAL lock_timeout = :milliseconds")
