@@ -172,6 +172,9 @@ class Change(enum.StrEnum):
 class Message:
     """A change of a cohort; `first` marks the members a job began with, all of one `seq`.
 
+    `turn` is set of a member that was suppressed, or is so no more: it tells such messages of one
+    `seq` apart.
+
     `member` has the id, and what is mapped of a member that is one still; None after an erasure.
     """
 
@@ -181,6 +184,7 @@ class Message:
     member: Mapping[str, object] | None
     at: datetime.datetime
     first: bool = False
+    turn: int | None = None
 
 
 class Feed(Protocol):

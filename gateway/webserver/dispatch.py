@@ -36,8 +36,7 @@ def answer(
     """Answer the request of a connection. What the client does not take at once stays in `out`.
 
     `stopping` and `ending` are told to the application. `must_close` is asked when the answer
-    begins: whether
-    the connection ends with it.
+    begins: whether the connection ends with it.
     """
     body = connection.body
     connection.unread = body.state is not framing.BodyState.COMPLETE

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from gateway.destinations.normalise import hashing
 from tests.destinations import servers
@@ -144,3 +145,34 @@ def test_declared_api__through_changes__has_exactly_the_cohort(desk: Office) -> 
         assert (shown["state"], shown["added"]) == ("partial", 8)
         change(desk, "remove_members", "a", "b")
         assert vendor.members[1] == {f"{name}@example.com" for name in "cdefgh"}
+
+
+@pytest.mark.parametrize("state", ["active", "paused"])
+def test_erasure__where_nothing_can_be_removed__stays_outstanding_and_lets_the_job_go_on(
+    desk: Office, state: str
+) -> None:
+    vendor = lists.Lists()
+    adds = {"add": lists.DECLARED["ops"]["add"]}
+    with servers.serving(vendor) as base:
+        config = {**lists.DECLARED, "ops": adds, "endpoint": base}
+        desk.destination("http", config, {"api_key": lists.KEY})
+        cohort = desk.fill([person(name) for name in "abc"])
+        job = desk.job(cohort, mapping={"email": "email"}, mode="add_only")
+        desk.send()
+        if state == "paused":
+            desk.act(job, "pause")
+        assert desk.call("DELETE", "/v1/members/a").status_code == 204
+        desk.send()
+        if state == "paused":
+            asked = len(vendor.asked)
+            desk.send()
+            assert len(vendor.asked) == asked
+            desk.act(job, "resume")
+        change(desk, "add_members", person("d"))
+        shown = desk.shown(job)
+        assert (shown["state"], shown["error"]) == ("active", None)
+        assert shown["last_run"]["skipped"] == {"erasure_without_remove": 1}
+        assert "d@example.com" in vendor.members[1]
+        with desk.pool.read() as conn:
+            outstanding = conn.execute(text("SELECT member_id FROM sync_erasures")).scalars().all()
+        assert outstanding == ["a"]

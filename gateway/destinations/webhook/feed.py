@@ -145,8 +145,14 @@ def _written(target: Target, message: Message) -> dict[str, object]:
 
 
 def _message_id(cohort_id: str, messages: Sequence[Message], *, batched: bool) -> str:
-    """Name what is sent for good: by its seqs, and of first members by the digests of their ids."""
+    """Name what is sent for good: by its seqs, and of first members by the digests of their ids.
+
+    Members that are suppressed since, or no more, are no change of a seq of their own.
+    """
     first, last = messages[0], messages[-1]
+    if first.turn is not None:
+        parts = [str(first.change), str(first.turn), *(one.member_id or "" for one in messages)]
+        return "-".join([cohort_id, str(first.seq), _digest("\0".join(parts))])
     if first.first:
         digests = [_digest(first.member_id), _digest(last.member_id)]
         return "-".join([cohort_id, str(first.seq), *dict.fromkeys(digests)])

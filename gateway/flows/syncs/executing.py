@@ -297,10 +297,13 @@ def _only_erase(tools: Tools, keeper: Keeper, job: Job) -> None:
         tally = Tally(_no_run(job))
         try:
             made = make(tools, keeper, job, _no_run(job), tally, cohort=cohort, suppress=())
-            keep.erase(made, setups.adapter(made.kind, made.account), keep.scope_of(made))
+            adapter = setups.adapter(made.kind, made.account)
+            failed = not keep.erase(made, adapter, keep.scope_of(made))
+            why = keep.CANNOT_ERASE
         except (Ended, errors.SecretUnreadable) as error:
-            failed = True
-            _log.warning("sync.erasure_waits", job_id=job.id, error=type(error).__name__)
+            failed, why = True, type(error).__name__
+        if failed:
+            _log.warning("sync.erasure_waits", job_id=job.id, error=why)
     with keeper.sharing() as conn:
         if failed and asked_at is not None:
             now = tools.setup.now()

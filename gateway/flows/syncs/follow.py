@@ -8,41 +8,44 @@ from typing import TYPE_CHECKING, cast
 from gateway.core.syncs import mapping as mappings
 from gateway.destinations.adapter import Change, Message
 from gateway.destinations.answers import Split
+from gateway.flows.syncs import hiding
 from gateway.flows.syncs import setup as setups
 from gateway.flows.syncs.ending import Stopped
 from gateway.store.cohorts import changes
-from gateway.store.syncs import cohorts_seen, positions, refused
+from gateway.store.syncs import cohorts_seen, hidden, positions, refused
 from gateway.store.syncs.ledger import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from sqlalchemy import Connection
-
     from gateway.destinations.adapter import Feed
     from gateway.destinations.answers import Accepted, Done
+    from gateway.flows.syncs.hiding import Told
     from gateway.flows.syncs.work import Work
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Part:
-    """What comes next, without suppressed members, and through which seq; `size` counts them."""
+    """What comes next, and through which seq; `size` counts the suppressed members, too."""
 
     messages: Sequence[Message]
     last: int
     size: int
+    told: Told
 
 
 def run(work: Work) -> None:
     """Deliver the first members, and then what has changed. Raises ending.Ended."""
     feed = setups.feed(work.kind, work.account)
+    hiding.begin(work)
     if work.job.first_after is not None and work.job.first_seq is not None:
         _deliver_first(work, feed, work.job.first_seq, work.job.first_after)
     position, through = work.job.delivered, work.job.under_way
     while True:
         part = _next(work, position, through)
         if part is None:
+            _deliver_hidden(work, feed, position)
             return
         if through is None and part.size > 1:
             # The same request at each try, whatever has changed by then.
@@ -52,6 +55,7 @@ def run(work: Work) -> None:
             _deliver(work, feed, part.messages)
         with work.keeper.sharing() as conn:
             positions.deliver(conn, work.job.id, part.last)
+            hiding.note(conn, work, part.told, part.last)
         position, through = part.last, None
 
 
@@ -63,7 +67,9 @@ def _deliver_first(work: Work, feed: Feed, seq: int, after: str) -> None:
             found = cohorts_seen.first_members(
                 conn, work.cohort.id, seq=seq, after=position, limit=work.facts.limits.members
             )
-            hidden = _suppressed(conn, work, [one.member_id for one in found])
+            hides = hiding.suppressed(conn, work, [one.member_id for one in found])
+        for _ in hides:
+            work.tally.skip("suppressed")
         messages = [
             Message(
                 change=Change.ENTERED,
@@ -74,12 +80,13 @@ def _deliver_first(work: Work, feed: Feed, seq: int, after: str) -> None:
                 first=True,
             )
             for one in found
-            if one.member_id not in hidden
+            if one.member_id not in hides
         ]
         if messages:
             _deliver(work, feed, messages)
         position = found[-1].member_id if found else None
         with work.keeper.sharing() as conn:
+            hiding.note_first(conn, work, [one.member_id for one in found], hides, seq)
             positions.deliver_first(conn, work.job.id, position)
 
 
@@ -97,8 +104,7 @@ def _next(work: Work, position: int, through: int | None) -> _Part | None:
             )
         if not found.changes:
             return None
-        named = [one.member_id for one in found.changes if one.member_id is not None]
-        hidden = _suppressed(conn, work, named)
+        told = hiding.choose(conn, work, found.changes, again=through is not None)
         entered = [one.member_id for one in found.changes if one.change == Change.ENTERED]
         known = cohorts_seen.documents(
             conn, work.cohort.id, [one for one in entered if one is not None]
@@ -116,18 +122,46 @@ def _next(work: Work, position: int, through: int | None) -> _Part | None:
             at=one.at,
         )
         for one in found.changes
-        if one.member_id not in hidden
+        if one.seq not in told.untold
     ]
-    return _Part(messages=messages, last=found.changes[-1].seq, size=len(found.changes))
+    size = len(found.changes)
+    return _Part(messages=messages, last=found.changes[-1].seq, size=size, told=told)
 
 
-def _suppressed(conn: Connection, work: Work, member_ids: Sequence[str]) -> set[str]:
-    """Find those that are not to be sent, and count them as skipped."""
-    found = cohorts_seen.members_among(conn, work.suppress, member_ids) if work.suppress else set()
-    for member_id in member_ids:
-        if member_id in found:
-            work.tally.skip("suppressed")
-    return found
+def _deliver_hidden(work: Work, feed: Feed, seq: int) -> None:
+    """Tell of the exits of members that are suppressed since, and of the entries of others.
+
+    A member that had returned before its exit was told of is found when that is done.
+    """
+    told = True
+    while told:
+        hiding.compare(work, seq)
+        told = False
+        while part := hiding.following(work):
+            _deliver(work, feed, _of_hidden(work, part))
+            hiding.finish(work, part)
+            told = True
+
+
+def _of_hidden(work: Work, part: hidden.Part) -> list[Message]:
+    known: Mapping[str, Mapping[str, Any]] = {}
+    if part.state is hidden.State.LEAVING:
+        change = Change.EXITED
+    else:
+        change = Change.ENTERED
+        with work.pool.begin() as conn:
+            known = cohorts_seen.documents(conn, work.cohort.id, part.member_ids)
+    return [
+        Message(
+            change=change,
+            seq=part.seq,
+            member_id=one,
+            member=_member(work.job.mapping, one, known.get(one)),
+            at=work.now(),
+            turn=part.turn,
+        )
+        for one in part.member_ids
+    ]
 
 
 def _member(

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = 2000
 _BEGIN: Final = ("", -1)
+# Why erased persons are still there.
+CANNOT_ERASE: Final = "erasure_without_remove"
 
 
 def scope_of(work: Work) -> Scope:
@@ -143,12 +145,22 @@ def _refresh(work: Work, adapter: Adapter, scope: Scope, target: Target) -> None
                 submit(functools.partial(sender.refresh, found[start : start + size]))
 
 
-def erase(work: Work, adapter: Adapter, scope: Scope) -> None:
-    """Remove erased persons, whatever else the job does."""
+def erase(work: Work, adapter: Adapter, scope: Scope) -> bool:
+    """Remove erased persons, whatever else the job does; False where nothing can be removed.
+
+    They then stay outstanding, and each run says so, but the job goes on for the others.
+    """
     if work.facts.replaces is Replaces.ALWAYS:
         replacing.erase(work, adapter, scope)
-    else:
+    elif Mode.MIRROR in work.facts.modes:
         remove(work, adapter, scope, State.ERASED)
+    else:
+        with work.pool.begin() as conn:
+            waiting = ledger.count(conn, scope, State.ERASED)
+        if waiting:
+            work.tally.skip(CANNOT_ERASE, waiting)
+        return not waiting
+    return True
 
 
 def remove(work: Work, adapter: Adapter, scope: Scope, state: State) -> None:

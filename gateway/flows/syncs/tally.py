@@ -41,9 +41,9 @@ class Tally:
         with self._lock:
             self._counts.update(counts)
 
-    def skip(self, reason: str) -> None:
+    def skip(self, reason: str, members: int = 1) -> None:
         with self._lock:
-            self._skipped[_known(self._skipped, reason)] += 1
+            self._skipped[_known(self._skipped, reason)] += members
 
     def reject(self, reasons: Iterable[str]) -> None:
         with self._lock:

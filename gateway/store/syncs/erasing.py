@@ -22,7 +22,7 @@ def erase(
 ) -> int:
     """Have a person removed wherever they were sent; returns from how many jobs' ledgers.
 
-    What a vendor has refused is forgotten at once.
+    What a vendor has refused, or a receiver of changes was not told of, is forgotten at once.
     """
     parameters = {
         "member_id": member_id,
@@ -85,14 +85,14 @@ _FORGET_REJECTIONS = Statement("""
 _FORGET_REJECTED = Statement("""
     DELETE FROM sync_ledger
     WHERE cohort_id = ANY(CAST(:cohort_ids AS bigint[])) AND job_id = ANY(:job_ids)
-      AND member_id = :member_id AND state = 3
+      AND member_id = :member_id AND state IN (3, 6, 7, 8)
 """)
 
 
 _ERASE = Statement("""
     UPDATE sync_ledger SET state = 5
     WHERE cohort_id = ANY(CAST(:cohort_ids AS bigint[])) AND job_id = ANY(:job_ids)
-      AND member_id = :member_id AND state <> 3
+      AND member_id = :member_id AND state NOT IN (3, 6, 7, 8)
     RETURNING cohort_id, job_id
 """)
 
