@@ -37,6 +37,7 @@ _BRACE_ALONE: Final = re.compile(r"\s*\{[ \t]*[\r\n]")
 
 # What texts have no use for. A few of them are in texts by mistake, many make it something else.
 _CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_FEW: Final = 4
 _TOO_MANY: Final = 0.25
 _TOO_MANY_UNLESS_UTF_8: Final = 0.05
 
@@ -51,9 +52,8 @@ def refuse_foreign(start: bytes) -> None:
 def refuse_binary(start: bytes) -> None:
     """Raise errors.ReadFailed if the first bytes, which have no BOM, are no text."""
     found = len(_CONTROLS.findall(start.decode("latin-1")))
-    if found > _TOO_MANY * len(start) or (
-        found > _TOO_MANY_UNLESS_UTF_8 * len(start) and not _begins_as_utf_8(start)
-    ):
+    share = _TOO_MANY if _begins_as_utf_8(start) else _TOO_MANY_UNLESS_UTF_8
+    if found > max(_FEW, share * len(start)):
         raise not_a_table(
             "The file is no text: it is full of control characters.",
             hint="Send CSV, XLSX, NDJSON, or one id a line. If it is UTF-16, name its encoding.",
