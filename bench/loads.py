@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LIMIT_SECONDS: Final = 900.0
+ASKED, ASKED_MEMORY = 1.15, "200 MB"
 Measured = tuple[float, int]  # seconds in the database, and peak memory in MiB
 
 
@@ -99,7 +100,8 @@ def _words(found: dict[str, list[Measured]], members: int, runs: int, machine: s
     return (
         f"A refresh of {members:,} members into an empty cohort, medians of {runs} runs; {machine};"
         f" load average {os.getloadavg()[0]:.1f}. A load costs"
-        f" {ratio:.2f} times the refresh by webhook.\n\n{table.markdown()}"
+        f" {ratio:.2f} times the refresh by webhook; asked are {ASKED} at most, and {ASKED_MEMORY}."
+        f"\n\n{table.markdown()}"
     )
 
 

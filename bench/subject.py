@@ -106,7 +106,10 @@ def peak_mebibytes(pid: int | str = "self") -> float:
 def running(folder: Path, **settings: str) -> Iterator[Subject]:
     """Start a gateway on a new data folder, with two web processes and two workers."""
     settings = {"GATEWAY_WORKERS": "2", "GATEWAY_LOG_FORMAT": "json", **settings}
-    with stack.running(folder, **settings) as started, started.pool() as pool:
+    with (
+        stack.running(folder, **settings) as started,
+        started.pool(limit_seconds=_PATIENCE_SECONDS) as pool,
+    ):
         yield Subject(stack=started, pool=pool)
 
 

@@ -159,11 +159,11 @@ class Stack(Client):
         return {delivery["cohort_id"] for delivery in found}
 
     @contextlib.contextmanager
-    def pool(self) -> Iterator[Pool]:
+    def pool(self, *, limit_seconds: float = PATIENCE_SECONDS) -> Iterator[Pool]:
         """Lend connections to its database."""
         url = embedded_now.postgres_url(self.data_dir)
         assert url is not None
-        pool = Pool(url, name="test", size=2, limit_seconds=PATIENCE_SECONDS)
+        pool = Pool(url, name="test", size=2, limit_seconds=limit_seconds)
         yield pool
         pool.close()
 
