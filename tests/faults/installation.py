@@ -59,6 +59,11 @@ class Installation:
         return self._named("scheduler")
 
     @property
+    def loader(self) -> Part:
+        """The loader."""
+        return self._named("loader")
+
+    @property
     def workers(self) -> list[Part]:
         """The workers."""
         return [part for part in self.programs if part.name.startswith("worker")]
@@ -240,6 +245,8 @@ def _environ(folder: Path, here: Points, port: int) -> dict[str, str]:
         "GATEWAY_WEBHOOK_USERNAME": USERNAME,
         "GATEWAY_WEBHOOK_PASSWORD": PASSWORD,
         "GATEWAY_API_KEY": API_KEY,
+        "GATEWAY_SECRET_KEY": "a key of thirty-two characters!!",
+        "GATEWAY_ALLOW_LOCAL_SOURCES": "1",
         "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
         points.FOLDER_NAME: str(here.folder),
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},

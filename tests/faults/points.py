@@ -32,9 +32,16 @@ WORDS: Final = {
     "worker.before-commit": "worker between apply and commit",
     "worker.after-commit": "worker after the commit, before RQ's bookkeeping",
     "worker.pop-gap": "worker in RQ's pop gap",
+    "loader.begins": "loader before it begins to read",
+    "loader.mid-read": "loader in the middle of reading",
+    "loader.has-read": "loader when it has read, before it notes what would change",
+    "loader.seals": "loader before it makes what was read visible",
+    "loader.before-commit": "loader that has submitted, before the commit",
+    "loader.after-commit": "loader after that commit, before the wake-up",
 }
 WEB: Final = tuple(name for name in WORDS if name.startswith("web."))
 WORKER: Final = tuple(name for name in WORDS if name.startswith("worker."))
+LOADER: Final = tuple(name for name in WORDS if name.startswith("loader."))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import text
 
@@ -123,9 +123,7 @@ class Trial:
 
     def execute(self, *statements: str) -> None:
         """Execute statements in Postgres, each by itself."""
-        with self.pool.read() as conn:
-            for statement in statements:
-                conn.execute(text(statement))
+        _execute(self.pool, statements)
 
     def finish(self) -> None:
         """Heal, let every sender succeed once more, drain, and compare everything."""
@@ -158,6 +156,10 @@ class Bench:
         self.installation = installation
         self.pool = pool
         self.rows = rows
+
+    def execute(self, *statements: str) -> None:
+        """Execute statements in Postgres, each by itself."""
+        _execute(self.pool, statements)
 
     @contextlib.contextmanager
     def trial(
@@ -195,6 +197,12 @@ class Bench:
             row.end()
             load.abandon()
         assert row.differences == [], row.differences
+
+
+def _execute(pool: Pool, statements: Iterable[str]) -> None:
+    with pool.read() as conn:
+        for statement in statements:
+            conn.execute(text(statement))
 
 
 def lone_page(cohort_id: str, number: int = 1, total: int = 10) -> Page:

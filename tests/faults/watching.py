@@ -21,8 +21,15 @@ WORKER = {
     "COPY changes": "mid-apply",
     "INSERT INTO changes": "mid-apply",
 }
+LOADER = {
+    "UPDATE loads SET started_at": "begins",
+    "ON CONFLICT (cohort_id, number) DO NOTHING": "mid-read",
+    "UPDATE loads SET would_enter": "has-read",
+    "'sealed'": "seals",
+}
 # The statement that makes a transaction the one whose commit is a point too.
 STORES, APPLIES = "INSERT INTO deliveries", "SET applied_through"
+ENDS = "DELETE FROM leases WHERE id"
 
 _COHORT = re.compile(r"cohort_id = (\d+)")
 

@@ -1,4 +1,4 @@
-"""`python -m tests.faults.worker [scheduler]`: the workers' programs, coming by points."""
+"""`python -m tests.faults.worker [loader | scheduler]`: the workers' programs, coming by points."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from workers import runtime
 
 HERE = points.of_environ()
 PROGRAM = sys.argv[1] if sys.argv[1:] else "worker"
-WATCHER = watching.Watcher(HERE, PROGRAM, watching.WORKER, watching.APPLIES)
+WATCHER = (
+    watching.Watcher(HERE, PROGRAM, watching.LOADER, watching.ENDS)
+    if PROGRAM == "loader"
+    else watching.Watcher(HERE, PROGRAM, watching.WORKER, watching.APPLIES)
+)
 
 
 class Reader(staging.Reader):
