@@ -36,6 +36,7 @@ PAGES: Final = (
     "/keys",
     "/keys?all=1",
     "/activity",
+    "/notices",
 )
 INLINE: Final = re.compile(
     r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|javascript:", re.IGNORECASE

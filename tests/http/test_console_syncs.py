@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from gateway.flows.notices import watch
 from gateway.handlers.http import deps
 from tests import statements
 from tests.http.console import Visitor, text
@@ -162,7 +163,19 @@ def test_run__that_would_remove_many__waits_for_an_approval(desk: Office, vendor
     desk.apply()
     desk.send()
     assert len(vendor.ids) == 120
+    needs = visitor.page("")
+    assert "1 to crm A run would remove more than half of its members, and waits." in needs
+    assert "Everything works" not in needs
+    watch.tick(desk.pool, now=desk.clock(), every_seconds=0)
+    notices = visitor.page("/notices")
+    assert "Needs approval" in notices
+    assert "Waiting" in notices
+    assert "a run needs an approval" in notices
     said = visitor.page(path)
+    assert "Send 120 members anew" not in said, "the cohort has less by now"
+    assert "Send 30 members anew" in said
+    assert "It has sent 120 members that are at the destination." in said
+    assert "Take out 120 members, then delete" in said
     assert "0 members would be added, 90 members would be removed" in said
     assert "Approve, and remove 90 members" in said
     assert "Approve, and remove 90 members" in visitor.page(f"{path}/runs/2")
@@ -248,3 +261,19 @@ def test_page__of_sync_jobs__costs_few_statements_and_offers_readers_nothing(
     assert re.findall(r'method="post" action="([^"]+)"', answer.text) == ["/console/sign-out"]
     assert "/console/new-" not in answer.text
     assert vendor.ids == {"a"}
+
+
+def test_overview__of_jobs_that_stopped__names_each_with_its_code(
+    desk: Office, vendor: Vendor
+) -> None:
+    desk.fill([person("a")])
+    visitor = Visitor(desk)
+    path = make(desk, visitor)
+    cohort = desk.cohort_id()
+    assert desk.call("DELETE", f"/v1/cohorts/{cohort}").status_code == 204
+    desk.send()
+    page = visitor.get("").text
+    assert f'href="/console{path}"' in page
+    assert "cohort_deleted" in page
+    assert "It has stopped." in page
+    assert vendor.calls == {}

@@ -52,6 +52,7 @@ PAGES: Final = frozenset(
         "/console/new-sync-job/<raw:cohort_id>/<raw:slug>",
         "/console/deliveries",
         "/console/activity",
+        "/console/notices",
         "/console/keys",
     }
 )

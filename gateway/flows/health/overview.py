@@ -10,7 +10,7 @@ from gateway.core.health import processes
 from gateway.flows.health import duty, status
 from gateway.flows.sources import overview as of_sources
 from gateway.store.cohorts import backlog, hours
-from gateway.store.health import heartbeats
+from gateway.store.health import glance
 from gateway.store.sources import overview as source_rows
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.flows.sources.overview import Standing
     from gateway.store.cohorts.backlog import Totals
     from gateway.store.db.engine import Pool
+    from gateway.store.health.glance import NeedyJob
 
 Flow = hours.Flow
 
@@ -26,6 +27,8 @@ Flow = hours.Flow
 HOURS: Final = 6
 # With more than this, the list of sources tells of the others.
 SOURCES: Final = 100
+# With more than this, the list of sync jobs tells of the others.
+JOBS: Final = 20
 
 KINDS: Final = {
     processes.WORKER: "The workers",
@@ -39,12 +42,15 @@ KINDS: Final = {
 class Overview:
     """The whole gateway at a glance.
 
-    `troubles` are sentences about what hinders its processes. `flows` has each of the last hours,
-    also those in which nothing changed; the last of them is not over.
+    `jobs` are the sync jobs that need a person, `troubles` sentences about what hinders processes.
+    `flows` has each of the last hours, also those in which nothing changed; the last of them is not
+    over.
     """
 
     backlog: Totals
     troubles: Sequence[str]
+    jobs: Sequence[NeedyJob]
+    more_jobs: bool
     sources: Sequence[Standing]
     more_sources: bool
     flows: Sequence[Flow]
@@ -55,12 +61,12 @@ def look(pool: Pool, *, redis_up: bool, now: datetime.datetime) -> Overview:
     since = hours.beginning(now) - datetime.timedelta(hours=HOURS - 1)
     with pool.read() as conn:
         totals = backlog.totals(conn, now=now)
-        pulses = heartbeats.pulses(conn)
+        seen = glance.look(conn, jobs=JOBS + 1)
         rows = source_rows.listing(conn, now=now, limit=SOURCES + 1)
         found = hours.flows(conn, since=since)
     troubles = [
         f"{KINDS.get(one.kind, one.kind)}: {duty.trouble(one) or 'none is running'}."
-        for one in pulses
+        for one in seen.pulses
         if duty.standing(one) is not duty.Standing.WORKING
     ]
     if not redis_up:
@@ -70,6 +76,8 @@ def look(pool: Pool, *, redis_up: bool, now: datetime.datetime) -> Overview:
     return Overview(
         backlog=totals,
         troubles=troubles,
+        jobs=seen.jobs[:JOBS],
+        more_jobs=len(seen.jobs) > JOBS,
         sources=[of_sources.judged(row, now=now) for row in rows[:SOURCES]],
         more_sources=len(rows) > SOURCES,
         flows=_filled(found, since),

@@ -32,7 +32,13 @@ def show(job_id: str) -> Response:
     found = overview.single(given.reading, number, before=before, limit=pages.ROWS)
     more = cursor.write(found.runs.end)
     return pages.render(
-        "sync_jobs/job.html", job=found.job, cohort=found.cohort, runs=found.runs, more=more
+        "sync_jobs/job.html",
+        job=found.job,
+        cohort=found.cohort,
+        runs=found.runs,
+        extent=found.extent,
+        most_counted=overview.MOST_COUNTED,
+        more=more,
     )
 
 

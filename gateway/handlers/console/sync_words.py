@@ -44,6 +44,13 @@ RUNS: Final[Mapping[str, Word]] = {
     job.RunState.CANCELED: Word("Canceled", "quiet", "It was ended by a pause, change or new run."),
 }
 
+# What the overview says of a job that needs a person.
+NEEDS: Final[Mapping[str, str]] = {
+    job.State.FAILING: "Its last run failed. It is tried again by itself; see why.",
+    job.State.STOPPED: "It has stopped. See why, remove the cause, then resume it.",
+    job.RunState.NEEDS_APPROVAL: "A run would remove more than half of its members, and waits.",
+}
+
 MODES: Final[Mapping[str, str]] = {
     job.Mode.MIRROR: "Add and remove",
     job.Mode.ADD_ONLY: "Only add",

@@ -9,6 +9,7 @@ from gateway.core.access.actor import Via
 from gateway.core.cohorts import kinds, load
 from gateway.core.cohorts.page import Action
 from gateway.core.cohorts.refresh import State
+from gateway.core.notices.trouble import Kind
 from gateway.core.people import source as people
 from gateway.core.sources.condition import Condition
 
@@ -229,6 +230,22 @@ DONE: Final[Mapping[str, str]] = {
     "job-deleted": "The sync job is deleted. What it has sent stays at the destination.",
     "job-emptying": "The sync job takes out all it has added, and is then deleted.",
     "run-approved": "The run is approved, and goes on.",
+}
+
+
+TROUBLES: Final[Mapping[str, Word]] = {
+    Kind.FAILING: Word("Failing", "bad", "It is tried again, or waits until its cause is removed."),
+    Kind.NEEDS_APPROVAL: Word("Needs approval", "warn", "It would remove many, and waits."),
+    Kind.STALE: Word("Stale", "warn", "Nothing was heard of it in time."),
+    Kind.REFUSED: Word("Refused", "bad", "A page was refused, so Mixpanel has paused the sync."),
+    Kind.BLOCKED: Word("Blocked", "bad", "Applying gave up on pages of it."),
+}
+
+OUTCOMES: Final[Mapping[str, Word]] = {
+    "waiting": Word("Waiting", "info", "It is sent, or tried again, by the senders."),
+    "sent": Word("Sent", "good", "Its channel took it."),
+    "no_channel": Word("No channel", "quiet", "GATEWAY_NOTIFY names no such channel."),
+    "given_up": Word("Given up", "bad", "Its channel did not take it for a day."),
 }
 
 

@@ -129,14 +129,19 @@ def pulses(conn: Connection) -> list[ProcessCount]:
 
 
 def _pulses(conn: Connection, kinds: Sequence[str], *, needed: Sequence[str]) -> list[ProcessCount]:
-    parameters = {
+    found = conn.execute(_PULSES, asked(kinds, needed=needed))
+    return [ProcessCount(**row._mapping) for row in found]
+
+
+def asked(kinds: Sequence[str], *, needed: Sequence[str]) -> dict[str, object]:
+    """Return the parameters of `PULSES`."""
+    return {
         "kinds": list(kinds),
         "needed": list(needed),
         "seconds": ALIVE_SECONDS,
         "patience": PATIENCE_SECONDS,
         "asking": _ASKING,
     }
-    return [ProcessCount(**row._mapping) for row in conn.execute(_PULSES, parameters)]
 
 
 _JOIN = text("""
@@ -186,7 +191,7 @@ _RETIRE = text("""
 
 # A kind that was asked is at work if one of it has done anything since; those that were asked, or
 # have joined, just now have not had the time to.
-_PULSES = text("""
+PULSES = """
     SELECT k.kind, seen.alive,
            CASE WHEN late.seconds IS NULL THEN seen.able ELSE 0 END AS working,
            seen.last_beat, seen.trouble, late.seconds AS unanswered_seconds
@@ -209,4 +214,6 @@ _PULSES = text("""
           AND coalesce(seen.worked_at < c.begun_at, seen.alive > 0)) late ON true
     WHERE k.kind = ANY(CAST(:needed AS text[])) OR seen.last_beat IS NOT NULL
     ORDER BY k.position
-""")
+"""
+
+_PULSES = text(PULSES)

@@ -33,6 +33,25 @@ class Notice:
     attempts: int
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Told:
+    """A message; `outcome` is None for as long as it waits."""
+
+    id: int
+    channel: str
+    body: str
+    created_at: datetime.datetime
+    attempts: int
+    outcome: str | None
+    ended_at: datetime.datetime | None
+
+
+def listing(conn: Connection, *, before: int, limit: int) -> list[Told]:
+    """List the messages that are kept, the newest first."""
+    found = conn.execute(_LIST, {"before": before, "limit": limit})
+    return [Told(**row._mapping) for row in found]
+
+
 def put(conn: Connection, messages: Mapping[str, str], *, now: datetime.datetime) -> None:
     """Leave messages by channel, to be sent at once."""
     parameters = {"channels": [*messages], "bodies": [*messages.values()], "now": now}
@@ -75,6 +94,11 @@ def totals(conn: Connection) -> dict[str, int]:
     found = {row.state: row.notices for row in conn.execute(_TOTALS)}
     return {state: found.get(state, 0) for state in ("waiting", *Outcome)}
 
+
+_LIST = text("""
+    SELECT id, channel, body, created_at, attempts, outcome, ended_at FROM notices
+    WHERE id < :before ORDER BY id DESC LIMIT :limit
+""")
 
 _PUT = text("""
     INSERT INTO notices (channel, body, created_at, next_at)

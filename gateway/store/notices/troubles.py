@@ -53,6 +53,21 @@ class OfJob:
     channels: list[str]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A trouble that was told of, and when it began."""
+
+    kind: str
+    line: str
+    channels: list[str]
+    began_at: datetime.datetime
+
+
+def begun(conn: Connection, *, limit: int) -> list[Begun]:
+    """List the troubles that were told of and are not over, the newest first."""
+    return [Begun(**row._mapping) for row in conn.execute(_BEGUN, {"limit": limit})]
+
+
 def jobs(conn: Connection) -> list[OfJob]:
     """List the sync jobs that fail or were stopped, and those of which a run needs approval."""
     return [OfJob(**row._mapping) for row in conn.execute(_JOBS, _USUAL)]
@@ -146,6 +161,10 @@ _JOBS = text("""
     WHERE j.deleted_at IS NULL
       AND (j.state IN ('failing', 'stopped') OR r.state IS NOT NULL)
     ORDER BY j.id
+""")
+
+_BEGUN = text("""
+    SELECT kind, line, channels, began_at FROM troubles ORDER BY began_at DESC, subject LIMIT :limit
 """)
 
 _APPROVALS = text("""
