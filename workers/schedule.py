@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from gateway.core import moments
-from gateway.flows.behaviour.rounds import Evaluator
+from gateway.flows.behaviour.rounds import Evaluator, look_at_all
 from gateway.flows.cohorts import (
     feed,
     load_upkeep,
@@ -66,7 +66,7 @@ def _tend_events(made: Runtime) -> None:
     kept = events.Kept(
         event_days=made.settings.event_days, event_id_days=made.settings.event_id_days
     )
-    events.run(made.chores, kept)
+    events.run(made.chores, kept, note_drop=look_at_all)
 
 
 def _rules(made: Runtime) -> None:

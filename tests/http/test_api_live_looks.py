@@ -7,9 +7,13 @@ import datetime
 import pytest
 from sqlalchemy import text
 
+from gateway.core.cohorts import kinds
 from gateway.flows.behaviour import live as looks
+from gateway.flows.behaviour import rounds
 from gateway.flows.behaviour.rounds import Evaluator
+from gateway.flows.people import retention
 from gateway.jobs import WakeUps
+from gateway.store.behaviour import states
 from tests.http.people import People, event
 from tests.http.test_api_live_rules import BUYERS, Live
 from tests.http.world import NO_REDIS
@@ -182,3 +186,35 @@ _MANY_PEOPLE = text("""
     SELECT p.source_id, 'p-' || n, :at, :at, arrival
     FROM people p, a, generate_series(1, :n + 1) n WHERE p.person_id = 'ada'
 """)
+
+
+def test_month_of_events__that_is_dropped__moves_people_at_the_next_look_and_is_no_drift(
+    live: Live,
+) -> None:
+    old = (live.world.clock.now - datetime.timedelta(days=40)).isoformat()
+    live.people.events(event("ada", time=old), event("bob"), event("eve", time=old))
+    once = live.make({"did": {"event": "buy"}}, external_id="once")["id"]
+    never = live.make({"not": {"did": {"event": "buy"}}}, external_id="never")["id"]
+    live.settle()
+    assert (live.members(once), live.members(never)) == (["ada", "bob", "eve"], [])
+    kept = retention.Kept(event_days=1, event_id_days=1)
+    retention.prune(live.world.pool, kept, live.world.clock.now, note_drop=rounds.look_at_all)
+    live.settle()
+    assert (live.members(once), live.members(never)) == (["bob"], ["ada", "eve"])
+    live.settle(hours=25)
+    assert drift(live) == 0
+
+
+def test_month_of_events__dropped_while_a_daily_look_is_on__is_no_drift(live: Live) -> None:
+    cohort_id = live.make({"trait": {"property": "plan", "op": "exists"}})["id"]
+    live.people.people({"ada": {}})
+    live.settle()
+    with live.world.pool.begin() as conn:
+        (before,) = states.listing(conn, kinds.PEOPLE)
+        conn.execute(text("UPDATE people SET traits = '{\"plan\": 1}'"))
+        rounds.look_at_all(conn)
+    now = live.world.clock.now + datetime.timedelta(hours=25)
+    assert looks.look(live.world.pool, before, cut=before.arrival, now=now)
+    live.world.apply()
+    assert live.members(cohort_id) == ["ada"]
+    assert drift(live) == 0

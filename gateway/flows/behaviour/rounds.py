@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
 
+    from sqlalchemy import Connection
+
     from gateway.jobs import WakeUps
     from gateway.store.db.engine import Pool
 
@@ -22,6 +24,11 @@ CHORE: Final = "rules"
 EVERY_SECONDS: Final = 1.0
 # A round of a process that died is taken over after this.
 LEASE_SECONDS: Final = 600.0
+
+
+def look_at_all(conn: Connection) -> None:
+    """Have the next look of each live rule be at all people: events have gone without a trace."""
+    states.look_at_all(conn)
 
 
 class Evaluator:

@@ -13,6 +13,10 @@ from gateway.store.db import chores
 from gateway.store.people import months, removal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
     from gateway.store.db.engine import Pool
 
 CHORE: Final = "events"
@@ -34,8 +38,18 @@ class Kept:
     event_id_days: int
 
 
-def run(pool: Pool, kept: Kept, *, every_seconds: float = EVERY_SECONDS) -> bool:
-    """Make months and prune, if that is due; False if it is not."""
+def nothing(conn: Connection) -> None:
+    """Note nothing of a month that is dropped."""
+
+
+def run(
+    pool: Pool,
+    kept: Kept,
+    *,
+    every_seconds: float = EVERY_SECONDS,
+    note_drop: Callable[[Connection], None] = nothing,
+) -> bool:
+    """Make months and prune, as `prune` does, if that is due; False if it is not."""
     with pool.begin() as conn:
         claimed = chores.claim(
             conn, CHORE, every_seconds=every_seconds, lease_seconds=LEASE_SECONDS
@@ -43,7 +57,7 @@ def run(pool: Pool, kept: Kept, *, every_seconds: float = EVERY_SECONDS) -> bool
     if claimed is None:
         return False
     make_ahead(pool, claimed.begun_at)
-    prune(pool, kept, claimed.begun_at)
+    prune(pool, kept, claimed.begun_at, note_drop=note_drop)
     with pool.begin() as conn:
         chores.give_back(conn, CHORE, after=0)
     return True
@@ -61,14 +75,21 @@ def make_ahead(pool: Pool, now: datetime.datetime) -> None:
             months.create(conn, month)
 
 
-def prune(pool: Pool, kept: Kept, now: datetime.datetime) -> None:
-    """Drop what is older than it is kept."""
+def prune(
+    pool: Pool,
+    kept: Kept,
+    now: datetime.datetime,
+    *,
+    note_drop: Callable[[Connection], None] = nothing,
+) -> None:
+    """Drop what is older than it is kept; `note_drop` is told of a month as it is dropped."""
     oldest = now - datetime.timedelta(days=kept.event_days)
     with pool.read() as conn:
         old = months.before(conn, oldest)
     for month in old:
         with pool.begin() as conn:
             months.drop(conn, month)
+            note_drop(conn)
         _log.info("events.dropped", month=month.isoformat())
     ids_before = now - datetime.timedelta(days=kept.event_id_days)
     while _prune_ids(pool, ids_before) == IDS_AT_ONCE:

@@ -108,6 +108,11 @@ def save(
     conn.execute(_SAVE, parameters)
 
 
+def look_at_all(conn: Connection) -> None:
+    """Have all people be looked at once more for each rule, without counting that as drift."""
+    conn.execute(_LOOK_AT_ALL)
+
+
 def fail(conn: Connection, cohort_id: int, code: str | None) -> None:
     """Note why a rule is not evaluated; None if it is."""
     conn.execute(_FAIL, {"cohort_id": cohort_id, "code": code})
@@ -180,9 +185,12 @@ _SETTLE = text("""
 _SAVE = text("""
     UPDATE rule_states
     SET looked_at = :at, arrival = :arrival, seqs = CAST(:seqs AS jsonb), error_code = NULL,
-        whole_at = CASE WHEN :whole THEN :at ELSE whole_at END, drift = drift + :drift
+        whole_at = CASE WHEN :whole THEN :at ELSE whole_at END,
+        drift = drift + CASE WHEN whole_at IS NULL THEN 0 ELSE :drift END
     WHERE cohort_id = :cohort_id
 """)
+
+_LOOK_AT_ALL = text("UPDATE rule_states SET whole_at = NULL WHERE whole_at IS NOT NULL")
 
 _FAIL = text("""
     INSERT INTO rule_states (cohort_id, error_code) VALUES (:cohort_id, :code)
