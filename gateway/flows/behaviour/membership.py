@@ -51,15 +51,14 @@ def stand(
     Raises errors.NotFound for no cohort, or for no person where there is a rule.
     """
     with pool.read() as conn:
-        origin = touches.origin(conn, cohort_id)
-        if origin is None:
-            raise errors.NotFound(lookup.NO_COHORT)
-        touch = touches.touch(conn, cohort_id, member_id)
+        origin = touches.origin(conn, cohort_id, member_id)
+    if origin is None:
+        raise errors.NotFound(lookup.NO_COHORT)
     if origin.kind != KIND or origin.definition is None:
-        return Standing(name=origin.name, definition=None, found=None, touch=touch)
+        return Standing(name=origin.name, definition=None, found=None, touch=origin.touch)
     definition = parse.definition(origin.definition)
     found = runner.explain_kept(definition, origin.source_id, member_id, now=now)
-    return Standing(name=origin.name, definition=definition, found=found, touch=touch)
+    return Standing(name=origin.name, definition=definition, found=found, touch=origin.touch)
 
 
 def explain(

@@ -14,7 +14,7 @@ from gateway.store.cohorts import cohorts as cohort_rows
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
 
@@ -52,6 +52,14 @@ class Endangered:
 
     cohort: Cohort
     stake: Stake
+
+
+def names(readers: ReadRouter, cohort_ids: Collection[int]) -> dict[int, str]:
+    """Name cohorts by their ids, deleted ones too; those that never were are left out."""
+    if not cohort_ids:
+        return {}
+    found = readers.ask(lambda conn: cohort_rows.labels(conn, sorted(cohort_ids)))
+    return {cohort_id: label[4] for cohort_id, label in found.items()}
 
 
 def cohorts(

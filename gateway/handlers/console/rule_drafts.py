@@ -59,6 +59,10 @@ class Draft:
     children: tuple[Draft, ...] = ()
 
 
+# Between the name of a cohort and its id.
+BEFORE_ID: Final = " · "
+
+
 def blank(kind: str) -> Draft:
     """Make a node to be filled in."""
     if kind == DID:
@@ -84,7 +88,13 @@ def read(form: Form, place: str = ROOT, depth: int = 1) -> Draft | None:
 
 def _texts(form: Form, place: str, kind: str) -> Texts:
     names = {IN_COHORT: ("cohort",), DID: _did_fields()}.get(kind, ())
-    return {name: form.get(f"{place}.{name}", "") for name in names}
+    found = {name: form.get(f"{place}.{name}", "") for name in names}
+    return {"cohort": cohort(found["cohort"])} if kind == IN_COHORT else found
+
+
+def cohort(written: str) -> str:
+    """Read the id of a cohort of a field that may have its name before it."""
+    return written.rpartition(BEFORE_ID)[2].strip()
 
 
 def _did_fields() -> tuple[str, ...]:

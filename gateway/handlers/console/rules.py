@@ -26,6 +26,7 @@ from gateway.handlers.console import (
     pages,
     rule_drafts,
     rule_edits,
+    rule_names,
     rule_texts,
     rule_words,
     session,
@@ -142,7 +143,8 @@ def explain(form: Form) -> Response:
     definition = _definition(form)
     wanted = Wanted(source=form.get("source", ""), definition=definition)
     found = given.rules.explain(wanted, form.get("person_id", "").strip(), now=given.now())
-    reason = rule_words.reason(definition.root, found, {})
+    named = rule_names.of(given.readers, definition.root)
+    reason = rule_words.reason(definition.root, found, named)
     return _render(form, rule_drafts.of_rule(definition.root), Outcome(reason=reason))
 
 
@@ -200,7 +202,7 @@ def offer_cohorts() -> Response:
     found = browse.cohorts(
         given.readers, Filter(), search="", after=0, limit=OFFERED_COHORTS, now=given.now()
     )
-    return _offers((str(one.id), one.name) for one in found.items)
+    return _offers((rule_names.shown(one.id, one.name), one.source) for one in found.items)
 
 
 def _offers(found: Iterable[tuple[str, str]]) -> Response:
@@ -281,6 +283,7 @@ def _render(form: Form, draft: Draft, outcome: Outcome = NOTHING) -> Response:
         outcome=outcome,
         events=predefined.EVENTS,
         drafts=rule_drafts,
+        cohorts=rule_names.of_draft(deps.current().readers, draft),
         says=rule_words,
     )
 

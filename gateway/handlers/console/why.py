@@ -8,7 +8,7 @@ from gateway import errors
 from gateway.core.behaviour import parse
 from gateway.flows.behaviour import membership
 from gateway.flows.cohorts import lookup
-from gateway.handlers.console import forms, ids, pages, rule_words
+from gateway.handlers.console import forms, ids, pages, rule_names, rule_words
 from gateway.handlers.console.pages import Page
 from gateway.handlers.http import deps
 
@@ -25,7 +25,7 @@ def show_rule(cohort_id: str) -> Response:
     return pages.render(
         "rules/rule.html",
         cohort=cohort,
-        line=rule_words.outline(definition.root, {}),
+        line=rule_words.outline(definition.root, rule_names.of(given.readers, definition.root)),
         time_zone=definition.time_zone,
     )
 
@@ -36,7 +36,8 @@ def show_why(cohort_id: str) -> Response:
     found = membership.stand(given.reading, given.rules, number, member_id, now=given.now())
     reason = None  # of a cohort without a rule
     if found.definition is not None and found.found is not None:
-        reason = rule_words.reason(found.definition.root, found.found, {})
+        named = rule_names.of(given.readers, found.definition.root)
+        reason = rule_words.reason(found.definition.root, found.found, named)
     return pages.render(
         "rules/why.html",
         number=number,

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 class Origin:
     """A cohort that is not deleted: name, source, kind, and the definition to explain, if any.
 
-    That is the one in force; before the first evaluation, the newest.
+    That is the one in force; before the first evaluation, the newest. `touch` is what last touched
+    a person in it; None if nothing ever did, or it is forgotten.
     """
 
     name: str
     source_id: int
     kind: str
     definition: object
+    touch: Touch | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,16 +46,20 @@ class Change:
     session_id: str | None
 
 
-def origin(conn: Connection, cohort_id: int) -> Origin | None:
-    row = conn.execute(_ORIGIN, {"cohort_id": cohort_id}).one_or_none()
-    return None if row is None else Origin(**row._mapping)
-
-
-def touch(conn: Connection, cohort_id: int, member_id: str) -> Touch | None:
-    """Find what last touched a person in a cohort; None if nothing ever did, or it is forgotten."""
+def origin(conn: Connection, cohort_id: int, member_id: str) -> Origin | None:
+    """Find a cohort, and how a person stands to it."""
     parameters = {"cohort_id": cohort_id, "member_id": member_id}
-    row = conn.execute(_TOUCH, parameters).one_or_none()
-    return None if row is None else Touch(**row._mapping)
+    row = conn.execute(_ORIGIN, parameters).one_or_none()
+    if row is None:
+        return None
+    touch = Touch(is_member=row.is_member, session_id=row.session_id) if row.touched else None
+    return Origin(
+        name=row.name,
+        source_id=row.source_id,
+        kind=row.kind,
+        definition=row.definition,
+        touch=touch,
+    )
 
 
 def changes(conn: Connection, cohort_id: int, member_id: str, *, limit: int) -> list[Change]:
@@ -63,20 +69,16 @@ def changes(conn: Connection, cohort_id: int, member_id: str, *, limit: int) -> 
 
 
 _ORIGIN = text("""
-    SELECT c.name, c.source_id, s.kind, d.definition
+    SELECT c.name, c.source_id, s.kind, d.definition, m.member_id IS NOT NULL AS touched,
+           m.entered_at IS NOT NULL AS is_member, n.session_id
     FROM cohorts c
     JOIN sources s ON s.id = c.source_id
     LEFT JOIN rule_states r ON r.cohort_id = c.id AND r.number > 0
     LEFT JOIN cohort_definitions d ON d.cohort_id = c.id
         AND CASE WHEN r.number IS NULL THEN d.is_latest ELSE d.number = r.number END
-    WHERE c.id = :cohort_id AND c.deleted_at IS NULL
-""")
-
-_TOUCH = text("""
-    SELECT m.entered_at IS NOT NULL AS is_member, n.session_id
-    FROM memberships m
+    LEFT JOIN memberships m ON m.cohort_id = c.id AND m.member_id = :member_id
     LEFT JOIN sessions n ON n.cohort_id = m.cohort_id AND n.number = m.session
-    WHERE m.cohort_id = :cohort_id AND m.member_id = :member_id
+    WHERE c.id = :cohort_id AND c.deleted_at IS NULL
 """)
 
 _CHANGES = text("""
