@@ -39,18 +39,24 @@ def await_loads(one: Subject, cohort_ids: Collection[str]) -> None:
     Raises RuntimeError unless the last load of each was applied.
     """
     end = time.monotonic() + PATIENCE_SECONDS
-    while (states := last_states(one, cohort_ids)) & {*_RUNNING}:
-        if time.monotonic() > end:
-            message = f"loads still run after {PATIENCE_SECONDS} s"
-            raise RuntimeError(message)
+    while are_running(one, cohort_ids, end):
         time.sleep(_LOOK_SECONDS)
+    states = _last_states(one, cohort_ids)
     if states != {"applied"}:
         found = call(one, "GET", f"/v1/cohorts/{next(iter(cohort_ids))}")
         message = f"loads ended as {sorted(states)}; {found['last_load']}"
         raise RuntimeError(message)
 
 
-def last_states(one: Subject, cohort_ids: Collection[str]) -> set[str]:
+def are_running(one: Subject, cohort_ids: Collection[str], end: float) -> bool:
+    """Tell whether a newest load of some cohorts runs. Raises RuntimeError after `end`."""
+    if time.monotonic() > end:
+        message = f"loads still run after {PATIENCE_SECONDS} s"
+        raise RuntimeError(message)
+    return not _last_states(one, cohort_ids).isdisjoint(_RUNNING)
+
+
+def _last_states(one: Subject, cohort_ids: Collection[str]) -> set[str]:
     """Return the states of the newest load of each of some cohorts."""
     with one.pool.read() as conn:
         return set(conn.execute(_STATES, {"ids": [int(each) for each in cohort_ids]}).scalars())

@@ -173,14 +173,13 @@ def _many(
     given = {"ids": [int(each) for each in made], "due_at": due_at}
     with one.pool.begin() as conn:
         conn.execute(_SET_DUE, given)
-    pages = []
-    while len(late := _queued(one, given)) < count:
+    pages, end = [], time.monotonic() + cohorts.PATIENCE_SECONDS
+    while cohorts.are_running(one, made, end) or len(_queued(one, given)) < count:
         pages.append(page_seconds())
-    while cohorts.last_states(one, made) != {"applied"}:
-        pages.append(page_seconds())
+    cohorts.await_loads(one, made)
     for each in made:
         cohorts.require(one, each, members=members, last=payload.member_id(members - 1))
-    return late, pages
+    return _queued(one, given), pages
 
 
 def _queued(one: Subject, given: Mapping[str, object]) -> Sequence[float]:

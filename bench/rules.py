@@ -25,7 +25,7 @@ from gateway.core import moments
 from gateway.core.behaviour import parse, rule, windows
 from gateway.core.behaviour.rule import Definition, Did, Node
 from gateway.core.people import source
-from gateway.flows.behaviour.run import Runner, Wanted
+from gateway.flows.behaviour.run import Ran, Runner, Wanted
 from gateway.flows.health import schema
 from gateway.local import embedded
 from gateway.store.db.engine import Pool
@@ -81,10 +81,11 @@ TREES: Final[Mapping[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Timed:
-    """Seconds that a rule took, and those of what it stands beside."""
+    """Seconds that a rule took, those of what it stands beside, and how many people met it."""
 
     seconds: float
     beside: float
+    people: int
 
     @property
     def ratio(self) -> float:
@@ -158,10 +159,13 @@ def _measure(
     """Time each rule and what it stands beside, in turn."""
     runner = Runner(pool, Waits(1), seconds=LIMIT_SECONDS)
 
-    def run(sent: object) -> float:
+    def ask(sent: object) -> Ran:
         wanted = Wanted(source=source.BUILT_IN, definition=_definition(sent), as_of=now)
+        return runner.run(wanted, with_nodes=False, compare=None, now=now)
+
+    def run(sent: object) -> float:
         began = time.perf_counter()
-        runner.run(wanted, with_nodes=False, compare=None, now=now)
+        ask(sent)
         return time.perf_counter() - began
 
     def run_leaves(sent: Mapping[str, Any]) -> float:
@@ -170,17 +174,17 @@ def _measure(
     def count(sent: object) -> float:
         return _count(pool, source_id, sent, now)
 
-    for name, sent in DIDS.items():
-        yield name, _beside(runs, partial(run, sent), partial(count, sent))
-    for name, sent in TREES.items():
-        yield name, _beside(runs, partial(run, sent), partial(run_leaves, sent))
+    for name, sent in {**DIDS, **TREES}.items():
+        people = ask(sent).found.count
+        other = partial(run_leaves if name in TREES else count, sent)
+        yield name, _beside(runs, partial(run, sent), other, people)
 
 
-def _beside(runs: int, ours: Callable[[], float], other: Callable[[], float]) -> Timed:
-    """Take both in turn, once more than is counted: the first reads what is not in memory."""
-    pairs = [(ours(), other()) for _ in range(runs + 1)][1:]
+def _beside(runs: int, ours: Callable[[], float], other: Callable[[], float], people: int) -> Timed:
+    """Take both in turn; by now what they read is in memory."""
+    pairs = [(ours(), other()) for _ in range(runs)]
     seconds, beside = (statistics.median(each) for each in zip(*pairs, strict=True))
-    return Timed(seconds=seconds, beside=beside)
+    return Timed(seconds=seconds, beside=beside, people=people)
 
 
 def _definition(sent: object) -> Definition:
@@ -235,6 +239,7 @@ def describe(point: Point, explained: float) -> str:
     rows = [
         [
             name,
+            f"{one.people:,}",
             report.milliseconds(one.seconds),
             report.milliseconds(one.beside),
             report.share(one.ratio),
@@ -242,8 +247,15 @@ def describe(point: Point, explained: float) -> str:
         ]
         for name, one in point.items()
     ]
-    rows.append(["why one person is in or out", report.milliseconds(explained), "", "", ""])
-    columns = ("rule", "run", "count(*), or the nodes one by one", "times", "asked, at most")
+    rows.append(["why one person is in or out", "", report.milliseconds(explained), "", "", ""])
+    columns = (
+        "rule",
+        "people",
+        "run",
+        "count(*), or the nodes one by one",
+        "times",
+        "asked, at most",
+    )
     return report.Table(name="rules", columns=columns, rows=rows).markdown()
 
 

@@ -162,19 +162,27 @@ def test_rule__that_is_measured__is_one(name: str) -> None:
 
 
 def test_rules__described__stand_beside_what_bounds_them() -> None:
-    point = {name: Timed(seconds=0.06, beside=0.01) for name in (*rules.DIDS, *rules.TREES)}
+    point = {
+        name: Timed(seconds=0.06, beside=0.01, people=1234) for name in (*rules.DIDS, *rules.TREES)
+    }
     told = rows(rules.describe(point, 0.001))
     with_where = "bought brand X above 1,000 at least twice in 30 days"
-    assert told[with_where] == ["60.0 ms", "10.0 ms", "6.00", "12"]
+    assert told[with_where] == ["1,234", "60.0 ms", "10.0 ms", "6.00", "12"]
     assert told["bought three times in 90 days"][-1] == ""
-    assert told["cart but no purchase in 7 days"] == ["60.0 ms", "10.0 ms", "6.00", "1"]
-    assert told["why one person is in or out"][0] == "1.0 ms"
+    assert told["cart but no purchase in 7 days"] == ["1,234", "60.0 ms", "10.0 ms", "6.00", "1"]
+    assert told["why one person is in or out"][1] == "1.0 ms"
 
 
 def test_curve__described__is_time_by_events() -> None:
     points = {
-        100: {"a": Timed(seconds=0.01, beside=1), "b": Timed(seconds=0.01, beside=1)},
-        1000: {"a": Timed(seconds=0.1, beside=1), "b": Timed(seconds=0.2, beside=1)},
+        100: {
+            "a": Timed(seconds=0.01, beside=1, people=1),
+            "b": Timed(seconds=0.01, beside=1, people=1),
+        },
+        1000: {
+            "a": Timed(seconds=0.1, beside=1, people=1),
+            "b": Timed(seconds=0.2, beside=1, people=1),
+        },
     }
     told = rows(rules.describe_curve(points))
     assert told["a"] == ["10.0 ms", "100.0 ms", "1.00", "1.00"]
