@@ -26,6 +26,10 @@ class Effect:
 
 def of(node: exp.Expr, dialect: str) -> Effect | None:
     """Return the effect of one node of a parse tree, None if it has none."""
+    if dialect == "snowflake" and isinstance(node, exp.Column) and node.table:
+        name = node.this
+        if name.name.upper() == "NEXTVAL" and not name.quoted:  # it advances a sequence
+            return Effect(name="nextval", start=name.meta.get("start", 0))
     if not isinstance(node, exp.Func):
         return None
     name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
@@ -50,7 +54,7 @@ _MYSQL: Final = re.compile(
     | group_replication_\w+ | asynchronous_connection_failover_\w+""",
     re.VERBOSE | re.IGNORECASE,
 )
-_SNOWFLAKE: Final = re.compile(r"system\$\w+", re.IGNORECASE)
+_SNOWFLAKE: Final = re.compile(r"system\$\w+ | getnextval", re.VERBOSE | re.IGNORECASE)
 _BIGQUERY: Final = re.compile(r"external_query", re.IGNORECASE)
 
 _PATTERNS: Final[Mapping[str, re.Pattern[str]]] = {

@@ -9,6 +9,7 @@ from gateway.core import texts
 from gateway.core.cohorts.failures import Failure
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Mapping
 
 MAX_MESSAGE_CHARACTERS: Final = 500
@@ -23,6 +24,9 @@ _HINTS: Final[Mapping[Failure, str]] = {
     Failure.QUERY_INVALID: "Correct the query; a preview shows what it answers.",
     Failure.TOO_MANY_BYTES: "Read fewer columns or partitions, or raise the cap of the source.",
 }
+_EXPIRED: Final = "Renew the certificate on the server; until then nothing is read."
+# X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL.
+_HAS_EXPIRED: Final = 10
 _UNTRUSTED: Final = "Give the root certificate of the server's authority, or another TLS mode."
 
 
@@ -34,6 +38,14 @@ def failed(failure: Failure, message: str, secrets: Iterable[str] = ()) -> error
 def untrusted(message: str) -> errors.ReadFailed:
     """Say what is wrong with TLS."""
     return errors.ReadFailed(Failure.UNREACHABLE, message, hint=_UNTRUSTED)
+
+
+def bad_certificate(host: object, error: ssl.SSLCertVerificationError) -> errors.ReadFailed:
+    """Say what is wrong with the certificate of a server."""
+    message = f"the certificate of {host} is not valid: {error.verify_message}"
+    if error.verify_code == _HAS_EXPIRED:
+        return errors.ReadFailed(Failure.UNREACHABLE, message, hint=_EXPIRED)
+    return untrusted(message)
 
 
 def hidden(message: str, secrets: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway import errors, reach
 from gateway.core.cohorts.failures import Failure
 from gateway.sources.sql import session
-from gateway.sources.sql.failures import failed, untrusted
+from gateway.sources.sql.failures import bad_certificate, failed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,7 @@ def greet(host: str, port: int, addresses: Sequence[str], *, is_plain: bool) -> 
     except errors.Outbound as error:
         raise failed(Failure.UNREACHABLE, str(error)) from error
     except ssl.SSLCertVerificationError as error:
-        raise untrusted(
-            f"the certificate of {host} is not valid: {error.verify_message}"
-        ) from error
+        raise bad_certificate(host, error) from error
     except OSError as error:
         why = error.strerror or "no answer in time"
         raise failed(Failure.UNREACHABLE, f"the connection broke off: {why}") from error

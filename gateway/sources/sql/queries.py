@@ -32,6 +32,8 @@ MAX_CHARACTERS: Final = 100_000
 # In what stands between two tokens, which is white space and comments.
 _EXECUTABLE: Final = re.compile(r"/\*M?!")
 _NESTED: Final = re.compile(r"/\*(?:(?!\*/).)*/\*", re.DOTALL)
+# Behind it Snowflake executes another statement; the parser takes it for an operator on JSON.
+_FLOWS: Final = frozenset({"->>"})
 # Its parser tells logs of statements that it does not know, with their texts.
 _PARSER_LOG: Final = "sqlglot"
 
@@ -86,13 +88,22 @@ def require(text: str, dialect: str, *, path: str = "query") -> Query:
     statements = source.statements()
     if not statements:
         raise _invalid(path, "is empty; it takes one query")
-    if len(statements) > 1:
-        second = source.place(statements[1][0].start)
-        message = f"{second}: another statement begins here; send one query alone"
-        raise QueryRefused(path, message, failure=Failure.NOT_ONE_STATEMENT)
     only = statements[0]
+    second = _flow(source, only) if len(statements) == 1 else statements[1][0]
+    if second is not None:
+        message = (
+            f"{source.place(second.start)}: another statement begins here; send one query alone"
+        )
+        raise QueryRefused(path, message, failure=Failure.NOT_ONE_STATEMENT)
     _require_reading(source, only, path)
     return Query(text[only[0].start : only[-1].end + 1])
+
+
+def _flow(source: _Source, tokens: Sequence[Token]) -> Token | None:
+    """Find what Snowflake goes on to another statement at."""
+    if source.dialect != "snowflake":
+        return None
+    return _word(tokens, _FLOWS)
 
 
 def _invalid(path: str, message: str) -> QueryRefused:

@@ -65,6 +65,7 @@ _POWERS: Final = "test_role__that_may_more_than_read__is_told_how"
 _SIGN_IN: Final = "test_sign_in__with_what_is_wrong__fails_with_a_code"
 _CONNECTION: Final = "test_connection__that_cannot_be__says_why"
 _CERTIFICATE: Final = "test_greeting__with_a_certificate_of_nobody_known__is_not_trusted"
+_EXPIRED: Final = "test_greeting__with_a_certificate_that_has_expired__says_so"
 _CANCELED: Final = "test_read__not_wanted_any_more__is_canceled_on_the_server"
 _TIMED_OUT: Final = "test_read__longer_than_it_may_take__is_timed_out"
 _DIES: Final = "test_read__of_a_server_that_dies_in_the_middle__is_unreachable"
@@ -147,6 +148,11 @@ CASES: Final = (
         ),
     ),
     Case(
+        title="a certificate that has expired",
+        outcome="`unreachable`, and that it is to be renewed on the server",
+        tests=_of(_EXPIRED, _EXPIRED, "", _EXPIRED, _EXPIRED),
+    ),
+    Case(
         title="a wrong user, secret, database or project",
         outcome="`sign_in_failed`",
         tests=_of(_SIGN_IN, _SIGN_IN, _SIGN_IN, _SIGN_IN, _SIGN_IN),
@@ -181,6 +187,11 @@ CASES: Final = (
         title="`DELETE` and its like, a CTE that deletes, `SELECT … INTO`, `FOR UPDATE`",
         outcome="`writes`, before it is sent",
         every=_MORE,
+    ),
+    Case(
+        title="`->>` between statements, `s.NEXTVAL` of a sequence",
+        outcome="`not_one_statement`, `writes`, before they are sent",
+        tests={"Snowflake": "test_query__that_writes__is_refused_before_anything_is_sent"},
     ),
     Case(
         title="several statements",

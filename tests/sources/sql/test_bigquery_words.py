@@ -189,6 +189,15 @@ def test_greeting__with_a_certificate_of_nobody_known__is_not_trusted(tmp_path: 
     assert "the certificate of 127.0.0.1 is not valid: self-signed" in str(found)
 
 
+def test_greeting__with_a_certificate_that_has_expired__says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = serving.self_signed(tmp_path, days=-1)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with serving.once(lambda line: serving.secured(line, path)) as port:
+        serving.require_expired(failure(port))
+
+
 def test_greeting__that_is_none__says_why() -> None:
     with serving.once(lambda line: line.sendall(b"no TLS at all" * 9)) as port:
         assert "broke off" in str(failure(port))

@@ -23,6 +23,7 @@ from gateway.reach import Reach
 from gateway.sources.sql import definition, settings
 from gateway.sources.sql.postgresql import greeting
 from gateway.sources.sql.session import Target
+from tests.sources.sql import serving as serving_once
 
 TOO_MANY = b"SFATAL\0C53300\0Mtoo many clients already\0\0"
 ERROR = b"E" + struct.pack("!i", len(TOO_MANY) + 4) + TOO_MANY
@@ -74,10 +75,14 @@ def serving(answer: Callable[[socket.socket], object]) -> Iterator[int]:
 
 
 def failure(
-    port: int, sslmode: str, root: str | None = None, secrets: dict[str, str] | None = None
+    port: int,
+    sslmode: str,
+    root: str | None = None,
+    secrets: dict[str, str] | None = None,
+    host: str = "localhost",
 ) -> errors.ReadFailed:
     config = {
-        "host": "localhost",
+        "host": host,
         "database": "d",
         "user": "u",
         "sslmode": sslmode,
@@ -113,6 +118,15 @@ def test_tls__of_an_unknown_authority__is_not_trusted_unless_it_is_given(
         with serving(secured(identity)) as port:
             secrets = {"client_certificate": root, "client_key": key}
             assert "too many clients" in str(failure(port, mode, given, secrets))
+
+
+def test_greeting__with_a_certificate_that_has_expired__says_so(tmp_path: Path) -> None:
+    path = serving_once.self_signed(tmp_path, days=-1)
+    root = serving_once.certificate(path)
+    for mode in ("verify-full", "verify-ca"):
+        with serving(secured((str(path), str(path)))) as port:
+            found = failure(port, mode, root, host="127.0.0.1")
+        serving_once.require_expired(found)
 
 
 def test_server__without_tls__is_taken_where_that_is_allowed() -> None:

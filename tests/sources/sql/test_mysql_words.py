@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import ssl
 import struct
@@ -74,6 +75,23 @@ def test_greeting__with_a_certificate_of_nobody_known__is_not_trusted(tmp_path: 
         failed = failure(port, "verify")
     assert failed.failure == Failure.UNREACHABLE
     assert "the certificate of 127.0.0.1 is not valid: self-signed" in str(failed)
+
+
+def test_greeting__with_a_certificate_that_has_expired__says_so(tmp_path: Path) -> None:
+    path = serving.self_signed(tmp_path, days=-1)
+
+    def answer(line: socket.socket) -> None:
+        line.sendall(packet(GREETING + b"\0\x08"))
+        line.recv(36, socket.MSG_WAITALL)
+        serving.secured(line, path)
+
+    with serving.once(answer) as port:
+        aimed = target(port, "verify")
+        config = {**aimed.config, "root_certificate": serving.certificate(path)}
+        trusting = dataclasses.replace(aimed, config=config)
+        with pytest.raises(errors.ReadFailed) as failed:
+            greeting.greet(trusting, ["127.0.0.1"])
+    serving.require_expired(failed.value)
 
 
 def test_context__without_tls__is_none_and_else_checks_the_host() -> None:

@@ -125,6 +125,7 @@ def test_query__with_a_backslash_before_a_quote__is_refused_where_servers_differ
         ("lo_unlink(1)", "redshift"),
         ("get_lock('a', 1)", "mysql"),
         ("system$cancel_query('x')", "snowflake"),
+        ("getnextval(s)", "snowflake"),
         ("external_query('c', 'SELECT 1')", "bigquery"),
     ],
 )
@@ -132,6 +133,21 @@ def test_query__that_calls_what_has_an_effect__is_refused(call: str, dialect: st
     assert failure(f"SELECT {call}", dialect) == "writes"
     assert failure(f"SELECT 1 FROM t WHERE a IN (SELECT {call})", dialect) == "writes"
     assert failure(f"SELECT * FROM {call} x", dialect) in ("writes", "query_invalid")
+
+
+def test_query__that_snowflake_goes_on_after__is_refused() -> None:
+    for text in ("SELECT 1 ->> DELETE FROM t", "SELECT 1->>SELECT 2", "SHOW TABLES ->> SELECT 1"):
+        assert failure(text, "snowflake") == "not_one_statement"
+    kept = "SELECT '->>' AS a FROM t -- ->> b"
+    assert queries.require(kept, "snowflake").text == "SELECT '->>' AS a FROM t"
+    assert queries.require("SELECT a ->> 'b' FROM t", "postgres").text
+
+
+def test_query__that_advances_a_sequence_of_snowflake__is_refused() -> None:
+    for text in ("SELECT s.nextval", "SELECT a FROM t WHERE b > db.s.NEXTVAL"):
+        assert failure(text, "snowflake") == "writes"
+    for text in ('SELECT t."NEXTVAL" FROM t', "SELECT nextval FROM t"):
+        assert queries.require(text, "snowflake").text == text
 
 
 def test_query__refused__tells_the_place_and_the_word() -> None:

@@ -186,6 +186,31 @@ def test_query__of_two_statements__is_refused_before_and_by_the_service(service:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("DELETE FROM users", "writes"),
+        ("INSERT OVERWRITE INTO users SELECT 1", "writes"),
+        ("CREATE OR REPLACE TABLE users AS SELECT 1 AS id", "writes"),
+        ("COPY INTO @stage FROM users", "writes"),
+        ("EXECUTE IMMEDIATE $$ DELETE FROM users $$", "writes"),
+        ("SELECT s.NEXTVAL AS id", "writes"),
+        ("SELECT system$abort_session(1) AS id", "writes"),
+        ("SELECT 1 AS id ->> DELETE FROM users", "not_one_statement"),
+        ("BEGIN DELETE FROM users; END", "not_one_statement"),
+    ],
+)
+def test_query__that_writes__is_refused_before_anything_is_sent(
+    service: Service, text: str, expected: str
+) -> None:
+    with opened(service.target()) as session:
+        before = list(service.sent)
+        with pytest.raises(database_errors.QueryRefused) as refused:
+            rows(session, text)
+        assert refused.value.failure == expected
+        assert service.sent == before
+
+
+@pytest.mark.parametrize(
     ("refused", "expected"),
     [
         (("000904", "42000", "invalid identifier 'NOTHING'"), Failure.QUERY_INVALID),

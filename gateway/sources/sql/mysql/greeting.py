@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors, reach
 from gateway.core.cohorts.failures import Failure
 from gateway.sources.sql import session
-from gateway.sources.sql.failures import failed, untrusted
+from gateway.sources.sql.failures import bad_certificate, failed, untrusted
 from gateway.sources.sql.mysql import failures, settings
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def _verifying(target: Target) -> ssl.SSLContext:
 def broken(error: OSError, target: Target) -> errors.ReadFailed:
     """Say how a connection failed below the protocol."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        host = target.config["host"]
-        return untrusted(f"the certificate of {host} is not valid: {error.verify_message}")
+        return bad_certificate(target.config["host"], error)
     if isinstance(error, ssl.SSLError):
         return untrusted(f"TLS failed: {error.reason}")
     why = error.strerror or "no answer in time"

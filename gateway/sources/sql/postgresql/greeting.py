@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors, reach
 from gateway.core.cohorts.failures import Failure
 from gateway.sources.sql import pem, session
-from gateway.sources.sql.failures import failed, untrusted
+from gateway.sources.sql.failures import bad_certificate, failed, untrusted
 from gateway.sources.sql.postgresql import failures
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def greet(target: Target, addresses: Sequence[str], *, port: int) -> None:
     except errors.Outbound as error:
         raise failed(Failure.UNREACHABLE, str(error)) from error
     except ssl.SSLCertVerificationError as error:
-        message = f"the certificate of {target.config['host']} is not valid: {error.verify_message}"
-        raise untrusted(message) from error
+        raise bad_certificate(target.config["host"], error) from error
     except ssl.SSLError as error:
         raise untrusted(f"TLS failed: {error.reason}") from error
     except OSError as error:
