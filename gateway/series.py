@@ -125,7 +125,9 @@ SERIES: Final = (
     Series(
         "gateway_stale_cohorts",
         _G,
-        "Cohorts of which nothing was heard for three intervals of their source.",
+        "Cohorts that are `stale`: of Mixpanel, not heard of for three intervals of their source;"
+        " with a schedule, not loaded in time; of a live rule, not looked at for 5 minutes, or not"
+        " evaluated yet.",
         ("source",),
     ),
     Series(

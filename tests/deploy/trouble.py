@@ -193,6 +193,22 @@ def connections_few(installation: Production) -> Iterator[None]:
         change(installation, "ALTER DATABASE gateway CONNECTION LIMIT -1")
 
 
+@contextlib.contextmanager
+def notice_waiting(installation: Production) -> Iterator[None]:
+    """Have a message that its channel has not taken, and that is not tried again yet."""
+    change(
+        installation,
+        """
+        INSERT INTO notices (channel, body, created_at, next_at)
+        VALUES ('left', 'A message.', now(), now() + interval '1 hour')
+        """,
+    )
+    try:
+        yield
+    finally:
+        change(installation, "DELETE FROM notices WHERE channel = 'left'")
+
+
 ALL: dict[str, Trouble] = {
     "GatewayDown": down("web"),
     "GatewayPostgresDown": down("postgres"),
@@ -226,6 +242,7 @@ ALL: dict[str, Trouble] = {
         SELECT 0, id, 'ada', now() - interval '2 days' FROM sync_jobs WHERE cohort = 0
         """,
     ),
+    "GatewayNoticesWaiting": notice_waiting,
     "GatewayPagesBlocked": page_blocked,
     "GatewayMembersSkipped": members_skipped,
     "GatewayCohortsRefused": cohorts_many,
