@@ -82,7 +82,8 @@ def show(job_id: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the co
 @sync_job.command()
 @click.argument("job_id", metavar="ID")
 @click.argument("number", metavar="RUN")
-def rejected(job_id: str, number: str) -> None:
+@output.as_json
+def rejected(job_id: str, number: str, as_json: bool) -> None:  # noqa: FBT001 - a flag
     """Print the rows of a run that the vendor rejected, as CSV with its words.
 
     Example: python -m gateway sync-job rejected 3 12
@@ -90,6 +91,10 @@ def rejected(job_id: str, number: str) -> None:
     one, run = job_requests.number(job_id), job_requests.number(number)
     with place.database(place.settings()) as pool:
         found = overview.rejected(pool, one, run, now=place.now(), actor=COMMAND)
+        if as_json:
+            names = ("member_id", "reason", "message")
+            output.document([dict(zip(names, row, strict=True)) for row in found])
+            return
         for line in jobs.write_csv(found):
             click.echo(line, nl=False)
 

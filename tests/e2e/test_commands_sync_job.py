@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -172,6 +173,8 @@ def test_rejected__of_a_run__is_the_csv_of_the_api(
     desk.send()
     answer = desk.call("GET", f"/v1/sync-jobs/{job}/runs/1/rejected.csv")
     assert typed("sync-job", "rejected", job, "1").out == answer.text.replace("\r\n", "\n")
+    told = typed("sync-job", "rejected", job, "1", "--json").document()
+    assert [list(row.values()) for row in told] == list(csv.reader(answer.text.splitlines()))[1:]
     assert typed("sync-job", "rejected", job, "9").code == 1
 
 

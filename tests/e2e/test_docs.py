@@ -103,7 +103,7 @@ def test_settings_commands_and_tests__named_in_a_document__exist(name: str) -> N
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z]+)`", text)) <= targets
     groups = {full.split()[0] for full in all_commands()}
-    assert set(re.findall(r"python -m gateway ([a-z]+)", text)) <= groups
+    assert set(re.findall(r"python -m gateway ([a-z]+(?:-[a-z]+)*)", text)) <= groups
     tests = {name for path in ROOT.glob("tests/**/*.py") for name in TEST.findall(path.read_text())}
     assert set(TEST.findall(text)) <= tests
 
