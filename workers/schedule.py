@@ -23,7 +23,7 @@ from gateway.flows.cohorts import (
 from gateway.flows.cohorts.sweep import Sweeper
 from gateway.flows.health import audit, duty, heartbeats
 from gateway.flows.notices import watch
-from gateway.flows.people import forget
+from gateway.flows.people import forget, sampling
 from gateway.flows.people import retention as events
 from gateway.flows.sources import refusals
 from gateway.flows.syncs import actions, upkeep
@@ -67,6 +67,7 @@ def _tend_events(made: Runtime) -> None:
         event_days=made.settings.event_days, event_id_days=made.settings.event_id_days
     )
     events.run(made.chores, kept, note_drop=look_at_all)
+    sampling.run(made.chores)
 
 
 def _rules(made: Runtime) -> None:

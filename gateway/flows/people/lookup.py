@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway import errors
 from gateway.core.people import predefined, times
 from gateway.core.people.source import KIND
 from gateway.flows.cohorts.parts import ListPage
-from gateway.store.people import lookup
+from gateway.store.people import lookup, samples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,8 @@ Wanted = lookup.Wanted
 RECENT: Final = 1000
 # Daily counts are told of so many days.
 COUNTED_DAYS: Final = 30
-# What properties there are, and which values many share, is told from so many rows.
+# What properties there are, and which values many share, is told from so many rows; where there
+# are more, from a larger sample that is taken by the hour (`sampling.py`).
 SAMPLED: Final = 2000
 SHARERS: Final = 5
 VALUES: Final = 20
@@ -167,13 +168,10 @@ def names(pool: Pool, slug: str, *, now: datetime.datetime) -> list[Name]:
 def properties(pool: Pool, slug: str, name: str) -> list[Property]:
     """List the properties of a name's events. Raises errors.NotFound for a name not seen yet."""
     with pool.read() as conn:
-        source_id = _source(conn, slug)
+        source_id, kept = _kept(conn, slug, [name])
         if name not in predefined.EVENTS and not lookup.is_name(conn, source_id, name):
             raise errors.NotFound("no event of this name was seen")
-        rows = lookup.properties(
-            conn, source_id, name, sampled=SAMPLED, sharers=SHARERS, values=VALUES
-        )
-    seen = {row.name: Property(**row._mapping) for row in rows}
+        seen = _seen(conn, source_id, name, kept)
     return [one for _, one in sorted((_known(name) | seen).items())]
 
 
@@ -181,23 +179,17 @@ def offered(pool: Pool, slug: str, names: Sequence[str]) -> list[Property]:
     """List the properties of the events of the first few names, seen or known before."""
     found: dict[str, Property] = {}
     with pool.read() as conn:
-        source_id = _source(conn, slug)
+        source_id, kept = _kept(conn, slug, names[:OFFERED_NAMES])
         for name in names[:OFFERED_NAMES]:
-            known = _known(name)
-            rows = lookup.properties(
-                conn, source_id, name, sampled=SAMPLED, sharers=SHARERS, values=VALUES
-            )
-            found |= known | {row.name: Property(**row._mapping) for row in rows}
+            found |= _known(name) | _seen(conn, source_id, name, kept)
     return [one for _, one in sorted(found.items())]
 
 
 def traits(pool: Pool, slug: str) -> list[Property]:
     """List the traits of people."""
     with pool.read() as conn:
-        rows = lookup.traits(
-            conn, _source(conn, slug), sampled=SAMPLED, sharers=SHARERS, values=VALUES
-        )
-    return [Property(**row._mapping) for row in rows]
+        source_id, kept = _kept(conn, slug, [samples.TRAITS])
+        return list(_seen(conn, source_id, samples.TRAITS, kept).values())
 
 
 def require_source(pool: Pool, slug: str) -> int:
@@ -211,8 +203,32 @@ def _known(name: str) -> dict[str, Property]:
     return {one: Property(name=one, types=[kind]) for one, kind in usual.items()}
 
 
+def _seen(
+    conn: Connection, source_id: int, name: str, kept: Mapping[str, Any]
+) -> dict[str, Property]:
+    """Return the properties of a name: those that were sampled, or those of the newest rows."""
+    if name in kept:
+        return {one["name"]: Property(**one) for one in kept[name]}
+    limits = {"sampled": SAMPLED, "sharers": SHARERS, "values": VALUES}
+    if name == samples.TRAITS:
+        rows = lookup.traits(conn, source_id, **limits)
+    else:
+        rows = lookup.properties(conn, source_id, name, **limits)
+    return {row.name: Property(**row._mapping) for row in rows}
+
+
+def _kept(conn: Connection, slug: str, names: Sequence[str]) -> tuple[int, Mapping[str, Any]]:
+    """Return the id of a source, and what is kept of some names of events, or of its traits."""
+    found = samples.kept(conn, slug, names)
+    source_id = _checked(slug, None if found is None else found[:2])
+    return source_id, (found[2] or {}) if found is not None else {}
+
+
 def _source(conn: Connection, slug: str) -> int:
-    found = lookup.source(conn, slug)
+    return _checked(slug, lookup.source(conn, slug))
+
+
+def _checked(slug: str, found: tuple[int, str] | None) -> int:
     if found is None:
         raise errors.NotFound(f"there is no source {slug!a}", code="no_source")
     source_id, kind = found

@@ -210,8 +210,9 @@ OPERATIONS: Final = (
         acts=True,
         topic=topics.PEOPLE,
         summary="List the properties of a name's events",
-        description="Their JSON types and frequent values, from a sample of the newest events. A"
-        " value is shown if at least 5 people share it.",
+        description="Their JSON types and frequent values, from a sample of the newest events,"
+        " which is taken by the hour where there are many. A value is shown if at least 5 people"
+        " share it.",
         query=requests.OfSourceQuery,
         answer=responses.of(response_schemas.PropertiesAnswer, "The properties."),
         refusals=(404, 409),
@@ -226,7 +227,8 @@ OPERATIONS: Final = (
         topic=topics.PEOPLE,
         summary="List the traits of people",
         description="Their JSON types and frequent values, from a sample of the people that were"
-        " written last. A value is shown if at least 5 people share it.",
+        " written last, which is taken by the hour where there are many. A value is shown if at"
+        " least 5 people share it.",
         query=requests.OfSourceQuery,
         answer=responses.of(response_schemas.TraitsAnswer, "The traits."),
         refusals=(404, 409),

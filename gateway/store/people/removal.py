@@ -45,6 +45,7 @@ def forget(
     _uncount(conn, source_id, rows)
     conn.execute(_FORGET_PERSON, parameters)
     conn.execute(_FORGET_REJECTED, parameters)
+    conn.execute(_FORGET_SAMPLES, parameters)
 
 
 def request_deletion(
@@ -86,6 +87,7 @@ def delete_events(conn: Connection, deletion: Deletion, *, below: int, limit: in
 
 
 def finish(conn: Connection, deletion: Deletion) -> None:
+    conn.execute(_FORGET_SAMPLES, {"source_id": deletion.source_id})
     conn.execute(_FINISH, {"id": deletion.id})
 
 
@@ -144,6 +146,9 @@ _FORGET_EVENTS = text("""
 _FORGET_PERSON = text("""
     DELETE FROM people WHERE source_id = :source_id AND person_id = :person_id
 """)
+
+# Which values that were shared are those of a person is not known.
+_FORGET_SAMPLES = text("DELETE FROM seen_samples WHERE source_id = :source_id")
 
 _FORGET_REJECTED = text("""
     DELETE FROM rejected_events WHERE source_id = :source_id AND person_id = :person_id

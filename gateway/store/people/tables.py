@@ -97,6 +97,17 @@ event_days = Table(
     Index("event_days_name_idx", "source_id", "name", "day"),
 )
 
+# What is seen of a name with many events, or of traits (the name is empty) where there are many
+# people: a list of properties with their types and frequent values. Taken anew by the hour.
+seen_samples = Table(
+    "seen_samples",
+    metadata,
+    Column("source_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("event", Text(collation="C"), primary_key=True),
+    Column("seen", JSONB, nullable=False),
+    Column("sampled_at", NOW_TYPE, nullable=False),
+)
+
 # Erased people, each as a digest of the id: what they did until then is kept out.
 person_erasures = Table(
     "person_erasures",
