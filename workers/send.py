@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import outbound
 from gateway.core.health import processes
-from gateway.flows.syncs import setup
+from gateway.flows.syncs import pacing, setup
 from gateway.flows.syncs.sender import AT_ONCE, Sender
 from gateway.store.db.engine import Pool
 from workers import runtime
@@ -63,6 +63,7 @@ def make_sender(made: Runtime, client: outbound.Client) -> Sender:
         setup.of_settings(made.settings, client),
         holder=made.name,
         suppress=made.settings.suppress,
+        pace=pacing.of_redis(made.settings.require_redis_url()),
     )
 
 

@@ -1,4 +1,7 @@
-"""Lanes: what one destination is asked at once and in a time, by all jobs of a process together."""
+"""Lanes: what one destination is asked at once, by all jobs of a process, and in a time.
+
+The rate is that of all processes together, as far as these have a Redis to count in.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,9 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import limits
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from gateway import errors
+from gateway.flows.syncs.pacing import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,11 +31,12 @@ LOOK_SECONDS: Final = 0.5
 class Lane:
     """The turns of one destination; several threads take them."""
 
-    def __init__(self, at_once: int, asked: Limits, limiter: MovingWindowRateLimiter) -> None:
+    def __init__(self, key: str, at_once: int, asked: Limits, pace: Pace) -> None:
+        """`key` names the destination to all processes."""
         self._free = threading.BoundedSemaphore(at_once)
-        self._limiter = limiter
+        self._pace = pace
         self._rate = _rate(asked)
-        self._key = str(id(self))
+        self._key = key
         self.hangs = False
 
     @contextlib.contextmanager
@@ -42,17 +45,16 @@ class Lane:
         while not self._free.acquire(timeout=LOOK_SECONDS):
             going()
         try:
-            self._pace(going)
+            self._await_room(going)
             with self._watched():
                 yield
         finally:
             self._free.release()
 
-    def _pace(self, going: Callable[[], None]) -> None:
+    def _await_room(self, going: Callable[[], None]) -> None:
         """Wait until the vendor's rate has room."""
-        while self._rate is not None and not self._limiter.hit(self._rate, self._key):
-            reset = self._limiter.get_window_stats(self._rate, self._key).reset_time
-            time.sleep(min(max(reset - time.time(), 0.01), LOOK_SECONDS))
+        while self._rate is not None and not self._pace.hit(self._rate, self._key):
+            time.sleep(min(self._pace.wait_seconds(self._rate, self._key), LOOK_SECONDS))
             going()
 
     @contextlib.contextmanager
@@ -86,9 +88,10 @@ class _Measure:
 class Lanes:
     """The lanes of one process by destination."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace | None = None) -> None:
+        """`pace` counts the requests of a time; None for those of this process alone."""
         self._lock = threading.Lock()
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._pace = pace or Pace()
         self._made: dict[int, tuple[_Measure, Lane]] = {}
 
     def of(self, destination_id: int, at_once: int, asked: Limits) -> Lane:
@@ -97,7 +100,7 @@ class Lanes:
         with self._lock:
             found = self._made.get(destination_id)
             if found is None or found[0] != measure:
-                found = (measure, Lane(at_once, asked, self._limiter))
+                found = (measure, Lane(str(destination_id), at_once, asked, self._pace))
                 self._made[destination_id] = found
             return found[1]
 

@@ -19,6 +19,7 @@ from gateway.store.syncs import agenda, erasing, jobs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gateway.flows.syncs.pacing import Pace
     from gateway.flows.syncs.setup import Setup
     from gateway.store.db.engine import Pool
     from gateway.store.db.leases import Lease
@@ -49,8 +50,12 @@ class Sender:
         suppress: Sequence[int] = (),
         at_once: int = AT_ONCE,
         patience_seconds: float = attempts.PATIENCE_SECONDS,
+        pace: Pace | None = None,
     ) -> None:
-        """`beating` is a pool of its own; `suppress` are cohorts no job sends the members of."""
+        """`beating` is a pool of its own; `suppress` are cohorts no job sends the members of.
+
+        `pace` counts what destinations are asked in a time; by itself this process counts alone.
+        """
         self._pool = pool
         self._beating = beating
         self._setup = setup
@@ -62,7 +67,7 @@ class Sender:
             suppress=tuple(suppress),
             stopping=self._ended.is_set,
             patience_seconds=patience_seconds,
-            lanes=Lanes(),
+            lanes=Lanes(pace),
         )
         self._lock = threading.Lock()
         self._busy = collections.Counter[int]()
