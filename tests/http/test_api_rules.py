@@ -245,3 +245,12 @@ def test_rule__of_nine_hundred_conditions__is_refused_at_once(shop: People) -> N
     refused = run(shop, did_each(100, 9, op="exists"), status=422)
     assert refused["errors"][0]["path"].endswith(".any.3.did.where.0")
     assert "300 conditions" in refused["errors"][0]["message"]
+
+
+def test_explain__without_a_person_that_can_be__names_the_field_once(people: People) -> None:
+    for person_id in (None, "", "nan"):
+        body = json.dumps({"rule": EVERYBODY, "person_id": person_id}).encode()
+        answer = people.send("/v1/rules/explain", body, scope=Scope.READ)
+        (fault,) = answer.get_json()["errors"]
+        assert (answer.status_code, fault["path"]) == (422, "person_id")
+        assert "person_id" not in fault["message"]

@@ -141,4 +141,4 @@ def _person(value: object) -> str:
     try:
         return items.person_id(value)
     except items.Rejection as problem:
-        raise Wrong("person_id", str(problem)) from None
+        raise Wrong("person_id", str(problem).removeprefix("person_id: ")) from None
