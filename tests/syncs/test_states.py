@@ -76,6 +76,18 @@ def test_change__of_a_mapping__is_sent_with_the_next_run(desk: Office, vendor: V
     assert vendor.present == {("id", "a")}
 
 
+def test_cohort__suppressed_by_several_names_of_it__is_kept_once(
+    desk: Office, vendor: Vendor
+) -> None:
+    del vendor
+    hidden = desk.fill([person("z")], cohort="2", session="h1")
+    job = desk.job(desk.fill([person("a")]), mapping=MAPPING, suppress=[hidden, int(hidden)])
+    assert desk.shown(job)["suppress"] == [hidden]
+    body = {"suppress": [int(hidden), hidden]}
+    answer = desk.call("PATCH", f"/v1/sync-jobs/{job}", json=body)
+    assert answer.get_json()["suppress"] == [hidden]
+
+
 def test_change__that_changes_nothing_there__sends_nothing(desk: Office, vendor: Vendor) -> None:
     cohort = desk.fill([person("a", "a@x.io", mail="a@x.io")])
     job = desk.job(cohort, mapping=MAPPING)

@@ -56,7 +56,7 @@ SECRETS: Final[tuple[Field, ...]] = (
     signing.SigningSecret(
         name="secret",
         title="Signing secret",
-        description="whsec_ and the base64 of 24 to 64 random bytes; it signs each request.",
+        description="whsec_ and the base64 of 16 to 256 random bytes; it signs each request.",
         required=True,
     ),
     signing.SigningSecret(

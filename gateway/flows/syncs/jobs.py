@@ -140,7 +140,7 @@ def check(conn: Connection, wanted: Wanted, setup: Setup) -> Checked:
         destination=destination,
         kind=kind,
         options=fields.shown(kind.options, read),
-        suppress=[one for one in numbers[1:] if one is not None],
+        suppress=list(dict.fromkeys(one for one in numbers[1:] if one is not None)),
     )
 
 
@@ -203,7 +203,7 @@ def change(
         frequency, mode = changes.frequency or found.frequency, changes.mode or found.mode
         mapping = found.mapping if changes.mapping is None else changes.mapping
         named = [] if changes.suppress is None else changes.suppress
-        numbers = [one for one in map(_number, named) if one is not None]
+        numbers = list(dict.fromkeys(one for one in map(_number, named) if one is not None))
         wrong = _set_notify(conn, job_id, changes.notify, setup)
         wrong += _unknown_cohorts(cohorts_seen.get(conn, numbers), named, "suppress")
         if destination is not None and kind is not None:
