@@ -127,7 +127,8 @@ def _explicit(
         said.append((options.member_id, Field.MEMBER_ID))
     for pairs in ((remembered or {}).items(), (options.mapping or {}).items(), said):
         newer = {places.find(column): Field(field) for column, field in pairs}
-        single = set(newer.values()) - {Field.PROPERTIES}
+        # What is said of a column twice counts too: an id that is also the e-mail address.
+        single = {Field(field) for _, field in pairs} - {Field.PROPERTIES}
         older = {place: field for place, field in found.items() if field not in single}
         found = older | newer
     return found

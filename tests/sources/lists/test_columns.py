@@ -137,6 +137,18 @@ def test_mapping__of_an_id_name_to_a_property__takes_the_next_name() -> None:
     assert load("id,email\n1,2\n", mapping={"id": "properties"}).ids == ["2"]
 
 
+def test_mapping__of_one_column_to_the_id_and_a_field__forgets_the_column_of_before() -> None:
+    found = load(
+        "id,email\n1,ada@example.com\n",
+        member_id="email",
+        fields={"email": "email"},
+        remembered=lambda _: {"id": "email", "email": "member_id"},
+    )
+    assert found.ids == ["ada@example.com"]
+    assert found.table.mapping == {"id": "properties", "email": "member_id"}
+    assert found.member["email"] == "ada@example.com"
+
+
 def test_mapping__that_was_remembered__is_asked_for_by_the_columns() -> None:
     asked: list[tuple[str, ...]] = []
 
