@@ -86,7 +86,7 @@ def test_rows__of_every_type__have_forms_that_are_known(session: Session) -> Non
                '{"a": [1, 1.5]}'::jsonb, ARRAY[1, 2], ARRAY['2026-03-29'::date],
                '10000-01-01'::date, 'infinity'::timestamptz, '0044-03-15 BC'::timestamp,
                '1 day 2 hours'::interval, 'NaN'::numeric, '10:00'::time, NULL::timestamptz,
-               NULL::timestamp, NULL::bytea
+               NULL::timestamp, NULL::bytea, '[1,2)'::int4range
     """
     (found,) = rows(session, text)
     assert list(found[:6]) == ['é "x"', 1, found[2], 1.5, True, None]
@@ -106,7 +106,7 @@ def test_rows__of_every_type__have_forms_that_are_known(session: Session) -> Non
         "0044-03-15 00:00:00 BC",
         "P1DT2H",
     ]
-    assert (str(found[19]), found[20], found[21:]) == ("NaN", "10:00:00", (None,) * 3)
+    assert (str(found[19]), *found[20:]) == ("NaN", "10:00:00", None, None, None, "[1,2)")
 
 
 def test_rows__of_an_empty_result__are_none_with_their_columns(session: Session) -> None:

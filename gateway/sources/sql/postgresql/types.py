@@ -16,6 +16,8 @@ _DATE: Final = ((1082, 1083, 1186), (1182, 1183, 1187))
 _TIMESTAMP: Final = ((1114,), (1115,))
 _ZONED: Final = ((1184, 1266), (1185, 1270))
 _BYTEA: Final = ((17,), (1001,))
+# psycopg2 makes objects of ranges, and writes those in another way than the server.
+_RANGE: Final = ((3904, 3906, 3908, 3910, 3912, 3926), (3905, 3907, 3909, 3911, 3913, 3927))
 
 _OFFSET: Final = re.compile(r"([+-]\d\d)(:\d\d)?$")
 
@@ -24,6 +26,7 @@ def register(line: extensions.connection) -> None:
     """Let a connection hand over these types as texts, by RFC 3339 where they are moments."""
     for (codes, arrays), cast in (
         (_DATE, _same),
+        (_RANGE, _same),
         (_TIMESTAMP, _timestamp),
         (_ZONED, _zoned),
         (_BYTEA, _bytea),
