@@ -72,6 +72,8 @@ def test_secret__of_a_source__is_in_no_answer_and_no_log(
 
 def test_secret__that_cannot_be_kept_or_would_travel__is_refused_by_code(world: World) -> None:
     assert world.call("POST", "/v1/sources", json=SOURCE).status_code == 201
+    told = refused(world, "POST", "/v1/sources", SOURCE)
+    assert (told["code"], "password" in told["detail"]) == ("exists", False)
     moved = {"config": {"host": "b"}}
     told = refused(world, "PATCH", "/v1/sources/db", moved)
     assert (told["code"], told["errors"][0]["path"]) == ("secrets_needed", "secrets.password")

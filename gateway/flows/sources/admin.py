@@ -117,10 +117,7 @@ def add(
         expected = kind.expected_every_seconds
         source_id = sources.create(conn, made, expected_every_seconds=expected, now=now)
         if source_id is None:
-            raise errors.Exists(
-                f"there is a source '{wanted.slug}' already; choose another slug, or give that one"
-                f" a new password with `source rotate {wanted.slug}`",
-            )
+            raise errors.Exists(_taken(wanted))
         if wanted.notify is not None:
             source_channels.put(conn, wanted.slug, wanted.notify)
         if wanted.login is not None:
@@ -318,6 +315,13 @@ def _end(
         )
     sources.remove(conn, slug, now=now)
     kept_secrets.drop_all(conn, found.id)
+
+
+def _taken(wanted: Wanted) -> str:
+    message = f"there is a source '{wanted.slug}' already; choose another slug"
+    if wanted.kind != webhook_config.KIND:
+        return message
+    return f"{message}, or give that one a new password with `source rotate {wanted.slug}`"
 
 
 def _require_usable(wanted: Wanted, wrong: Sequence[errors.Fault]) -> None:
