@@ -15,7 +15,7 @@ vendors := opentelemetry:requirements-otel.txt mysql:requirements-mysql.txt \
 emulators := bqemulator:tests/vendors/bigquery/emulator.txt fakesnow:tests/vendors/snowflake/emulator.txt
 typed := gateway workers bench tests examples deploy/gunicorn.conf.py
 sizes = $(if $(MEMBERS),--members $(MEMBERS)) $(if $(RUNS),--runs $(RUNS))
-in_four := -n 4 --dist loadfile --no-loadscope-reorder
+in_three := -n 3 --dist loadfile --no-loadscope-reorder
 # 100 is the aim, and was the figure before sync jobs, rules and query cohorts came; these may only rise
 floors := gateway/core:100 gateway/sources:99 gateway/flows:99 gateway/store:100
 
@@ -28,7 +28,7 @@ run: ## Start the whole gateway on embedded Postgres and Valkey; Ctrl-C stops it
 
 test: ## Run the tests and hold the coverage of each package to its floor
 	@$(install_all)
-	@$(python) -m pytest $(in_four) -m 'not long' --cov --cov-report= --ignore tests/test_house.py
+	@$(python) -m pytest $(in_three) -m 'not long' --cov --cov-report= --ignore tests/test_house.py
 	@$(python) -m coverage report
 	@failed=0; for floor in $(floors); do \
 		folder=$${floor%:*} percent=$${floor#*:}; \
@@ -38,7 +38,7 @@ test: ## Run the tests and hold the coverage of each package to its floor
 
 test-long: ## Run the tests that `make test` leaves out: the rest of the sender model, the documents in fresh clones
 	@$(install_all)
-	@$(python) -m pytest $(in_four) -m long
+	@$(python) -m pytest $(in_three) -m long
 
 test-faults: ## Break a running gateway in some sixty ways, and see that nothing is lost
 	@$(install_all)

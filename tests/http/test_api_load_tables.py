@@ -9,12 +9,20 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.http.lists import Lists
 from tests.http.world import World
-from tests.sources.lists.test_any_table import CELLS, DIALECTS, ENCODINGS, HEADERS, model, told
+from tests.sources.lists.test_any_table import (
+    CELLS,
+    DIALECTS,
+    ENCODINGS,
+    HEADERS,
+    is_text,
+    model,
+    told,
+)
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -40,6 +48,7 @@ def test_table__loaded_by_the_api__has_the_members_and_the_receipt_of_the_model(
     header = ["member_id", *others]
     written = io.StringIO(newline="")
     csv.writer(written, **dialect).writerows([header, *rows])
+    assume(is_text(written.getvalue()))
     lists = Lists(world)
     cohort = (
         world.cohort_id("any") if _is_there(world) else lists.make(external_id="any", guard=None)
@@ -74,3 +83,11 @@ def _members(world: World, cohort: str) -> dict[str, Any]:
     answer = world.call("GET", f"/v1/cohorts/{cohort}/members", headers=accept)
     lines = [json.loads(line) for line in answer.text.splitlines() if line]
     return {one["member_id"]: told(one) for one in lines}
+
+
+def test_list__whose_first_id_has_a_nul__has_one_rejected_row(world: World) -> None:
+    lists = Lists(world)
+    cohort = lists.make(guard=None)
+    done = lists.load(cohort, "a\0\nb\n")
+    assert (done["state"], done["rows"]["reasons"]) == ("applied", {"bad_text": 1})
+    assert world.members(cohort) == ["b"]

@@ -68,7 +68,7 @@ def test_cancel__at_each_state__changes_nobody_or_is_too_late(
     cohort = lists.make()
     lists.load(cohort, "a\nb\n")
     review = {"review": "true"} if state == "needs_approval" else {}
-    load_id = lists.queue(cohort, "\0\0\0" if state == "failed" else "c\n", **review)
+    load_id = lists.queue(cohort, "<html>" if state == "failed" else "c\n", **review)
     if state != "queued":
         lists.read()
     if state in ("applied", "failed"):

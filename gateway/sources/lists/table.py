@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import IO, TYPE_CHECKING, Final
 
+from gateway.core import texts
 from gateway.sources.lists import (
     blocks,
     cells,
@@ -168,7 +169,8 @@ def _delimiter(sample: str, asked: Options, remember: Remembered, *, is_whole: b
 
 def _is_name(cell: str, asked: Options, remember: Remembered) -> bool:
     """Tell whether a cell names a column of ids; it may have been the only column before."""
-    return names.comparable(cell) in layout.id_names(asked) or remember((cell,)) is not None
+    is_known = names.comparable(cell) in layout.id_names(asked)
+    return is_known or remember((texts.storable(cell),)) is not None
 
 
 def _laid_out(
