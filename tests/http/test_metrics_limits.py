@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from gateway import app, wsgi
+from gateway.flows.health import monitoring
 from gateway.settings import Settings
 from gateway.store.db.engine import Pool
 from gateway.store.health import server
@@ -22,6 +23,13 @@ from tests.http.world import NO_REDIS, START, World
 
 GIBIBYTE = 1024**3
 EXPIRY = "gateway_snapshot_expiry_timestamp_seconds"
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait as long as it takes: these tests are about what is told, not about when."""
+    monkeypatch.setattr(monitoring, "SCRAPE_SECONDS", 30.0)
+    monkeypatch.setattr(monitoring, "SEARCH_WAIT_SECONDS", 30.0)
 
 
 def look(world: World, **environ: str) -> Scrape:
