@@ -44,8 +44,12 @@ class Witness(Vendor):
         self._unsure: set[Key] = set()
         self._turn = threading.Lock()
 
-    def killed(self) -> None:
-        """Note that the sender died: its last answers may not have been booked."""
+    def killed(self, leaving: set[Key]) -> None:
+        """Note that the sender died: its last answers may not have been booked.
+
+        What it was to remove may have been asked for, as far as whoever comes next can know.
+        """
+        self._unsure |= leaving
         for keys in self._answered[-UNDER_WAY:]:
             self._unsure |= keys
         self._answered.clear()
@@ -139,7 +143,7 @@ class Play:
         sender.join()
         if sender.exitcode == -signal.SIGKILL:
             self.deaths += 1
-            self._vendor.killed()
+            self._vendor.killed(self._vendor.present - self.expected)
             self._let_leases_run_out()
         else:
             assert sender.exitcode == 0
