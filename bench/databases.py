@@ -32,7 +32,7 @@ SOURCE: Final = "customer"
 IDLE_PAGES: Final = 40
 DUE_SECONDS: Final = 2.0
 ASKED_FIRST, ASKED_AGAIN, ASKED_QUEUED_SECONDS, ASKED_MEMORY = 0.3, 0.5, 15, "300 MB"
-# Nobody else uses this server; a role that may only read changes nothing in what is measured.
+# The bench alone uses this server; a role that may only read changes nothing in what is measured.
 _USER: Final = "gateway"
 _AT_ONCE: Final = 100_000
 
