@@ -32,6 +32,21 @@ class Rows(Protocol):
         """Read all rows, some at a time; rows and whole blocks may be empty."""
 
 
+@dataclasses.dataclass(frozen=True)
+class BelowFirst:
+    """The rows below the first one; their numbers are those of the file."""
+
+    rows: Rows
+
+    def blocks(self) -> Iterator[Block]:
+        """Read all rows but the first."""
+        is_above = True
+        for block in self.rows.blocks():
+            dropped = 1 if is_above and block.rows else 0
+            is_above = is_above and not dropped
+            yield Block(block.rows[dropped:], block.numbers[dropped:], block.progress)
+
+
 def first_rows(rows: Rows) -> Sequence[Sequence[str]]:
     """Read the first rows that are not empty."""
     every = itertools.chain.from_iterable(block.rows for block in rows.blocks())

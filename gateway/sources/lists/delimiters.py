@@ -6,16 +6,21 @@ import csv
 import dataclasses
 import io
 import itertools
+import re
 from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from gateway.sources.lists import limits, options
+from gateway.sources.lists import limits, options, recognition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _SAMPLE_RECORDS: Final = 100
+
+# What Excel takes for a declaration of the delimiter, and what programs that write for Excel begin
+# a file with.
+_DECLARATION: Final = re.compile(r'("?)sep=([^\r\n])\1(?:\r\n?|\n|\Z)', re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,28 @@ def find(text: str, *, is_whole: bool, is_name: Callable[[str], bool]) -> str | 
         return None
     likely = [trial for trial in trials if trial.is_likely]
     return max(likely, key=lambda trial: trial.rank).delimiter if likely else None
+
+
+def declared(text: str) -> tuple[str | None, str]:
+    """Return the delimiter that the first line of a text declares, if any, and the text below."""
+    found = _DECLARATION.match(text)
+    return (None, text) if found is None else (found[2], text[found.end() :])
+
+
+def of_declaration(
+    delimiter: str, text: str, *, is_whole: bool, is_name: Callable[[str], bool]
+) -> str | None:
+    """Return a declared delimiter; None if the text below it is a list of ids.
+
+    Raises errors.ReadFailed for a character that separates no cells here.
+    """
+    if delimiter not in options.DELIMITERS:
+        raise recognition.not_a_table(
+            f"The first line of the file says that {delimiter!r} separates its cells.",
+            hint="Separate them by a comma, a semicolon, a tab or a bar.",
+        )
+    trial = _try(text, delimiter, is_whole=is_whole, is_name=is_name)
+    return delimiter if trial.has_name or len(trial.first) > 1 or trial.alike else None
 
 
 def first_cell(text: str) -> str:

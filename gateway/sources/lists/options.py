@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.core import texts
 from gateway.errors import Fault
-from gateway.sources.lists import encodings
+from gateway.sources.lists import encodings, names
 from gateway.sources.lists.names import Field
 
 if TYPE_CHECKING:
@@ -73,11 +73,29 @@ def _field_faults(options: Options) -> Iterator[Fault]:
             yield from _name_faults(path, column)
         else:
             yield Fault(path, f"send one of {', '.join(f'map.{one}' for one in MAPPED)}")
-    columns = Counter([*options.fields.values(), *filter(None, [options.member_id])])
+    columns = Counter(map(names.comparable, options.fields.values()))
+    spelled = {names.comparable(column): column for column in options.fields.values()}
     for column, count in columns.items():
-        if count > 1 and column != options.member_id:
-            shown = texts.cut(column, _SHOWN_CHARACTERS)
+        if count > 1:
+            shown = texts.cut(spelled[column], _SHOWN_CHARACTERS)
             yield Fault("map", f"the column {shown!r} is named for {count} fields; name it once")
+    if options.member_id is not None:
+        yield from _id_faults(names.comparable(options.member_id), options.fields)
+
+
+def _id_faults(member_id: str, fields: Mapping[str, str]) -> Iterator[Fault]:
+    """Tell which fields the column of ids is named for and cannot fill.
+
+    A mapping has one field for each column, so the other one has to follow from the column's name.
+    """
+    filled = names.FILLS.get(member_id, (None,))[0]
+    for field, column in fields.items():
+        if field in MAPPED and names.comparable(column) == member_id and field != filled:
+            yield Fault(
+                f"map.{field}",
+                f"this column is the member_id; call it {field!s} in the file, so it fills both, or"
+                " name another column",
+            )
 
 
 def _mapping_faults(options: Options) -> Iterator[Fault]:

@@ -115,6 +115,8 @@ def _of_text(file: IO[bytes], start: bytes, asked: Options, remember: Remembered
     is_whole = len(start) < limits.START_BYTES
     delimiter = _delimiter(sample, asked, remember, is_whole=is_whole)
     rows: Rows = delimited.Delimited(text, delimiter) if delimiter else delimited.Lines(text)
+    if asked.format != Format.TEXT and delimiters.declared(sample)[0] is not None:
+        rows = blocks.BelowFirst(rows)
     first = blocks.first_rows(rows)
     found, has_header = _laid_out(first, asked, remember, is_list=delimiter is None)
     return Table(
@@ -161,9 +163,13 @@ def _delimiter(sample: str, asked: Options, remember: Remembered, *, is_whole: b
     def is_name(cell: str) -> bool:
         return asked.header and _is_name(cell, asked, remember)
 
-    found = delimiters.find(sample, is_whole=is_whole, is_name=is_name)
-    if found is None and (asked.format == Format.CSV or is_name(delimiters.first_cell(sample))):
-        return options.DELIMITERS[0]
+    declared, below = delimiters.declared(sample)
+    if declared is None:
+        found = delimiters.find(below, is_whole=is_whole, is_name=is_name)
+    else:
+        found = delimiters.of_declaration(declared, below, is_whole=is_whole, is_name=is_name)
+    if found is None and (asked.format == Format.CSV or is_name(delimiters.first_cell(below))):
+        return declared or options.DELIMITERS[0]
     return found
 
 

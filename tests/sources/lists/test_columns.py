@@ -207,7 +207,22 @@ def test_faults__of_good_values__are_none() -> None:
     assert options.faults(good) == []
     assert options.faults(Options()) == []
     # As the id, and as a field.
-    assert options.faults(Options(member_id="email", fields={"email": "email"})) == []
+    assert options.faults(Options(member_id="E-Mail", fields={"email": "email"})) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [
+        (Options(member_id="Adresse", fields={"email": "adresse"}), "map.email"),
+        (Options(member_id="Handy", fields={"phone": "$Handy", "email": "mail"}), "map.phone"),
+        (Options(member_id="email", fields={"phone": "email"}), "map.phone"),
+        (Options(fields={"email": "Kontakt", "phone": "kontakt"}), "map"),
+    ],
+)
+def test_faults__of_a_column_that_cannot_fill_both__name_the_field(
+    asked: Options, path: str
+) -> None:
+    assert [fault.path for fault in options.faults(asked)] == [path]
 
 
 def test_faults__of_bad_values__name_each_of_them() -> None:
