@@ -65,11 +65,24 @@ def test_refusals__asked_for_in_parts_and_since__are_answered_so(world: World) -
     parts = [[one["external_id"] for one in part] for part in world.pages("/v1/refusals", limit=2)]
     assert sorted(one for part in parts for one in part) == ["1", "2", "3"]
     assert world.get("/v1/refusals", since="2999-01-01T00:00:00Z")["refusals"] == []
+    assert world.get("/v1/refusals", since="2999-01-01T00:00:00-23:59")["refusals"] == []
+    assert len(world.get("/v1/refusals", since="0001-01-02T00:00:00+23:59")["refusals"]) == 3
     assert len(world.get("/v1/refusals", since=START.isoformat())["refusals"]) == 3
     assert world.get("/v1/refusals", source="nowhere")["refusals"] == []
 
 
-@pytest.mark.parametrize("since", ["yesterday", "2026-01-01T00:00:00", "", "1"])
+@pytest.mark.parametrize(
+    "since",
+    [
+        "yesterday",
+        "2026-01-01T00:00:00",
+        "",
+        "1",
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01",
+        "2026-01-01T00:00:00+24:00",
+    ],
+)
 def test_refusals__since_no_moment__are_malformed(world: World, since: str) -> None:
     answer = world.call("GET", "/v1/refusals", query_string={"since": since})
     assert answer.status_code == 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from typing import Any, Final
 
@@ -103,9 +104,16 @@ class Time(fields.AwareDateTime):
 
 
 class Moment(Time):
-    """A moment as a query names it: RFC 3339 with a time zone."""
+    """A moment as a query names it: RFC 3339 with a time zone, loaded in UTC."""
 
     default_error_messages = dict.fromkeys(
         ("invalid", "invalid_awareness", "format"),
         "must be a time as in RFC 3339, like 2026-01-31T09:30:00Z",
     )
+
+    def _deserialize(self, value: Any, *rest: Any, **named: Any) -> datetime.datetime:  # noqa: ANN401
+        moment: datetime.datetime = super()._deserialize(value, *rest, **named)
+        try:  # Postgres knows no offset of 16 hours or more
+            return moment.astimezone(datetime.UTC)
+        except OverflowError as error:  # outside the years 1 to 9999
+            raise self.make_error("invalid") from error

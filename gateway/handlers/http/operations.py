@@ -145,9 +145,10 @@ def _nothing_said(schema: type[Schema]) -> Any:  # noqa: ANN401 - the schema's o
 
 
 def _query(schema: type[Schema] | None) -> dict[str, str]:
-    """Read the query parameters, the first of each name, as strict UTF-8.
+    """Read the query parameters as strict UTF-8.
 
-    Raises errors.Malformed for an unknown one: a misspelt filter must not answer everything.
+    Raises errors.Malformed for an unknown one, and for one with several values: a filter that is
+    misspelt must not answer everything, and none may be left out in silence.
     """
     if not request.query_string:
         return {}
@@ -158,7 +159,8 @@ def _query(schema: type[Schema] | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in pairs:
         if name in fields:
-            found.setdefault(name, _utf8(name, value))
+            if found.setdefault(name, text := _utf8(name, value)) != text:
+                raise errors.Malformed(f"{name}: has several values; send one")
         elif name != ROUTED_BY:
             raise _unknown(name, fields)
     return found
