@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from typing import TYPE_CHECKING, Final
 
 from gateway import messenger
@@ -14,6 +13,7 @@ from gateway.store.db.engine import Pool
 from workers import runtime
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator, Sequence
 
     from workers.runtime import Runtime
@@ -30,14 +30,8 @@ def looking(made: Runtime, kinds: Sequence[str]) -> Iterator[None]:
     if processes.SENDER not in kinds:
         yield
         return
-    ended = threading.Event()
-    thread = threading.Thread(target=_look, args=(made, ended), name="notices", daemon=True)
-    thread.start()
-    try:
+    with runtime.beside(lambda ended: _look(made, ended), "notices", leave_seconds=LEAVE_SECONDS):
         yield
-    finally:
-        ended.set()
-        thread.join(LEAVE_SECONDS)
 
 
 def _look(made: Runtime, ended: threading.Event) -> None:

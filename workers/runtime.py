@@ -109,14 +109,23 @@ def beating(runtime: Runtime, kind: str, *others: str) -> Iterator[None]:
         )
         for one, counts in counted.items()
     ]
+    with beside(lambda ended: _beat(hearts, ended), "heartbeat", leave_seconds=LEAVE_SECONDS):
+        yield
+
+
+@contextlib.contextmanager
+def beside(
+    work: Callable[[threading.Event], None], name: str, *, leave_seconds: float
+) -> Iterator[None]:
+    """Do work in a thread during the block; at its end the work is told, and waited for."""
     ended = threading.Event()
-    thread = threading.Thread(target=_beat, args=(hearts, ended), name="heartbeat", daemon=True)
+    thread = threading.Thread(target=work, args=(ended,), name=name, daemon=True)
     thread.start()
     try:
         yield
     finally:
         ended.set()
-        thread.join(LEAVE_SECONDS)
+        thread.join(leave_seconds)
 
 
 def _beat(hearts: Sequence[meters.Heartbeat], ended: threading.Event) -> None:
