@@ -14,6 +14,8 @@ from gateway.flows.syncs import overview
 from gateway.handlers.syncs import job_requests, jobs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.store.db.engine import Pool
 
 _MOST: Final = 10_000
@@ -107,10 +109,7 @@ def run(job_id: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the com
 
     Example: python -m gateway sync-job run 3
     """
-    number = job_requests.number(job_id)
-    with place.database(place.settings()) as pool:
-        flow.run(pool, number, now=place.now(), actor=COMMAND)
-        _tell(pool, number, "runs now", as_json=as_json)
+    _do(flow.run, job_id, "runs now", as_json=as_json)
 
 
 @sync_job.command()
@@ -140,10 +139,7 @@ def pause(job_id: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the c
 
     Example: python -m gateway sync-job pause 3
     """
-    number = job_requests.number(job_id)
-    with place.database(place.settings()) as pool:
-        flow.pause(pool, number, now=place.now(), actor=COMMAND)
-        _tell(pool, number, "is paused", as_json=as_json)
+    _do(flow.pause, job_id, "is paused", as_json=as_json)
 
 
 @sync_job.command()
@@ -154,10 +150,7 @@ def resume(job_id: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the 
 
     Example: python -m gateway sync-job resume 3
     """
-    number = job_requests.number(job_id)
-    with place.database(place.settings()) as pool:
-        flow.resume(pool, number, now=place.now(), actor=COMMAND)
-        _tell(pool, number, "goes on", as_json=as_json)
+    _do(flow.resume, job_id, "goes on", as_json=as_json)
 
 
 @sync_job.command()
@@ -196,6 +189,13 @@ def delete(*, job_id: str, remove: bool, yes: bool, as_json: bool) -> None:
         return
     ending = f"is deleted when its {sent} members are taken out" if later else "is deleted"
     output.say(f"The sync job {number} {ending}.")
+
+
+def _do(act: Callable[..., object], job_id: str, what: str, *, as_json: bool) -> None:
+    number = job_requests.number(job_id)
+    with place.database(place.settings()) as pool:
+        act(pool, number, now=place.now(), actor=COMMAND)
+        _tell(pool, number, what, as_json=as_json)
 
 
 def _tell(pool: Pool, number: int, what: str, *, as_json: bool) -> None:
