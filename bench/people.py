@@ -7,9 +7,7 @@ and creates its people. Beside that, COPY puts the same rows into a table like `
 from __future__ import annotations
 
 import datetime
-import io
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -17,15 +15,16 @@ from typing import Final
 import click
 from sqlalchemy import text
 
-from bench import report, subject, wire
+from bench import report, subject, wire, yardsticks
 from bench.events import A_REQUEST, Events
 from bench.subject import CONNECTIONS, Subject
 from gateway.store.db.engine import Pool
 from tests import stack
 
 ASKED_PLAIN, ASKED_WITH_IDS = 0.2, 0.5
+_CREATE: Final = text("CREATE TABLE yardstick (LIKE events INCLUDING ALL)")
 _COPY: Final = """
-    COPY yardstick_events (source_id, person_id, time, id, name, event_id, received_at, properties)
+    COPY yardstick (source_id, person_id, time, id, name, event_id, received_at, properties)
     FROM STDIN
 """
 
@@ -76,16 +75,8 @@ def _count(pool: Pool) -> int:
 
 def copied_per_second(pool: Pool, sent: Events) -> float:
     """Rows a second that one COPY puts into a table like `events`, with its indexes."""
-    lines = io.BytesIO("".join(sent.rows()).encode())
-    with pool.begin() as conn:
-        conn.execute(text("CREATE TABLE yardstick_events (LIKE events INCLUDING ALL)"))
-    began = time.perf_counter()
-    with pool.begin() as conn:
-        conn.connection.cursor().copy_expert(_COPY, lines)
-    seconds = time.perf_counter() - began
-    with pool.begin() as conn:
-        conn.execute(text("DROP TABLE yardstick_events"))
-    return sent.count / seconds
+    lines = "".join(sent.rows()).encode()
+    return sent.count / yardsticks.copied(pool, _CREATE, _COPY, lines)
 
 
 def describe(

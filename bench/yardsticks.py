@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from bench import payload, wire
 from bench.subject import Subject
 from bench.wire import Served
 from gateway.store.db.engine import Pool
 
+_CREATE: Final = text("CREATE TABLE yardstick (LIKE memberships INCLUDING ALL)")
 _COPY: Final = """
     COPY yardstick (cohort_id, member_id, session, entered_at, distinct_id, email, first_name,
                     last_name, phone, properties) FROM STDIN
@@ -29,17 +30,21 @@ Rows = Callable[[Iterable[int]], Iterable[str]]
 
 def copied_per_second(pool: Pool, members: int, rows: Rows = payload.rows) -> float:
     """Rows a second that one COPY puts into a table like `memberships`, ids in random order."""
-    lines = io.BytesIO(_lines(members, rows))
+    return members / copied(pool, _CREATE, _COPY, _lines(members, rows))
+
+
+def copied(pool: Pool, create: TextClause, copy: str, lines: bytes) -> float:
+    """Seconds that one COPY takes to put lines into a new table `yardstick`."""
     with pool.begin() as conn:
         conn.execute(text("DROP TABLE IF EXISTS yardstick"))
-        conn.execute(text("CREATE TABLE yardstick (LIKE memberships INCLUDING ALL)"))
+        conn.execute(create)
     began = time.perf_counter()
     with pool.begin() as conn:
-        conn.connection.cursor().copy_expert(_COPY, lines)
+        conn.connection.cursor().copy_expert(copy, io.BytesIO(lines))
     seconds = time.perf_counter() - began
     with pool.begin() as conn:
         conn.execute(text("DROP TABLE yardstick"))
-    return members / seconds
+    return seconds
 
 
 @functools.lru_cache(maxsize=1)
