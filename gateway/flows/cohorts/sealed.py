@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway import errors
 from gateway.core.cohorts import load as rules
+from gateway.core.cohorts import precedence
 from gateway.flows.cohorts import erased, rosters
 from gateway.store.cohorts import delta, loads, sealed
 
@@ -51,7 +52,7 @@ def compare(conn: Connection, load: Load, *, floor: int, now: datetime.datetime)
     touch = delta.WriteContext(cohort_id=load.cohort_id, session=load.session, floor=floor, at=now)
     found = delta.written(_find(conn, load, touch))
     repeated = sealed.repeated(conn)
-    if load.session < floor:
+    if not precedence.may_change(session=load.session, floor=floor):
         found = delta.Written(entered=0, exited=0)
     return Comparison(written=found, repeated=repeated)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
-from gateway.core.cohorts import batch, member_rows, refresh
+from gateway.core.cohorts import batch, member_rows, precedence, refresh
 from gateway.core.cohorts.page import Action
 from gateway.core.cohorts.refresh import State, Step
 from gateway.flows.cohorts import loading, rosters
@@ -81,7 +81,7 @@ def _run(head: Sequence[Entry]) -> Iterator[Entry]:
 
 def _apply_run(work: StepContext, run: list[Entry], limit: int) -> Outcome:
     first, through = run[0], run[-1].number
-    if first.session < work.state.floor:
+    if not precedence.may_change(session=first.session, floor=work.state.floor):
         _finish(work, run, through, delta.Written(entered=0, exited=0))
         return Outcome.WORKED
     if first.load is not None:
@@ -112,7 +112,7 @@ def _apply_edit(work: StepContext, entries: Sequence[Entry]) -> Outcome:
     current = work
     for entry in entries:
         written = delta.Written(entered=0, exited=0)
-        if entry.session >= work.state.floor:
+        if precedence.may_change(session=entry.session, floor=work.state.floor):
             texts = rosters.read(work.conn, _place(work, entry), [entry.number])
             written = _write(current, entry, texts)
         _finish(current, [entry], entry.number, written)
