@@ -53,7 +53,7 @@ PERSONS = re.compile(r"\b(who|whom|whose|whoever|somebody|nobody|anybody)\b", re
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "deploy/runbook.md")
 
 # Today's number of them in comments and docstrings. Lower it with the code, never raise it.
-PERSONS_IN_CODE = 7
+PERSONS_IN_CODE = 2
 
 SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|COPY|FROM|WHERE|SET LOCAL)\b")
 

@@ -139,7 +139,7 @@ def require_member_id(text: str) -> None:
 
 
 def confirm(yes: bool, question: str) -> None:  # noqa: FBT001 - the flag itself
-    """Ask unless --yes was given; raises errors.CommandFailed where nobody is there to answer."""
+    """Ask unless --yes was given; raises errors.CommandFailed where no operator can answer."""
     if yes:
         return
     if not sys.stdin.isatty():

@@ -28,7 +28,7 @@ _FROM_FILE = click.option(
 
 @click.group()
 def source() -> None:
-    """Manage the sources: the webhook URLs of this gateway and who may use them.
+    """Manage the sources: the webhook URLs of this gateway and their credentials.
 
     Example: python -m gateway source add shop-eu --project 2195193
     """

@@ -1,4 +1,4 @@
-"""Which gateway `simulate` plays against, through which source, and as whom."""
+"""The gateway that `simulate` plays against, the source it posts to, and the credentials."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Target:
-    """Which gateway, through which source, and who we are there."""
+    """A gateway, the source to post to, and the credentials of both."""
 
     base_url: str
     source: str
@@ -38,7 +38,7 @@ class Given:
 
 
 def resolve(settings: Settings, given: Given) -> Target:
-    """Put together where to and as whom; raises errors.CommandFailed when something is missing."""
+    """Put a target together; raises errors.CommandFailed when something is missing."""
     base_url, source = given.url or settings.local_url, given.source
     if addresses.WEBHOOKS in base_url:
         base_url, _, slug = base_url.partition(addresses.WEBHOOKS)

@@ -100,7 +100,7 @@ PARTS: Final[dict[str, dict[str, Any]]] = {
                         "type": "array",
                         "maxItems": 50,
                         "items": record({"name": NAME, "title": SHORT, **NORMALISING}, "name"),
-                        "description": "What else is normalised or hashed; it finds nobody.",
+                        "description": "What else is normalised or hashed; it finds no person.",
                     },
                     **NORMALISING,
                 },

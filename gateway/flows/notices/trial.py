@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.flows.notices.send import Post
     from gateway.store.db.engine import Pool
 
-TEXT: Final = "This is a test. Whoever reads it is told when cohorts need attention."
+TEXT: Final = "This is a test. This channel is told when cohorts need attention."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

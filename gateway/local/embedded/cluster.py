@@ -96,10 +96,10 @@ def start_postgres(
     """
     root = folder.prepare(data_dir)
     home, log_path = root / "postgres", root / "postgres.log"
-    who = identity.choose(home / "pgdata" if home.exists() else root, binary("postgres"), as_root)
+    user = identity.choose(home / "pgdata" if home.exists() else root, binary("postgres"), as_root)
     if not home.exists():
-        _make_cluster(home, identity.choose_maker(who), log_path, durability, give_up)
-    identity.give(home / "pgdata", who)
+        _make_cluster(home, identity.choose_maker(user), log_path, durability, give_up)
+    identity.give(home / "pgdata", user)
     _end_leftover(home / "pgdata", give_up)
     folder.write_private(
         home / "pgdata" / "postgresql.conf",
@@ -107,7 +107,7 @@ def start_postgres(
     )
     folder.write_private(home / "pgdata" / "pg_hba.conf", _WHO_MAY_CONNECT)
     return servers.start_until_ready(
-        lambda: _launch(home, who, port or servers.free_port(), log_path),
+        lambda: _launch(home, user, port or servers.free_port(), log_path),
         lambda server: _is_ready(home / "pgdata", server.pid),
         seconds=_READY_SECONDS,
         give_up=give_up,
@@ -125,14 +125,14 @@ def binary(name: str) -> pathlib.Path:
     return package / "pginstall" / "bin" / name
 
 
-def _launch(home: pathlib.Path, who: str, port: int, log_path: pathlib.Path) -> servers.Server:
+def _launch(home: pathlib.Path, user: str, port: int, log_path: pathlib.Path) -> servers.Server:
     password = (home / "password").read_text("ascii")
     with servers.open_log(log_path) as log:
         process = children.start(
             [str(binary("postgres")), "-D", str(home / "pgdata"), "-p", str(port)],
             environ=_environ(),
             death_signal=signal.SIGINT,
-            identity=who,
+            identity=user,
             output=log,
         )
     return servers.Server(
@@ -202,7 +202,7 @@ def _making(fresh: pathlib.Path, durability: Durability) -> Iterator[tuple[list[
 def _run(
     argv: Sequence[str],
     text: bytes,
-    who: str,
+    user: str,
     log_path: pathlib.Path,
     give_up: Callable[[], bool],
 ) -> None:
@@ -215,7 +215,7 @@ def _run(
             argv,
             environ=_environ(),
             death_signal=signal.SIGKILL,
-            identity=who,
+            identity=user,
             stdin=stdin,
             output=log,
         )

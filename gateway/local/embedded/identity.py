@@ -18,7 +18,7 @@ class AsRoot(enum.Enum):
     """How root runs PostgreSQL on a folder of root's."""
 
     NAMESPACE = "in a user namespace if there are any, so that the files stay root's"
-    GIVE_AWAY = "as nobody, who gets the cluster's files and no others"
+    GIVE_AWAY = "as the user nobody, which gets the cluster's files and no others"
 
 
 def choose(place: pathlib.Path, program: pathlib.Path, as_root: AsRoot) -> str:
