@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from gateway.core.access.scopes import Scope
 from gateway.flows.sources import admin
 from tests.http.people import People, event
 from tests.http.world import START
@@ -145,6 +148,20 @@ def test_deletion__of_events__takes_what_is_meant_and_forgets_ids(people: People
     assert [one["event_id"] for one in people.of("ada")] == ["b", "c"]
     assert people.events(event(event_id="a"), event(event_id="b"))["duplicate"] == 1
     assert people.world.call("DELETE", "/v1/events").status_code == 400
+
+
+@pytest.mark.parametrize("source", ["a\0", "\ud800", 1, ["people"]])
+def test_source__in_a_body__that_is_no_slug__is_malformed(people: People, source: object) -> None:
+    named = {"source": source}
+    for path, body, scope in (
+        ("/v1/events", {"events": [event()]}, Scope.INGEST),
+        ("/v1/people", {"people": [{"person_id": "ada", "traits": {}}]}, Scope.INGEST),
+        ("/kursaha/api/event-flows/signal", {"signals": []}, Scope.INGEST),
+        ("/v1/rules/run", {"rule": {"all": []}}, Scope.READ),
+    ):
+        answer = people.send(path, json.dumps(body | named).encode(), scope=scope)
+        assert answer.status_code == 400
+        assert answer.get_json()["detail"] == "source: must be the slug of a source"
 
 
 def test_source__that_is_paused_unknown_or_of_another_kind__refuses(people: People) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Final
 
 from gateway import errors
+from gateway.core import texts
 from gateway.sources import json_body
 
 NDJSON: Final = frozenset(
@@ -53,7 +54,9 @@ def listed(value: dict[str, object], name: str, *, most: int) -> Posted:
 def source_of(value: dict[str, object]) -> str | None:
     """Read which source a body names. Raises errors.Malformed unless it is text or null."""
     source = value.get("source")
-    if source is not None and not isinstance(source, str):
+    if source is None:
+        return None
+    if not isinstance(source, str) or not texts.is_storable(source):
         raise errors.Malformed("source: must be the slug of a source")
     return source
 
