@@ -44,12 +44,13 @@ class Replaces(enum.Enum):
 class Identifier:
     """What a destination may be told of a member, under the name that a mapping uses.
 
-    `description` says how it is normalised and whether it is hashed.
+    `description` says how it is normalised, `hashed` by what it is hashed; empty for as it is.
     """
 
     name: str
     title: str
     description: str = ""
+    hashed: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

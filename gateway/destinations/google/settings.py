@@ -72,10 +72,30 @@ OPTIONS: Final = options.ALL
 
 FACTS: Final = Facts(
     identifiers=(
-        Identifier(name="email", title="E-mail", description="SHA-256 of the normalised value."),
-        Identifier(name="phone", title="Phone", description="SHA-256 of the normalised value."),
-        Identifier(name="first_name", title="First name", description="SHA-256; of an address."),
-        Identifier(name="last_name", title="Last name", description="SHA-256; of an address."),
+        Identifier(
+            name="email",
+            title="E-mail",
+            description="SHA-256 of the normalised value.",
+            hashed="SHA-256",
+        ),
+        Identifier(
+            name="phone",
+            title="Phone",
+            description="SHA-256 of the normalised value.",
+            hashed="SHA-256",
+        ),
+        Identifier(
+            name="first_name",
+            title="First name",
+            description="SHA-256; of an address.",
+            hashed="SHA-256",
+        ),
+        Identifier(
+            name="last_name",
+            title="Last name",
+            description="SHA-256; of an address.",
+            hashed="SHA-256",
+        ),
         Identifier(name="country", title="Country", description="Two letters; of an address."),
         Identifier(name="zip", title="Postal code", description="As it is; of an address."),
         Identifier(name="mobile_id", title="Mobile id", description="As it is, in its own list."),

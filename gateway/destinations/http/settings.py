@@ -124,6 +124,8 @@ CARRIERS: Final = frozenset({"endpoint", "base_url", "auth", "settings", "values
 
 OPTIONS: Final = options.ALL
 
+_HASHES: Final = {"none": "", "sha256": "SHA-256", "md5": "MD5"}
+
 # How identifiers are called is decided by each declaration: these are the usual ones.
 FACTS: Final = Facts(
     identifiers=(
@@ -147,7 +149,10 @@ def facts(declared: Declaration) -> Facts:
     return Facts(
         identifiers=tuple(
             Identifier(
-                name=rule.name, title=rule.title, description=_described(rule.normalise, rule.hash)
+                name=rule.name,
+                title=rule.title,
+                description=_described(rule.normalise, rule.hash),
+                hashed=_HASHES[rule.hash],
             )
             for rule in declared.rules
         ),

@@ -68,7 +68,12 @@ OPTIONS: Final = options.ALL
 FACTS: Final = Facts(
     identifiers=(
         *(
-            Identifier(name=column.name, title=column.title, description=column.description)
+            Identifier(
+                name=column.name,
+                title=column.title,
+                description=column.description,
+                hashed="SHA-256" if column.is_hashed else "",
+            )
             for column in rows.COLUMNS
         ),
         Identifier(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import secrets
 import threading
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Callable
 
 # Below the seconds: enough to tell apart what several claims of a job send in one of them.
@@ -33,3 +33,8 @@ class Numbers:
 def until(moment: datetime.datetime) -> int:
     """Return a number that those of all batches before a moment are below."""
     return int(moment.timestamp()) << _BITS
+
+
+def moment(batch: int) -> datetime.datetime:
+    """Tell when a batch was sent, by its number."""
+    return datetime.datetime.fromtimestamp(batch >> _BITS, tz=datetime.UTC)

@@ -10,6 +10,7 @@ from gateway.flows.cohorts import erase as erasing
 from gateway.flows.cohorts import lookup as cohorts
 from gateway.flows.people import ingest, lookup
 from gateway.flows.people.lookup import Between
+from gateway.flows.syncs import sent
 from gateway.handlers.console import forms, pages, session
 from gateway.handlers.console.pages import Act, Page
 from gateway.handlers.http import cursors, deps
@@ -80,6 +81,21 @@ def show_cohorts(person_id: str) -> Response:
     )
 
 
+def show_sent(person_id: str) -> Response:
+    """Show where a person was sent, by whichever cohort; the id may be known to no source."""
+    given, cursor = deps.current(), cursors.SYNC_JOBS.of("console sent", person_id)
+    (after,) = cursor.read(forms.asked("cursor"), start=(0,))
+    found = sent.of_person(given.reading, given.sending, person_id, after=after, limit=pages.ROWS)
+    return pages.render(
+        "people/sent.html",
+        source=source(),
+        person_id=person_id,
+        found=found.items,
+        more=cursor.write(found.end),
+        after=after,
+    )
+
+
 def erase(person_id: str, form: Form) -> Response:  # noqa: ARG001 - the button is all
     """Erase a person everywhere, as the API does."""
     given = deps.current()
@@ -119,6 +135,7 @@ PAGES: Final = (
     Page(name="people", rule="/people", view=show),
     Page(name="person", rule=_ONE, view=show_one),
     Page(name="cohorts", rule=f"{_ONE}/cohorts", view=show_cohorts),
+    Page(name="sent", rule=f"{_ONE}/sent", view=show_sent),
     Act(name="erase", rule=f"{_ONE}/erase", view=erase),
     Page(name="events", rule="/events", view=show_events),
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.core.syncs import job
 from gateway.destinations.facts import Status
+from gateway.flows.syncs import sent
 from gateway.handlers.console.words import Word
 
 if TYPE_CHECKING:
@@ -42,6 +43,15 @@ RUNS: Final[Mapping[str, Word]] = {
     job.RunState.PARTIAL: Word("Partial", "warn", "The destination rejected some rows."),
     job.RunState.FAILED: Word("Failed", "bad", "It ended early; the next run sends the rest."),
     job.RunState.CANCELED: Word("Canceled", "quiet", "It was ended by a pause, change or new run."),
+}
+
+# Of a person at a destination.
+STANDING: Final[Mapping[int, Word]] = {
+    sent.State.PRESENT: Word("Sent", "good", "It stands there, or is in a request under way."),
+    sent.State.SENDING: Word("Unsure", "warn", "It may stand there; the next run makes sure."),
+    sent.State.REJECTED: Word("Rejected", "bad", "The destination took the others, not this one."),
+    sent.State.LEAVING: Word("Being removed", "info", "The next requests take it out."),
+    sent.State.ERASED: Word("Being erased", "info", "It is taken out for good; tried until done."),
 }
 
 # What the overview says of a job that needs a person.
