@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime
+from typing import Final
+
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND: Final = datetime.timedelta(microseconds=1)
 
 
 def now() -> datetime.datetime:
@@ -12,3 +16,8 @@ def now() -> datetime.datetime:
 def write(moment: datetime.datetime) -> str:
     """Write an aware moment; equal ones are equal texts, and texts sort as moments do."""
     return moment.astimezone(datetime.UTC).isoformat(timespec="microseconds")
+
+
+def micros(moment: datetime.datetime) -> int:
+    """Return the microseconds from the beginning of 1970 to an aware moment."""
+    return (moment - _EPOCH) // _MICROSECOND

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway import errors
+from gateway.core import moments
 from gateway.core.access.actor import GATEWAY
 from gateway.flows.cohorts import lookup, planned
+from gateway.flows.cohorts.lookup import Filter
+from gateway.flows.cohorts.parts import ListPage
 from gateway.store.cohorts import apply_state, backlog, hours, removals
 from gateway.store.db import audit, timeouts
 
@@ -14,7 +17,6 @@ if TYPE_CHECKING:
     import datetime
 
     from gateway.core.access.actor import Actor
-    from gateway.flows.cohorts.lookup import Filter
     from gateway.store.cohorts.backlog import Delivery
     from gateway.store.db.engine import Pool
 
@@ -80,6 +82,15 @@ def deleted_cohorts(pool: Pool, which: Filter) -> list[Deleted]:
     """List deleted cohorts, the newest deletion first; at most a thousand."""
     with pool.read() as conn:
         return removals.listing(conn, which, limit=MOST_LISTED)
+
+
+def deleted_part(
+    pool: Pool, *, after: tuple[int, int] | None, limit: int
+) -> ListPage[Deleted, tuple[int, int]]:
+    """List a part of the deleted cohorts; a position is microseconds and id."""
+    with pool.read() as conn:
+        found = removals.listing(conn, Filter(), limit=limit + 1, after=after)
+    return ListPage.cut(found, limit, lambda one: (moments.micros(one.deleted_at), one.id))
 
 
 def retry_delivery(

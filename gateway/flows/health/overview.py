@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gateway.flows.sources.overview import Standing
     from gateway.store.cohorts.backlog import Totals
     from gateway.store.db.engine import Pool
-    from gateway.store.health.glance import NeedyJob
+    from gateway.store.health.glance import NeedyJob, NeedyLoad
 
 Flow = hours.Flow
 
@@ -27,8 +27,9 @@ Flow = hours.Flow
 HOURS: Final = 6
 # With more than this, the list of sources tells of the others.
 SOURCES: Final = 100
-# With more than this, the list of sync jobs tells of the others.
+# With more than this, the list of sync jobs tells of the others, and notices of loads.
 JOBS: Final = 20
+LOADS: Final = 20
 
 KINDS: Final = {
     processes.WORKER: "The workers",
@@ -42,7 +43,7 @@ KINDS: Final = {
 class Overview:
     """The whole gateway at a glance.
 
-    `jobs` are the sync jobs that need a person, `troubles` sentences about what hinders processes.
+    `jobs` and `loads` need a person, `troubles` are sentences about what hinders processes.
     `flows` has each of the last hours, also those in which nothing changed; the last of them is not
     over.
     """
@@ -51,6 +52,8 @@ class Overview:
     troubles: Sequence[str]
     jobs: Sequence[NeedyJob]
     more_jobs: bool
+    loads: Sequence[NeedyLoad]
+    more_loads: bool
     sources: Sequence[Standing]
     more_sources: bool
     flows: Sequence[Flow]
@@ -61,11 +64,11 @@ def look(pool: Pool, *, redis_up: bool, now: datetime.datetime) -> Overview:
     since = hours.beginning(now) - datetime.timedelta(hours=HOURS - 1)
     with pool.read() as conn:
         totals = backlog.totals(conn, now=now)
-        seen = glance.look(conn, jobs=JOBS + 1)
+        seen = glance.look(conn, jobs=JOBS + 1, loads=LOADS + 1)
         rows = source_rows.listing(conn, now=now, limit=SOURCES + 1)
         found = hours.flows(conn, since=since)
     troubles = [
-        f"{KINDS.get(one.kind, one.kind)}: {duty.trouble(one) or 'none is running'}."
+        f"{KINDS.get(one.kind, one.kind)}: {duty.trouble(one) or _absent(one.kind)}."
         for one in seen.pulses
         if duty.standing(one) is not duty.Standing.WORKING
     ]
@@ -78,10 +81,18 @@ def look(pool: Pool, *, redis_up: bool, now: datetime.datetime) -> Overview:
         troubles=troubles,
         jobs=seen.jobs[:JOBS],
         more_jobs=len(seen.jobs) > JOBS,
+        loads=seen.loads[:LOADS],
+        more_loads=len(seen.loads) > LOADS,
         sources=[of_sources.judged(row, now=now) for row in rows[:SOURCES]],
         more_sources=len(rows) > SOURCES,
         flows=_filled(found, since),
     )
+
+
+def _absent(kind: str) -> str:
+    """Say that no process of a kind runs, and what starts one."""
+    command = "python -m workers" if kind == processes.WORKER else f"python -m workers {kind}"
+    return f"none is running; start one with `{command}`"
 
 
 def _filled(found: Sequence[Flow], since: datetime.datetime) -> list[Flow]:

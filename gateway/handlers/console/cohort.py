@@ -6,8 +6,9 @@ import datetime
 import json
 from typing import TYPE_CHECKING, Final
 
-from gateway.flows.cohorts import admin, browse, lookup
-from gateway.handlers.console import charts, forms, ids, pages, session
+from gateway.flows.cohorts import admin, browse, export, lookup
+from gateway.handlers.cohorts import exports
+from gateway.handlers.console import charts, forms, ids, pages, session, site
 from gateway.handlers.console.pages import Act, Page
 from gateway.handlers.http import cursors, deps
 
@@ -84,6 +85,17 @@ def show_member(cohort_id: str, member_id: str) -> Response:
     )
 
 
+def download(cohort_id: str) -> Response:
+    """Stream a whole cohort as it is at one moment, as the API does."""
+    given, number = deps.current(), ids.cohort(cohort_id)
+    opened = given.exporter.csv(number).answer
+    assert opened is not None, "the asker holds none"  # noqa: S101
+    export.record(given.reading, session.visitor().actor, number, "csv", now=given.now())
+    answer = exports.Stream(opened, exports.CSV, filename=f"cohort-{number}.csv")
+    answer.headers.update(site.HEADERS)
+    return answer
+
+
 def delete(cohort_id: str, form: forms.Form) -> Response:  # noqa: ARG001 - the button is all
     given, number = deps.current(), ids.cohort(cohort_id)
     admin.delete_cohort(given.reading, number, now=given.now(), actor=session.visitor().actor)
@@ -105,6 +117,7 @@ PAGES: Final = (
     Page(name="changes", rule=f"{_ONE}/changes", view=show_changes),
     Page(name="syncs", rule=f"{_ONE}/syncs", view=show_syncs),
     Page(name="member", rule=f"{_ONE}/members/<raw:member_id>", view=show_member),
+    Page(name="download", rule=f"{_ONE}/members.csv", view=download),
     Act(name="delete", rule=f"{_ONE}/delete", view=delete),
     Act(name="restore", rule=f"{_ONE}/restore", view=restore),
 )

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 def show() -> Response:
     given, search, source = deps.current(), forms.asked("q"), forms.asked("source")
-    cursor = cursors.COHORTS.of("console", search, source)
+    kind, stale = forms.asked("kind"), forms.asked("stale")
+    cursor = cursors.COHORTS.of("console", search, source, kind, stale)
     (after,) = cursor.read(forms.asked("cursor"), start=(0,))
     found = browse.cohorts(
         given.readers,
-        Filter(source=source or None),
+        Filter(source=source or None, kind=kind or None, stale=bool(stale)),
         search=search,
         after=after,
         limit=pages.ROWS,
@@ -28,13 +29,27 @@ def show() -> Response:
     )
     more = cursor.write(found.end)
     return pages.render(
-        "cohorts/list.html", found=found, q=search, source=source, more=more, after=after
+        "cohorts/list.html",
+        found=found,
+        q=search,
+        source=source,
+        kind=kind,
+        stale=stale,
+        more=more,
+        after=after,
     )
 
 
 def show_deleted() -> Response:
-    found = admin.deleted_cohorts(deps.current().reading, Filter())
-    return pages.render("cohorts/deleted.html", found=found)
+    cursor = cursors.DELETED.of("console")
+    after = cursor.read(forms.asked("cursor"), start=())
+    found = admin.deleted_part(
+        deps.current().reading,
+        after=(after[0], after[1]) if after else None,
+        limit=pages.ROWS,
+    )
+    more = cursor.write(found.end)
+    return pages.render("cohorts/deleted.html", found=found.items, more=more, after=after)
 
 
 PAGES: Final = (

@@ -12,6 +12,7 @@ from gateway.core.cohorts.refresh import State
 from gateway.core.notices.trouble import Kind
 from gateway.core.people import source as people
 from gateway.core.sources.condition import Condition
+from gateway.handlers.console import site
 
 if TYPE_CHECKING:
     import datetime
@@ -241,6 +242,14 @@ TROUBLES: Final[Mapping[str, Word]] = {
     Kind.BLOCKED: Word("Blocked", "bad", "Applying gave up on pages of it."),
 }
 
+# Of the subjects of troubles.
+_PAGES: Final[Mapping[str, str]] = {
+    "cohort": "cohorts",
+    "load": "loads",
+    "source": "sources",
+    "sync job": "sync-jobs",
+}
+
 OUTCOMES: Final[Mapping[str, Word]] = {
     "waiting": Word("Waiting", "info", "It is sent, or tried again, by the senders."),
     "sent": Word("Sent", "good", "Its channel took it."),
@@ -257,6 +266,12 @@ def in_groups(listed: Iterable[T], kind: Callable[[T], str]) -> list[tuple[str, 
         for title, names in GROUPS.items()
     ]
     return [(title, some) for title, some in found if some]
+
+
+def way(subject: str) -> str:
+    """Return the path of the page of a trouble's subject, such as `load 7-2`."""
+    noun, _, number = subject.rpartition(" ")
+    return site.path(_PAGES[noun], number)
 
 
 def event(action: str) -> str:

@@ -77,6 +77,7 @@ class _Kind:
 
 
 COHORTS: Final = _Kind("cohorts", (int,))
+DELETED: Final = _Kind("deleted", (int, int))
 JOINED: Final = _Kind("joined", (int,))
 MEMBERS: Final = _Kind("members", (str,))
 SYNCS: Final = _Kind("syncs", (int, str))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sqlalchemy import text
 
 from gateway.core import texts
-from gateway.core.cohorts import kinds
+from gateway.core.cohorts import freshness, kinds
 from gateway.core.cohorts.guard import Guard
 from gateway.core.cohorts.page import CohortRef
 from gateway.core.cohorts.page import cohort_key as digest
@@ -69,8 +69,8 @@ class Cohort:
 class Filter:
     """Which cohorts: each part that is not None must be equal.
 
-    `search` is a part of the name, with A to Z as a to z. `deleted` ones are those of sources that
-    were not removed.
+    `search` is a part of the name, with A to Z as a to z. `stale` leaves out those that are fresh,
+    as `core.cohorts.freshness` judges. `deleted` ones are those of sources that were not removed.
     """
 
     id: int | None = None
@@ -80,6 +80,7 @@ class Filter:
     name: str | None = None
     kind: str | None = None
     search: str | None = None
+    stale: bool = False
     deleted: bool = False
 
 
@@ -160,7 +161,12 @@ def listing(
     With `find` those that have it in their name, in any case, or for their id at the source.
     """
     parameters = dataclasses.asdict(which) | {"key": None, "after": after, "limit": limit}
-    parameters["find"] = find
+    parameters |= {
+        "find": find,
+        "now": now,
+        "intervals": freshness.INTERVALS,
+        "look_seconds": freshness.LOOK_KEPT.total_seconds(),
+    }
     parameters["project_id"] = _kept(which.project_id)
     if which.project_id is not None and which.external_id is not None:
         parameters["key"] = digest(which.project_id, which.external_id)
@@ -285,6 +291,13 @@ _READ = text("""
            OR strpos(lower(c.name COLLATE "C"), lower(CAST(:search AS text) COLLATE "C")) > 0)
       AND (CAST(:find AS text) IS NULL OR strpos(lower(c.name), lower(:find)) > 0
            OR c.external_id = :find)
+      AND (NOT :stale OR CASE
+          WHEN s.kind = 'people' AND c.schedule IS NULL
+              THEN coalesce(q.looked_at, '-infinity') + make_interval(secs => :look_seconds) < :now
+          WHEN c.fresh_until IS NOT NULL THEN c.fresh_until <= :now
+          ELSE coalesce(i.last_synced_at, '-infinity')
+              + :intervals * make_interval(secs => s.expected_every_seconds) < :now
+          END)
     ORDER BY c.id LIMIT :limit
 """)
 

@@ -38,9 +38,20 @@ class Deleted:
     deleted_at: datetime.datetime
 
 
-def listing(conn: Connection, which: Filter, *, limit: int) -> list[Deleted]:
-    """List deleted cohorts of sources that were not removed, the newest deletion first."""
-    parameters = {**dataclasses.asdict(which), "limit": limit}
+def listing(
+    conn: Connection,
+    which: Filter,
+    *,
+    limit: int,
+    after: tuple[int, int] | None = None,
+) -> list[Deleted]:
+    """List deleted cohorts of sources that were not removed, the newest deletion first.
+
+    Begins beyond a deletion, by its microseconds since 1970 and the id of the cohort.
+    """
+    before, after_id = after or (None, 0)
+    position = {"before": before, "after_id": after_id, "limit": limit}
+    parameters = {**dataclasses.asdict(which), **position}
     return [Deleted(**row) for row in conn.execute(_LIST, parameters).mappings()]
 
 
@@ -92,6 +103,9 @@ _LIST = text("""
       AND (CAST(:external_id AS text) IS NULL OR c.external_id = :external_id)
       AND (CAST(:name AS text) IS NULL OR c.name = :name)
       AND (CAST(:kind AS text) IS NULL OR s.kind = :kind)
+      AND (CAST(:before AS bigint) IS NULL
+           OR (-CAST(extract(epoch FROM c.deleted_at) * 1000000 AS bigint), c.id)
+              > (-CAST(:before AS bigint), :after_id))
     ORDER BY c.deleted_at DESC, c.id LIMIT :limit
 """)
 

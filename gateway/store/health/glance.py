@@ -29,21 +29,37 @@ class NeedyJob:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class NeedyLoad:
+    """A trouble with loads: which, of what, and how it is told."""
+
+    kind: str
+    subject: str
+    line: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Glance:
-    """Every kind of process, and the first jobs that need a person."""
+    """Every kind of process, and the first jobs and loads that need a person."""
 
     pulses: Sequence[ProcessCount]
     jobs: Sequence[NeedyJob]
+    loads: Sequence[NeedyLoad]
 
 
-def look(conn: Connection, *, jobs: int) -> Glance:
-    """Look at processes as `heartbeats.pulses` does, and at so many jobs."""
-    parameters = {**heartbeats.asked(processes.KINDS, needed=processes.NEEDED), "jobs": jobs}
-    rows = [dict(row._mapping) for row in conn.execute(_LOOK, parameters)]
-    found = [row.pop("jobs") for row in rows]
+def look(conn: Connection, *, jobs: int, loads: int) -> Glance:
+    """Look at processes as `heartbeats.pulses` does, and at so many jobs and loads.
+
+    Loads are those that notices know of: which need a person is found out for these anyway.
+    """
+    asked = heartbeats.asked(processes.KINDS, needed=processes.NEEDED)
+    rows = [
+        dict(row._mapping) for row in conn.execute(_LOOK, {**asked, "jobs": jobs, "loads": loads})
+    ]
+    found = [(row.pop("jobs"), row.pop("loads")) for row in rows]
     return Glance(
         pulses=[ProcessCount(**row) for row in rows],
-        jobs=[NeedyJob(**one) for one in found[0]] if found else [],
+        jobs=[NeedyJob(**one) for one in found[0][0]] if found else [],
+        loads=[NeedyLoad(**one) for one in found[0][1]] if found else [],
     )
 
 
@@ -60,11 +76,21 @@ _JOBS = """
     ORDER BY j.id LIMIT :jobs
 """
 
+_LOADS = """
+    SELECT kind, subject, line FROM troubles
+    WHERE kind = 'needs_approval' AND subject LIKE 'load %'
+       OR kind = 'failing' AND (subject LIKE 'cohort %' OR subject LIKE 'source %')
+    ORDER BY began_at, subject LIMIT :loads
+"""
+
 _LOOK = text(
-    "SELECT p.*, n.jobs FROM ("
+    "SELECT p.*, n.jobs, m.loads FROM ("
     + heartbeats.PULSES
     + ") p CROSS JOIN ("
     + "SELECT coalesce(jsonb_agg(to_jsonb(j) ORDER BY j.job_id), '[]') AS jobs FROM ("
     + _JOBS
-    + ") j) n"
+    + ") j) n CROSS JOIN ("
+    + "SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.kind, l.subject), '[]') AS loads FROM ("
+    + _LOADS
+    + ") l) m"
 )

@@ -58,6 +58,7 @@ class Begun:
     """A trouble that was told of, and when it began."""
 
     kind: str
+    subject: str
     line: str
     channels: list[str]
     began_at: datetime.datetime
@@ -164,7 +165,8 @@ _JOBS = text("""
 """)
 
 _BEGUN = text("""
-    SELECT kind, line, channels, began_at FROM troubles ORDER BY began_at DESC, subject LIMIT :limit
+    SELECT kind, subject, line, channels, began_at FROM troubles
+    ORDER BY began_at DESC, subject LIMIT :limit
 """)
 
 _APPROVALS = text("""

@@ -91,7 +91,18 @@
   // On a narrow screen the areas scroll sideways.
   document.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
+  // The address has what was searched for: it can be sent to others, and survives a reload.
+  function address(form) {
+    const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+    const query = asked.toString();
+    history.replaceState(null, "", form.getAttribute("action") + (query ? `?${query}` : ""));
+  }
+
   show(document);
   setInterval(() => show(document), 30000);
-  document.addEventListener("htmx:after:swap", () => show(document));
+  document.addEventListener("htmx:after:swap", (event) => {
+    show(document);
+    const form = event.detail?.ctx?.sourceElement;
+    if (form?.matches?.("form[role=search]")) address(form);
+  });
 })();
