@@ -102,7 +102,7 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def database(database_url: str) -> Iterator[Customer]:
     """Make the database of a customer, at a port that is not that of the gateway's own."""
     with (
@@ -112,14 +112,18 @@ def database(database_url: str) -> Iterator[Customer]:
         yield dataclasses.replace(made, port=sqlalchemy.make_url(reached).port or 0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(
     shared_pool: Pool,
     database_url: str,
     database: Customer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
-    """Run the web process of production on a database with a week of history."""
+    """Run the web process of production on a database with a week of history.
+
+    Once for the run, as that takes most of its time: `test_all_pages` comes first, by its name, and
+    what other tests make has names of their own.
+    """
     made = filling.fill(shared_pool, database_url, database)
     folder = tmp_path_factory.mktemp("web")
     with serving.serving(database_url, folder, **backstage.SETTINGS) as web:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.http import serving
 
-
-@pytest.fixture(scope="module")
-def url(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run the web process of production and return the address of the page."""
-    with serving.serving(database_url, tmp_path_factory.mktemp("web")) as web:
-        yield f"http://127.0.0.1:{web.port}/docs"
+@pytest.fixture
+def url(filled: str) -> str:
+    """Return the address of the page."""
+    return f"{filled}/docs"
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280])
