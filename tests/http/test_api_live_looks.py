@@ -11,7 +11,7 @@ from gateway.core.cohorts import kinds
 from gateway.flows.behaviour import live as looks
 from gateway.flows.behaviour import rounds
 from gateway.flows.behaviour.rounds import Evaluator
-from gateway.flows.people import retention
+from gateway.flows.people import arrivals, retention
 from gateway.jobs import WakeUps
 from gateway.store.behaviour import states
 from tests.http.people import People, event
@@ -113,6 +113,35 @@ def test_cohort__deleted_as_its_turn_comes__holds_no_other_up(live: Live) -> Non
     live.world.call("POST", f"/v1/cohorts/{gone}/restore")
     live.settle()
     assert live.members(gone) == ["ada", "bob"]
+
+
+def test_cohort__that_another_process_looks_at__is_left_to_it(live: Live) -> None:
+    live.people.events(event("ada"))
+    cohort_id = live.make(BUYERS)["id"]
+    live.read()
+    live.world.apply()
+    (before,) = listed(live)
+    with live.world.pool.begin() as conn:
+        assert states.hold(conn, before)
+        live.settle()
+        assert listed(live) == [before], "what was loaded is not put in force either"
+    live.settle()
+    live.people.events(event("bob"))
+    (stale,) = listed(live)
+    live.settle()
+    assert live.members(cohort_id) == ["ada", "bob"]
+    path = f"/v1/cohorts/{cohort_id}/changes"
+    seen = live.world.get(path)
+    live.world.clock.tick(hours=25)
+    cut = arrivals.cut(live.world.pool, stale.source_id)
+    assert not looks.look(live.world.pool, stale, cut=cut, now=live.world.clock.now)
+    live.world.apply()
+    assert live.world.get(path) == seen
+
+
+def listed(live: Live) -> list[states.State]:
+    with live.world.pool.read() as conn:
+        return states.listing(conn, kinds.PEOPLE)
 
 
 def drift(live: Live) -> int:

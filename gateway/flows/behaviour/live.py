@@ -74,12 +74,15 @@ def is_due(state: states.State, now: datetime.datetime) -> bool:
 def look(pool: Pool, state: states.State, *, cut: int, now: datetime.datetime) -> bool:
     """Look at a cohort, and store what moves as a session of its own; tells whether anything did.
 
-    Raises errors.Unavailable; then the next look begins where this one did.
+    Nothing is done while another process looks at it. Raises errors.Unavailable; then the next look
+    begins where this one did.
     """
     with pool.read() as conn:
         definition = parse.definition(states.definition(conn, state.cohort_id, state.number))
     with pool.begin(limit_seconds=LOOK_SECONDS) as conn:
         timeouts.allow(conn, statement_seconds=LOOK_SECONDS, lock_seconds=LOOK_SECONDS)
+        if not states.hold(conn, state):
+            return False
         queries.set_up(conn)
         arrivals.keep_out_erasures(conn, state.source_id)
         wanted = _wanted(conn, state, definition, now=now)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 CHORE: Final = "rules"
 EVERY_SECONDS: Final = 1.0
-# A round of a process that died is taken over after this.
-LEASE_SECONDS: Final = 600.0
+# A round of a process that died is taken over after this. One that takes longer has company then,
+# which does no harm: each cohort is held by the transaction that looks at it.
+LEASE_SECONDS: Final = 10.0
 
 
 def look_at_all(conn: Connection) -> None:
@@ -32,7 +33,7 @@ def look_at_all(conn: Connection) -> None:
 
 
 class Evaluator:
-    """Keeps the rules of cohorts evaluated, one process at a time."""
+    """Keeps the rules of cohorts evaluated, mostly one process at a time."""
 
     def __init__(
         self,
@@ -77,7 +78,8 @@ class Evaluator:
     def _evaluate(self, state: states.State, cuts: dict[int, int]) -> None:
         if state.applied is not None:
             with self._pool.begin() as conn:
-                states.settle(conn, state.cohort_id, state.applied)
+                if states.hold(conn, state):
+                    states.settle(conn, state.cohort_id, state.applied)
             return  # the next round goes on with what it has settled
         now = self._now()
         if live.is_due(state, now):

@@ -77,6 +77,18 @@ def moved_of(
     return {row.member_id for row in rows if row.member_id is not None}
 
 
+def hold(conn: Connection, state: State) -> bool:
+    """Keep other processes off a cohort until the transaction ends.
+
+    False if another has it, or has looked at it since it was listed.
+    """
+    if not conn.execute(_HOLD, {"cohort_id": state.cohort_id}).scalar_one():
+        return False
+    row = conn.execute(_HELD, {"cohort_id": state.cohort_id}).one_or_none()
+    found = (0, None) if row is None else tuple(row)
+    return found == (state.number, state.looked_at)
+
+
 def settle(conn: Connection, cohort_id: int, load: int) -> None:
     """Put the definition in force that a load has evaluated, seen from where the load saw it.
 
@@ -168,6 +180,13 @@ _MOVED_OF = text("""
         WHERE h.cohort_id = :cohort_id AND h.last_seq > :after) m ON m.member_id = ANY(:ids)
     WHERE a.cohort_id = :cohort_id
 """)
+
+_HOLD = text("""
+    SELECT pg_try_advisory_xact_lock(hashtextextended('gateway.rules', :cohort_id))
+""")
+
+# By itself, so that it sees what was committed before the lock was there.
+_HELD = text("SELECT number, looked_at FROM rule_states WHERE cohort_id = :cohort_id")
 
 _SETTLE = text("""
     INSERT INTO rule_states (cohort_id, number, looked_at, whole_at, arrival, seqs, load)
