@@ -18,7 +18,7 @@ from gateway.store.db.engine import Pool
 from tests.faults import judge
 from tests.faults.installation import Installation
 from tests.faults.parts import Part, signal_all
-from tests.faults.points import KILL, WORDS
+from tests.faults.points import KILL, OF_PAGES
 from tests.faults.proxy import Proxy
 from tests.faults.trial import Trial
 from tests.stack import until
@@ -192,7 +192,7 @@ class Chaos:
         self._kill_pids([_one_of(backends, fault)] if backends else [])
 
     def _kill_at_point(self, fault: Fault) -> None:
-        point = _one_of(tuple(WORDS), fault)
+        point = _one_of(OF_PAGES, fault)
         self._here.points.arm(point, KILL)
         self.trial.run_for(fault.seconds / 4)
         if self._here.points.fired(point):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults import report
+from tests.faults.api import Api
 from tests.faults.installation import installed
 from tests.faults.report import Row
 from tests.faults.trial import Bench
@@ -45,6 +46,33 @@ def bench(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> Iterator
     """Lend an installation that every scenario finds, and leaves, whole."""
     with installed(tmp_path_factory.mktemp("faults")) as here, here.pool() as pool:
         yield Bench(here, pool, rows)
+
+
+@pytest.fixture
+def api(bench: Bench) -> Api:
+    """Lend the query API of an installation that is whole."""
+    bench.installation.heal()
+    return Api(bench.installation)
+
+
+@pytest.fixture
+def row(rows: list[Row], request: pytest.FixtureRequest) -> Iterator[Row]:
+    """Lend the row of a scenario in the report."""
+    made = Row(name=request.node.name)
+    rows.append(made)
+    yield made
+    made.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Have the row of a scenario that fails say so."""
+    row = getattr(item, "funcargs", {}).get("row")
+    if isinstance(row, Row) and call.excinfo is not None and not row.differences:
+        row.differences.append(f"the scenario ended early: {call.excinfo.exconly()[:200]}")
+    return (yield)
 
 
 def pytest_terminal_summary(

@@ -25,6 +25,7 @@ from tests.stack import API_KEY, PASSWORD, ROOT, USERNAME, until
 WEB = ("-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "tests.faults.web:app")
 WORKER = ("-m", "tests.faults.worker")
 LOADER = (*WORKER, "loader")
+SENDER = (*WORKER, "sender")
 SCHEDULER = (*WORKER, "scheduler")
 WORKERS = 3
 
@@ -34,7 +35,7 @@ _POSTGRES_STOP = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL,
 
 @dataclasses.dataclass(kw_only=True)
 class Installation:
-    """Postgres, Valkey, gunicorn with two processes, three workers, a loader and a scheduler."""
+    """Postgres, Valkey, gunicorn with two processes, three workers, and one of each other kind."""
 
     folder: Path
     port: int
@@ -44,6 +45,7 @@ class Installation:
     valkey: Part
     points: Points
     environ: dict[str, str]
+    notices_port: int
     to_postgres: Proxy | None = None
     to_valkey: Proxy | None = None
     programs: list[Part] = dataclasses.field(default_factory=list)
@@ -62,6 +64,11 @@ class Installation:
     def loader(self) -> Part:
         """The loader."""
         return self._named("loader")
+
+    @property
+    def sender(self) -> Part:
+        """What sends cohorts and notices."""
+        return self._named("sender")
 
     @property
     def workers(self) -> list[Part]:
@@ -175,6 +182,7 @@ def installed(
         for number in range(1, WORKERS + 1):
             installation.add(f"worker {number}", WORKER)
         installation.add("loader", LOADER)
+        installation.add("sender", SENDER)
         installation.add("scheduler", SCHEDULER)
         until(installation.is_ready)
         yield installation
@@ -199,6 +207,7 @@ def _with_servers(folder: Path, disk: Disk | None, *, proxied: bool) -> Installa
         valkey=valkey,
         points=here,
         environ={},
+        notices_port=stacks.free_port(),
     )
     if proxied:
         proxies = {name: Proxy(server.port) for name, server in servers.items()}
@@ -207,7 +216,8 @@ def _with_servers(folder: Path, disk: Disk | None, *, proxied: bool) -> Installa
         for name, proxy in proxies.items():
             urls[name] = urls[name].replace(f":{servers[name].port}/", f":{proxy.port}/")
     where = {"DATABASE_URL": urls["postgres"], "REDIS_URL": urls["valkey"]}
-    installation.environ |= _environ(folder, here, installation.port) | where
+    notices = {"GATEWAY_NOTIFY": f"faults=json://127.0.0.1:{installation.notices_port}"}
+    installation.environ |= _environ(folder, here, installation.port) | where | notices
     return installation
 
 
@@ -247,6 +257,7 @@ def _environ(folder: Path, here: Points, port: int) -> dict[str, str]:
         "GATEWAY_API_KEY": API_KEY,
         "GATEWAY_SECRET_KEY": "a key of thirty-two characters!!",
         "GATEWAY_ALLOW_LOCAL_SOURCES": "1",
+        "GATEWAY_ALLOW_PRIVATE_DESTINATIONS": "127.0.0.0/8",
         "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
         points.FOLDER_NAME: str(here.folder),
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 FOLDER_NAME: Final = "FAULTS_POINTS"
+# What a file is called that has the line of a program at which its processes end.
+_LINE: Final = "line-{}"
 
 KILL: Final = "kill"
 STOP: Final = "stop"
@@ -38,10 +40,25 @@ WORDS: Final = {
     "loader.seals": "loader before it makes what was read visible",
     "loader.before-commit": "loader that has submitted, before the commit",
     "loader.after-commit": "loader after that commit, before the wake-up",
+    "web.spools": "gunicorn process that stores a file",
+    "scheduler.before-commit": "scheduler that has looked at a live rule, before the commit",
+    "scheduler.after-commit": "scheduler after that commit, before the wake-up",
+    "sender.begins": "sender before it notes what it is about to send",
+    "sender.before-request": "sender that has noted that, before the request",
+    "sender.after-request": "sender that was answered, before it notes that",
+    "sender.before-commit": "sender before it notes the end of a run",
+    "sender.after-commit": "sender after it has noted the end of a run",
+    "notices.before-post": "sender of notices before it posts one",
+    "notices.after-post": "sender of notices that has posted one, before it notes that",
 }
-WEB: Final = tuple(name for name in WORDS if name.startswith("web."))
+SPOOLS: Final = "web.spools"
+WEB: Final = tuple(name for name in WORDS if name.startswith("web.") and name != SPOOLS)
 WORKER: Final = tuple(name for name in WORDS if name.startswith("worker."))
 LOADER: Final = tuple(name for name in WORDS if name.startswith("loader."))
+SCHEDULER: Final = tuple(name for name in WORDS if name.startswith("scheduler."))
+SENDER: Final = tuple(name for name in WORDS if name.startswith("sender."))
+# Those that pages of the webhook come by.
+OF_PAGES: Final = (*WEB, *WORKER)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,6 +111,15 @@ class Points:
             os.kill(os.getpid(), signal.SIGSTOP)
         else:
             time.sleep(float(action.removeprefix("sleep ")))
+
+    def arm_line(self, program: str, line: int) -> None:
+        """Have each process of a program that starts from now on end at the so-manieth line."""
+        (self.folder / _LINE.format(program)).write_text(str(line))
+
+    def line(self, program: str) -> int | None:
+        """Tell at which line a process of a program is to end, None if at none."""
+        path = self.folder / _LINE.format(program)
+        return int(path.read_text()) if path.exists() else None
 
     def set_clock(self, pid: int, seconds: float) -> None:
         """Put the clock of one process forward, or back."""

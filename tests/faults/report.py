@@ -8,7 +8,10 @@ import enum
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from tests.faults.judge import Verdict
 
 BEGIN, END = "<!-- {} begins -->", "<!-- {} ends -->"
 HEAD = (
@@ -130,6 +133,13 @@ class Row:
     def end(self) -> None:
         """Note when it ended."""
         self.ended_at = datetime.datetime.now(datetime.UTC).isoformat(" ", "minutes")
+
+    def take(self, verdict: Verdict) -> None:
+        """Take in what was found of lists, events or what was sent."""
+        self.stored += verdict.stored
+        self.lost += verdict.lost
+        self.twice += verdict.twice
+        self.differences += verdict.differences
 
     def _also_seen(self) -> str:
         return "; ".join([*self.notes, *(f"**{one}**" for one in self.differences)])

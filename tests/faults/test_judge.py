@@ -1,4 +1,4 @@
-"""The oracle itself: what would be a loss, a doubling or another order does not escape it."""
+"""The oracles themselves: no loss, no doubling and no other order escapes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pytest
 
 from gateway.core.cohorts.page import Action
 from gateway.simulator.mixpanel import Page
-from tests.faults.judge import judge
+from tests.faults import ends
+from tests.faults.ends import Change, Message
+from tests.faults.judge import Verdict, judge
 from tests.faults.senders import Sender
 from tests.faults.trial import Bench
 
@@ -107,3 +109,89 @@ def test_verdict__of_an_honest_memory__is_empty(bench: Bench, sender: Sender) ->
 def remember(sender: Sender, page: Page) -> None:
     """Remember a page as sent, instead of the one of its session, action and number."""
     sender.sent[page.session_id, page.action, page.number] = page
+
+
+def change(seq: int, member_id: str, kind: str = "entered") -> Change:
+    return Change(seq=seq, kind=kind, member_id=member_id)
+
+
+def message(*changes: Change, name: str = "") -> Message:
+    return Message(id=name or f"1-{changes[0].seq}", changes=changes)
+
+
+HISTORY = [change(1, "a"), change(2, "b"), change(3, "a", "exited")]
+FIRST, SECOND, THIRD = map(message, HISTORY)
+
+
+@pytest.mark.parametrize(
+    ("members", "changes", "sign", "lost", "twice"),
+    [
+        (["b"], HISTORY, None, 0, 0),
+        ([], [*HISTORY[:1], change(2, "a", "exited")], "1 of the 1 missing", 1, 0),
+        (["b", "c"], [*HISTORY, change(4, "c")], "1 too many", 0, 0),
+        (["b", "b"], HISTORY, "2 members", 0, 0),
+        (["b"], [HISTORY[1]], "not numbered", 0, 0),
+        (["b"], [*HISTORY, change(4, "b")], "change 4: entered twice", 0, 1),
+        (["b"], [*HISTORY, change(4, "a", "exited")], "change 4: exited twice", 0, 1),
+        (["b"], HISTORY[:2], "do not make the members", 0, 0),
+    ],
+)
+def test_history__that_is_spoilt__is_told_from_the_right_one(
+    members: list[str], changes: list[Change], sign: str | None, *, lost: int, twice: int
+) -> None:
+    require(ends.history(members, changes, {"b"}), sign, lost, twice)
+
+
+@pytest.mark.parametrize(
+    ("stored", "sign", "lost", "twice"),
+    [
+        (["1", "2", "3"], None, 0, 0),
+        (["1", "3"], "1 acknowledged events are not stored", 1, 0),
+        (["1", "2", "2"], "1 events are stored twice", 0, 1),
+        (["1", "2", "4"], "1 events are stored that nobody sent", 0, 0),
+    ],
+)
+def test_events__that_are_spoilt__are_told_from_the_right_ones(
+    stored: list[str], sign: str | None, *, lost: int, twice: int
+) -> None:
+    require(ends.ingested(["1", "2"], ["1", "2", "3"], stored), sign, lost, twice)
+
+
+@pytest.mark.parametrize(
+    ("messages", "sign", "lost", "twice"),
+    [
+        ([FIRST, SECOND, SECOND, THIRD], None, 0, 0),
+        ([message(*HISTORY[:2]), THIRD], None, 0, 0),
+        ([FIRST, THIRD], "1 missing", 1, 0),
+        ([FIRST, SECOND, message(HISTORY[1], name="other"), THIRD], "1 again", 0, 1),
+        ([SECOND, FIRST, THIRD], "another order", 0, 0),
+        ([FIRST, SECOND, FIRST, THIRD], "1-1 came again after others", 0, 1),
+        ([FIRST, message(change(1, "c"), name="1-1"), SECOND, THIRD], "other changes", 0, 0),
+    ],
+)
+def test_messages__that_are_spoilt__are_told_from_the_right_ones(
+    messages: list[Message], sign: str | None, *, lost: int, twice: int
+) -> None:
+    require(ends.delivered(messages, HISTORY), sign, lost, twice)
+
+
+@pytest.mark.parametrize(
+    ("texts", "sign", "lost", "twice"),
+    [
+        (["ill", "well"], None, 0, 0),
+        (["ill"], "the messages were", 1, 0),
+        (["ill", "ill", "well"], "the messages were", 0, 1),
+        (["well", "ill"], "the messages were", 0, 0),
+    ],
+)
+def test_notices__that_are_spoilt__are_told_from_the_right_ones(
+    texts: list[str], sign: str | None, *, lost: int, twice: int
+) -> None:
+    require(ends.told(texts, "ill", "well"), sign, lost, twice)
+
+
+def require(verdict: Verdict, sign: str | None, lost: int, twice: int) -> None:
+    """See that a verdict has a sign, or none and nothing else."""
+    assert (verdict.lost, verdict.twice) == (lost, twice), verdict
+    assert (verdict.differences == []) == (sign is None), verdict
+    assert sign is None or any(sign in one for one in verdict.differences), verdict

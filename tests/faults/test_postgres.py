@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from gateway import errors
 from tests import stack as stacks
 from tests.faults.parts import signal_all
-from tests.faults.points import WORDS
+from tests.faults.points import OF_PAGES, WORDS
 from tests.faults.report import Bound
 from tests.faults.trial import Bench, Trial
 
@@ -40,7 +40,7 @@ def test_postgres__stopped_immediately__is_503_until_it_is_back(
     ("point", "seconds"),
     [
         pytest.param(point, seconds, marks=[] if (point, seconds) in SHORT else [pytest.mark.long])
-        for point in WORDS
+        for point in OF_PAGES
         for seconds in (0, 5, 20)
     ],
 )

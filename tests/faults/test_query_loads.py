@@ -124,15 +124,6 @@ def shop(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sho
     made.close()
 
 
-@pytest.fixture
-def row(bench: Bench, request: pytest.FixtureRequest) -> Iterator[Row]:
-    """Lend the row of a scenario in the report."""
-    made = Row(name=request.node.name)
-    bench.rows.append(made)
-    yield made
-    made.end()
-
-
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "point", [one if one in QUICK else pytest.param(one, marks=pytest.mark.long) for one in LOADER]

@@ -15,7 +15,7 @@ from sqlalchemy import event, pool
 from tests.faults.points import Points
 
 # A piece of a statement → the point just before it, for each program.
-WEB = {"SELECT FROM intake_state": "before-lock"}
+WEB = {"SELECT FROM intake_state": "before-lock", "COPY upload_pieces": "spools"}
 WORKER = {
     "FOR NO KEY UPDATE SKIP LOCKED": "before-claim",
     "COPY changes": "mid-apply",
@@ -27,6 +27,7 @@ LOADER = {
     "UPDATE loads SET would_enter": "has-read",
     "'sealed'": "seals",
 }
+SENDER = {"INSERT INTO sync_batches": "begins"}
 # The statement that makes a transaction the one whose commit is a point too.
 STORES, APPLIES = "INSERT INTO deliveries", "SET applied_through"
 ENDS = "DELETE FROM leases WHERE id"

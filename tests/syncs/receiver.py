@@ -68,9 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(respond: Respond) -> Iterator[str]:
-    """Serve requests during the block; lends the base of the addresses."""
-    server = _Server(("127.0.0.1", 0), _Handler)
+def serving(respond: Respond, port: int = 0) -> Iterator[str]:
+    """Serve requests during the block, on any port or on one; lends the base of the addresses."""
+    server = _Server(("127.0.0.1", port), _Handler)
     server.respond = respond
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
