@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg2.extensions
 from sqlalchemy import event, pool
+from sqlalchemy.engine.default import DefaultDialect
 
 from tests.faults.points import Points
 
@@ -62,7 +63,18 @@ class Watcher:
         def lent(connection: Any, *_: object) -> None:  # noqa: ANN401 - the driver's
             connection.cursor_factory = Watched
 
+        def commit(_: object, connection: Any) -> None:  # noqa: ANN401 - the driver's
+            with passing("COMMIT"):
+                connection.commit()
+
+        def roll_back(_: object, connection: Any) -> None:  # noqa: ANN401 - the driver's
+            self._here.marked = False
+            connection.rollback()
+
         event.listen(pool.Pool, "checkout", lent)
+        # Transactions end by the driver's own calls, those of a pipeline by a statement.
+        DefaultDialect.do_commit = commit  # type: ignore[method-assign]
+        DefaultDialect.do_rollback = roll_back  # type: ignore[method-assign]
 
     def pass_by(self, point: str) -> None:
         """Come by a point of this program, with the cohort that this thread has last named."""
@@ -82,7 +94,7 @@ class Watcher:
             self.pass_by("before-commit")
         self._here.marked = False
         yield
-        self._here.marked = marked and not commits
+        self._here.marked = marked and not sql.endswith(("COMMIT", "ROLLBACK"))
         if marked and commits:
             self.pass_by("after-commit")
 
