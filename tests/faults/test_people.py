@@ -1,28 +1,34 @@
-"""Web processes, workers and Postgres die while events are posted, and a rule follows them."""
+"""Web processes, schedulers and Postgres die while events are posted, and a rule follows them."""
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import http.client
 import json
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
-from gateway.core import moments
-from gateway.flows.sources import cohorts
+from tests.faults import ends
+from tests.faults.api import Api
 from tests.faults.installation import Installation
 from tests.faults.parts import signal_all
+from tests.faults.points import SCHEDULER, WORDS
+from tests.faults.report import Row
 from tests.faults.trial import Bench
 from tests.stack import API_KEY, until
 
 BATCH = 50
-RULE = {"rule": {"did": {"event": "bought"}}}
+PEOPLE = 20
+# Of their events, after which people are members: too many would be, if any were counted twice.
+ENOUGH = 20
 # A takeover of the loader, the looks of the scheduler, and what waits for the workers.
 LIVE_SECONDS = 120.0
 
@@ -33,8 +39,9 @@ class Shop:
     Every event has an id, so what is posted again counts once.
     """
 
-    def __init__(self, port: int, name: str) -> None:
+    def __init__(self, port: int, name: str, event: str) -> None:
         self.name = name
+        self.event = event
         self.acknowledged = 0
         self.answers: list[int] = []
         self._port = port
@@ -52,6 +59,19 @@ class Shop:
             self._thread.join(60)
         assert not self._thread.is_alive()
 
+    @property
+    def ids(self) -> set[str]:
+        """The ids of the events that were acknowledged."""
+        return {
+            f"{self.name}-{number}-{n}" for number in range(self.acknowledged) for n in range(BATCH)
+        }
+
+    @property
+    def bought(self) -> dict[str, int]:
+        """How many events of each person were acknowledged."""
+        each = collections.Counter(f"{self.name}-{n % PEOPLE}" for n in range(BATCH))
+        return {person: count * self.acknowledged for person, count in each.items()}
+
     def _sell(self) -> None:
         while not self._ended.is_set():
             body = self._batch(self.acknowledged)
@@ -64,8 +84,8 @@ class Shop:
     def _batch(self, number: int) -> bytes:
         events = [
             {
-                "person_id": f"{self.name}-{n % 20}",
-                "event": "bought",
+                "person_id": f"{self.name}-{n % PEOPLE}",
+                "event": self.event,
                 "event_id": f"{self.name}-{number}-{n}",
                 "properties": {"batch": number},
             }
@@ -88,82 +108,147 @@ class Shop:
         return status
 
 
-def kill_web_process(here: Installation) -> None:
-    """Kill one of gunicorn's workers, and then all of gunicorn."""
+def kill_web_process(here: Installation) -> int:
+    """Kill one of gunicorn's workers, and then all of gunicorn; returns how many processes."""
     signal_all(here.web_processes()[:1], signal.SIGKILL)
     time.sleep(1)
     starts = here.web.starts
     here.web.kill()
     here.web.await_running(starts + 1)
+    return 2
 
 
-def kill_workers(here: Installation) -> None:
-    """Kill all that apply, evaluate and load."""
-    for part in here.programs:
-        if part is not here.web:
-            starts = part.starts
-            part.send(signal.SIGKILL)
-            part.await_running(starts + 1)
+def kill_workers(here: Installation) -> int:
+    """Kill all that apply, evaluate and load; returns how many processes."""
+    others = [part for part in here.programs if part is not here.web]
+    for part in others:
+        starts = part.starts
+        part.send(signal.SIGKILL)
+        part.await_running(starts + 1)
+    return len(others)
 
 
-def crash_postgres(here: Installation) -> None:
-    """Have Postgres end at once, as in a crash, and recover."""
+def crash_postgres(here: Installation) -> int:
+    """Have Postgres end at once, as in a crash, and recover; returns that nothing was killed."""
     starts = here.postgres.starts
     here.postgres.send(signal.SIGQUIT)
     here.postgres.await_running(starts + 1)
+    return 0
 
 
-@pytest.mark.long
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("fault", [kill_web_process, kill_workers, crash_postgres])
-def test_events__posted_while_something_dies__are_there_once_and_a_rule_has_seen_them(
-    bench: Bench, fault: Callable[[Installation], None]
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        pytest.param(kill_web_process, "SIGKILL of a gunicorn process, and of all", id="web"),
+        pytest.param(
+            kill_workers, "SIGKILL of each other program", id="workers", marks=pytest.mark.long
+        ),
+        pytest.param(
+            crash_postgres, "Postgres stopped immediately", id="postgres", marks=pytest.mark.long
+        ),
+    ],
+)
+def test_events__posted_while_something_dies__are_there_once_and_a_rule_has_counted_them(
+    bench: Bench, api: Api, row: Row, fault: Callable[[Installation], int], words: str
 ) -> None:
-    here = bench.installation
-    until(here.is_ready)
-    cohort = live_cohort(bench, fault.__name__)
-    shops = [Shop(here.port, f"{fault.__name__}-{n}") for n in range(3)]
-    with contextlib.ExitStack() as stack:
-        for shop in shops:
-            stack.enter_context(shop.open())
+    row.name = f"{words}, as events are posted that a live rule counts"
+    market = Market(bench, api)
+    with market.open():
         for _ in range(2):
-            time.sleep(2)
-            fault(here)
-            until(here.is_ready)
+            time.sleep(1)
+            row.kills += fault(bench.installation)
+            until(bench.installation.is_ready)
         time.sleep(1)
-    for shop in shops:
-        assert shop.acknowledged > 0
-        assert set(shop.answers) <= {0, 200, 429, 503}
-        assert stored(bench, shop.name) == (shop.acknowledged * BATCH,) * 2
-    expected = {f"{shop.name}-{n}" for shop in shops for n in range(20)}
-    until(lambda: expected <= members(bench, cohort), LIVE_SECONDS)
+    market.require_counted(row)
 
 
-def live_cohort(bench: Bench, name: str) -> int:
-    """Make a cohort that follows the events."""
-    wanted = cohorts.Wanted(source="people", name=name, external_id=name, definition=RULE)
-    return cohorts.create(bench.pool, wanted, max_cohorts=1000, now=moments.now()).id
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "point", [pytest.param(one, marks=pytest.mark.long) for one in ("web.after-ring", *SCHEDULER)]
+)
+def test_events__at_whose_point_somebody_dies__are_there_once_and_a_rule_has_counted_them(
+    bench: Bench, api: Api, row: Row, point: str
+) -> None:
+    row.name = f"SIGKILL of a {WORDS[point]}, as events are posted that a live rule counts"
+    market, points = Market(bench, api), bench.installation.points
+    with market.open():
+        for _ in range(3):
+            points.arm(point)
+            until(lambda: points.fired(point) is not None, LIVE_SECONDS)
+            row.kills += 1
+            until(bench.installation.is_ready)
+            bench.installation.scheduler.await_running()
+    market.require_counted(row)
 
 
-def stored(bench: Bench, name: str) -> tuple[int, ...]:
-    """Count the stored events of a shop, and their ids."""
-    return tuple(_row(bench, _STORED, like=f"{name}-%"))
+class Market:
+    """Three shops, and a cohort of those who have bought enough of what these sell."""
+
+    def __init__(self, bench: Bench, api: Api) -> None:
+        self._bench, self._api = bench, api
+        name = uuid.uuid4().hex[:8]
+        self.event = f"bought {name}"
+        port = bench.installation.port
+        self.shops = [Shop(port, f"{name}-{n}", self.event) for n in range(3)]
+        rule = {"did": {"event": self.event, "count": {"op": "gte", "value": ENOUGH}}}
+        wanted = {"source": "people", "name": name, "definition": {"rule": rule}}
+        self.cohort = str(api.insist("POST", "/v1/cohorts", wanted)["id"])
+        until(lambda: not api.cohort(self.cohort)["stale"], LIVE_SECONDS)
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        """Sell during the block, until each shop has sold enough to some of its people only."""
+        with contextlib.ExitStack() as stack:
+            for shop in self.shops:
+                stack.enter_context(shop.open())
+            yield
+            until(lambda: all(shop.acknowledged >= ENOUGH // 3 + 1 for shop in self.shops))
+
+    def require_counted(self, row: Row) -> None:
+        """Judge what is stored, the members, their changes, and the whole evaluation."""
+        for shop in self.shops:
+            assert set(shop.answers) <= {0, 200, 429, 503}
+            row.refused += sum(status in {429, 503} for status in shop.answers)
+            row.unanswered += shop.answers.count(0)
+        acknowledged = set().union(*(shop.ids for shop in self.shops))
+        stored = _column(self._bench, _STORED, event=self.event)
+        row.take(ends.ingested(acknowledged, acknowledged, stored))
+        if _column(self._bench, _TALLIED, event=self.event) != [len(stored)]:
+            row.differences.append("the events of the days are not counted right")
+        bought = {one: count for shop in self.shops for one, count in shop.bought.items()}
+        expected = {one for one, count in bought.items() if count >= ENOUGH}
+        until(lambda: expected <= set(self._api.members(self.cohort)), LIVE_SECONDS)
+        row.take(
+            ends.history(self._api.members(self.cohort), self._api.changes(self.cohort), expected)
+        )
+        row.differences += self._drift()
+        row.notes.append(f"{len(acknowledged):,} events acknowledged, {len(expected)} members")
+        assert row.differences == []
+
+    def _drift(self) -> Iterator[str]:
+        """Have all people looked at, as happens once a day: that finds nobody."""
+        self._bench.execute(
+            "UPDATE rule_states SET whole_at = whole_at - interval '25 h'"
+            f" WHERE cohort_id = {self.cohort}"
+        )
+        until(lambda: _column(self._bench, _LOOKED, id=int(self.cohort)) == [True], LIVE_SECONDS)
+        (drift,) = _column(self._bench, _DRIFT, id=int(self.cohort))
+        if drift:
+            yield f"the whole evaluation moves {drift} people whom no look had found"
 
 
-def members(bench: Bench, cohort: int) -> set[str]:
+def _column(bench: Bench, statement: TextClause, **parameters: object) -> list[Any]:
     with bench.pool.read() as conn:
-        return set(conn.execute(_MEMBERS, {"id": cohort}).scalars())
+        return list(conn.execute(statement, parameters).scalars())
 
 
-def _row(bench: Bench, statement: Any, **parameters: object) -> Any:  # noqa: ANN401 - a row
-    with bench.pool.read() as conn:
-        return conn.execute(statement, parameters).one()
+_STORED = text("SELECT event_id FROM events WHERE name = :event")
 
+_TALLIED = text("SELECT sum(events) FROM event_days WHERE name = :event")
 
-_STORED = text("""
-    SELECT count(*), count(DISTINCT event_id) FROM events WHERE person_id LIKE :like
+_LOOKED = text("""
+    SELECT whole_at > now() - interval '1 h' FROM rule_states WHERE cohort_id = :id
 """)
 
-_MEMBERS = text("""
-    SELECT member_id FROM memberships WHERE cohort_id = :id AND entered_at IS NOT NULL
-""")
+_DRIFT = text("SELECT drift FROM rule_states WHERE cohort_id = :id")
