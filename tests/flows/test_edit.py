@@ -163,6 +163,9 @@ def test_edit__that_meets_pages_after_it__rings_for_those(place: Place) -> None:
                 place.edit("b")
             return outcome
 
+    with place.pool.begin() as conn:
+        apply_state.lock(conn, place.id)
+        place.edit("z")
     place.applier = Meanwhile(place.pool, now=lambda: START)
     editor = place.editor()
     before = len(place.bell.rung)

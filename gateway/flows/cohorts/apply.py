@@ -11,7 +11,7 @@ import enum
 import functools
 import secrets
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 
@@ -19,7 +19,7 @@ from gateway import aside, errors, tracing
 from gateway.flows.cohorts import step as steps
 from gateway.flows.cohorts import traced
 from gateway.flows.cohorts.step import MERGED_PAGES
-from gateway.flows.cohorts.work import Outcome, StepContext
+from gateway.flows.cohorts.work import Outcome, StepBegin, StepContext
 from gateway.store.cohorts import apply_state, attempts, blocked, inbox
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ MAX_ATTEMPTS: Final = 3
 # time because each page that comes in is one more attempt.
 BROKEN_SECONDS: Final = 60.0
 BUDGET_SECONDS: Final = 5.0
+
+# Locks the cohort of a step; None if another is at it.
+Claim: TypeAlias = "Callable[[], StepContext | None]"
 
 _log = structlog.get_logger()
 
@@ -106,50 +109,78 @@ class Applier:
     def _step(self, cohort_id: int, *, limit: int, tried: list[int]) -> tuple[Outcome, bool]:
         """Take one step, and tell whether pages of its sync are still to come."""
         began = time.monotonic()
-        with self._releasing(cohort_id), self._pool.pipeline() as trip:
-            state = apply_state.claim(trip, cohort_id)
-            if state is None:
+        with self._attempting(cohort_id) as begin, self._pool.pipeline() as trip:
+            work = self._claim(trip, cohort_id, begin, tried)
+            if work is None:
                 return Outcome.BUSY, False
-            begin = functools.partial(self._begin, cohort_id)
-            work = StepContext(
-                trip=trip,
-                cohort_id=cohort_id,
-                state=state,
-                now=self._now(),
-                begin=begin,
-                tried=tried,
-            )
             outcome = steps.take(work, limit)
             parents = traced.parents(self._tracer, work)
         if outcome is Outcome.WORKED:
-            seconds = time.monotonic() - began
-            # It is committed: a failure of what follows is not the next page's.
-            with aside.harmless("metrics"):
-                self._observe(seconds)
-            with aside.harmless("log"):
-                _tell(work, seconds)
-            with aside.harmless("tracing"):
-                traced.tell(self._tracer, work, parents, seconds)
+            self._note_done(work, parents, time.monotonic() - began)
         return outcome, outcome is Outcome.WAITING or any(one.expects for one in work.done)
 
+    def at_once(self, cohort_id: int, act: Callable[[Pipeline, Claim], StepContext]) -> None:
+        """Take a step that `act` makes up, in the transaction in which it stores what it applies.
+
+        Nothing of it is left if it raises; raises what `act` does, and errors.Unavailable.
+        """
+        began = time.monotonic()
+        with self._attempting(cohort_id) as begin, self._pool.pipeline() as trip:
+            work = act(trip, functools.partial(self._claim, trip, cohort_id, begin, []))
+        self._note_done(work, [], time.monotonic() - began)
+
+    def _claim(
+        self, trip: Pipeline, cohort_id: int, begin: StepBegin, tried: list[int]
+    ) -> StepContext | None:
+        """Lock a cohort for a step; None if another is at it."""
+        state = apply_state.claim(trip, cohort_id)
+        if state is None:
+            return None
+        return StepContext(
+            trip=trip, cohort_id=cohort_id, state=state, now=self._now(), begin=begin, tried=tried
+        )
+
+    def _note_done(self, work: StepContext, parents: list[list[str]], seconds: float) -> None:
+        """Tell of a step that is committed: a failure here is not the next page's."""
+        with aside.harmless("metrics"):
+            self._observe(seconds)
+        with aside.harmless("log"):
+            _tell(work, seconds)
+        with aside.harmless("tracing"):
+            traced.tell(self._tracer, work, parents, seconds)
+
     def _begin(self, cohort_id: int, through: int) -> Attempt:
-        self._unreleased.add(cohort_id)
         with self._pool.single() as conn:
             return attempts.begin(conn, cohort_id, worker=self._name, through=through)
 
     @contextlib.contextmanager
-    def _releasing(self, cohort_id: int) -> Iterator[None]:
-        """Take back an attempt that failed: this worker is not lost, whatever the page did."""
+    def _attempting(self, cohort_id: int) -> Iterator[StepBegin]:
+        """Lend what begins an attempt, and take one that failed back.
+
+        This worker is not lost then, whatever the page did. The attempt of another thread is left
+        alone: only the transaction that it is of ends it.
+        """
+        begun = False
+
+        def begin(through: int) -> Attempt:
+            nonlocal begun
+            begun = True
+            self._unreleased.discard(cohort_id)
+            return self._begin(cohort_id, through)
+
         try:
-            yield
-            self._unreleased.discard(cohort_id)  # what was committed has ended it
+            yield begin
+        except BaseException:
+            if begun:
+                self._unreleased.add(cohort_id)
+            raise
         finally:
             self._release()
 
     def _release(self) -> None:
         """Take back what failed, also what could not be taken back before."""
         try:
-            for cohort_id in sorted(self._unreleased):
+            for cohort_id in list(self._unreleased):
                 with self._pool.single() as conn:
                     attempts.release(conn, cohort_id, worker=self._name)
                 self._unreleased.discard(cohort_id)

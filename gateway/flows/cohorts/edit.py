@@ -1,13 +1,13 @@
 """Editing: members are put into a list and taken out of it, and seen by the time of the answer.
 
-An edit is a session of its own, stored like a page and applied like one, so it has its place in
-order among loads, erasures and other edits. The request applies it itself where only edits are
-before it in its cohort, and waits for the workers where something else is.
+An edit is a session of its own, so it has its place in order among loads, erasures and other
+edits. One of few members before which nothing waits in its cohort is applied in the transaction
+that stores it. Any other is stored like a page and applied like one: by the request itself where
+only edits are before it, and by the workers where something else is.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -15,25 +15,18 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from gateway import aside, errors
-from gateway.core.cohorts import edit as rules
-from gateway.core.cohorts import kinds
-from gateway.core.cohorts.page import Action, Arrival, Page
-from gateway.errors import Fault
-from gateway.flows.cohorts import lookup
+from gateway.core.cohorts.page import Arrival
+from gateway.flows.cohorts import edit_at_once, edit_pages
 from gateway.flows.cohorts.work import Outcome
-from gateway.store.cohorts import accept, edits, inbox, memberships, sessions
+from gateway.store.cohorts import edits, inbox, memberships
 
 if TYPE_CHECKING:
     import datetime
 
-    from sqlalchemy import Connection
-
-    from gateway.core.cohorts.edit import Edit, Half, Once
+    from gateway.core.cohorts.edit import Edit, Once
     from gateway.flows.cohorts.apply import Applier
     from gateway.jobs import WakeUps
-    from gateway.store.cohorts.accept import IntakeState
     from gateway.store.db.engine import Pool
-    from gateway.store.db.statement import Line, Pipeline
     from gateway.waits import Waits
 
 # Any request may wait for our own Postgres for so long, and some for longer (interface 4).
@@ -41,25 +34,10 @@ SHORT_SECONDS: Final = 1.0
 LONG_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.02
 
-_NOT_A_LIST: Final = "the members of this cohort come from its source; only lists are edited"
-_PAUSED: Final = "the source '{}' is paused; resume it, then send this again"
-_REUSED: Final = "was sent with another body; send a new key with a new edit"
 
 Result = edits.Result
 
 _log = structlog.get_logger()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Stored:
-    """An edit that is stored: its session, and the delivery before its first one.
-
-    `after` is None for one that was stored before.
-    """
-
-    session: int
-    session_id: str
-    after: int | None
 
 
 class Editor:
@@ -98,12 +76,18 @@ class Editor:
         errors.Unavailable; then nothing was stored.
         """
         arrival = Arrival(at=now, request_id=request_id)
+        wanted = edit_pages.Wanted(cohort_id=cohort_id, edit=edit, once=once, arrival=arrival)
+        done = self._at_once(wanted)
+        if done is not None:
+            with aside.harmless("log"):
+                _tell(cohort_id, edit, done.session_id)
+            return done
         with self._pool.pipeline() as trip:
-            stored = _store(trip, cohort_id, edit, once, arrival)
+            stored = edit_pages.store(trip, wanted)
         if stored.after is not None:
             self._apply(cohort_id, stored.after)
             with aside.harmless("log"):
-                _tell(cohort_id, edit, stored)
+                _tell(cohort_id, edit, stored.session_id)
         return self._settled(cohort_id, stored)
 
     def member(self, cohort_id: int, member_id: str) -> str:
@@ -113,6 +97,20 @@ class Editor:
         if found is None:
             raise errors.NotFound("no member of this cohort has this id now")
         return found
+
+    def _at_once(self, wanted: edit_pages.Wanted) -> Result | None:
+        """Store and apply an edit in one transaction; None if that cannot be, and nothing is left.
+
+        What no code can apply is stored and tried like any page, and blocked in the end.
+        """
+        if wanted.members > edit_at_once.MOST_MEMBERS or not self._turns.acquire(blocking=False):
+            return None
+        try:
+            return edit_at_once.make(self._applier, wanted)
+        except (errors.Poison, errors.InternalError, errors.DatabaseInternalError):
+            return None
+        finally:
+            self._turns.release()
 
     def _apply(self, cohort_id: int, after: int) -> None:
         """Apply an edit if only edits are before it, and ring for its cohort if anything waits."""
@@ -139,7 +137,7 @@ class Editor:
             if self._applier.step(cohort_id) is Outcome.BUSY:
                 return True
 
-    def _settled(self, cohort_id: int, stored: Stored) -> Result:
+    def _settled(self, cohort_id: int, stored: edit_pages.Stored) -> Result:
         """Wait until an edit is applied; it is stored, so a failure to look is no failure of it."""
         found = _unknown(stored)
         with aside.harmless("edit"):
@@ -152,7 +150,7 @@ class Editor:
                     self._waits.give_back()
         return found
 
-    def _wait(self, cohort_id: int, stored: Stored, seconds: float) -> Result:
+    def _wait(self, cohort_id: int, stored: edit_pages.Stored, seconds: float) -> Result:
         """Look until an edit is applied, and apply it here once nothing is before it any more."""
         end = time.monotonic() + seconds
         while True:
@@ -165,84 +163,7 @@ class Editor:
                 self._apply(cohort_id, stored.after)
 
 
-def _store(
-    trip: Pipeline, cohort_id: int, edit: Edit, once: Once | None, arrival: Arrival
-) -> Stored:
-    conn = trip.conn
-    counters = accept.counters(conn, cohort_id)
-    if counters is None:
-        raise errors.NotFound(lookup.NO_COHORT)
-    origin = edits.origin(conn, cohort_id)
-    if origin.kind != kinds.LIST:
-        raise errors.Conflict(_NOT_A_LIST, code="not_a_list")
-    # Another request with this key holds the counters until all of it is stored.
-    before = None if once is None else _before(conn, cohort_id, once)
-    if before is not None:
-        return before
-    if origin.paused:
-        raise errors.Conflict(_PAUSED.format(origin.slug), code="source_paused")
-    session_id = rules.session_id(edits.next_number(conn))
-    session = sessions.create(
-        conn,
-        cohort_id,
-        counters.last_session + 1,
-        session_id=session_id,
-        session_key=None,
-        now=arrival.at,
-    )
-    if once is not None:
-        edits.remember(conn, cohort_id, once, session.number, now=arrival.at)
-    put(trip, cohort_id, counters, session.number, edit, arrival)
-    return Stored(session=session.number, session_id=session_id, after=counters.last_delivery)
-
-
-def _before(conn: Connection, cohort_id: int, once: Once) -> Stored | None:
-    """Find what was stored with a key. Raises errors.KeyReused if that was something else."""
-    found = edits.remembered(conn, cohort_id, once.key)
-    if found is None:
-        return None
-    digest, session = found
-    if digest != once.digest:
-        raise errors.KeyReused([Fault("Idempotency-Key", _REUSED)])
-    session_id = edits.result(conn, cohort_id, session).session_id
-    return Stored(session=session, session_id=session_id, after=None)
-
-
-def put(
-    trip: Line,
-    cohort_id: int,
-    counters: IntakeState,
-    session: int,
-    edit: Edit,
-    arrival: Arrival,
-) -> None:
-    """Store a page for each half that has something, or an empty one."""
-    halves = [(Action.ADD, edit.add), (Action.REMOVE, edit.remove)]
-    for action, half in [pair for pair in halves if not pair[1].is_empty] or halves[:1]:
-        counters = counters.after(session, action)
-        page, packed = _page(action, half), inbox.pack(half.roster)
-        accept.store(trip, cohort_id, counters, page=page, packed=packed, arrival=arrival)
-
-
-def _page(action: Action, half: Half) -> Page:
-    return Page(
-        project_id="",
-        external_id="",
-        name=None,
-        description=None,
-        session_id=None,
-        action=action,
-        number=1,
-        total=1,
-        digest=rules.DIGEST,
-        received=half.usable + sum(half.skipped.values()),
-        roster=half.roster,
-        usable=half.usable,
-        skipped=half.skipped,
-    )
-
-
-def _unknown(stored: Stored) -> Result:
+def _unknown(stored: edit_pages.Stored) -> Result:
     return edits.Result(
         entered=0,
         exited=0,
@@ -254,11 +175,11 @@ def _unknown(stored: Stored) -> Result:
     )
 
 
-def _tell(cohort_id: int, edit: Edit, stored: Stored) -> None:
+def _tell(cohort_id: int, edit: Edit, session_id: str) -> None:
     _log.info(
         "edit.accepted",
         cohort_id=cohort_id,
-        session=stored.session_id,
+        session=session_id,
         added=edit.add.usable,
         removed=edit.remove.usable,
         skipped=sum(edit.add.skipped.values()) + sum(edit.remove.skipped.values()),

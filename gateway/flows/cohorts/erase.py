@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.flows.cohorts import redact_history, redact_pages, visit
 from gateway.store.cohorts import (
+    attempts,
     cohorts,
     erasures,
     history_redactions,
@@ -79,9 +80,12 @@ def _concerned(pool: Pool, member_id: str, where: Where) -> list[int]:
     """List the cohorts where a person is, or may be once a running apply has committed.
 
     One that began before the erasure was noted does not know of it; until it commits, what it
-    applies still waits. Whatever begins later leaves the person out by itself.
+    applies still waits, or its attempt is noted: that of an edit that never waits. Whatever begins
+    later leaves the person out by itself.
     """
     with pool.read() as conn:
         cohort_ids = cohorts.ever(conn, source=where.source, project_id=where.project_id)
-        being_applied = set(inbox.waiting_cohorts(conn)).intersection(cohort_ids)
+        at_work = attempts.under_way(conn) | set(inbox.waiting_cohorts(conn))
+        being_applied = at_work.intersection(cohort_ids)
+        # Read last, so what was committed meanwhile is seen.
         return sorted(being_applied | memberships.known(conn, cohort_ids, member_id))

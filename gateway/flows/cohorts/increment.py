@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from gateway import errors
 from gateway.core.cohorts import edit as rules
 from gateway.core.cohorts.page import Arrival
-from gateway.flows.cohorts import edit, load
-from gateway.store.cohorts import accept, edits, sessions
+from gateway.flows.cohorts import edit_pages, load
+from gateway.store.cohorts import accept, sessions
 
 if TYPE_CHECKING:
     import datetime
@@ -29,7 +29,8 @@ def store(conn: Connection, cohort_id: int, moved: Edit, *, now: datetime.dateti
     counters = accept.counters(conn, cohort_id)
     if counters is None:
         raise errors.NotFound(load.CLOSED)
-    session_id = rules.live_session_id(edits.next_number(conn))
+    order = sessions.next_order(conn)
+    session_id = rules.live_session_id(order)
     session = sessions.create(
         conn,
         cohort_id,
@@ -37,7 +38,8 @@ def store(conn: Connection, cohort_id: int, moved: Edit, *, now: datetime.dateti
         session_id=session_id,
         session_key=None,
         now=now,
+        order=order,
     )
     arrival = Arrival(at=now, request_id=session_id)
-    edit.put(conn, cohort_id, counters, session.number, moved, arrival)
+    edit_pages.put(conn, cohort_id, counters, session.number, moved, arrival)
     return session_id

@@ -50,7 +50,7 @@ def take(work: StepContext, limit: int) -> Outcome:
         if entry is None:  # its page has expired: nothing is left to try
             blocked.clear(work.conn, work.cohort_id, retried)
         else:
-            _attempt(work, retried)
+            attempt(work, retried)
             _retry(work, entry)
         return Outcome.WORKED
     head = inbox.head(work.trip, work.cohort_id, after=work.state.applied_through, limit=limit)
@@ -85,7 +85,7 @@ def _apply_run(work: StepContext, run: list[Entry], limit: int) -> Outcome:
         _finish(work, run, through, delta.Written(entered=0, exited=0))
         return Outcome.WORKED
     if first.load is not None:
-        _attempt(work, first.number)
+        attempt(work, first.number)
         written = loading.apply(work, first, first.load)
         if written is not None:
             _finish(work, run, through, written, floor=loading.floor(first))
@@ -93,8 +93,8 @@ def _apply_run(work: StepContext, run: list[Entry], limit: int) -> Outcome:
     step, reach = _decide(work, first, limit)
     if step is Step.WAIT:
         return Outcome.WAITING
-    attempt = _attempt(work, max(reach, through))
-    if limit > 1 and attempt.alone_through >= first.number:
+    begun = attempt(work, max(reach, through))
+    if limit > 1 and begun.alone_through >= first.number:
         run, through = run[:1], first.number
         step, reach = _decide(work, first, 1)
     if step is Step.COMPLETE:
@@ -108,7 +108,7 @@ def _apply_run(work: StepContext, run: list[Entry], limit: int) -> Outcome:
 
 def _apply_edit(work: StepContext, entries: Sequence[Entry]) -> Outcome:
     """Apply an edit: what it puts in and what it takes out, and drop its pages."""
-    _attempt(work, entries[-1].number)
+    attempt(work, entries[-1].number)
     current = work
     for entry in entries:
         written = delta.Written(entered=0, exited=0)
@@ -121,19 +121,31 @@ def _apply_edit(work: StepContext, entries: Sequence[Entry]) -> Outcome:
     return Outcome.WORKED
 
 
+def apply_unstored(work: StepContext, pages: Sequence[tuple[Entry, bytes]]) -> StepContext:
+    """Apply pages of a new session that are not stored, with their rosters; the attempt is begun.
+
+    Nothing is before them. Returns the work with what is counted once they are applied.
+    """
+    for entry, roster in pages:
+        written = _write(work, entry, [roster])
+        _finish(work, [entry], entry.number, written)
+        work = work.after(written)
+    return work
+
+
 def _decide(work: StepContext, first: Entry, limit: int) -> tuple[Step, int]:
     if first.action is Action.REPLACE:
         return _refresh_step(work, first, limit)
     return Step.ADD, first.number
 
 
-def _attempt(work: StepContext, through: int) -> Attempt:
+def attempt(work: StepContext, through: int) -> Attempt:
     """Begin the work. Raises errors.Deadly if one worker more would be lost in it."""
-    attempt = work.begin(through)
-    if attempt.lost >= MAX_LOST:
-        message = f"{attempt.lost} workers in a row were lost while they applied this page"
+    begun = work.begin(through)
+    if begun.lost >= MAX_LOST:
+        message = f"{begun.lost} workers in a row were lost while they applied this page"
         raise errors.Deadly(message)
-    return attempt
+    return begun
 
 
 def _write(work: StepContext, entry: Entry, texts: Iterable[bytes]) -> delta.Written:
@@ -141,7 +153,7 @@ def _write(work: StepContext, entry: Entry, texts: Iterable[bytes]) -> delta.Wri
     people = batch.merge(texts)
     change = diffs.remove if entry.action is Action.REMOVE else diffs.add
     touch = work.touch(entry.session)
-    return change(work.conn, touch, people, last_change=work.state.last_change)
+    return change(work.trip, touch, people, last_change=work.state.last_change)
 
 
 def _place(work: StepContext, entry: Entry) -> Place:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.store.cohorts import delta
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from gateway.store.cohorts.attempts import Attempt
     from gateway.store.cohorts.inbox import Entry
     from gateway.store.db.statement import Pipeline
+
+
+StepBegin: TypeAlias = "Callable[[int], Attempt]"
 
 
 class Outcome(enum.Enum):
@@ -66,7 +69,7 @@ class StepContext:
     cohort_id: int
     state: ApplyState
     now: datetime.datetime
-    begin: Callable[[int], Attempt]
+    begin: StepBegin
     tried: list[int] = dataclasses.field(default_factory=list)
     done: list[Applied] = dataclasses.field(default_factory=list)
 

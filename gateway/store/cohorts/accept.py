@@ -145,17 +145,32 @@ def store(
         **dataclasses.asdict(counters),
         "cohort_id": cohort_id,
         "page": page.number,
-        "pages": session_progress.listed([page.number]),
         "total_pages": page.total,
         "digest": page.digest,
         "members": page.usable,
-        "received": page.received,
         "roster": packed,
         "at": arrival.at,
         "request_id": arrival.request_id,
         "traceparent": arrival.traceparent,
     }
     _STORE.run(trip, stored)
+    count(trip, cohort_id, counters, page=page, at=arrival.at)
+
+
+def count(
+    trip: Line, cohort_id: int, counters: IntakeState, *, page: Page, at: datetime.datetime
+) -> None:
+    """Count a page as `store` does, one that is applied in this transaction and is not kept."""
+    stored = {
+        **dataclasses.asdict(counters),
+        "cohort_id": cohort_id,
+        "page": page.number,
+        "pages": session_progress.listed([page.number]),
+        "total_pages": page.total,
+        "received": page.received,
+        "at": at,
+    }
+    _COUNT.run(trip, stored)
     if not session_progress.is_listed(page.number):
         _COUNT_PAGE.run(trip, stored)
     for reason, members in page.skipped.items():
@@ -218,8 +233,10 @@ _STORE = Statement("""
          received_at, request_id, traceparent)
     VALUES
         (:cohort_id, :last_delivery, :run_session, :run_action, :page, :total_pages, :digest,
-         :members, :roster, :at, :request_id, :traceparent);
+         :members, :roster, :at, :request_id, :traceparent)
+""")
 
+_COUNT = Statement("""
     INSERT INTO syncs
         (cohort_id, session, action, total_pages, pages, members_received, started_at,
          last_received_at)

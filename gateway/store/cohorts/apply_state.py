@@ -35,6 +35,10 @@ class ApplyState:
     floor: int
     last_change: int
 
+    def is_at(self, delivery: int) -> bool:
+        """Tell whether nothing up to a delivery waits, or has failed."""
+        return self.applied_through >= delivery and not self.attempts
+
 
 def claim(line: Line, cohort_id: int) -> ApplyState | None:
     """Lock a cohort for applying; None if it is locked already. The lock ends with the transaction.

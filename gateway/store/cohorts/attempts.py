@@ -36,6 +36,11 @@ def begin(conn: Connection, cohort_id: int, *, worker: str, through: int) -> Att
     return Attempt(**_BEGIN.first(conn, parameters)._asdict())
 
 
+def under_way(conn: Connection) -> set[int]:
+    """List the cohorts at which a worker is, or was lost."""
+    return set(_UNDER_WAY.column(conn, {}))
+
+
 def release(conn: Connection, cohort_id: int, *, worker: str) -> None:
     """Remember that a worker's attempt has ended without a result, and the worker has not."""
     _RELEASE.run(conn, {"cohort_id": cohort_id, "worker": worker})
@@ -57,6 +62,8 @@ _BEGIN = Statement("""
                              ELSE attempts.alone_through END
     RETURNING lost, alone_through
 """)
+
+_UNDER_WAY = Statement("SELECT cohort_id FROM attempts WHERE worker IS NOT NULL")
 
 _RELEASE = Statement("""
     UPDATE attempts SET worker = NULL WHERE cohort_id = :cohort_id AND worker = :worker

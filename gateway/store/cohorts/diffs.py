@@ -10,13 +10,11 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import text
-
 from gateway.core.cohorts import member_rows
 from gateway.store.cohorts import changes, delta, staging
 from gateway.store.cohorts.delta import Written
 from gateway.store.db import arrays, plans
-from gateway.store.db.statement import Statement
+from gateway.store.db.statement import Pipeline, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,26 +22,29 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.store.cohorts.delta import WriteContext
+    from gateway.store.db.statement import Line
 
 
 _NO_PROPERTIES: Final = member_rows.NULL.encode()
 
 
 def add(
-    conn: Connection, touch: WriteContext, people: Mapping[str, bytes], *, last_change: int
+    line: Line, touch: WriteContext, people: Mapping[str, bytes], *, last_change: int
 ) -> Written:
     """Add members, except those that a newer session has touched.
 
     `people` are lines of a roster by member id.
     """
-    known = _known(conn, touch, people)
+    known = _known(line, touch, people)
     strangers = sorted(people.keys() - known if known else people)
     start = f"{touch.cohort_id}\t{touch.session}\t{touch.at.isoformat()}\t".encode()
-    rows = staging.lines([_whole(people[one]) for one in strangers], start=start)
-    staging.copy_in(conn, _COPY_MEMBERSHIPS, rows)
-    _record(conn, touch, "entered", strangers, base=last_change)
+    if strangers:
+        rows = staging.lines([_whole(people[one]) for one in strangers], start=start)
+        staging.copy_in(_conn(line), _COPY_MEMBERSHIPS, rows)
+        _record(line, touch, "entered", strangers, base=last_change)
     if not known:
         return Written(entered=len(strangers), exited=0)
+    conn = _conn(line)
     staging.copy(conn, staging.lines([people[one] for one in known]))
     met = delta.add(conn, touch, last_change=last_change + len(strangers))
     return Written(entered=len(strangers) + met.entered, exited=0, kept=met.kept)
@@ -55,7 +56,7 @@ def _whole(line: bytes) -> bytes:
 
 
 def remove(
-    conn: Connection, touch: WriteContext, people: Mapping[str, bytes], *, last_change: int
+    line: Line, touch: WriteContext, people: Mapping[str, bytes], *, last_change: int
 ) -> Written:
     """Remove members, except those that a newer session has touched.
 
@@ -63,22 +64,28 @@ def remove(
     """
     gone: list[str] = []
     for some in arrays.cut(sorted(people)):
-        found = _TO_TAKE_OUT.rows(conn, _asked(touch, some) | {"session": touch.session})
+        found = _TO_TAKE_OUT.rows(line, _asked(touch, some) | {"session": touch.session})
         gone += [row.member_id for row in found]
         if found:
             places = "{" + ",".join(f'"{row.place}"' for row in found) + "}"
             parameters = {"cohort_id": touch.cohort_id, "session": touch.session}
-            plans.run_by_place(conn, _TAKE_OUT, parameters | {"places": places})
-    _record(conn, touch, "exited", sorted(gone), base=last_change)
+            _TAKE_OUT.run(line, parameters | {"places": places})
+    if gone:
+        _record(line, touch, "exited", sorted(gone), base=last_change)
     if len(gone) < len(people):
+        conn = _conn(line)
         staging.copy(conn, staging.lines([people[one] for one in people.keys() - gone]))
         delta.remove(conn, touch)
     return Written(entered=0, exited=len(gone))
 
 
-def _known(conn: Connection, touch: WriteContext, people: Iterable[str]) -> list[str]:
+def _conn(line: Line) -> Connection:
+    return line.conn if isinstance(line, Pipeline) else line
+
+
+def _known(line: Line, touch: WriteContext, people: Iterable[str]) -> list[str]:
     """List the ids of members and tombstones, asked in the order of the index."""
-    found = [_KNOWN.column(conn, _asked(touch, some)) for some in arrays.cut(sorted(people))]
+    found = [_KNOWN.column(line, _asked(touch, some)) for some in arrays.cut(sorted(people))]
     return list(itertools.chain.from_iterable(found))
 
 
@@ -87,11 +94,22 @@ def _asked(touch: WriteContext, member_ids: Sequence[str]) -> dict[str, object]:
 
 
 def _record(
-    conn: Connection, touch: WriteContext, kind: str, member_ids: Sequence[str], *, base: int
+    line: Line, touch: WriteContext, kind: str, member_ids: Sequence[str], *, base: int
 ) -> None:
-    """Write transitions, with seqs from `base` + 1 on."""
-    if member_ids:
-        staging.copy_in(conn, _COPY_CHANGES, _changes(touch, kind, member_ids, base))
+    """Write transitions, with seqs from `base` + 1 on; one row of them takes no trip."""
+    if len(member_ids) > changes.PEOPLE_A_ROW:
+        staging.copy_in(_conn(line), _COPY_CHANGES, _changes(touch, kind, member_ids, base))
+        return
+    parameters = {
+        "cohort_id": touch.cohort_id,
+        "first_seq": base + 1,
+        "last_seq": base + len(member_ids),
+        "kind": kind,
+        "at": touch.at,
+        "session": touch.session,
+        "member_ids": arrays.of_texts(member_ids),
+    }
+    _INSERT_CHANGES.run(line, parameters)
 
 
 def _changes(
@@ -115,6 +133,12 @@ _COPY_CHANGES = """
     COPY changes (cohort_id, first_seq, last_seq, kind, at, session, member_ids) FROM STDIN
 """
 
+_INSERT_CHANGES = Statement("""
+    INSERT INTO changes (cohort_id, first_seq, last_seq, kind, at, session, member_ids)
+    VALUES (:cohort_id, :first_seq, :last_seq, :kind, :at, :session,
+            CAST(:member_ids AS text[]))
+""")
+
 # The sub-select hides the array from the planner, which would estimate each of its elements; the
 # LATERAL with LIMIT makes each a probe of the primary key, see `delta`.
 _PROBED = """
@@ -133,7 +157,7 @@ _TO_TAKE_OUT = Statement(
     + "WHERE m.entered_at IS NOT NULL AND m.session <= :session"
 )
 
-_TAKE_OUT = text("""
+_TAKE_OUT = plans.by_place("""
     UPDATE memberships
     SET session = :session, entered_at = NULL, distinct_id = NULL, email = NULL,
         first_name = NULL, last_name = NULL, phone = NULL, properties = NULL

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from gateway.core.cohorts.refresh import State
+from gateway.store.cohorts.accept import IntakeState
 from gateway.store.db.statement import Statement
 
 if TYPE_CHECKING:
@@ -36,6 +37,18 @@ class Origin:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Opened:
+    """What an edit meets: the locked counters of its cohort, and the source of that.
+
+    `before` is (digest, session) of the edit that was sent with the same key before, if one was.
+    """
+
+    counters: IntakeState
+    origin: Origin
+    before: tuple[bytes, int] | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
     """What came of an edit; until it `is_applied`, only the id of its session is of use.
 
@@ -52,28 +65,37 @@ class Result:
     is_applied: bool
 
 
-def origin(conn: Connection, cohort_id: int) -> Origin:
-    """Read the source of a cohort that exists."""
-    return Origin(**conn.execute(_ORIGIN, {"cohort_id": cohort_id}).one()._mapping)
+def open_cohort(line: Line, cohort_id: int, key: bytes | None) -> Opened | None:
+    """Lock and read what an edit meets, in one trip; None if its cohort is deleted, or none is.
 
-
-def next_number(conn: Connection) -> int:
-    """Return the number of an edit that is about to be stored; no other has it."""
-    return int(conn.execute(_NEXT_NUMBER).scalar_one())
-
-
-def remembered(conn: Connection, cohort_id: int, key: bytes) -> tuple[bytes, int] | None:
-    """Find (digest, session) of the edit that was sent with a key."""
-    row = conn.execute(_REMEMBERED, {"cohort_id": cohort_id, "key": key}).one_or_none()
-    return None if row is None else (bytes(row.digest), row.session)
+    `key` is what it is remembered by, if anything. Another request with it holds the counters until
+    all of it is stored.
+    """
+    # No edit has an empty key.
+    row = _OPEN.first(line, {"cohort_id": cohort_id, "key": key or b""})
+    if row is None:
+        return None
+    counters = IntakeState(
+        last_delivery=row.last_delivery,
+        last_session=row.last_session,
+        run_session=row.run_session,
+        run_action=row.run_action,
+        run_from=row.run_from,
+        refresh_session=row.refresh_session,
+    )
+    return Opened(
+        counters=counters,
+        origin=Origin(slug=row.slug, kind=row.kind, paused=row.paused),
+        before=None if row.session is None else (bytes(row.digest), row.session),
+    )
 
 
 def remember(
-    conn: Connection, cohort_id: int, once: Once, session: int, *, now: datetime.datetime
+    line: Line, cohort_id: int, once: Once, session: int, *, now: datetime.datetime
 ) -> None:
     """Remember an edit by its key; the caller holds the counters of accepting."""
     parameters = {"cohort_id": cohort_id, "session": session, "now": now}
-    conn.execute(_REMEMBER, parameters | dataclasses.asdict(once))
+    _REMEMBER.run(line, parameters | dataclasses.asdict(once))
 
 
 def result(conn: Connection, cohort_id: int, session: int) -> Result:
@@ -133,18 +155,21 @@ def prune(
 # Of a session `n`, also where a sync has none that is known.
 IS_EDIT: Final = "n.session_key IS NULL AND n.session_id LIKE ANY (ARRAY['edit-%', 'live-%'])"
 
-_ORIGIN = text("""
-    SELECT s.slug, s.kind, s.paused_at IS NOT NULL AS paused
-    FROM cohorts c JOIN sources s ON s.id = c.source_id WHERE c.id = :cohort_id
+# The second statement sees what earlier holders of the lock left behind.
+_OPEN = Statement("""
+    SELECT FROM intake_state WHERE cohort_id = :cohort_id FOR UPDATE;
+
+    SELECT i.last_delivery, i.last_session, i.run_session, i.run_action, i.run_from,
+           i.refresh_session, s.slug, s.kind, s.paused_at IS NOT NULL AS paused,
+           k.digest, k.session
+    FROM intake_state i
+    JOIN cohorts c ON c.id = i.cohort_id
+    JOIN sources s ON s.id = c.source_id
+    LEFT JOIN idempotency_keys k ON k.cohort_id = i.cohort_id AND k.key = :key
+    WHERE i.cohort_id = :cohort_id AND NOT i.closed
 """)
 
-_NEXT_NUMBER = text("SELECT nextval('event_order')")
-
-_REMEMBERED = text("""
-    SELECT digest, session FROM idempotency_keys WHERE cohort_id = :cohort_id AND key = :key
-""")
-
-_REMEMBER = text("""
+_REMEMBER = Statement("""
     INSERT INTO idempotency_keys (cohort_id, key, digest, session, at)
     VALUES (:cohort_id, :key, :digest, :session, :now)
 """)

@@ -36,32 +36,37 @@ def get(line: Line, cohort_id: int, number: int) -> Session:
     return Session(**row._asdict())
 
 
+def next_order(line: Line) -> int:
+    """Return the place among the erasures of a session that is about to be created."""
+    (order,) = _NEXT_ORDER.column(line, {})
+    return int(order)
+
+
 def create(
-    conn: Connection,
+    line: Line,
     cohort_id: int,
     number: int,
     *,
     session_id: str | None,
     session_key: bytes | None,
     now: datetime.datetime,
+    order: int | None = None,
 ) -> Session:
-    """Number a new session. The caller holds the cohort's counters."""
-    if session_key is None:
-        order = conn.execute(_NEXT_ORDER).scalar_one()
-    else:
-        (order,) = _START.column(conn, {"session_key": session_key})
-    row = conn.execute(
-        _CREATE,
-        {
-            "cohort_id": cohort_id,
-            "number": number,
-            "session_id": None if session_id is None else texts.shown_id(session_id),
-            "session_key": session_key,
-            "started_order": order,
-            "now": now,
-        },
-    ).one()
-    return Session(**row._mapping)
+    """Number a new session; its place is `order` if that is given.
+
+    The caller holds the cohort's counters.
+    """
+    if order is None and session_key is not None:
+        (order,) = _START.column(line, {"session_key": session_key})
+    parameters = {
+        "cohort_id": cohort_id,
+        "number": number,
+        "session_id": None if session_id is None else texts.shown_id(session_id),
+        "session_key": session_key,
+        "started_order": next_order(line) if order is None else order,
+        "now": now,
+    }
+    return Session(**_CREATE.first(line, parameters)._asdict())
 
 
 def latest_start(conn: Connection, cohort_id: int, *, before: int) -> int:
@@ -101,9 +106,9 @@ _LATEST_START = text("""
     WHERE cohort_id = :cohort_id AND number < :number AND NOT forgotten
 """)
 
-_NEXT_ORDER = text("SELECT nextval('event_order')")
+_NEXT_ORDER = Statement("SELECT nextval('event_order')")
 
-_CREATE = text(
+_CREATE = Statement(
     """
     INSERT INTO sessions (cohort_id, number, session_id, session_key, started_order, started_at)
     VALUES (:cohort_id, :number, :session_id, :session_key, :started_order, :now);

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gateway.store.db.statement import Statement
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,13 +30,22 @@ def run_by_place(conn: Connection, statement: TextClause, parameters: Mapping[st
     conn.execute(_BY_ANY_WAY)
 
 
+def by_place(sql: str) -> Statement:
+    """Make a statement of one that `run_by_place` would run; all of it is one trip."""
+    return Statement(f"{_OFF};{sql};{_ON}")
+
+
 # Not SET LOCAL: Citus hands that on to its nodes together with the rest of the text it stands in.
-_BY_PLACE = text("""
+_OFF = """
     SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true),
            set_config('enable_bitmapscan', 'off', true)
-""")
+"""
 
-_BY_ANY_WAY = text("""
+_ON = """
     SELECT set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'on', true),
            set_config('enable_bitmapscan', 'on', true)
-""")
+"""
+
+_BY_PLACE = text(_OFF)
+
+_BY_ANY_WAY = text(_ON)
