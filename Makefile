@@ -15,6 +15,7 @@ vendors := opentelemetry:requirements-otel.txt mysql:requirements-mysql.txt \
 emulators := bqemulator:tests/vendors/bigquery/emulator.txt fakesnow:tests/vendors/snowflake/emulator.txt
 typed := gateway workers bench tests examples deploy/gunicorn.conf.py
 sizes = $(if $(MEMBERS),--members $(MEMBERS)) $(if $(RUNS),--runs $(RUNS))
+in_two := -n 2 --dist loadfile --no-loadscope-reorder
 in_three := -n 3 --dist loadfile --no-loadscope-reorder
 # 100 is the aim, and was the figure before sync jobs, rules and query cohorts came; these may only rise
 floors := gateway/core:100 gateway/sources:99 gateway/flows:99 gateway/store:100
@@ -47,7 +48,7 @@ test-faults: ## Break a running gateway in some sixty ways, and see that nothing
 test-deploy: ## Try what is in deploy/ with the tools it is meant for
 	@bin/ci-packages --check
 	@$(install_all) requirements-deploy.txt
-	@$(python) -m pytest --quiet -n 0 tests/deploy
+	@$(python) -m pytest --quiet $(in_two) tests/deploy
 
 test-vendors: ## Try what is sent to the software of others with that software, each in an environment of its own
 	@set -e; for emulator in $(emulators); do bin/install --into .tiers/$${emulator%:*} $${emulator#*:}; done

@@ -24,6 +24,8 @@ from tests import stack as stacks
 
 # Files of tests that start programs, or try very much: they are not measured for coverage.
 WHOLE: Final = ("tests/e2e/", "tests/security/", "tests/flows/test_model.py")
+# Fixtures of a session that are costly to make: the files that use one go to the same process.
+COSTLY: Final = ("stack: Stack", "image: Image", "installation: Production")
 # What takes long begins first, so that no process is left alone with it at the end.
 LONGEST_FIRST: Final = (*WHOLE, "tests/workers/", "tests/http/")
 
@@ -54,17 +56,18 @@ def _logging_as_before() -> Iterator[None]:
 
 
 class _ByFile(LoadFileScheduling):  # type: ignore[misc] # xdist is untyped
-    """Gives a process whole files, and one process all files whose tests use the stack."""
+    """Gives a process whole files, and one process all files that share something costly."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "stack" if _is_on_the_stack(path) else path
+        return _shared(path) or path
 
 
 @functools.cache
-def _is_on_the_stack(path: str) -> bool:
+def _shared(path: str) -> str | None:
     """Read it off the file: the process that shares tests out collects none."""
-    return "stack: Stack" in (stacks.ROOT / path).read_text()
+    code = (stacks.ROOT / path).read_text()
+    return next((fixture for fixture in COSTLY if fixture in code), None)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile | None:
@@ -83,8 +86,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _length(item: pytest.Item) -> int:
-    """Rank a test: those of the stack, the files of LONGEST_FIRST in their order, the rest."""
-    if _is_on_the_stack(item.location[0]):
+    """Rank a test: those that share something costly, the files of LONGEST_FIRST in their order, the rest."""
+    if _shared(item.location[0]):
         return -1
     path, ranks = item.location[0], range(len(LONGEST_FIRST))
     return next((rank for rank in ranks if path.startswith(LONGEST_FIRST[rank])), len(ranks))
