@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from gateway import counts, errors, logs
+from gateway import counts, errors, heap, logs
 from gateway.settings import Settings
 
 
@@ -74,7 +74,8 @@ worker_connections = 1000
 # Each process opens connections of its own; a preloaded application would share them. They do share
 # the code, which opens nothing: less memory, and one that died is replaced at once.
 preload_app = False
-importlib.import_module("gateway.wsgi")
+with heap.for_good():
+    importlib.import_module("gateway.wsgi")
 
 # Idle kept connections. Longer than common proxies keep theirs (nginx 60 s), so that it is the
 # proxy that closes, never we while a request is on its way.

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from gateway import __version__, errors
+from gateway import __version__, errors, heap
 from gateway.commands import output
 from gateway.settings import TABLE, LogFormat, LogLevel, Settings
 
@@ -55,12 +55,13 @@ class Commands(click.Group):
         """Load one; None if there is none of this name."""
         if cmd_name not in NAMES:
             return super().get_command(ctx, cmd_name)
-        from gateway import logs  # noqa: PLC0415 - `up` needs none of it
+        name = cmd_name.replace("-", "_")
+        with heap.for_good():
+            from gateway import logs  # noqa: PLC0415 - `up` needs none of it
 
+            module = importlib.import_module(f"gateway.commands.{name}")
         # What a command does in the code of the gateway must not end up in its own output.
         logs.configure(level=LogLevel.ERROR, style=LogFormat.AUTO)
-        name = cmd_name.replace("-", "_")
-        module = importlib.import_module(f"gateway.commands.{name}")
         command: click.Command = getattr(module, name)
         return command
 
@@ -109,7 +110,8 @@ def up() -> None:
 
     Example: PORT=8080 python -m gateway up
     """
-    from gateway.local import supervisor  # noqa: PLC0415 - as with the other commands
+    with heap.for_good():
+        from gateway.local import supervisor  # noqa: PLC0415 - as with the other commands
 
     sys.exit(supervisor.run(Settings.from_environ(os.environ), os.environ))
 

@@ -86,7 +86,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _length(item: pytest.Item) -> int:
-    """Rank a test: those that share something costly, the files of LONGEST_FIRST in their order, the rest."""
+    """Rank a test: those that share something costly, then LONGEST_FIRST, then the rest."""
     if _shared(item.location[0]):
         return -1
     path, ranks = item.location[0], range(len(LONGEST_FIRST))

@@ -8,17 +8,20 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-import rq
-import rq.job
-import structlog
-from rq import serializers
-from rq.exceptions import DequeueTimeout, StopRequested
-from rq.worker import WorkerStatus
+from gateway import heap
 
-# Imported here and not by name in each job: a job finds them loaded.
-from gateway import errors, jobs, logs
-from gateway.core.health.processes import LOADER, SENDER, WORKER
-from workers import apply, load, notify, probe, runtime, schedule, send
+with heap.for_good():
+    import rq
+    import rq.job
+    import structlog
+    from rq import serializers
+    from rq.exceptions import DequeueTimeout, StopRequested
+    from rq.worker import WorkerStatus
+
+    # Imported here and not by name in each job: a job finds them loaded.
+    from gateway import errors, jobs, logs
+    from gateway.core.health.processes import LOADER, SENDER, WORKER
+    from workers import apply, load, notify, probe, runtime, schedule, send
 
 if TYPE_CHECKING:
     import threading
