@@ -39,8 +39,7 @@ def rotate(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
     with place.database(settings) as pool:
         now = place.now()
         done = reseal.reseal(pool, Setup(vault=vault), now=now, actor=COMMAND)
-        sent = of_destinations.reseal(pool, Sending(vault=vault), now=now, actor=COMMAND)
-        done += reseal.Resealed(**dataclasses.asdict(sent))
+        done += of_destinations.reseal(pool, Sending(vault=vault), now=now, actor=COMMAND)
     if as_json:
         output.document(dataclasses.asdict(done))
     else:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import datetime
 
+from gateway.flows.access.reseal import Resealed
 from gateway.flows.syncs import destinations, reseal
 from gateway.flows.syncs import setup as setups
-from gateway.flows.syncs.reseal import Resealed
 from gateway.flows.syncs.setup import Setup
 from gateway.store.db.engine import Pool
 from gateway.store.syncs import destinations as kept

@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from gateway import errors
 from gateway.core.health.finding import Level
+from gateway.flows.access.reseal import Resealed
 from gateway.flows.health import installation
 from gateway.flows.sources import admin, catalog, reseal
 from gateway.flows.sources import setup as setups
-from gateway.flows.sources.reseal import Resealed
 from gateway.flows.sources.setup import Setup
 from gateway.settings import Settings
 from gateway.store.db.engine import Pool
@@ -142,7 +142,8 @@ def test_rotate__while_a_secret_is_set_anew__counts_it_as_newest(
 ) -> None:
     admin.add(pool, WANTED, SETUP, now=NOW)
     both = dataclasses.replace(SETUP, vault=Vault([NEW, OLD]))
-    monkeypatch.setattr(secrets, "reseal", lambda *_: False)
+    changed = dataclasses.replace(reseal.SECRETS, put=lambda *_: False)
+    monkeypatch.setattr(reseal, "SECRETS", changed)
     assert reseal.reseal(pool, both, now=NOW) == Resealed(newest=1)
 
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from gateway.core.access.scopes import Scope
+from gateway.flows.access.reseal import Resealed
 from gateway.flows.sources import reseal
-from gateway.flows.sources.reseal import Resealed
 from gateway.store.db.engine import Pool
 from gateway.vault import Vault
 from tests import customer as customers
