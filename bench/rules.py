@@ -107,9 +107,9 @@ def main(members: int, runs: int, *, curve: bool, write: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, embedded.postgres(Path(folder)) as server:
         pool = Pool(server.url, name="bench", size=2, limit_seconds=LIMIT_SECONDS)
         schema.migrate(pool)
-        source_id, now, there = _source(pool), moments.now(), 0
+        source_id, now, there = make_source(pool), moments.now(), 0
         for part in CURVE if curve else CURVE[-1:]:
-            _fill(pool, source_id, range(there, members // part), now)
+            fill(pool, source_id, range(there, members // part), now)
             there = members // part
             points[there] = dict(_measure(pool, source_id, runs, now))
             click.echo(f"{there:,} events done", err=True)
@@ -123,7 +123,8 @@ def main(members: int, runs: int, *, curve: bool, write: bool) -> None:
         report.write("rules-curve" if curve else "rules", body)
 
 
-def _source(pool: Pool) -> int:
+def make_source(pool: Pool) -> int:
+    """Make the source of people, and return its id."""
     made = sources.Made(slug=source.BUILT_IN, kind=source.KIND, config={})
     with pool.begin() as conn:
         found = sources.create(conn, made, expected_every_seconds=None, now=moments.now())
@@ -132,7 +133,7 @@ def _source(pool: Pool) -> int:
     return found
 
 
-def _fill(pool: Pool, source_id: int, numbers: range, now: datetime.datetime) -> None:
+def fill(pool: Pool, source_id: int, numbers: range, now: datetime.datetime) -> None:
     """Add events of the last hundred days, and their people, as if they had come in."""
     days = [now - datetime.timedelta(days=day) for day in range(DAYS + 1)]
     given = {

@@ -26,6 +26,7 @@ NAMES: Final = (
     "database",
     "destination",
     "erase",
+    "event-index",
     "key",
     "load",
     "member",

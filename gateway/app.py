@@ -37,7 +37,7 @@ from gateway.handlers.http import (
 )
 from gateway.handlers.mixpanel import description, responses, webhook
 from gateway.handlers.notices import notices
-from gateway.handlers.people import ingest, kursaha, people, segment
+from gateway.handlers.people import indexes, ingest, kursaha, people, segment
 from gateway.handlers.sources import databases, kinds, refusals, sources
 from gateway.handlers.syncs import actions, destinations
 from gateway.handlers.syncs import jobs as sync_jobs
@@ -72,6 +72,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     segment.blueprint,
     kursaha.blueprint,
     people.blueprint,
+    indexes.blueprint,
     destination_kinds.blueprint,
     destinations.blueprint,
     sync_jobs.blueprint,
@@ -104,6 +105,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *segment.OPERATIONS,
     *kursaha.OPERATIONS,
     *people.OPERATIONS,
+    *indexes.OPERATIONS,
     *destination_kinds.OPERATIONS,
     *destinations.OPERATIONS,
     *sync_jobs.OPERATIONS,
@@ -119,6 +121,7 @@ VARIABLES: Mapping[str, Variable] = {
     **uploads.VARIABLES,
     **sources.VARIABLES,
     **people.VARIABLES,
+    **indexes.VARIABLES,
     **sync_jobs.VARIABLES,
 }
 

@@ -31,9 +31,11 @@ BEAT_LIMIT_SECONDS = 5.0
 # How often a process looks whether the database is there, and migrated, before it begins.
 LOOK_SECONDS = 1.0
 # What the scheduler does beside its sweeps, each on a connection of its own; see schedule.py.
-CHORES = 16
+CHORES = 17
 # A look at a rule reads, stores a page, and notes what it found.
 RULES = 3
+# One index is built at a time; for one with very many events that takes hours.
+BUILD_LIMIT_SECONDS = 6 * 3600.0
 # How long the end of a process waits for its last heartbeat.
 LEAVE_SECONDS = 7.0
 
@@ -50,6 +52,7 @@ class Runtime:
     beating: Pool
     chores: Pool
     rules: Pool
+    building: Pool
     duty: Duty
     wake_ups: WakeUps
     meters: meters.ApplyMeters
@@ -73,6 +76,7 @@ def make(environ: Mapping[str, str]) -> Runtime:
         beating=Pool(url, name="beat", size=1, limit_seconds=BEAT_LIMIT_SECONDS),
         chores=Pool(url, name="chores", size=CHORES, limit_seconds=APPLY_LIMIT_SECONDS),
         rules=Pool(url, name="rules", size=RULES, limit_seconds=APPLY_LIMIT_SECONDS),
+        building=Pool(url, name="indexes", size=1, limit_seconds=BUILD_LIMIT_SECONDS),
         duty=Duty(),
         wake_ups=WakeUps(settings.require_redis_url()),
         meters=counts,

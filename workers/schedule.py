@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from gateway.core import moments
+from gateway.flows.behaviour import indexing
 from gateway.flows.behaviour.rounds import Evaluator, look_at_all
 from gateway.flows.cohorts import (
     feed,
@@ -74,6 +75,10 @@ def _rules(made: Runtime) -> None:
     Evaluator(made.rules, made.wake_ups, now=moments.now).round()
 
 
+def _indexes(made: Runtime) -> None:
+    indexing.tend(made.chores, made.building, now=moments.now)
+
+
 def _loads(made: Runtime) -> None:
     load_upkeep.tend(made.chores, now=moments.now())
 
@@ -106,6 +111,7 @@ CHORES: Final = (
     Chore(name="events", every_seconds=10.0, do=_tend_events),
     Chore(name="deletions", every_seconds=1.0, do=lambda made: forget.run(made.chores)),
     Chore(name="rules", every_seconds=1.0, do=_rules),
+    Chore(name="indexes", every_seconds=2.0, do=_indexes),
     Chore(name="retention", every_seconds=1.0, do=lambda made: retention.run(made.chores)),
 )
 

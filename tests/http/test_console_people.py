@@ -127,3 +127,28 @@ def test_page__of_people__costs_few_statements(shop: People, path: str) -> None:
     assert answer.status_code == 200, text(answer)
     assert 0 < len(sent) <= MOST_STATEMENTS, sent
     assert "<b>Ada" not in answer.text
+
+
+def test_indexes__on_the_page_of_events__are_asked_for_and_dropped(shop: People) -> None:
+    visitor, reader = Visitor(shop.world), Visitor(shop.world, "read")
+    assert "Indexed properties" not in reader.page("/events")
+    answer = visitor.post("/events/indexes", index_event=" purchase ", index_property="brand")
+    assert answer.status_code == 303
+    said = visitor.page(answer.headers["Location"].removeprefix("/console"))
+    assert "The index is built in the background" in said
+    assert "purchase brand Building" in said
+    assert "Drop" not in reader.page("/events")
+    form = {"index_event": "purchase", "index_property": "brand"}
+    assert Visitor(shop.world, "write").post("/events/indexes/drop", **form).status_code == 403
+    assert visitor.post("/events/indexes/drop", **form).status_code == 303
+    assert "Building" not in visitor.page("/events")
+    assert visitor.post("/events/indexes", index_event="purchase").status_code == 422
+
+
+def test_indexes__of_another_source__lead_back_to_it(shop: People) -> None:
+    shop.add("shop")
+    form = {"index_event": "view", "index_property": "brand"}
+    answer = Visitor(shop.world).post("/events/indexes?source=shop", **form)
+    assert answer.headers["Location"].endswith("source=shop")
+    assert "Building" in Visitor(shop.world).page("/events?source=shop")
+    assert "Building" not in Visitor(shop.world).page("/events")

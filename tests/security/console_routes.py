@@ -83,6 +83,8 @@ FORMS: Final = frozenset(
         "/console/rules/explain",
         "/console/rules/save",
         "/console/people/<raw:person_id>/erase",
+        "/console/events/indexes",
+        "/console/events/indexes/drop",
         "/console/sources/<raw:slug>",
         "/console/sources/<raw:slug>/test",
         "/console/sources/<raw:slug>/pause",

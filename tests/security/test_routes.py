@@ -26,12 +26,14 @@ Statuses = tuple[int, int, int, int, int, int]
 OPEN: Final[Statuses] = (200, 200, 200, 200, 200, 200)
 READ: Final[Statuses] = (401, 401, 200, 200, 403, 200)
 READ_404: Final[Statuses] = (401, 401, 404, 404, 403, 404)
+READ_422: Final[Statuses] = (401, 401, 422, 422, 403, 422)
 READ_400: Final[Statuses] = (401, 401, 400, 400, 403, 400)
 WRITE_400: Final[Statuses] = (401, 401, 403, 400, 403, 400)
 WRITE_404: Final[Statuses] = (401, 401, 403, 404, 403, 404)
 INGEST_400: Final[Statuses] = (401, 401, 403, 403, 400, 400)
 ADMIN_400: Final[Statuses] = (401, 401, 403, 403, 403, 400)
 ADMIN_404: Final[Statuses] = (401, 401, 403, 403, 403, 404)
+ADMIN_422: Final[Statuses] = (401, 401, 403, 403, 403, 422)
 ADMIN: Final[Statuses] = (401, 401, 403, 403, 403, 200)
 ADMIN_204: Final[Statuses] = (401, 401, 403, 403, 403, 204)
 # An API key is no password of a source; there the address is looked at before who asks.
@@ -95,6 +97,14 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/v1/events/recent": LOOK,
     "/v1/event-names": LOOK,
     "/v1/event-names/<raw:event_name>/properties": LOOK_404,
+    "/v1/event-names/<raw:event_name>/properties/<raw:property_path>/index": {
+        "GET": READ_422,
+        "HEAD": READ_422,
+        "POST": ADMIN_422,
+        "DELETE": ADMIN_422,
+        "OPTIONS": OPEN,
+    },
+    "/v1/event-indexes": LOOK,
     "/v1/traits": LOOK,
     "/v1/track": {"POST": INGEST_400, "OPTIONS": OPEN},
     "/v1/identify": {"POST": INGEST_400, "OPTIONS": OPEN},
@@ -152,6 +162,7 @@ EXAMPLES: Final = {
     "raw:member_id": "nobody-has-this-id",
     "raw:person_id": "nobody-has-this-id",
     "raw:event_name": "no-such-event",
+    "raw:property_path": ".".join("abcdefghijklmnopqrstu"),
     "raw:slug": "no-such-source",
     "number:job_id": "999999999",
     "raw:job_id": "999999999",

@@ -44,7 +44,7 @@ _UNITS: Final[Mapping[str, str]] = {
 def cond(value: object, place: str) -> Cond:
     """Read a condition. Raises Wrong."""
     sent = require_keys(value, place, _COND, needed=("property", "op"))
-    path, op = _path(sent["property"], f"{place}.property"), _op(sent["op"], place)
+    keys, op = path(sent["property"], f"{place}.property"), _op(sent["op"], place)
     case = sent.get("case", False)
     if not isinstance(case, bool) or ("case" in sent and op not in _TEXTUAL):
         raise Wrong(f"{place}.case", "must be true or false, with an operator on texts")
@@ -52,18 +52,18 @@ def cond(value: object, place: str) -> Cond:
     if op in _BARE:
         if "value" in sent:
             raise Wrong(place, f"{op} takes no value")
-        return Cond(path=path, op=op)
+        return Cond(path=keys, op=op)
     if "value" not in sent:
         raise Wrong(place, "is missing")
-    return _with_value(path, op, sent["value"], place, case=case)
+    return _with_value(keys, op, sent["value"], place, case=case)
 
 
-def _with_value(path: Path, op: Op, value: object, place: str, *, case: bool) -> Cond:
+def _with_value(keys: Path, op: Op, value: object, place: str, *, case: bool) -> Cond:
     if op in (Op.BEFORE, Op.AFTER):
-        return Cond(path=path, op=op, time=time(value, place))
+        return Cond(path=keys, op=op, time=time(value, place))
     if op is Op.WITHIN:
-        return Cond(path=path, op=op, within=duration(value, place))
-    return Cond(path=path, op=op, values=_values(op, value, place), case=case)
+        return Cond(path=keys, op=op, within=duration(value, place))
+    return Cond(path=keys, op=op, values=_values(op, value, place), case=case)
 
 
 def _values(op: Op, value: object, place: str) -> tuple[Scalar, ...]:
@@ -94,7 +94,7 @@ def cmp(value: object, place: str) -> Cmp:
 def total(value: object, place: str) -> Sum:
     """Read a comparison of a sum. Raises Wrong."""
     sent = require_keys(value, place, _SUM, needed=("property", "op", "value"))
-    return Sum(path=_path(sent["property"], f"{place}.property"), cmp=_cmp(sent, place))
+    return Sum(path=path(sent["property"], f"{place}.property"), cmp=_cmp(sent, place))
 
 
 def _cmp(sent: Mapping[str, object], place: str) -> Cmp:
@@ -162,7 +162,8 @@ def _op(value: object, place: str) -> Op:
         raise Wrong(f"{place}.op", f"must be one of {', '.join(Op)}") from None
 
 
-def _path(value: object, place: str) -> Path:
+def path(value: object, place: str) -> Path:
+    """Read the path of a property. Raises Wrong."""
     keys = value.split(".") if isinstance(value, str) else value
     if not isinstance(keys, list) or not 0 < len(keys) <= MAX_KEYS:
         raise Wrong(place, f"must be a path with dots, or a list of 1 to {MAX_KEYS} keys")

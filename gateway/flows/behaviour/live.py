@@ -20,7 +20,7 @@ from gateway.flows.behaviour import rule_reading
 from gateway.flows.cohorts import increment
 from gateway.flows.people import arrivals
 from gateway.sources.people import profile
-from gateway.store.behaviour import members, queries, states
+from gateway.store.behaviour import indexes, members, queries, states
 from gateway.store.behaviour.compile import Asked
 from gateway.store.db import timeouts
 
@@ -152,7 +152,8 @@ def _find(
     *,
     now: datetime.datetime,
 ) -> Moved:
-    asked = Asked(source_id=state.source_id, as_of=now, person_ids=wanted.people)
+    indexed = indexes.ready(conn, state.source_id)
+    asked = Asked(source_id=state.source_id, as_of=now, person_ids=wanted.people, indexed=indexed)
     coming = members.coming(conn, definition, asked, state.cohort_id, since=state.arrival)
     going = members.going(conn, definition, asked, state.cohort_id)
     moved = Moved(coming=coming, going=going)

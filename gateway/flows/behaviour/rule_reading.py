@@ -14,7 +14,7 @@ from gateway.core.cohorts.failures import Failure
 from gateway.flows.cohorts import definition_reading
 from gateway.flows.people import arrivals
 from gateway.sources.people import profile
-from gateway.store.behaviour import members, queries, states
+from gateway.store.behaviour import indexes, members, queries, states
 from gateway.store.behaviour.compile import Asked
 from gateway.store.db import timeouts
 
@@ -122,7 +122,8 @@ def _pages(
     with pool.begin(limit_seconds=limit_seconds) as conn:
         timeouts.allow(conn, statement_seconds=limit_seconds, lock_seconds=limit_seconds)
         queries.set_up(conn)
-        yield from members.listing(conn, definition, asked)
+        indexed = indexes.ready(conn, asked.source_id)
+        yield from members.listing(conn, definition, dataclasses.replace(asked, indexed=indexed))
 
 
 def _add(so_far: Reading, people: Sequence[tuple[str, str]], *, now: datetime.datetime) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors
 from gateway.core.behaviour import parse, rule
 from gateway.core.people.source import KIND
-from gateway.store.behaviour import queries
+from gateway.store.behaviour import indexes, queries
 from gateway.store.behaviour.compile import Asked
 from gateway.store.db import timeouts
 
@@ -85,7 +85,9 @@ class Runner:
         """
         as_of, began = _as_of(wanted, now), time.monotonic()
         with self._waits.turn(), self._reading() as conn:
-            asked = Asked(source_id=_source(conn, wanted.source), as_of=as_of)
+            source_id = _source(conn, wanted.source)
+            indexed = indexes.ready(conn, source_id)
+            asked = Asked(source_id=source_id, as_of=as_of, indexed=indexed)
             require_sound(conn, wanted.definition)
             if compare is not None and not queries.cohorts_there(conn, [compare]):
                 raise parse.invalid("compare", "there is no such cohort")

@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from gateway.flows import erasure
+from gateway.flows.behaviour import indexing
 from gateway.flows.cohorts import erase as erasing
 from gateway.flows.cohorts import lookup as cohorts
 from gateway.flows.people import ingest, lookup
 from gateway.flows.people.lookup import Between
 from gateway.flows.syncs import sent
-from gateway.handlers.console import forms, pages, session
+from gateway.handlers.console import forms, pages, session, words
 from gateway.handlers.console.pages import Act, Page
 from gateway.handlers.http import cursors, deps
 
@@ -126,6 +127,7 @@ def show_events() -> Response:
         only=only,
         more=cursor.write(found.end),
         is_first=below == _LAST_ID,
+        indexes=[(one, words.INDEXES[one.state]) for one in indexing.listing(given.reading, slug)],
     )
 
 

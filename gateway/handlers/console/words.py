@@ -206,6 +206,8 @@ DONE: Final[Mapping[str, str]] = {
     "created": "The cohort is made.",
     "changed": "The settings are saved.",
     "edited": "The list is edited.",
+    "index_requested": "The index is built in the background. Rules use it when it is ready.",
+    "index_dropped": "The index is dropped. Rules find what they found with it.",
     "taken_out": "The member is removed.",
     "stored": "The edit is stored, and is applied in its turn.",
     "freezing": "The list is made. Its members appear when they have been read.",
@@ -233,6 +235,11 @@ DONE: Final[Mapping[str, str]] = {
     "run-approved": "The run is approved, and goes on.",
 }
 
+INDEXES: Final[Mapping[str, Word]] = {
+    "building": Word("Building", "info", "Rules use it when it is ready."),
+    "ready": Word("Ready", "good", "Rules on this property use it."),
+    "failed": Word("Failed", "bad", "Ask for it again when its cause is removed."),
+}
 
 TROUBLES: Final[Mapping[str, Word]] = {
     Kind.FAILING: Word("Failing", "bad", "It is tried again, or waits until its cause is removed."),

@@ -32,12 +32,12 @@ def value(schema: type[Schema], shown: object, status: int = 200) -> Response:
     return Response(orjson.dumps(schemas.of(schema).dump(shown)), status, content_type=JSON)
 
 
-def plain(shown: object) -> Response:
+def plain(shown: object, *, status: int = 200) -> Response:
     """Answer what has the documented shape already.
 
     For long lists: of 1,000 changes a schema's dump takes 6 ms, this half of one.
     """
-    return Response(_plain(shown), content_type=JSON)
+    return Response(_plain(shown), status, content_type=JSON)
 
 
 def _plain(shown: object) -> bytes:

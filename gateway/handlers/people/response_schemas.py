@@ -159,3 +159,33 @@ class TraitsAnswer(Shown):
     """The traits of people."""
 
     traits = fields.List(fields.Nested(PropertyAnswer), required=True)
+
+
+class EventIndexAnswer(Shown):
+    """The index of a property of a name's events."""
+
+    source = fields.String(required=True, metadata=schemas.like("people"))
+    event = fields.String(required=True, metadata=schemas.like("purchase"))
+    property = fields.List(
+        fields.String(),
+        required=True,
+        metadata=schemas.says("Its path, a key each.", ["brand"]),
+    )
+    state = fields.String(
+        required=True,
+        metadata={
+            "enum": ["building", "ready", "failed"],
+            **schemas.says("`failed` stays so until it is asked for again.", "ready"),
+        },
+    )
+    error = fields.String(
+        required=True, allow_none=True, metadata=schemas.says("Why the last try failed.")
+    )
+    requested_at = Time(required=True)
+    ready_at = Time(required=True, allow_none=True)
+
+
+class EventIndexesAnswer(Shown):
+    """The indexes of a source."""
+
+    event_indexes = fields.List(fields.Nested(EventIndexAnswer), required=True)

@@ -38,9 +38,9 @@ from gateway.store.behaviour import values
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from gateway.core.behaviour.rule import Definition, Leaf, Node
+    from gateway.core.behaviour.rule import Definition, Leaf, Node, Path
 
 PEOPLE: Final = table(
     "people",
@@ -73,6 +73,8 @@ class Asked:
     source_id: int
     as_of: datetime.datetime
     person_ids: Sequence[str] | None = None
+    # Names of events with paths of properties that have an index.
+    indexed: Collection[tuple[str, Path]] = frozenset()
 
 
 class Compiled:
@@ -159,10 +161,19 @@ class Compiled:
                 values.meets(EVENTS.c.properties, one, as_of=self._asked.as_of)
                 for one in node.where
             ],
+            *self._by_index(node),
         )
         if window.start is not None:
             chosen = chosen.where(EVENTS.c.time >= window.start)
         return self._of_some(chosen, EVENTS.c.person_id)
+
+    def _by_index(self, node: Did) -> Iterator[ColumnElement[bool]]:
+        """Say what indexes can find of what a node counts; a node of several names has none."""
+        for one in node.where if len(node.names) == 1 else ():
+            if (node.names[0], one.path) in self._asked.indexed:
+                found = values.may_meet(EVENTS.c.properties, one)
+                if found is not None:
+                    yield found
 
     def _did(self, node: Did) -> ColumnElement[bool]:
         if not node.compared:

@@ -1,9 +1,9 @@
-"""The table of rules that are kept as cohorts: how far each has been evaluated."""
+"""Tables of rules: how far those of cohorts were evaluated, and indexes that make them fast."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Column, Identity, Index, Table, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from gateway.store.db.metadata import NOW_TYPE, metadata
 
@@ -22,4 +22,20 @@ rule_states = Table(
     Column("load", BigInteger),
     Column("drift", BigInteger, nullable=False, server_default=text("0")),
     Column("error_code", Text),
+)
+
+# Properties of events that have an index: one on each month, of the events of a source and a name.
+# `state` is building, ready, failed, or dropping; `error` says why the last try failed.
+event_indexes = Table(
+    "event_indexes",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("source_id", BigInteger, nullable=False),
+    Column("name", Text(collation="C"), nullable=False),
+    Column("path", ARRAY(Text), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("error", Text),
+    Column("requested_at", NOW_TYPE, nullable=False),
+    Column("ready_at", NOW_TYPE),
+    Index("event_indexes_property_idx", "source_id", "name", "path", unique=True),
 )

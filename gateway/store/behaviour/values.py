@@ -27,6 +27,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     not_,
+    null,
     or_,
     select,
     true,
@@ -67,6 +68,11 @@ _NONE: Final = literal_column("0", Integer)
 _MILLISECONDS_FROM: Final = literal_column(str(times.MILLISECONDS_FROM), Numeric)
 _END_MILLISECONDS: Final = literal_column("253402300800000", Numeric)
 
+# Longer values share one key of an index: its rows have to fit in a third of a page.
+MAX_KEY_BYTES: Final = 256
+_OTHERS: Final = cast(literal_column("'[]'"), JSONB)
+
+_RANGES: Final = frozenset({Op.GT, Op.GTE, Op.LT, Op.LTE, Op.BETWEEN})
 _TIMED: Final = frozenset({Op.BEFORE, Op.AFTER, Op.WITHIN})
 _SIGNS: Final[dict[Op, str]] = {
     Op.EQ: "=",
@@ -104,6 +110,40 @@ def meets(document: Json, cond: Cond, *, as_of: datetime.datetime) -> Truth:
     else:
         found = _some(value, cond, positive)
     return found if positive is cond.op else not_(found)
+
+
+def key_at(document: Json, path: Path) -> Json:
+    """Return what an index has of the value at a path: a number, a text or a truth, if not long.
+
+    Lists, of which each element counts, and what is long, for which an index has no room, are all
+    one key. Of nothing, null and objects it is null.
+    """
+    value = at(document, path)
+    kind = _type(value)
+    is_long = func.octet_length(cast(value, Text)) > literal_column(str(MAX_KEY_BYTES), Integer)
+    return case(
+        (kind.in_([literal_column("'object'"), literal_column("'null'")]), null()),
+        (or_(kind == literal_column("'array'"), is_long), _OTHERS),
+        else_=value,
+    )
+
+
+def may_meet(document: Json, cond: Cond) -> Truth | None:
+    """Say of the key at a condition's path what must be so for it to hold; None if no key tells."""
+    key, ends = key_at(document, cond.path), cond.values
+    if cond.op in (Op.EQ, Op.IN):
+        return _is_one_of(key, [*ends])
+    if cond.op in (Op.IS_TRUE, Op.IS_FALSE):
+        return _is_one_of(key, [cond.op is Op.IS_TRUE])
+    if cond.op not in _RANGES or not isinstance(ends[0], Decimal):
+        return None  # texts are in an index in another order than that of code points
+    return or_(_order(key, cond.op, *map(_json, ends)), key == _OTHERS)
+
+
+def _is_one_of(key: Json, values: list[Scalar]) -> Truth:
+    listed = [*map(_written, values), "[]"]
+    array = cast(cast(literal(listed, ARRAY(Text)), ARRAY(Text)), ARRAY(JSONB))
+    return key == func.any(array)
 
 
 def compare(number: ColumnElement[Any], cmp: Cmp) -> Truth:

@@ -125,6 +125,20 @@ class Pool:
             yield conn
 
     @contextlib.contextmanager
+    def apart(self) -> Iterator[Connection]:
+        """Lend a connection in autocommit, behind a pooler too: for what no transaction may hold.
+
+        There the limits are the server's own.
+        """
+        with (
+            translated(),
+            self._connect() as conn,
+            watchdog.guarding(conn, self._patience_seconds(None)),
+            _autocommit(conn),
+        ):
+            yield conn
+
+    @contextlib.contextmanager
     def single(self) -> Iterator[Connection]:
         """Lend a connection for one trip; its statements are a transaction by themselves.
 
