@@ -86,15 +86,23 @@ def parse(raw: bytes, *, max_values: int = MAX_VALUES) -> Parsed:
 def parse_exactly(raw: bytes) -> object:
     """Parse a complete body with every number as it was written: integers, and Decimals.
 
-    NaN and infinities are null. Raises errors.Malformed.
+    NaN and infinities are null; an integer that is too long is an infinite Decimal, so that what
+    holds it can be refused by itself. Raises errors.Malformed.
     """
     raw = raw.removeprefix(_BOM)
     if _has_too_many_values(raw, MAX_VALUES):
         raise errors.Malformed(f"the body has more than {MAX_VALUES} values; send fewer at once")
-    parsed = _parse_with_json(raw, parse_float=_decimal, parse_constant=lambda _: None)
+    parsed = _parse_with_json(
+        raw, parse_int=_integer, parse_float=_decimal, parse_constant=lambda _: None
+    )
     if parsed.problem is not None:
         raise parsed.problem
     return parsed.value
+
+
+def _integer(written: str) -> int | decimal.Decimal:
+    is_long = len(written.lstrip("-")) > MAX_DIGITS
+    return decimal.Decimal("Infinity") if is_long else int(written)
 
 
 def _decimal(written: str) -> decimal.Decimal:
@@ -117,6 +125,7 @@ def _parse_slowly(raw: bytes) -> Parsed:
 def _parse_with_json(
     raw: bytes,
     *,
+    parse_int: Callable[[str], object] | None = None,
     parse_float: Callable[[str], object] | None = None,
     parse_constant: Callable[[str], object] | None = None,
 ) -> Parsed:
@@ -131,7 +140,7 @@ def _parse_with_json(
     try:
         value = json.loads(
             raw.decode("utf-8"),
-            parse_int=whole,
+            parse_int=parse_int or whole,
             parse_float=parse_float,
             parse_constant=parse_constant,
         )

@@ -217,3 +217,27 @@ def test_body__with_as_many_as_may_be__is_stored(people: People) -> None:
 )
 def test_body__of_another_form__is_400(people: People, raw: bytes) -> None:
     assert people.send("/v1/events", raw).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("member", "code"),
+    [
+        ('"properties": {"n": NUMBER}', "bad_number"),
+        ('"properties": {"n": [-NUMBER]}', "bad_number"),
+        ('"person_id": NUMBER', "wrong_type"),
+        ('"event_id": NUMBER', "bad_event_id"),
+        ('"time": NUMBER', "time_out_of_range"),
+        ('"event": NUMBER', "bad_name"),
+    ],
+)
+def test_event__with_an_integer_that_is_too_long__costs_no_other(
+    people: People, member: str, code: str
+) -> None:
+    sent = member.replace("NUMBER", "1" * 4301)
+    bad = f'{{"person_id": "bob", "event": "buy", {sent}}}'
+    raw = f'{{"events": [{json.dumps(event("ada"))}, {bad}]}}'.encode()
+    answer = people.send("/v1/events", raw).get_json()
+    assert (answer["accepted"], answer["rejected"][0]["code"]) == (1, code)
+    raw = f"{json.dumps(event('ada'))}\n{bad}".encode()
+    answer = people.send("/v1/events", raw, media_type=NDJSON).get_json()
+    assert (answer["accepted"], answer["rejected"][0]["code"]) == (1, code)

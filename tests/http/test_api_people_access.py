@@ -6,6 +6,8 @@ import base64
 import datetime
 import json
 
+import pytest
+
 from gateway.core.access import secrets
 from gateway.core.access.scopes import Scope
 from gateway.store.access import api_keys
@@ -120,3 +122,21 @@ def test_kursaha__data_of_a_customer__are_traits_in_our_names(people: People) ->
     people.post(path, {"customerId": "ada", "customerData": newer})
     assert people.traits("ada") == {**named, "phone": "+92", "dob": "1990-01-01"}
     assert people.post(path, {"customerId": "null"}, status=400)["code"] == "placeholder_id"
+
+
+@pytest.mark.parametrize(
+    ("data", "phone"),
+    [
+        ({"phone": "1", "phoneNumber": None}, "1"),
+        ({"phone": None, "phoneNumber": "1"}, "1"),
+        ({"phone": "1", "phoneNumber": "2"}, "2"),
+        ({"phoneNumber": None}, None),
+    ],
+)
+def test_kursaha__null_in_one_spelling__removes_nothing_of_the_other(
+    people: People, data: dict[str, object], phone: str | None
+) -> None:
+    path = "/kursaha/api/customers"
+    people.post(path, {"customerId": "ada", "customerData": {"phone": "0"}})
+    people.post(path, {"customerId": "ada", "customerData": data})
+    assert people.traits("ada").get("phone") == phone

@@ -54,7 +54,11 @@ def customer(raw: bytes) -> tuple[list[Patch], list[Rejected], str | None]:
     def read(index: int, one: dict[str, object]) -> Patch:
         person_id = items.person_id(_first(one, "customerId", "emitterId"), "customerId")
         data = objects.read(one.get("customerData"), "customerData")
-        named = {TRAITS.get(name, name): value for name, value in data.items()}
+        named: dict[str, object] = {}
+        for name, value in data.items():
+            trait = TRAITS.get(name, name)
+            if value is not None or named.get(trait) is None:  # one spelling removes no other's
+                named[trait] = value
         traits = objects.members(named, "customerData")
         return Patch(index=index, person_id=person_id, traits=traits)
 
