@@ -258,6 +258,18 @@ class Url:
         return value
 
 
+def secret(name: str, title: str, description: str, *, most: int) -> Text:
+    """Declare a secret that may be absent, of at most so many characters."""
+    return Text(
+        name=name,
+        title=title,
+        description=description,
+        secret=True,
+        optional=True,
+        max_characters=most,
+    )
+
+
 def json_schema(fields: Sequence[Field]) -> dict[str, Any]:
     """Describe an object of these fields as JSON Schema does; a form can be drawn from it."""
     return {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
+from gateway.core import fields
 from gateway.core.fields import Choice, Field, Text
 from gateway.destinations import options, settings
 from gateway.destinations.braze import attributes, cohorts
@@ -64,16 +66,7 @@ CONFIG: Final[tuple[Field, ...]] = (
 )
 
 
-def _secret(name: str, title: str, description: str) -> Text:
-    return Text(
-        name=name,
-        title=title,
-        description=description,
-        secret=True,
-        optional=True,
-        max_characters=1024,
-    )
-
+_secret: Final = functools.partial(fields.secret, most=1024)
 
 SECRETS: Final[tuple[Field, ...]] = (
     _secret("partner_api_key", "Partner API key", "From Braze to the partner, one a region."),

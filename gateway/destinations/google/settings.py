@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.fields import Choice, Field, Text
+from gateway.core import fields
+from gateway.core.fields import Choice, Field
 from gateway.destinations import options, settings
 from gateway.destinations.facts import Facts, Identifier, Limits, Replaces, Status
 from gateway.destinations.fields import Matched
@@ -50,16 +52,7 @@ CONFIG: Final[tuple[Field, ...]] = (
 )
 
 
-def _secret(name: str, title: str, description: str) -> Text:
-    return Text(
-        name=name,
-        title=title,
-        description=description,
-        secret=True,
-        optional=True,
-        max_characters=8192,
-    )
-
+_secret: Final = functools.partial(fields.secret, most=8192)
 
 SECRETS: Final[tuple[Field, ...]] = (
     _secret("client_id", "Client id", "Of the OAuth client, with the next two."),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
+from gateway.core import fields
 from gateway.core.fields import Text
 from gateway.sources.sql import settings
 from gateway.sources.sql.postgresql import settings as postgresql
@@ -12,22 +14,12 @@ from gateway.sources.sql.settings import Checked
 from gateway.sources.sql.vendor import Vendor, by_host
 
 PORT: Final = 5439
+_secret: Final = functools.partial(fields.secret, most=settings.MAX_PASSWORD_CHARACTERS)
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")
 
 
 def _region(text: str) -> str | None:
     return None if _REGION.fullmatch(text) else "must be a region like eu-central-1"
-
-
-def _secret(name: str, title: str, description: str) -> Text:
-    return Text(
-        name=name,
-        title=title,
-        description=description,
-        secret=True,
-        optional=True,
-        max_characters=settings.MAX_PASSWORD_CHARACTERS,
-    )
 
 
 VENDOR: Final = Vendor(
