@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import decimal
 import re
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -137,11 +138,28 @@ def read(
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Turn a value into JSON that a browser shows as it is; what is long is cut."""
+    if isinstance(value, list | tuple | dict):
+        written = values.json_text(value)
+        whole = len(written) <= MAX_CELL_CHARACTERS
+        return _structure(value) if whole else written[:MAX_CELL_CHARACTERS]
     plain = values.plain(value)
-    if isinstance(plain, str):
-        return plain[:MAX_CELL_CHARACTERS]
-    # A browser would round it.
-    return str(plain) if type(plain) is int and abs(plain) > 2**53 else plain
+    if not isinstance(plain, str) and not _is_rounded(value, plain):
+        return plain
+    return values.text(value)[:MAX_CELL_CHARACTERS]
+
+
+def _structure(value: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {str(name): _shown(one) for name, one in value.items()}
+    return [_shown(one) for one in value]
+
+
+def _is_rounded(value: object, plain: object) -> bool:
+    """Tell whether a browser, which has floats alone, would show another number."""
+    if isinstance(value, decimal.Decimal) and type(plain) is float:
+        return decimal.Decimal(repr(plain)) != value
+    return type(plain) is int and abs(plain) > 2**53
 
 
 def _of_names(names: Sequence[str]) -> Iterator[Warned]:

@@ -8,12 +8,26 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from gateway import errors
 from gateway.sources import json_body
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+# Numbers with more digits before or behind the point are none for PostgreSQL, which keeps members.
+_MOST_BEFORE: Final = 131_072
+_MOST_BEHIND: Final = 16_383
+
+
+def of_json(written: str) -> Any:  # noqa: ANN401 - JSON
+    """Read a column of JSON. Numbers keep their digits; what is too deep or too long stays text."""
+    try:
+        return json_body.parse_exactly(written.encode())
+    except errors.Malformed:
+        return written
 
 
 def text(value: Any) -> str:  # noqa: ANN401, PLR0911 - whatever a driver has, type by type
@@ -29,7 +43,7 @@ def text(value: Any) -> str:  # noqa: ANN401, PLR0911 - whatever a driver has, t
     if isinstance(value, bytes | bytearray | memoryview):
         return value.hex()
     if isinstance(value, list | tuple | dict):
-        return json_body.storable_json(plain(value), clean=False)
+        return json_text(value)
     return str(value)
 
 
@@ -38,7 +52,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - JSON
     if value is None or type(value) in (str, bool, int):
         return value
     if isinstance(value, decimal.Decimal | float):
-        if not math.isfinite(value):
+        if not _is_kept(value):
             return text(value)
         return int(value) if value == int(value) else float(value)
     if isinstance(value, list | tuple):
@@ -49,8 +63,18 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def json_text(value: Any) -> str:  # noqa: ANN401 - whatever a driver has
-    """Write a value as JSON that jsonb takes; a decimal keeps all its digits."""
-    if isinstance(value, decimal.Decimal) and value.is_finite():
+    """Write a value as JSON that jsonb takes; decimals keep all their digits, inside of it too."""
+    # Loops, because in Python 3.11 comprehensions would double the depth of the stack.
+    parts: list[str] = []
+    if isinstance(value, list | tuple):
+        for one in value:
+            parts.append(json_text(one))  # noqa: PERF401 - see above
+        return f"[{','.join(parts)}]"
+    if isinstance(value, dict):
+        for name, one in value.items():
+            parts.append(f"{json_body.storable_json(str(name), clean=False)}:{json_text(one)}")
+        return f"{{{','.join(parts)}}}"
+    if isinstance(value, decimal.Decimal) and _is_kept(value):
         return _number(value)
     return json_body.storable_json(plain(value), clean=False)
 
@@ -66,13 +90,22 @@ def _number(value: float | decimal.Decimal) -> str:
     """Write a number in its shortest decimal form, without an exponent."""
     if isinstance(value, int):
         return str(value)
-    if not math.isfinite(value):
-        return str(value)
     exact = value if isinstance(value, decimal.Decimal) else decimal.Decimal(repr(value))
+    if not _is_kept(exact):
+        return str(exact)
     written = format(exact, "f")
     if "." in written:
         written = written.rstrip("0").rstrip(".")
     return "0" if written in ("-0", "") else written
+
+
+def _is_kept(value: float | decimal.Decimal) -> bool:
+    """Tell whether a number can be kept as one; NaN and infinities cannot."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if not value.is_finite():
+        return False
+    return value.adjusted() < _MOST_BEFORE and int(value.as_tuple().exponent) >= -_MOST_BEHIND
 
 
 def _moment(value: datetime.date | datetime.time | datetime.timedelta) -> str:

@@ -30,7 +30,10 @@ BERLIN = datetime.timezone(datetime.timedelta(hours=2))
         (1.0, "1", 1),
         (1.5e-7, "0.00000015", 1.5e-7),
         (1e17, "100000000000000000", 10**17),
-        (float("inf"), "inf", "inf"),
+        (float("inf"), "Infinity", "Infinity"),
+        (float("nan"), "NaN", "NaN"),
+        (decimal.Decimal("1E+999999999"), "1E+999999999", "1E+999999999"),
+        (decimal.Decimal("1E-999999999"), "1E-999999999", "1E-999999999"),
         (datetime.date(2026, 1, 2), "2026-01-02", "2026-01-02"),
         (MOMENT, "2026-03-29T01:30:00.000005Z", "2026-03-29T01:30:00.000005Z"),
         (
@@ -53,6 +56,7 @@ def test_value__of_a_type__is_a_text_and_json(value: object, text: str, plain: o
     assert values.plain(value) == plain
     assert type(values.plain(value)) is type(plain)
     assert json.loads(values.json_text(value)) == plain
+    assert json.loads(values.json_text([value])) == [plain]
 
 
 def test_value__null__is_null() -> None:
@@ -66,3 +70,27 @@ def test_value__decimal_with_many_digits__keeps_them_all_as_json() -> None:
     assert values.json_text(decimal.Decimal("0.12345678901234567890123")) == (
         "0.12345678901234567890123"
     )
+    nested = values.of_json('{"a": [12345678901234567890.123, 9007199254740993, 1e400]}')
+    assert values.json_text(nested) == (
+        '{"a":[12345678901234567890.123,9007199254740993,1' + "0" * 400 + "]}"
+    )
+    assert values.text(decimal.Decimal(10) ** 5000) == "1" + "0" * 5000
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ('{"a": [1, 1.50, null, true]}', {"a": [1, decimal.Decimal("1.50"), None, True]}),
+        ("1e99999999999999999999", decimal.Decimal("Infinity")),
+        ("9" * 5000, "9" * 5000),
+        ("[" * 3000 + "]" * 3000, "[" * 3000 + "]" * 3000),
+        ("undefined", "undefined"),
+    ],
+)
+def test_json__of_a_column__is_read_or_stays_text(written: str, found: object) -> None:
+    assert values.of_json(written) == found
+
+
+def test_json__as_deep_as_is_read__is_written_again() -> None:
+    deep = "[" * 499 + "1.0" + "]" * 499
+    assert values.json_text(values.of_json(deep)) == deep.replace("1.0", "1")

@@ -30,7 +30,7 @@ def test_rows__of_every_type__have_forms_that_are_known(api: Api) -> None:
         ("exact", "NUMERIC", "NULLABLE"): ("10.50", 10.5, "10.5"),
         ("exacter", "BIGNUMERIC", "NULLABLE"): (BIG, float(BIG), BIG),
         ("float", "FLOAT", "NULLABLE"): ("1.5", 1.5, "1.5"),
-        ("none", "FLOAT", "NULLABLE"): ("NaN", "nan", "nan"),
+        ("none", "FLOAT", "NULLABLE"): ("NaN", "NaN", "NaN"),
         ("null", "STRING", "NULLABLE"): (None, None, None),
         ("yes", "BOOLEAN", "NULLABLE"): ("true", True, "true"),
         ("day", "DATE", "NULLABLE"): ("2026-03-29", "2026-03-29", "2026-03-29"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +13,7 @@ from pymysql.constants import FIELD_TYPE
 
 from gateway import errors, reach
 from gateway.core.cohorts.failures import Failure
-from gateway.sources.sql import session, tables
+from gateway.sources.sql import session, tables, values
 from gateway.sources.sql.failures import failed
 from gateway.sources.sql.mysql import catalog, failures, greeting
 from gateway.sources.sql.session import Column, Estimate, Table
@@ -30,7 +29,7 @@ _MOST_CANCELS: Final = 3
 _TYPES: Final = {
     number: name for name, number in vars(FIELD_TYPE).items() if isinstance(number, int)
 }
-_DECODERS: Final[dict[Any, Any]] = {**converters.conversions, FIELD_TYPE.JSON: json.loads}
+_DECODERS: Final[dict[Any, Any]] = {**converters.conversions, FIELD_TYPE.JSON: values.of_json}
 
 greet = greeting.greet
 

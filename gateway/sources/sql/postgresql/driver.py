@@ -257,7 +257,7 @@ class PostgresResult:
         """Fetch until a batch is not full."""
         rows = self._first
         while rows:
-            yield rows
+            yield types.with_lists(rows, self.columns)
             if len(rows) < self._rows_per_batch:
                 return
             rows, _ = self._session.fetch(self._rows_per_batch)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from psycopg2 import extensions
+from psycopg2 import extensions, extras
+
+from gateway.sources.sql import values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.sources.sql.session import Column, Row
+
     Cursor = extensions.cursor
 
 # Object ids that are the same in every PostgreSQL (src/include/catalog/pg_type.dat): of the type,
@@ -18,6 +24,9 @@ _ZONED: Final = ((1184, 1266), (1185, 1270))
 _BYTEA: Final = ((17,), (1001,))
 # psycopg2 makes objects of ranges, and writes those in another way than the server.
 _RANGE: Final = ((3904, 3906, 3908, 3910, 3912, 3926), (3905, 3907, 3909, 3911, 3913, 3927))
+
+# The only type with another comma in its arrays.
+_WITH_SEMICOLONS: Final = "box[]"
 
 _OFFSET: Final = re.compile(r"([+-]\d\d)(:\d\d)?$")
 
@@ -34,6 +43,27 @@ def register(line: extensions.connection) -> None:
         of_one = extensions.new_type(codes, "TEXT", cast)  # type: ignore[arg-type] # no bytes come
         extensions.register_type(of_one, line)
         extensions.register_type(extensions.new_array_type(arrays, "TEXT[]", of_one), line)
+    extras.register_default_json(line, loads=values.of_json)
+    extras.register_default_jsonb(line, loads=values.of_json)
+
+
+def with_lists(rows: Sequence[Row], columns: Sequence[Column]) -> Sequence[Row]:
+    """Make lists of the arrays of types that psycopg2 does not know, such as those of UUIDs."""
+    places = {
+        place
+        for place, one in enumerate(columns)
+        if one.type.endswith("[]") and one.type != _WITH_SEMICOLONS
+    }
+    if not places:
+        return rows
+    return [
+        tuple(_listed(one) if place in places else one for place, one in enumerate(row))
+        for row in rows
+    ]
+
+
+def _listed(value: object) -> object:
+    return extensions.UNICODEARRAY(value, None) if isinstance(value, str) else value
 
 
 def _same(text: str | None, _cursor: Cursor) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from gateway.sources.sql import values
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -63,7 +65,4 @@ def is_json(type_name: str) -> bool:
 
 def decoded(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Read the text of a column of JSON; what is none stays as it is."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+    return values.of_json(value) if isinstance(value, str) else value
