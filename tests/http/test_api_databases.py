@@ -109,6 +109,22 @@ def test_source__set_to_what_cannot_be__is_refused_with_the_path(
     assert [one["path"] for one in answer.get_json()["errors"]] == [path]
 
 
+@pytest.mark.parametrize(
+    ("parts", "path"),
+    [
+        ({"config": {"root_certificate": "a certificate"}}, "config.root_certificate"),
+        ({"secrets": {"client_certificate": PASSWORD}}, "secrets.client_certificate"),
+        ({"secrets": {"client_key": PASSWORD}}, "secrets.client_key"),
+    ],
+)
+def test_source__with_what_is_no_pem__is_refused_when_it_is_written(
+    world: World, parts: dict[str, object], path: str
+) -> None:
+    answer = world.call("PATCH", "/v1/sources/shop", json=parts)
+    assert (answer.status_code, PASSWORD in answer.text) == (422, False)
+    assert [one["path"] for one in answer.get_json()["errors"]] == [path]
+
+
 def test_source__moved_elsewhere_without_its_secrets__is_refused(world: World) -> None:
     for config in ({"host": "other"}, {"port": 1}, {"sslmode": "require"}):
         answer = world.call("PATCH", "/v1/sources/shop", json={"config": config})

@@ -1,4 +1,7 @@
-"""Certificates and keys as files that only this process can open, and that are on no disk."""
+"""Certificates and keys: checked as texts, and lent as files that are on no disk.
+
+Only this process can open those files.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ import os
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +25,29 @@ BUNDLES: Final = (
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
 )
+# OpenSSL writes the parameters of a curve in front of a key of it.
+_PARAMETERS_END: Final = "-----END EC PARAMETERS-----"
+
+
+def wrong_certificate(text: str) -> str | None:
+    """Say what is wrong with a text that has to be certificates; None if nothing is."""
+    try:
+        x509.load_pem_x509_certificates(text.encode("ascii"))
+    except ValueError:
+        return "must be a certificate as PEM, or several, in ASCII"
+    return None
+
+
+def wrong_key(text: str) -> str | None:
+    """Say what is wrong with a text that has to be an open private key; None if nothing is."""
+    key = text.rpartition(_PARAMETERS_END)[2]
+    try:
+        serialization.load_pem_private_key(key.encode(), password=None)
+    except TypeError:
+        return "must be a key without a passphrase; decrypt it first, as with `openssl pkey`"
+    except (ValueError, UnsupportedAlgorithm):
+        return "must be a private key as PEM"
+    return None
 
 
 @contextlib.contextmanager

@@ -74,7 +74,8 @@ def _context(target: Target) -> ssl.SSLContext:
     certificate, key = target.secrets.get("client_certificate"), target.secrets.get("client_key")
     if certificate and key:
         with pem.file(certificate) as certificate_path, pem.file(key) as key_path:
-            context.load_cert_chain(certificate_path, key_path)
+            # A passphrase that is none: without one OpenSSL would ask at the terminal.
+            context.load_cert_chain(certificate_path, key_path, password="")
     return context
 
 

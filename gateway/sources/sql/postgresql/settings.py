@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.core.fields import Choice, Text, Whole
-from gateway.sources.sql import settings
-from gateway.sources.sql.settings import Host
+from gateway.sources.sql import pem, settings
+from gateway.sources.sql.settings import Checked, Host
 from gateway.sources.sql.vendor import Vendor, by_host
 
 MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -31,13 +31,14 @@ SSLMODE: Final = Choice(
     choices=MODES,
     default="verify-full",
 )
-ROOT_CERTIFICATE: Final = Text(
+ROOT_CERTIFICATE: Final = Checked(
     name="root_certificate",
     title="Root certificate",
     description="The authority of the server's certificate, as PEM; without it those that the"
     " system trusts.",
     optional=True,
     max_characters=settings.MAX_PEM_CHARACTERS,
+    wrong=pem.wrong_certificate,
 )
 PASSWORD: Final = Text(
     name="password",
@@ -49,21 +50,23 @@ PASSWORD: Final = Text(
 )
 SECRETS: Final = (
     PASSWORD,
-    Text(
+    Checked(
         name="client_certificate",
         title="Client certificate",
         description="As PEM, where the server asks for one.",
         secret=True,
         optional=True,
         max_characters=settings.MAX_PEM_CHARACTERS,
+        wrong=pem.wrong_certificate,
     ),
-    Text(
+    Checked(
         name="client_key",
         title="Client key",
         description="The key of that certificate, as PEM without a passphrase.",
         secret=True,
         optional=True,
         max_characters=settings.MAX_PEM_CHARACTERS,
+        wrong=pem.wrong_key,
     ),
 )
 CARRIERS: Final = frozenset({"host", "port", "sslmode", "root_certificate"})

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, cast
 
 from gateway.core.fields import Field, Text
-from gateway.sources.sql import settings
+from gateway.sources.sql import pem, settings
 from gateway.sources.sql.settings import Checked
 from gateway.sources.sql.vendor import Vendor
 
@@ -37,7 +37,9 @@ def _host(text: str) -> str | None:
 
 
 def _key(text: str) -> str | None:
-    return None if _PEM.fullmatch(text) else "must be a private key as PEM"
+    if _PEM.fullmatch(text) is None:
+        return "must be a private key as PEM"
+    return None if "ENCRYPTED" in text else pem.wrong_key(text)
 
 
 def _name(name: str, title: str, description: str, *, required: bool = False) -> Field:
