@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import json
 import os
+import subprocess
 import urllib.parse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, text
 from gateway.core.access.scopes import Scope
 from gateway.flows.access import keys
 from gateway.flows.sources import admin
+from gateway.local.embedded import cluster
 from gateway.local.supervisor import secret_key
 from tests import customer as customers
 from tests.http.webhook import accepted, body, refused, unique
@@ -106,13 +108,43 @@ def test_database__after_every_secret_was_used__holds_none_of_them(
     assert {(kinds[words], table) for words, table in found} == set()
 
 
+def test_dump__after_every_secret_was_used__holds_what_is_encrypted_alone(
+    stack: Stack, used: dict[str, str]
+) -> None:
+    url = urllib.parse.urlsplit(_environ(_web(stack))["DATABASE_URL"])
+    dump = subprocess.run(
+        [
+            cluster.binary("pg_dump"),
+            f"--host={url.hostname}",
+            f"--port={url.port}",
+            f"--username={url.username}",
+            url.path.removeprefix("/"),
+        ],
+        env={**os.environ, "PGPASSWORD": urllib.parse.unquote(url.password or "")},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    with stack.pool() as pool, pool.begin() as conn:
+        sealed = [bytes(one).hex() for one in conn.execute(_SEALED).scalars()]
+    assert sealed
+    assert [one for one in sealed if one not in dump] == []
+    found = [
+        (kind, form)
+        for kind, secret in used.items()
+        for form, words in _forms(secret).items()
+        if words in dump or words.replace("\n", "\\n") in dump
+    ]
+    assert found == []
+
+
 def test_secrets__of_other_systems__are_kept_as_bytes_that_differ_each_time(
     stack: Stack, planted: list[Answer]
 ) -> None:
     with stack.pool() as pool, pool.begin() as conn:
         sealed = [bytes(one) for one in conn.execute(_SEALED).scalars()]
     assert planted
-    assert len(set(sealed)) == len(sealed) >= 2
+    assert len(set(sealed)) == len(sealed) >= 7
     assert all(len(one) > 28 for one in sealed)
 
 

@@ -20,6 +20,7 @@ from gateway.sources import kinds
 from gateway.sources.sql import definition, queries, reading, values
 from gateway.sources.sql.queries import Query
 from gateway.sources.sql.session import Session, Target
+from tests.vendors import canary
 from tests.vendors.mysql import server as servers
 from tests.vendors.mysql.server import PASSWORD, VENDOR, Server
 
@@ -228,3 +229,11 @@ def test_read__of_a_server_that_ends_it__is_unreachable(server: Server, session:
     ((number,),) = server.run("SELECT id FROM information_schema.processlist WHERE user = 'reader'")
     threading.Thread(target=server.run, args=(f"KILL {number}",)).start()
     assert failure(lambda: list(batches)).failure == Failure.UNREACHABLE
+
+
+def test_secrets__in_the_logs_of_the_client__are_not_seen(server: Server) -> None:
+    wrong = dataclasses.replace(server.target(), secrets={"password": "the wrong password"})
+    with canary.listening(PASSWORD, "the wrong password"):
+        with opened(server.target()) as session:
+            assert rows(session, "SELECT 1 AS id") == [(1,)]
+        failure(lambda: reading.open_session(VENDOR, wrong))
