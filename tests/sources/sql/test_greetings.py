@@ -23,6 +23,7 @@ from gateway.reach import Reach
 from gateway.sources.sql import definition, settings
 from gateway.sources.sql.postgresql import greeting
 from gateway.sources.sql.session import Target
+from tests.sources.sql import cases
 from tests.sources.sql import serving as serving_once
 
 TOO_MANY = b"SFATAL\0C53300\0Mtoo many clients already\0\0"
@@ -113,7 +114,7 @@ def test_tls__of_an_unknown_authority__is_not_trusted_unless_it_is_given(
 ) -> None:
     root, key = (Path(one).read_text() for one in identity)
     with serving(secured(identity)) as port:
-        assert "certificate of localhost is not valid" in str(failure(port, "verify-full"))
+        cases.see("untrusted", failure(port, "verify-full"))
     for mode, given in (("verify-full", root), ("verify-ca", root), ("require", None)):
         with serving(secured(identity)) as port:
             secrets = {"client_certificate": root, "client_key": key}
@@ -127,6 +128,7 @@ def test_greeting__with_a_certificate_that_has_expired__says_so(tmp_path: Path) 
         with serving(secured((str(path), str(path)))) as port:
             found = failure(port, mode, root, host="127.0.0.1")
         serving_once.require_expired(found)
+        cases.see("expired", found)
 
 
 def test_server__without_tls__is_taken_where_that_is_allowed() -> None:

@@ -14,6 +14,7 @@ from gateway.core.cohorts import member_rows
 from gateway.sources.sql import columns, definition, members
 from gateway.sources.sql.definition import Definition
 from gateway.sources.sql.members import Batch
+from tests.sources.sql import cases
 
 NAMES = ("id", "Email", "plan", "n")
 
@@ -86,13 +87,19 @@ def test_column__named_in_another_case__fits_if_it_is_unique() -> None:
     assert columns.place(["USER_ID", "x"], "user_id") == 0
     with pytest.raises(errors.ReadFailed, match="USER_ID, User_Id") as refused:
         columns.place(["USER_ID", "User_Id"], "user_id")
-    assert refused.value.failure == "ambiguous_column"
+    cases.see("case", refused.value)
+
+
+def test_column__of_a_quoted_name__is_found_as_it_is() -> None:
+    names = ["id", 'Odd "name"', " ", "select", "größe"]
+    for number, name in enumerate(names):
+        assert columns.place(names, name) == number
 
 
 def test_column__that_is_not_there__is_named_with_those_that_are() -> None:
     with pytest.raises(errors.ReadFailed, match="a, b") as refused:
         columns.find(["a", "b"], defined())
-    assert refused.value.failure == "column_missing"
+    cases.see("lacking", refused.value)
     with pytest.raises(errors.ReadFailed, match="…"):
         columns.find([f"c{n}" for n in range(30)], defined())
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import resource
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import pytest
 
@@ -17,118 +13,15 @@ from gateway import database_errors, errors
 from gateway.core.cohorts.failures import Failure
 from gateway.reach import Reach
 from gateway.sources.sql import definition, queries, reading, watchdog
-from gateway.sources.sql.postgresql import settings
 from gateway.sources.sql.queries import Query
-from gateway.sources.sql.reading import Preview
-from gateway.sources.sql.session import Session, Target
-from tests.customer import PASSWORD, Customer
+from gateway.sources.sql.session import Session
+from tests.customer import Customer
+from tests.sources.sql import cases
+from tests.sources.sql.asking import VENDOR, failure, opened, previewed, rows
 
-VENDOR = settings.VENDOR
 ACTIVE = (
     "SELECT 1 FROM pg_stat_activity WHERE application_name = 'cohort-gateway' AND state = 'active'"
 )
-
-
-@contextlib.contextmanager
-def opened(target: Target) -> Iterator[Session]:
-    with contextlib.closing(reading.open_session(VENDOR, target)) as session:
-        yield session
-
-
-@pytest.fixture
-def session(customer: Customer) -> Iterator[Session]:
-    """Lend a session of the role that may only read."""
-    with opened(customer.target()) as made:
-        yield made
-
-
-def rows(session: Session, text: str) -> list[Sequence[Any]]:
-    result = session.read(queries.require(text, VENDOR.dialect), rows_per_batch=2)
-    return [row for batch in result.batches() for row in batch]
-
-
-def previewed(session: Session, text: str, member_id: str | None = None) -> Preview:
-    query = queries.require(text, VENDOR.dialect)
-    return reading.preview(session, query, member_id=member_id, limit_seconds=20)
-
-
-def failure(of: Callable[[], object]) -> errors.ReadFailed:
-    with pytest.raises(errors.ReadFailed) as failed:
-        of()
-    assert PASSWORD not in str(failed.value)
-    return failed.value
-
-
-def test_rows__of_a_query__come_in_batches_from_a_cursor(session: Session) -> None:
-    query = queries.require("SELECT n FROM generate_series(1, 5) n", "postgres")
-    result = session.read(query, rows_per_batch=2)
-    assert [len(batch) for batch in result.batches()] == [2, 2, 1]
-    assert [(one.name, one.type) for one in result.columns] == [("n", "integer")]
-
-
-def test_rows__of_a_million__come_in_batches_in_little_memory(session: Session) -> None:
-    query = queries.require("SELECT n AS id FROM generate_series(1, 1000000) n", VENDOR.dialect)
-    batches = session.read(query, rows_per_batch=10_000).batches()
-    count, last = len(next(batches)), None
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for batch in batches:
-        count, last = count + len(batch), batch[-1]
-    assert (count, last) == (1_000_000, (1_000_000,))
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
-
-
-def test_rows__of_every_type__have_forms_that_are_known(session: Session) -> None:
-    text = r"""
-        SELECT 'é "x"', 1::bigint, 10.50::numeric, 1.5::float8, true, NULL::text,
-               '2026-03-29'::date, '2026-03-29 01:30:00.25'::timestamp,
-               '2026-03-29 01:30:00+05:30'::timestamptz, '10:00:00+05:30'::timetz,
-               '\xdead'::bytea, '00000000-0000-0000-0000-000000000001'::uuid,
-               '{"a": [1, 1.5]}'::jsonb, ARRAY[1, 2], ARRAY['2026-03-29'::date],
-               '10000-01-01'::date, 'infinity'::timestamptz, '0044-03-15 BC'::timestamp,
-               '1 day 2 hours'::interval, 'NaN'::numeric, '10:00'::time, NULL::timestamptz,
-               NULL::timestamp, NULL::bytea, '[1,2)'::int4range
-    """
-    (found,) = rows(session, text)
-    assert list(found[:6]) == ['é "x"', 1, found[2], 1.5, True, None]
-    assert str(found[2]) == "10.50"
-    assert list(found[6:19]) == [
-        "2026-03-29",
-        "2026-03-29T01:30:00.25Z",
-        "2026-03-28T20:00:00Z",
-        "10:00:00+05:30",
-        "dead",
-        "00000000-0000-0000-0000-000000000001",
-        {"a": [1, 1.5]},
-        [1, 2],
-        ["2026-03-29"],
-        "10000-01-01",
-        "infinity",
-        "0044-03-15 00:00:00 BC",
-        "P1DT2H",
-    ]
-    assert (str(found[19]), *found[20:]) == ("NaN", "10:00:00", None, None, None, "[1,2)")
-
-
-def test_rows__of_an_empty_result__are_none_with_their_columns(session: Session) -> None:
-    found = previewed(session, "SELECT id FROM shop.users WHERE false")
-    assert (found.rows, found.truncated, [one.name for one in found.columns]) == ([], False, ["id"])
-
-
-def test_preview__of_a_query__shows_rows_and_warns_of_ids(session: Session) -> None:
-    found = previewed(
-        session, "SELECT unnest(ARRAY['a', 'a', NULL]) AS id, 9007199254740993, 1 AS \"ID\""
-    )
-    assert found.rows == [["a", "9007199254740993", 1]] * 2 + [[None, "9007199254740993", 1]]
-    assert [one.code for one in found.warnings] == ["unnamed_columns", "ambiguous_column"]
-    assert found.estimate.rows is not None
-    again = previewed(session, "SELECT unnest(ARRAY['a', 'a', NULL]) AS id", "ID")
-    assert [one.code for one in again.warnings] == ["missing_id", "duplicate"]
-
-
-def test_preview__of_many_rows__is_cut_and_says_so(session: Session) -> None:
-    found = previewed(session, "SELECT n, repeat('x', 5000) AS x FROM generate_series(1, 51) n")
-    assert (len(found.rows), found.truncated, len(found.rows[0][1])) == (50, True, 1000)
-    assert not previewed(session, "SELECT n FROM generate_series(1, 50) n").truncated
 
 
 def test_session__whatever_is_sent__does_not_write(customer: Customer) -> None:
@@ -171,6 +64,10 @@ def test_query__that_the_server_refuses__says_why(
     assert failed.failure == expected
     assert said in str(failed)
     assert failed.hint
+    if expected == Failure.PERMISSION:
+        cases.see("permission", failed)
+    if "nothing" in text or "nowhere" in text:
+        cases.see("missing", failed)
 
 
 def test_query__refused_by_the_planner__says_why(session: Session) -> None:
@@ -211,19 +108,18 @@ def test_role__that_may_more_than_read__is_told_how(customer: Customer) -> None:
 def test_sign_in__with_what_is_wrong__fails_with_a_code(customer: Customer) -> None:
     target = customer.target()
     wrong = dataclasses.replace(target, secrets={"password": "wrong"})
-    assert failure(lambda: reading.open_session(VENDOR, wrong)).failure == Failure.SIGN_IN_FAILED
+    cases.see("sign_in", failure(lambda: reading.open_session(VENDOR, wrong)))
     nobody = customer.target("nobody_of_this_name")
-    assert failure(lambda: reading.open_session(VENDOR, nobody)).failure == Failure.SIGN_IN_FAILED
+    cases.see("sign_in", failure(lambda: reading.open_session(VENDOR, nobody)))
     nowhere = customer.target(database="nowhere")
-    assert failure(lambda: reading.open_session(VENDOR, nowhere)).failure == Failure.SIGN_IN_FAILED
+    cases.see("sign_in", failure(lambda: reading.open_session(VENDOR, nowhere)))
 
 
 def test_sign_in__where_nothing_listens__is_unreachable(customer: Customer) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         target = customer.target(port=bound.getsockname()[1])
-        failed = failure(lambda: reading.open_session(VENDOR, target))
-    assert failed.failure == Failure.UNREACHABLE
+        cases.see("nowhere", failure(lambda: reading.open_session(VENDOR, target)))
 
 
 def test_sign_in__to_a_host_that_may_not_be__is_refused(customer: Customer) -> None:
@@ -247,7 +143,7 @@ def test_read__longer_than_it_may_take__is_canceled_on_the_server(
     start = time.monotonic()
     query = queries.require("SELECT shop.slow()", "postgres")
     failed = failure(lambda: reading.preview(session, query, member_id=None, limit_seconds=0.5))
-    assert failed.failure == Failure.TIMED_OUT
+    cases.see("slow", failed)
     assert time.monotonic() - start < 10
     assert customer.run(ACTIVE) == []
 
@@ -340,8 +236,7 @@ def test_read__when_the_server_ends_the_session__is_unreachable(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE application_name = 'cohort-gateway'"
     )
-    failed = failure(lambda: list(batches))
-    assert failed.failure == Failure.UNREACHABLE
+    cases.see("dies", failure(lambda: list(batches)))
 
 
 def test_query__of_a_text_that_is_no_utf_8__says_so(session: Session) -> None:
