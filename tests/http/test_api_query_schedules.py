@@ -94,3 +94,31 @@ def test_source__that_is_paused__starts_nothing(shop: Shop) -> None:
     changed = {"query": "SELECT id FROM shop.pros", "member_id": "id"}
     shop.call("PATCH", f"/v1/cohorts/{cohort_id}", 200, {"definition": changed})
     assert len(shop.loads(cohort_id)) == 1
+
+
+def test_definition__set_while_its_source_is_paused__is_loaded_when_that_is_resumed(
+    shop: Shop,
+) -> None:
+    changed = shop.make()
+    shop.read()
+    shop.call("PATCH", "/v1/sources/shop", 200, {"paused": True})
+    definition = {"query": "SELECT id FROM shop.pros", "member_id": "id"}
+    shop.call("PATCH", f"/v1/cohorts/{changed}", 200, {"definition": definition})
+    made = shop.make(name="Made", definition=definition)
+    for _ in range(3):
+        shop.world.clock.tick(minutes=1)
+        assert shop.tick() == 0
+    assert [len(shop.loads(one)) for one in (changed, made)] == [1, 0]
+    assert shop.cohort(made)["next_load_at"] is None
+    shop.call("PATCH", "/v1/sources/shop", 200, {"paused": False})
+    shop.world.clock.tick(seconds=15)
+    assert (shop.tick(), shop.tick()) == (2, 0)
+    shop.read()
+    for one in (changed, made):
+        assert (shop.loads(one)[0]["trigger"], shop.loads(one)[0]["state"]) == (
+            "definition",
+            "applied",
+        )
+        assert shop.members(one).keys() == {"u1"}
+    shop.world.clock.tick(minutes=1)
+    assert shop.tick() == 0

@@ -41,6 +41,9 @@ PASSING_UNPLANNED: Final = (*PASSING, Failure.COHORT_DELETED)
 # After other failures, and in the end, a live rule waits as long as for its daily whole evaluation.
 UNPLANNED_AGAIN: Final = datetime.timedelta(days=1)
 
+# How often a paused database is looked at that has a definition to be read.
+HELD_AGAIN: Final = datetime.timedelta(seconds=5)
+
 
 def accept_load(
     pool: Pool,
@@ -143,12 +146,14 @@ def begin(conn: Connection, cohort_id: int, *, by: str | None, now: datetime.dat
     """Start a load of a cohort with a definition, in place of one that is queued or read.
 
     The caller has locked its counters and then the cohort. While a database is paused nothing is
-    started; people that are kept here are there all the same.
+    started, but when it is resumed; people that are kept here are there all the same.
     """
     plan = plans.get(conn, cohort_id)
     if plan is None or plan.kind not in kinds.DEFINED:
         return
-    if plan.paused and plan.kind in kinds.DATABASES:
+    if _is_held(plan):
+        if plan.schedule is None:
+            plans.plan(conn, cohort_id, planned_at=None, due_at=now + HELD_AGAIN, failures=0)
         return
     accept.counters(conn, cohort_id)
     if _is_tried_again(plan):
@@ -213,12 +218,24 @@ def _queue_due(conn: Connection, plan: Plan, *, now: datetime.datetime) -> bool:
 
 
 def _queue_again(conn: Connection, plan: Plan, *, now: datetime.datetime) -> bool:
-    """Queue the first evaluation of a live rule once more; while another load runs it stays due."""
+    """Queue a load of a definition that none has read yet; while another load runs it stays due.
+
+    It is the first of a live rule once more, or of a database that was paused when it was set.
+    """
+    if _is_held(plan):
+        again = now + HELD_AGAIN
+        plans.plan(conn, plan.cohort_id, planned_at=None, due_at=again, failures=plan.failures)
+        return False
     if receipts.running(conn, plan.cohort_id) is not None:
         return False
     plans.plan(conn, plan.cohort_id, planned_at=None, due_at=None, failures=plan.failures)
     start(conn, plan, Trigger.DEFINITION, Wanted(), by=None, now=now)
     return True
+
+
+def _is_held(plan: Plan) -> bool:
+    """Tell whether nothing may be read now: the source is a database, and paused."""
+    return plan.paused and plan.kind in kinds.DATABASES
 
 
 def _next(plan: Plan, now: datetime.datetime) -> datetime.datetime | None:
