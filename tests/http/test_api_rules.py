@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import threading
+import zoneinfo
 from typing import Any
 
 import pytest
@@ -97,6 +99,8 @@ def test_run__seen_from_the_past__does_not_see_what_came_since(shop: People) -> 
         ({"rule": EVERYBODY, "compare": "x"}, "compare"),
         ({"rule": EVERYBODY, "compare": "999999"}, "compare"),
         ({"rule": EVERYBODY, "time_zone": "Mars/Base"}, "time_zone"),
+        ({"rule": EVERYBODY, "time_zone": "posix/Europe/Berlin"}, "time_zone"),
+        ({"rule": EVERYBODY, "time_zone": "posixrules"}, "time_zone"),
         ({"rule": {"any": [{"in_cohort": "999999"}]}}, "rule.any.0.in_cohort"),
     ],
 )
@@ -255,3 +259,19 @@ def test_explain__without_a_person_that_can_be__names_the_field_once(people: Peo
         (fault,) = answer.get_json()["errors"]
         assert (answer.status_code, fault["path"]) == (422, "person_id")
         assert "person_id" not in fault["message"]
+
+
+def test_rule__with_a_zone_that_the_database_lacks__is_invalid(
+    shop: People, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "Nowhere").write_bytes((pathlib.Path(zoneinfo.TZPATH[0]) / "UTC").read_bytes())
+    zoneinfo.reset_tzpath(to=[str(tmp_path), *zoneinfo.TZPATH])
+    sent = {"rule": EVERYBODY, "time_zone": "Nowhere"}
+    try:
+        ran = shop.post("/v1/rules/run", sent, status=422, scope=Scope.READ)
+        sent["person_id"] = "ada"
+        explained = shop.post("/v1/rules/explain", sent, status=422, scope=Scope.READ)
+    finally:
+        zoneinfo.reset_tzpath()
+    paths = [one["errors"][0]["path"] for one in (ran, explained)]
+    assert paths == ["time_zone", "time_zone"]

@@ -23,6 +23,8 @@ MAX_CONDITIONS_IN_ALL: Final = 300
 UTC: Final = "UTC"
 
 _NODES: Final = ("all", "any", "not", "did", "trait", "in_cohort")
+# What a machine may have beside the names of IANA, and its database need not.
+_OF_ONE_MACHINE: Final = ("posix", "right/", "localtime")
 _DID: Final = ("event", "where", "when", "count", "sum", "days")
 _DEFINITION: Final = ("rule", "time_zone")
 
@@ -54,9 +56,11 @@ def time_zone(value: object, place: str) -> str:
     if not isinstance(value, str):
         raise Wrong(place, "must be text, like Europe/Berlin")
     try:
-        return zoneinfo.ZoneInfo(value).key
+        if not value.startswith(_OF_ONE_MACHINE):
+            return zoneinfo.ZoneInfo(value).key
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise Wrong(place, "is no time zone; send a name like Europe/Berlin") from None
+        pass
+    raise Wrong(place, "is no time zone; send a name like Europe/Berlin")
 
 
 class _Reader:

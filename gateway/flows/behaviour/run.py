@@ -33,6 +33,10 @@ LOCK_SECONDS: Final = 2.0
 # To write the largest rules as SQL takes a second or two, on a busy machine many more.
 WRITE_SECONDS: Final = RUN_SECONDS
 
+# What Postgres says of a time zone that only Python knows (invalid_parameter_value).
+NO_SUCH_ZONE: Final = "22023"
+UNKNOWN_ZONE: Final = "the database does not know this time zone; send a name like Europe/Berlin"
+
 SLOW: Final = "the rule took longer than 25 seconds; narrow its windows, or save it as a cohort"
 
 
@@ -139,6 +143,10 @@ class Runner:
             if time.monotonic() - began < self._seconds:
                 raise
             raise TimedOut(SLOW) from error
+        except errors.Poison as error:
+            if error.sqlstate != NO_SUCH_ZONE:
+                raise
+            raise parse.invalid("time_zone", UNKNOWN_ZONE) from error
 
 
 def _explained(
