@@ -281,3 +281,25 @@ def test_load__of_a_rule_while_the_database_goes_away__is_left_to_another(live: 
 
     with pytest.raises(errors.Unavailable):
         rule_reading.read(live.world.pool, one, asked, check=check, now=live.world.clock)
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "traits"),
+    [
+        ("eq", 2**64, {"ada": 2**64, "bob": 2**64 + 1}),
+        ("eq", -(10**30), {"ada": -(10**30), "bob": 1}),
+        ("lt", 1e300, {"ada": 1e299, "bob": 1e301}),
+    ],
+)
+def test_rule__that_compares_with_a_large_number__is_saved_and_shown(
+    live: Live, op: str, value: float, traits: dict[str, float]
+) -> None:
+    live.people.people({person_id: {"n": number} for person_id, number in traits.items()})
+    rule = {"trait": {"property": "n", "op": op, "value": value}}
+    made = live.make(rule)
+    assert made["definition"]["rule"] == rule
+    live.settle()
+    assert live.members(made["id"]) == ["ada"]
+    (listed,) = live.world.get("/v1/cohorts", source="people")["cohorts"]
+    assert listed["definition"]["rule"] == rule
+    assert live.world.get(f"/v1/cohorts/{made['id']}/definitions")["definitions"]

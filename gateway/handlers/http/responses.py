@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
@@ -29,7 +30,15 @@ P = TypeVar("P", bound="Sequence[int | str]")
 
 def value(schema: type[Schema], shown: object, status: int = 200) -> Response:
     """Answer a value in a schema's shape."""
-    return Response(orjson.dumps(schemas.of(schema).dump(shown)), status, content_type=JSON)
+    return Response(_written(schemas.of(schema).dump(shown)), status, content_type=JSON)
+
+
+def _written(dumped: object) -> bytes:
+    """Write JSON; orjson has no integers beyond 64 bits, which a rule may compare with."""
+    try:
+        return orjson.dumps(dumped)
+    except TypeError:
+        return json.dumps(dumped, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def plain(shown: object, *, status: int = 200) -> Response:
@@ -66,7 +75,7 @@ def part(schema: type[Schema], name: str, found: ListPage[T, P], cursor: Cursor)
     """Answer a part of a list in a schema's shape, and where the next part begins."""
     rows: Any = schemas.of(schema).fields[name]
     one_row: Schema = rows.inner.schema
-    return _part(name, found, cursor, lambda one: orjson.dumps(one_row.dump(one)))
+    return _part(name, found, cursor, lambda one: _written(one_row.dump(one)))
 
 
 def plain_part(
