@@ -94,7 +94,7 @@ def test_rows__of_every_state__have_a_word(
     for part, state in enumerate(words):
         row = ledger.Row(member_id="a", part=part, sent='{"id": "a"}', state=state)
         with desk.pool.begin() as conn:
-            ledger.put(conn, scope, [row], batch=1 << 50)
+            ledger.put(conn, scope, [row], state=state, batch=1 << 50)
     said = sent("a")
     assert [word for word in words.values() if word not in said] == []
     assert said.count("id a") == 4
@@ -175,7 +175,7 @@ def test_page__of_what_was_sent__costs_few_statements_and_goes_on(
         scope = ledger.Scope(cohort_id=int(cohort), job_id=job)
         row = ledger.Row(member_id="a", part=0, sent='{"id": "a"}', state=ledger.State.PRESENT)
         with desk.pool.begin() as conn:
-            ledger.put(conn, scope, [row])
+            ledger.put(conn, scope, [row], state=ledger.State.PRESENT)
     visitor, noted = Visitor(desk, "read"), list[str]()
     visitor.get("/people/a/sent")
     desk.clock.tick(minutes=2)

@@ -11,6 +11,7 @@ from gateway.errors import Fault
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+ENTERED_AT: Final = "entered_at"
 FIELDS: Final = (
     "member_id",
     "distinct_id",
@@ -18,7 +19,7 @@ FIELDS: Final = (
     "first_name",
     "last_name",
     "phone",
-    "entered_at",
+    ENTERED_AT,
 )
 _PROPERTIES: Final = "properties."
 MOST_FIELDS: Final = 100
@@ -56,14 +57,21 @@ def _is_field(field: object) -> bool:
 
 def read(mapping: Mapping[str, str], document: Mapping[str, object]) -> dict[str, object]:
     """Read the mapped values of a member; what is missing or null is left out."""
-    found = {name: _at(document, field) for name, field in mapping.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    found: dict[str, object] = {}
+    for name, field in mapping.items():
+        value = document.get(field) if field in FIELDS else _property(document, field)
+        if value is not None:
+            found[name] = value
+    return found
 
 
-def _at(document: Mapping[str, object], field: str) -> object:
-    """Read a field; a property with dots in its name is found before a path of several."""
-    if not field.startswith(_PROPERTIES):
-        return document.get(field)
+def reads_properties(mapping: Mapping[str, str]) -> bool:
+    """Tell whether any property is mapped."""
+    return any(field.startswith(_PROPERTIES) for field in mapping.values())
+
+
+def _property(document: Mapping[str, object], field: str) -> object:
+    """Read a property; one with dots in its name is found before a path of several."""
     path = field.removeprefix(_PROPERTIES)
     found: object = document.get("properties")
     if isinstance(found, dict) and path in found:

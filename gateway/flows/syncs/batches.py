@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -46,26 +47,30 @@ class Sender:
         """Note rows as under way, send them, and book the answer. Raises ending.Ended."""
         batch = self._work.numbers.following()
         with self._work.keeper.sharing() as conn:
-            ledger.begin(conn, self._scope, rows, batch)
-        self._add(rows, batch)
+            written = ledger.begin(conn, self._scope, rows, batch)
+        self._add(written, batch)
 
     def _add(self, rows: Sequence[Row], batch: int) -> None:
         """Send a batch, in halves where the vendor refuses it without a reason."""
+        if not rows:
+            self._book_added(rows, batch, Done())
+            return
         answer = self._ask_for(rows, self._adapter.add)
         if isinstance(answer, Split) and len(rows) > 1:
             middle = len(rows) // 2
-            halves = {
-                self._work.numbers.following(): part for part in (rows[:middle], rows[middle:])
-            }
+            numbered = self._work.numbers.following
+            halves = {numbered(): part for part in (rows[:middle], rows[middle:])}
             # Each is a batch of its own, so that the answer to one is not lost with the other.
             with self._work.keeper.sharing() as conn:
                 for number, part in halves.items():
-                    ledger.begin(conn, self._scope, part, number)
+                    halves[number] = ledger.begin(conn, self._scope, part, number)
                 ledger.end(conn, self._scope, batch)
             for number, part in halves.items():
                 self._add(part, number)
             return
-        done = self._alone(answer)
+        self._book_added(rows, batch, self._alone(answer))
+
+    def _book_added(self, rows: Sequence[Row], batch: int, done: Done) -> None:
         with self._work.keeper.sharing() as conn:
             rejected = _rejected(rows, done)
             ledger.end(conn, self._scope, batch, rejected)
@@ -108,7 +113,7 @@ class Sender:
         self, rows: Sequence[Row], send: Callable[[Target, Batch], Answer]
     ) -> Done | Split:
         sendable = [self.sendable(one) for one in rows]
-        batch = Batch(rows=sendable, session=_session(sendable), members=len(rows))
+        batch = Batch(rows=sendable, session=secrets.randbits(63), members=len(rows))
         return self.ask(lambda: send(self._target, batch))
 
     def _alone(self, answer: Done | Split) -> Done:
@@ -208,14 +213,8 @@ def _reason(one: Rejected) -> str:
 
 def _key(work: Work, row: Row) -> str:
     """Name what is sent for good: the same member with the same identifiers for the same job."""
-    parts = (str(work.job.id), row.member_id, row.sent)
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-
-
-def _session(rows: Sequence[Sendable]) -> int:
-    """Number a batch by what is in it, and when: a repetition soon after is another session."""
-    seed = "\0".join([str(time.time_ns()), *(one.key for one in rows)])
-    return int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") >> 1
+    text = f"{work.job.id}\0{row.member_id}\0{row.sent}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def written(sent: Mapping[str, Any]) -> str:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
 import datetime
 import functools
 from typing import TYPE_CHECKING, Final
-
-import orjson
 
 from gateway.core.syncs import job as rules
 from gateway.core.syncs import mapping as mappings
 from gateway.core.syncs.job import Asked, Mode
 from gateway.destinations.facts import Replaces
-from gateway.flows.syncs import audience, batches, numbers, preparing, replacing
+from gateway.flows.syncs import (
+    audience,
+    batches,
+    leaving,
+    lending,
+    numbers,
+    preparing,
+    replacing,
+)
 from gateway.flows.syncs import setup as setups
 from gateway.flows.syncs.ending import NeedsApproval
 from gateway.store.syncs import audiences, comparison, ledger, runs
 from gateway.store.syncs.ledger import Row, Scope, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from gateway.destinations.adapter import Adapter, Target
     from gateway.flows.syncs.work import Work
+    from gateway.store.syncs.comparison import Counts
 
 PAGE: Final = 2000
 _BEGIN: Final = ("", -1)
@@ -43,6 +46,8 @@ def scope_of(work: Work) -> Scope:
         suppress=work.suppress,
         seed=mappings.seed(job.mapping, job.options, job.consent, job.kind, work.account.config),
         siblings=tuple(siblings),
+        properties=mappings.reads_properties(job.mapping),
+        entered=mappings.ENTERED_AT in job.mapping.values(),
     )
     with work.keeper.sharing() as conn:
         ledger.settle(conn, scope)
@@ -58,20 +63,22 @@ def run(work: Work) -> None:
         _remove_all(work, adapter, scope)
         return
     resync = work.job.asked == Asked.RESYNC
-    if not _expect(work, scope, everybody=resync):
-        _forget_rejected(work, scope)
+    found = _expect(work, scope, everybody=resync)
+    if not (found.add or found.sent or _is_first(work)):
+        leaving.mark(work, scope)
         return
     target = audience.ready(work, adapter)
     if _is_replacement(work, resync=resync):
         replacing.run(work, adapter, scope, target)
         return
-    _add(work, adapter, scope, target, everybody=resync)
+    work.numbers.begin_beyond(found.batch)
+    if found.add:
+        _add(work, adapter, scope, target, everybody=resync)
     _refresh(work, adapter, scope, target)
-    if work.job.mode == Mode.MIRROR:
-        with work.keeper.sharing() as conn:
-            leaving = comparison.mark_leaving(conn, scope)
-        if leaving:
-            remove(work, adapter, scope, State.LEAVING)
+    # Rows of this run are as it has read their members: what changed since is for the next one.
+    if work.job.mode == Mode.MIRROR and found.rows and (found.add or found.stale):
+        leaving.mark(work, scope, before=found.batch)
+        leaving.remove(work, adapter, scope, State.LEAVING)
 
 
 def _remove_all(work: Work, adapter: Adapter, scope: Scope) -> None:
@@ -81,7 +88,7 @@ def _remove_all(work: Work, adapter: Adapter, scope: Scope) -> None:
     if work.facts.replaces is Replaces.ALWAYS:
         replacing.send(work, adapter, scope, work.target)
     else:
-        remove(work, adapter, scope, State.LEAVING)
+        leaving.remove(work, adapter, scope, State.LEAVING)
 
 
 def _is_replacement(work: Work, *, resync: bool) -> bool:
@@ -92,30 +99,29 @@ def _is_replacement(work: Work, *, resync: bool) -> bool:
     return first or (resync and work.facts.replaces is not Replaces.NEVER)
 
 
-def _expect(work: Work, scope: Scope, *, everybody: bool) -> bool:
-    """Count what is to do, and ask for approval of what would remove many; False if nothing is."""
-    with work.keeper.sharing() as conn:
+def _expect(work: Work, scope: Scope, *, everybody: bool) -> Counts:
+    """Count what is to do, and ask for approval of what would remove many."""
+    with work.pool.begin() as conn:
         found = comparison.count(conn, scope, everybody=everybody)
-        mirrors = work.job.mode == Mode.MIRROR
-        remove = found.remove if mirrors else 0
+    remove = found.remove if work.job.mode == Mode.MIRROR else 0
+    with work.keeper.sharing() as conn:
         runs.expect(conn, work.job.id, work.number, add=found.add, remove=remove)
     if not work.approved and rules.needs_approval(would_remove=remove, sent=found.sent):
         raise NeedsApproval(
             "needs_approval", f"it would remove {remove} of {found.sent} members that were sent"
         )
-    first = work.job.last_ok_at is None and work.facts.replaces is not Replaces.NEVER
-    return bool(found.add or remove or found.sent or first)
+    return found
 
 
-def _forget_rejected(work: Work, scope: Scope) -> None:
-    with work.keeper.sharing() as conn:
-        comparison.mark_leaving(conn, scope)
+def _is_first(work: Work) -> bool:
+    """Tell whether what stands at the destination has still to give way to the cohort."""
+    return work.job.last_ok_at is None and work.facts.replaces is not Replaces.NEVER
 
 
 def _add(work: Work, adapter: Adapter, scope: Scope, target: Target, *, everybody: bool) -> None:
     """Send members that are missing, several requests at a time."""
     sender = batches.Sender(work, scope, adapter, target)
-    with _sending(work) as submit:
+    with lending.sending(work) as submit:
         pending: list[Row] = []
         size = work.facts.limits.members
         for rows in preparing.rows(work, adapter, scope, target, everybody=everybody):
@@ -140,7 +146,7 @@ def _refresh(work: Work, adapter: Adapter, scope: Scope, target: Target) -> None
         if not found:
             return
         after = (found[-1].member_id, found[-1].part)
-        with _sending(work) as submit:
+        with lending.sending(work) as submit:
             for start in range(0, len(found), size):
                 submit(functools.partial(sender.refresh, found[start : start + size]))
 
@@ -153,7 +159,7 @@ def erase(work: Work, adapter: Adapter, scope: Scope) -> bool:
     if work.facts.replaces is Replaces.ALWAYS:
         replacing.erase(work, adapter, scope)
     elif Mode.MIRROR in work.facts.modes:
-        remove(work, adapter, scope, State.ERASED)
+        leaving.remove(work, adapter, scope, State.ERASED)
     else:
         with work.pool.begin() as conn:
             waiting = ledger.count(conn, scope, State.ERASED)
@@ -161,64 +167,3 @@ def erase(work: Work, adapter: Adapter, scope: Scope) -> bool:
             work.tally.skip(CANNOT_ERASE, waiting)
         return not waiting
     return True
-
-
-def remove(work: Work, adapter: Adapter, scope: Scope, state: State) -> None:
-    """Remove all rows of a state."""
-    after = _BEGIN
-    while True:
-        with work.pool.begin() as conn:
-            found = ledger.listing(conn, scope, state, after=after, limit=PAGE)
-            if not found:
-                return
-            last = (found[-1].member_id, found[-1].part)
-            shared = [
-                (names, ledger.shared(conn, scope, state, sorted(names), between=(after, last)))
-                for names in work.facts.matching
-            ]
-        after = last
-        left = {(one.member_id, one.part): _left(one, shared) for one in found}
-        sender = batches.Sender(work, scope, adapter, work.target)
-        size = work.facts.limits.members
-        with _sending(work) as submit:
-            for start in range(0, len(found), size):
-                part = found[start : start + size]
-                submit(functools.partial(sender.remove, part, left))
-
-
-def _left(row: Row, shared: Sequence[tuple[frozenset[str], set[tuple[str, int]]]]) -> str:
-    """Write what of a row is to be removed: not what a row that stays has as well.
-
-    Without any identifiers that match a person there is nothing to remove.
-    """
-    sent = orjson.loads(row.sent)
-    key = (row.member_id, row.part)
-    kept = {name for names, rows in shared if key in rows for name in names}
-    matching = [names for names, rows in shared if key not in rows and names <= sent.keys()]
-    if not matching:
-        return "{}"
-    unshared = {name for names in matching for name in names}
-    gone = kept - unshared
-    return batches.written({name: value for name, value in sent.items() if name not in gone})
-
-
-@contextlib.contextmanager
-def _sending(work: Work) -> Iterator[Callable[[Callable[[], None]], None]]:
-    """Lend what does things in a few threads; the first that fails ends the block."""
-    with concurrent.futures.ThreadPoolExecutor(work.concurrency, "sync") as threads:
-        running: set[concurrent.futures.Future[None]] = set()
-
-        def submit(act: Callable[[], None]) -> None:
-            nonlocal running
-            while len(running) >= work.concurrency:
-                done, running = concurrent.futures.wait(
-                    running, return_when=concurrent.futures.FIRST_COMPLETED
-                )
-                for one in done:
-                    one.result()
-            running.add(threads.submit(act))
-
-        yield submit
-        for one in concurrent.futures.as_completed(running):
-            one.result()
-    work.report()

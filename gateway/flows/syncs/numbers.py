@@ -22,12 +22,20 @@ class Numbers:
     def __init__(self, now: Callable[[], datetime.datetime]) -> None:
         self._now = now
         self._counter = itertools.count(secrets.randbelow(_MOST))
+        self._newest = 0
         self._lock = threading.Lock()
 
-    def following(self) -> int:
-        """Return the number of a batch that is sent now."""
+    def begin_beyond(self, newest: int) -> None:
+        """Number on from the newest batch there is, whatever the clock of its sender said."""
         with self._lock:
-            return (int(self._now().timestamp()) << _BITS) | (next(self._counter) % _MOST)
+            self._newest = max(self._newest, newest)
+
+    def following(self) -> int:
+        """Return the number of a batch that is sent now; each is larger than those before."""
+        with self._lock:
+            timed = (int(self._now().timestamp()) << _BITS) | (next(self._counter) % _MOST)
+            self._newest = max(timed, self._newest + 1)
+            return self._newest
 
 
 def until(moment: datetime.datetime) -> int:

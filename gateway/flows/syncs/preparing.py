@@ -31,12 +31,8 @@ def rows(
         same = [one for one in prepared if one.state is State.PRESENT and not everybody]
         if same:
             with work.keeper.sharing() as conn:
-                ledger.put(conn, scope, same)
-        yield [
-            Row(member_id=one.member_id, part=one.part, sent=one.sent, source=one.source)
-            for one in prepared
-            if everybody or one.state is not State.PRESENT
-        ]
+                ledger.put(conn, scope, same, state=State.PRESENT)
+        yield [one for one in prepared if everybody or one.state is not State.PRESENT]
 
 
 def _pages(work: Work, scope: Scope, *, everybody: bool) -> Iterator[list[Member]]:
@@ -67,9 +63,13 @@ def prepare(work: Work, adapter: Adapter, target: Target, member: Member) -> Row
             return Row(
                 member_id=member.member_id, part=part, sent=text, source=member.source, state=now
             )
+    part = _free(member) if member.rows else 0
+    return Row(member_id=member.member_id, part=part, sent=text, source=member.source)
+
+
+def _free(member: Member) -> int:
     taken = {part for part, _, _ in member.rows}
-    free = next(part for part in range(_MOST_PARTS) if part not in taken)
-    return Row(member_id=member.member_id, part=free, sent=text, source=member.source)
+    return next(part for part in range(_MOST_PARTS) if part not in taken)
 
 
 def prepared(

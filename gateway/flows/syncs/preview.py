@@ -124,6 +124,8 @@ def _scope(wanted: Wanted, checked: Checked, job_id: int, suppress: tuple[int, .
         job_id=job_id,
         suppress=suppress,
         seed=seed,
+        properties=mappings.reads_properties(wanted.mapping),
+        entered=mappings.ENTERED_AT in wanted.mapping.values(),
     )
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.destinations.adapter import Batch
 from gateway.destinations.answers import Done
-from gateway.flows.syncs import batches, preparing
+from gateway.flows.syncs import batches, leaving, preparing
 from gateway.flows.syncs.ending import Stopped
-from gateway.store.syncs import comparison, erasing, ledger
+from gateway.store.syncs import erasing, ledger, replacements
 from gateway.store.syncs.ledger import Row, Scope, State
 
 if TYPE_CHECKING:
@@ -25,9 +25,8 @@ def run(work: Work, adapter: Adapter, scope: Scope, target: Target) -> None:
     """Note everybody as under way, then send them in order. Raises ending.Ended."""
     for rows in preparing.rows(work, adapter, scope, target, everybody=True):
         with work.keeper.sharing() as conn:
-            ledger.put(conn, scope, rows)
-    with work.keeper.sharing() as conn:
-        comparison.mark_leaving(conn, scope)
+            ledger.put(conn, scope, rows, state=State.SENDING)
+    leaving.mark(work, scope)
     send(work, adapter, scope, target)
 
 
@@ -36,7 +35,7 @@ def erase(work: Work, adapter: Adapter, scope: Scope) -> None:
     with work.keeper.sharing() as conn:
         if erasing.oldest(conn, scope.cohort_id, scope.job_id) is None:
             return
-        ledger.leave_out_erased(conn, scope)
+        replacements.leave_out_erased(conn, scope)
     send(work, adapter, scope, work.target)
 
 
@@ -65,7 +64,7 @@ def send(work: Work, adapter: Adapter, scope: Scope, target: Target) -> None:
         work.report()
     sender.ask(lambda: adapter.finish(target, session, began_at))
     with work.keeper.sharing() as conn:
-        ledger.replaced(conn, scope)
+        replacements.replaced(conn, scope)
 
 
 def _send(

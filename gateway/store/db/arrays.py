@@ -29,3 +29,8 @@ def of_texts(texts: Collection[str]) -> str:
     if "\\" in joined or joined.count('"') != 2 * (len(texts) - 1):
         joined = _BETWEEN.join(one.replace("\\", "\\\\").replace('"', '\\"') for one in texts)
     return f'{{"{joined}"}}'
+
+
+def of_numbers(numbers: Iterable[int]) -> str:
+    """Write an array of whole numbers."""
+    return f"{{{','.join(map(str, numbers))}}}"

@@ -35,6 +35,14 @@ def by_place(sql: str) -> Statement:
     return Statement(f"{_OFF};{sql};{_ON}")
 
 
+def join_whole(conn: Connection) -> None:
+    """Have what is joined in the rest of this transaction be read once, not once for each row."""
+    conn.execute(_JOIN_WHOLE)
+
+
+_JOIN_WHOLE = text("SELECT set_config('enable_nestloop', 'off', true)")
+
+
 # Not SET LOCAL: Citus hands that on to its nodes together with the rest of the text it stands in.
 _OFF = """
     SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true),

@@ -37,6 +37,7 @@ class Scope:
     """Which ledger, which cohorts are suppressed, and the seed of hashes.
 
     `siblings` are jobs that keep the same cohort in the same audience: what theirs has stays there.
+    `properties` and `entered` say whether properties, and the time of entry, are mapped.
     """
 
     cohort_id: int
@@ -44,6 +45,8 @@ class Scope:
     suppress: tuple[int, ...] = ()
     seed: int = 0
     siblings: tuple[int, ...] = ()
+    properties: bool = False
+    entered: bool = False
 
     @property
     def bound(self) -> dict[str, object]:
@@ -53,6 +56,8 @@ class Scope:
             "job_id": self.job_id,
             "suppress": list(self.suppress),
             "seed": self.seed,
+            "properties": self.properties,
+            "entered": self.entered,
         }
 
 
@@ -67,11 +72,17 @@ class Row:
     state: State = State.SENDING
 
 
-def begin(conn: Connection, scope: Scope, rows: Sequence[Row], batch: int) -> None:
-    """Write rows that are about to be sent together; `end` says that there is an answer."""
+def begin(conn: Connection, scope: Scope, rows: Sequence[Row], batch: int) -> Sequence[Row]:
+    """Write rows that are about to be sent together; `end` says that there is an answer.
+
+    Returns those that were written: not those of persons that are being erased, or have left.
+    """
     _OPEN.run(conn, {"job_id": scope.job_id, "batch": batch})
-    present = [dataclasses.replace(one, state=State.PRESENT) for one in rows]
-    put(conn, scope, present, batch=batch)
+    if put(conn, scope, rows, state=State.PRESENT, batch=batch) == len(rows):
+        return rows
+    found = _OF_BATCH.rows(conn, {**_keys(scope, rows), "batch": batch})
+    written = {(row.member_id, row.part) for row in found}
+    return [one for one in rows if (one.member_id, one.part) in written]
 
 
 def end(conn: Connection, scope: Scope, batch: int, rejected: Sequence[Row] = ()) -> None:
@@ -89,24 +100,34 @@ def settle(conn: Connection, scope: Scope) -> None:
         _CLOSE_ALL.run(conn, scope.bound)
 
 
-def put(conn: Connection, scope: Scope, rows: Sequence[Row], *, batch: int | None = None) -> None:
-    """Write rows of present members; a row that is being erased stays so."""
+def put(
+    conn: Connection, scope: Scope, rows: Sequence[Row], *, state: State, batch: int | None = None
+) -> int:
+    """Write rows of present members; one that is being erased stays so. Returns how many."""
     parameters = {
+        **_keys(scope, rows),
         "batch": batch,
-        "cohort_id": scope.cohort_id,
-        "job_id": scope.job_id,
-        "member_ids": arrays.of_texts([one.member_id for one in rows]),
-        "parts": [one.part for one in rows],
-        "states": [int(one.state) for one in rows],
-        "sources": [one.source for one in rows],
+        "state": int(state),
+        "sources": arrays.of_numbers(one.source for one in rows),
         "sents": arrays.of_texts([one.sent for one in rows]),
     }
-    _PUT.run(conn, parameters)
+    written: int = _PUT.rows(conn, parameters)[0].rows
+    return written
 
 
 def book(conn: Connection, scope: Scope, rows: Sequence[Row], state: State, *, batch: int) -> None:
     """Note what became of rows that were sent, or sent once more."""
     _BOOK.run(conn, {**_keys(scope, rows), "state": int(state), "batch": batch})
+
+
+def leave(conn: Connection, scope: Scope, rows: Sequence[Row]) -> None:
+    """Mark rows as leaving; those that were refused stand nowhere, and are forgotten."""
+    refused = [one for one in rows if one.state is State.REJECTED]
+    others = [one for one in rows if one.state is not State.REJECTED]
+    if others:
+        _LEAVE.run(conn, _keys(scope, others))
+    if refused:
+        _DROP_REJECTED.run(conn, _keys(scope, refused))
 
 
 def drop(conn: Connection, scope: Scope, rows: Sequence[Row]) -> None:
@@ -162,63 +183,38 @@ def count(conn: Connection, scope: Scope, state: State) -> int:
     return found
 
 
-def shared(
-    conn: Connection,
-    scope: Scope,
-    state: State,
-    names: Sequence[str],
-    *,
-    between: tuple[tuple[str, int], tuple[str, int]],
-) -> set[tuple[str, int]]:
-    """Find rows of a state with identifiers of these names that a row which stays has as well."""
-    (after, after_part), (last, last_part) = between
-    parameters = {
-        **scope.bound,
-        "siblings": list(scope.siblings),
-        "state": int(state),
-        "names": list(names),
-        "after": after,
-        "after_part": after_part,
-        "last": last,
-        "last_part": last_part,
-    }
-    return {(row.member_id, row.part) for row in _SHARED.rows(conn, parameters)}
-
-
-def leave_out_erased(conn: Connection, scope: Scope) -> None:
-    """Mark erased persons as leaving, and all others as under way."""
-    _LEAVE_OUT_ERASED.run(conn, scope.bound)
-
-
-def replaced(conn: Connection, scope: Scope) -> None:
-    """Forget what a replacement has taken away: all that was not sent with it."""
-    _REPLACED.run(conn, scope.bound)
-    _END_ALL_ERASURES.run(conn, scope.bound)
-
-
 def _keys(scope: Scope, rows: Sequence[Row]) -> dict[str, object]:
+    member_ids = [one.member_id for one in rows]
     return {
         "cohort_id": scope.cohort_id,
         "job_id": scope.job_id,
-        "member_ids": arrays.of_texts([one.member_id for one in rows]),
-        "parts": [one.part for one in rows],
+        "member_ids": arrays.of_texts(member_ids),
+        "parts": arrays.of_numbers(one.part for one in rows),
+        "first": min(member_ids),
+        "last": max(member_ids),
     }
 
 
+# `LIMIT` keeps each look-up of a member one by its key: the planner takes a cohort that has grown
+# since its statistics for a single row, and would compare all of its members with each row.
 _PUT = Statement("""
-    INSERT INTO sync_ledger (cohort_id, job_id, member_id, part, state, source, sent, batch)
-    SELECT m.cohort_id, :job_id, r.member_id, r.part, r.state, r.source, r.sent,
-           CAST(:batch AS bigint)
-    FROM unnest(CAST(:member_ids AS text[]), CAST(:parts AS smallint[]),
-                CAST(:states AS smallint[]), CAST(:sources AS bigint[]), CAST(:sents AS text[]))
-        AS r (member_id, part, state, source, sent)
-    JOIN memberships m ON m.cohort_id = :cohort_id AND m.member_id = r.member_id
-        AND m.entered_at IS NOT NULL
-    ORDER BY r.member_id, r.part
-    ON CONFLICT (cohort_id, job_id, member_id, part) DO UPDATE
-    SET state = excluded.state, source = excluded.source, sent = excluded.sent,
-        batch = coalesce(excluded.batch, sync_ledger.batch)
-    WHERE sync_ledger.state <> 5
+    WITH written AS (
+        INSERT INTO sync_ledger (cohort_id, job_id, member_id, part, state, source, sent, batch)
+        SELECT m.cohort_id, :job_id, r.member_id, r.part, :state, r.source, r.sent,
+               CAST(:batch AS bigint)
+        FROM unnest(CAST(:member_ids AS text[]), CAST(:parts AS smallint[]),
+                    CAST(:sources AS bigint[]), CAST(:sents AS text[]))
+            AS r (member_id, part, source, sent)
+        CROSS JOIN LATERAL (
+            SELECT n.cohort_id FROM memberships n
+            WHERE n.cohort_id = :cohort_id AND n.member_id = r.member_id
+              AND n.entered_at IS NOT NULL LIMIT 1) m
+        ON CONFLICT (cohort_id, job_id, member_id, part) DO UPDATE
+        SET state = excluded.state, source = excluded.source, sent = excluded.sent,
+            batch = coalesce(excluded.batch, sync_ledger.batch)
+        WHERE sync_ledger.state <> 5
+        RETURNING part)
+    SELECT count(*) AS rows FROM written
 """)
 
 
@@ -241,8 +237,10 @@ _SETTLE = Statement("""
 """)
 
 
+# Within the span of the keys, whatever else the planner makes of a cohort that has grown.
 _OF_KEYS = """
-    cohort_id = :cohort_id AND job_id = :job_id AND member_id = ANY(CAST(:member_ids AS text[]))
+    cohort_id = :cohort_id AND job_id = :job_id AND member_id BETWEEN :first AND :last
+    AND member_id = ANY(CAST(:member_ids AS text[]))
     AND (member_id, part) IN (
         SELECT r.member_id, r.part
         FROM unnest(CAST(:member_ids AS text[]), CAST(:parts AS smallint[])) AS r (member_id, part))
@@ -256,6 +254,17 @@ _BOOK = Statement(
     """
     + _OF_KEYS
 )
+
+
+_OF_BATCH = Statement(
+    "SELECT member_id, part FROM sync_ledger WHERE batch = :batch AND " + _OF_KEYS
+)
+
+
+_LEAVE = Statement("UPDATE sync_ledger SET state = 4 WHERE state IN (1, 2) AND " + _OF_KEYS)
+
+
+_DROP_REJECTED = Statement("DELETE FROM sync_ledger WHERE state = 3 AND " + _OF_KEYS)
 
 
 _DROP = Statement("DELETE FROM sync_ledger WHERE state IN (4, 5) AND " + _OF_KEYS)
@@ -306,42 +315,4 @@ _CLEAR = Statement("""
 _COUNT = Statement("""
     SELECT count(*) AS rows FROM sync_ledger
     WHERE cohort_id = :cohort_id AND job_id = :job_id AND state = :state
-""")
-
-_SHARED = Statement("""
-    WITH identified AS (
-        SELECT l.job_id, l.member_id, l.part, l.state,
-               (SELECT jsonb_agg(CAST(l.sent AS jsonb) -> n.name ORDER BY n.place)
-                FROM unnest(CAST(:names AS text[])) WITH ORDINALITY AS n (name, place)) AS key
-        FROM sync_ledger l
-        WHERE l.cohort_id = :cohort_id AND l.state <> 3
-          AND (l.job_id = :job_id OR l.job_id = ANY(:siblings))
-          AND jsonb_exists_all(CAST(l.sent AS jsonb), CAST(:names AS text[])))
-    SELECT DISTINCT g.member_id, g.part
-    FROM identified g JOIN identified s ON s.key = g.key
-    WHERE g.job_id = :job_id AND g.state = :state AND s.state IN (1, 2)
-      AND (g.member_id, g.part) > (:after, :after_part)
-      AND (g.member_id, g.part) <= (:last, :last_part)
-""")
-
-
-_LEAVE_OUT_ERASED = Statement("""
-    UPDATE sync_ledger SET state = CASE state WHEN 5 THEN 4 ELSE 2 END
-    WHERE cohort_id = :cohort_id AND job_id = :job_id AND state IN (1, 2, 5)
-""")
-
-
-_END_ALL_ERASURES = Statement("""
-    DELETE FROM sync_erasures e
-    WHERE e.cohort_id = :cohort_id AND e.job_id = :job_id
-      AND NOT EXISTS (
-          SELECT FROM sync_ledger l
-          WHERE l.cohort_id = e.cohort_id AND l.job_id = e.job_id AND l.member_id = e.member_id
-            AND l.state = 5)
-""")
-
-
-_REPLACED = Statement("""
-    DELETE FROM sync_ledger
-    WHERE cohort_id = :cohort_id AND job_id = :job_id AND state = 4
 """)
