@@ -15,7 +15,7 @@ from sqlalchemy import text
 from bench import destination
 from gateway import outbound
 from gateway.core import moments
-from gateway.flows.syncs import jobs
+from gateway.flows.syncs import deletion
 from gateway.flows.syncs.sender import Sender
 from gateway.flows.syncs.setup import Setup
 from gateway.store.db.engine import Pool
@@ -40,7 +40,7 @@ def measure(pool: Pool, url: str, cohort_id: int, name: str) -> tuple[float, flo
         (hanging,) = _keep(pool, setup, cohort_id, f"{name}-hangs", [url + destination.HANGS])
         beside = _keep(pool, setup, cohort_id, f"{name}-beside", [url] * OTHERS)
         beside_seconds = _seconds(pool, setup, beside)
-        jobs.delete(pool, hanging, remove=False, now=moments.now())
+        deletion.delete(pool, hanging, setup, remove=False, now=moments.now())
     return alone_seconds, beside_seconds
 
 

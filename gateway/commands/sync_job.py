@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from gateway.commands import output, place, sync_job_forms, sync_job_rows
+from gateway.commands import output, place, sending, sync_job_forms, sync_job_rows
 from gateway.core.access.actor import COMMAND
 from gateway.core.syncs.job import Asked, State
+from gateway.flows.syncs import deletion, overview
 from gateway.flows.syncs import jobs as flow
-from gateway.flows.syncs import overview
 from gateway.handlers.syncs import job_requests, jobs
 
 if TYPE_CHECKING:
@@ -179,11 +179,11 @@ def delete(*, job_id: str, remove: bool, yes: bool, as_json: bool) -> None:
     Example: python -m gateway sync-job delete 3 --remove --yes
     """
     number = job_requests.number(job_id)
-    with place.database(place.settings()) as pool:
+    with sending.opened() as (pool, setup):
         sent = overview.count(pool, number).sent
         what = f"take its {sent} members out there" if remove else f"leave its {sent} members there"
         place.confirm(yes, f"Delete the job {number}, and {what}?")
-        later = flow.delete(pool, number, remove=remove, now=place.now(), actor=COMMAND)
+        later = deletion.delete(pool, number, setup, remove=remove, now=place.now(), actor=COMMAND)
     if as_json:
         output.document({"id": str(number), "deleted": not later, "removing": later, "sent": sent})
         return

@@ -197,7 +197,7 @@ def change(
     Raises errors.NotFound and errors.Invalid.
     """
     with pool.begin() as conn:
-        found = _lock(conn, job_id)
+        found = lock(conn, job_id)
         destination = destinations.share(conn, found.slug)
         kind = setup.kinds.get(found.kind)
         frequency, mode = changes.frequency or found.frequency, changes.mode or found.mode
@@ -247,15 +247,21 @@ def run(
     Raises errors.NotFound, and errors.Conflict for a job in which that cannot be.
     """
     with pool.begin() as conn:
-        found = _lock(conn, job_id)
+        found = lock(conn, job_id)
         if asked is Asked.RUN and found.state not in (State.ACTIVE, State.FAILING):
             raise errors.Conflict(
                 f"the job is {found.state}; resume it before it is run", code="wrong_state"
             )
         if found.state == State.PAUSED:
             raise errors.Conflict("the job is paused; resume it first", code="wrong_state")
+        if found.asked == Asked.REMOVE:
+            raise errors.Conflict(
+                "the job is being deleted, and takes out what it has added", code="wrong_state"
+            )
         if found.state == State.DONE:
             _require_room(conn, found)
+        # A run that is asked for beside a resync is that resync.
+        asked = Asked.RESYNC if found.asked == Asked.RESYNC else asked
         runs.cancel(conn, job_id, now=now)
         runs.queue(conn, job_id, asked or "request", now=now)
         jobs.ask(conn, job_id, asked, state=State.ACTIVE, now=now)
@@ -286,7 +292,7 @@ def _start_again(conn: Connection, found: Job) -> None:
 def pause(pool: Pool, job_id: int, *, now: datetime.datetime, actor: Actor = GATEWAY) -> None:
     """Send nothing until the job is resumed. Raises errors.NotFound."""
     with pool.begin() as conn:
-        found = _lock(conn, job_id)
+        found = lock(conn, job_id)
         if found.state == State.DONE:
             raise errors.Conflict("the job is done", code="wrong_state")
         if found.state != State.PAUSED:
@@ -298,7 +304,7 @@ def pause(pool: Pool, job_id: int, *, now: datetime.datetime, actor: Actor = GAT
 def resume(pool: Pool, job_id: int, *, now: datetime.datetime, actor: Actor = GATEWAY) -> None:
     """Let a job that is paused or stopped go on at once. Raises errors.NotFound."""
     with pool.begin() as conn:
-        found = _lock(conn, job_id)
+        found = lock(conn, job_id)
         if found.state == State.DONE:
             raise errors.Conflict("the job is done; ask for a resync", code="wrong_state")
         if found.state in (State.PAUSED, State.STOPPED):
@@ -306,33 +312,12 @@ def resume(pool: Pool, job_id: int, *, now: datetime.datetime, actor: Actor = GA
             audit.write(conn, actor, "sync_job.resumed", job_id, now=now)
 
 
-def delete(
-    pool: Pool, job_id: int, *, remove: bool, now: datetime.datetime, actor: Actor = GATEWAY
-) -> bool:
-    """Delete a job; with `remove` once all it has added is taken out. True if that is to come.
-
-    Raises errors.NotFound.
-    """
-    with pool.begin() as conn:
-        found = _lock(conn, job_id)
-        runs.cancel(conn, job_id, now=now)
-        if remove:
-            runs.queue(conn, job_id, Asked.REMOVE, now=now)
-            # One that is done stays so: another job may have its place.
-            state = State.DONE if found.state == State.DONE else State.ACTIVE
-            jobs.ask(conn, job_id, Asked.REMOVE, state=state, now=now)
-        else:
-            jobs.delete(conn, job_id, now=now)
-        audit.write(conn, actor, "sync_job.deleted", job_id, now=now, remove=remove)
-    return remove
-
-
 def approve(
     pool: Pool, job_id: int, number: int, *, now: datetime.datetime, actor: Actor = GATEWAY
 ) -> None:
     """Let a run go on that would remove many. Raises errors.NotFound and errors.Conflict."""
     with pool.begin() as conn:
-        found = _lock(conn, job_id)
+        found = lock(conn, job_id)
         if runs.get(conn, job_id, number) is None:
             raise errors.NotFound("no such run")
         if not runs.approve(conn, job_id, number):
@@ -341,7 +326,8 @@ def approve(
         audit.write(conn, actor, "sync_run.approved", job_id, now=now, number=number)
 
 
-def _lock(conn: Connection, job_id: int) -> Job:
+def lock(conn: Connection, job_id: int) -> Job:
+    """Find a job, which nothing else changes until the transaction ends. Raises errors.NotFound."""
     found = jobs.lock(conn, job_id)
     if found is None:
         raise errors.NotFound("no such sync job, or it was deleted")

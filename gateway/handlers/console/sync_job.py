@@ -9,8 +9,8 @@ from flask import Response
 from gateway.core.access.scopes import Scope
 from gateway.core.syncs import mapping as rules
 from gateway.core.syncs.job import Asked
+from gateway.flows.syncs import deletion, overview, pairs
 from gateway.flows.syncs import jobs as flow
-from gateway.flows.syncs import overview, pairs
 from gateway.handlers.console import forms, ids, pages, session, site, sync_jobs
 from gateway.handlers.console.pages import Act, Page
 from gateway.handlers.http import cursors, deps
@@ -108,7 +108,9 @@ def delete(job_id: str, form: Form) -> Response:
     """Delete a job, at once or when all it has sent is taken out."""
     given, number, remove = deps.current(), ids.job(job_id), form.get("do") == "remove"
     actor = session.visitor().actor
-    later = flow.delete(given.reading, number, remove=remove, now=given.now(), actor=actor)
+    later = deletion.delete(
+        given.reading, number, given.sending, remove=remove, now=given.now(), actor=actor
+    )
     if later:
         return pages.go("sync-jobs", number, done="job-emptying")
     return pages.go("sync-jobs", done="job-deleted")

@@ -10,8 +10,8 @@ from flask import Response
 
 from gateway.core.access.scopes import Scope
 from gateway.core.syncs.job import Asked
+from gateway.flows.syncs import deletion, overview
 from gateway.flows.syncs import jobs as flow
-from gateway.flows.syncs import overview
 from gateway.flows.syncs import preview as previews
 from gateway.handlers.http import cursors, deps, operations, queries, responses, topics
 from gateway.handlers.http.operations import Operation
@@ -91,7 +91,9 @@ def change_sync_job(job_id: str, body: flow.Changes, actor: Actor) -> Response:
 def delete_sync_job(job_id: str, query: requests.DeletionAsked, actor: Actor) -> Response:
     """Delete a job, at once or when everything is taken out."""
     given, one = deps.current(), requests.number(job_id)
-    later = flow.delete(given.reading, one, remove=query.remove, now=given.now(), actor=actor)
+    later = deletion.delete(
+        given.reading, one, given.sending, remove=query.remove, now=given.now(), actor=actor
+    )
     return _answer(one, status=202) if later else responses.nothing()
 
 
@@ -253,11 +255,12 @@ OPERATIONS: Final = (
         topic=topics.SYNC_JOBS,
         summary="Delete a sync job",
         description="Members stay at the destination. With `remove=true` all that this job has"
-        " added are taken out first: 202, and the job is gone when that is done.",
+        " added are taken out first: 202, and the job is gone when that is done; 409"
+        " `cannot_remove` at a destination that can only be added to.",
         query=requests.DeletionQuery,
         answer=operations.NOTHING,
         also=(responses.of(schemas.JobAnswer, "The job, until all are taken out.", status=202),),
-        refusals=(404,),
+        refusals=(404, 409),
     ),
     _act("run_sync_job", "run", run_sync_job, "Run a job now"),
     _act("pause_sync_job", "pause", pause_sync_job, "Pause a job"),
