@@ -47,7 +47,7 @@ def test_person__sent_by_two_jobs__is_listed_with_identifiers_until_erased(
     desk.send()
     said = sent("b")
     assert ("crm" in said, "erp" in said) == (True, True)
-    assert said.count("Sent") == 2
+    assert said.count("There") == 2
     assert said.count("id b") == 2
     assert said.count("email b@x.io") == 1
     assert ("crm" in sent("a"), "erp" in sent("a")) == (True, False)
@@ -86,9 +86,9 @@ def test_rows__of_every_state__have_a_word(
     job = int(desk.job(cohort, mapping=MAPPING))
     scope = ledger.Scope(cohort_id=int(cohort), job_id=job)
     words = {
-        ledger.State.PRESENT: "Sent",
+        ledger.State.PRESENT: "There",
         ledger.State.SENDING: "Unsure",
-        ledger.State.REJECTED: "Rejected",
+        ledger.State.REJECTED: "Not taken",
         ledger.State.LEAVING: "Being removed",
     }
     for part, state in enumerate(words):
@@ -127,7 +127,7 @@ def test_receiver_of_changes__knows_whom_it_was_told_of(
         desk.apply()
         assert "Unsure" in sent("c"), "it may be under way"
         desk.send()
-        assert "member_id c mail Sent" in sent("c")
+        assert "member_id c mail There" in sent("c")
         desk.post("remove_members", ["c"], session="s3")
         desk.apply()
         assert "Unsure" in sent("c")
@@ -146,7 +146,7 @@ def test_receiver_of_changes__told_of_first_members__knows_them_unless_suppresse
         job = int(start(desk, url, cohort, options={"start": "members"}, suppress=[suppress]))
         assert sent("a").startswith("Nothing"), "no first member was told of yet"
         desk.send()
-        assert ("Sent" in sent("a"), "Sent" in sent("b")) == (True, False)
+        assert ("There" in sent("a"), "There" in sent("b")) == (True, False)
     scope = ledger.Scope(cohort_id=int(cohort), job_id=job)
     with desk.pool.begin() as conn:
         hidden.put(conn, scope, {"c": hidden.State.LEAVING}, seq=1, turn=1)
@@ -161,7 +161,7 @@ def test_kind__that_is_not_known_here__shows_names_without_values(
     given: deps.Deps = desk.app.extensions[deps.EXTENSION]
     object.__setattr__(given.sending, "kinds", KINDS)
     said = sent("a")
-    assert "email id Sent" in said
+    assert "email id There" in said
     assert vendor.ids == {"a"}
 
 

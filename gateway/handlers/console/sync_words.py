@@ -47,9 +47,11 @@ RUNS: Final[Mapping[str, Word]] = {
 
 # Of a person at a destination.
 STANDING: Final[Mapping[int, Word]] = {
-    sent.State.PRESENT: Word("Sent", "good", "It stands there, or is in a request under way."),
+    sent.State.PRESENT: Word("There", "good", "It stands there, or is in a request under way."),
     sent.State.SENDING: Word("Unsure", "warn", "It may stand there; the next run makes sure."),
-    sent.State.REJECTED: Word("Rejected", "bad", "The destination took the others, not this one."),
+    sent.State.REJECTED: Word(
+        "Not taken", "bad", "The destination took others of the request, not this."
+    ),
     sent.State.LEAVING: Word("Being removed", "info", "The next requests take it out."),
     sent.State.ERASED: Word("Being erased", "info", "It is taken out for good; tried until done."),
 }
