@@ -165,6 +165,18 @@ def test_lists__longer_than_a_page__go_on_by_key(world: World) -> None:
     assert len(set(walk(visitor, "/deliveries?state=pending", waiting.findall))) == 60
 
 
+def test_list__on_its_last_page__leads_back_to_the_first(world: World) -> None:
+    number = world.fill([f"m{number:03}" for number in range(60)])
+    visitor = Visitor(world)
+    for path in (f"/cohorts/{number}", f"/cohorts/{number}/changes"):
+        page = visitor.get(path).text
+        assert "First page" not in page
+        more = page.split('rel="next" href="/console')[1].split('"')[0].replace("&amp;", "&")
+        page = visitor.get(more).text
+        assert "First page" in page
+        assert "End of the list" in page
+
+
 def test_members__found_by_the_beginning_of_an_id__are_those_alone(
     world: World, cohort: str
 ) -> None:
