@@ -23,6 +23,8 @@ _FOREIGN: Final = (
     (b"BZh", "compressed with bzip2", "Send it uncompressed."),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "Send it uncompressed."),
     (b"7z\xbc\xaf", "a 7-Zip archive", "Send the file that is in it."),
+    (b"\xff\xfe\x00\x00", "text in UTF-32", "Save it as UTF-8."),
+    (b"\x00\x00\xfe\xff", "text in UTF-32", "Save it as UTF-8."),
     (b"%PDF-", "a PDF", "Send the table that it was made from, as CSV or XLSX."),
     (b"{\\rtf", "a document (RTF)", "Send a table: CSV or XLSX."),
     (b"PAR1", "a Parquet file", "Export it as CSV."),

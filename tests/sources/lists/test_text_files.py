@@ -38,6 +38,8 @@ def test_format__of_a_text__is_told_by_its_content(text: str, kind: str, ids: li
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "old kind"),
         (b"\x1f\x8b\x08\x00", "gzip"),
         (b"%PDF-1.7\n", "PDF"),
+        ("id\nada\n".encode("utf-32"), "UTF-32"),
+        (b"\0\0\xfe\xff" + "ada".encode("utf-32-be"), "UTF-32"),
         (b"PK\x05\x06" + bytes(18), "empty archive"),
         (b"PK\x03\x04 and no more", "damaged"),
         (b"\x00\x01\x02\x03abc" * 10, "control"),
