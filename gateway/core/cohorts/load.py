@@ -139,7 +139,8 @@ class Load:
     `session` gives it its place in the order of sessions; `epoch` counts how often its reading
     began. `pages` were staged by the reading of that epoch, with `members` lines in them, made of
     `received` entries without the `skipped` ones. One that is `bare` names ids alone, and leaves
-    the profiles of members as they are. One with `shrink_waived` is not held by a guard.
+    the profiles of members as they are. One with `shrink_waived` is not held by a guard. Nothing
+    of its cohort was to change at the version `same_at`; None if something was.
     """
 
     cohort_id: int
@@ -155,6 +156,7 @@ class Load:
     begun_at: datetime.datetime
     bare: bool
     shrink_waived: bool
+    same_at: int | None
 
 
 def load_id(cohort_id: int, number: int) -> str:

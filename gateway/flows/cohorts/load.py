@@ -47,13 +47,15 @@ _log = structlog.get_logger()
 class Difference:
     """How many would become members, and how many of the `members` would stop being one.
 
-    `repeated` rows have the id of a later row.
+    `repeated` rows have the id of a later row. If nothing at all would be written, `same_at` is the
+    version of the cohort.
     """
 
     would_enter: int
     would_exit: int
     members: int
     repeated: int
+    same_at: int | None
 
 
 def begin(pool: Pool, cohort_id: int, mode: Mode, *, now: datetime.datetime) -> Load:
@@ -143,6 +145,8 @@ def compare(pool: Pool, load: Load, *, limit_seconds: float = COMPARE_SECONDS) -
             would_exit=found.written.exited,
             members=state.member_count,
             repeated=found.repeated,
+            # Read before the members were: what came between has raised it.
+            same_at=state.version if found.is_same else None,
         )
 
 

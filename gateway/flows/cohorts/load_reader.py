@@ -261,7 +261,8 @@ def _judge(
     conn: Connection, one: Load, asked: Asked, difference: Difference | None
 ) -> Approval | None:
     """Note what a load would do, and tell whether it has to wait for an approval."""
-    receipts.note_end(conn, one, repeated=difference.repeated if difference else 0)
+    repeated, same_at = (difference.repeated, difference.same_at) if difference else (0, None)
+    receipts.note_end(conn, one, repeated=repeated, same_at=same_at)
     if difference is None or (one.mode is not Mode.REPLACE and not asked.review):
         return None
     enter, leave = difference.would_enter, difference.would_exit

@@ -24,20 +24,27 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What a load would write, and how many of its rows have the id of a later row."""
+    """What a load would write, and how many of its rows have the id of a later row.
+
+    It `is_same` if nothing would be written, not even what no reader sees.
+    """
 
     written: Written
     repeated: int
+    is_same: bool
 
 
 def find(work: StepContext, entry: Entry, number: int) -> tuple[Load, Counts]:
     """Find what a load does to its locked cohort; its session is not below the floor.
 
     Raises errors.Poison unless every page of it is there: it is applied as a whole or not at all.
+    One that was found to change nothing of this version of the cohort is not read again.
     """
     load = loads.get(work.trip, work.cohort_id, number)
     if load is None:
         raise errors.Poison(_INCOMPLETE, sqlstate="XX001")
+    if load.same_at == work.state.version:
+        return load, {}
     return load, _find(work.conn, load, work.touch(entry.session))
 
 
@@ -50,11 +57,11 @@ def write(work: StepContext, entry: Entry, counts: Counts) -> Written:
 def compare(conn: Connection, load: Load, *, floor: int, now: datetime.datetime) -> Comparison:
     """Say what `write` would do, without doing it."""
     touch = delta.WriteContext(cohort_id=load.cohort_id, session=load.session, floor=floor, at=now)
-    found = delta.written(_find(conn, load, touch))
-    repeated = sealed.repeated(conn)
+    counts = _find(conn, load, touch)
+    found, repeated = delta.written(counts), sealed.repeated(conn)
     if not precedence.may_change(session=load.session, floor=floor):
         found = delta.Written(entered=0, exited=0)
-    return Comparison(written=found, repeated=repeated)
+    return Comparison(written=found, repeated=repeated, is_same=not any(counts.values()))
 
 
 def _find(conn: Connection, load: Load, touch: WriteContext) -> Counts:

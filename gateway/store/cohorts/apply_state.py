@@ -25,7 +25,7 @@ class ApplyState:
 
     Deliveries up to `applied_through` are done, and the next has failed `attempts` times since
     `failing_since`. `floor` is the session of the newest completed refresh, 0 before the first;
-    `last_change` the newest seq.
+    `last_change` the newest seq. `version` rises with whatever readers can see.
     """
 
     applied_through: int
@@ -34,6 +34,7 @@ class ApplyState:
     member_count: int
     floor: int
     last_change: int
+    version: int
 
     def is_at(self, delivery: int) -> bool:
         """Tell whether nothing up to a delivery waits, or has failed."""
@@ -128,21 +129,21 @@ VERSION = """
 _SYNC_VERSION = VERSION.replace("version", "sync_version")
 
 _CLAIM = Statement("""
-    SELECT applied_through, attempts, member_count, floor, last_change,
+    SELECT applied_through, attempts, member_count, floor, last_change, version,
            CASE WHEN attempts > 0 THEN failing_since END AS failing_since
     FROM apply_state WHERE cohort_id = :cohort_id
     FOR NO KEY UPDATE SKIP LOCKED
 """)
 
 _LOCK = text("""
-    SELECT applied_through, attempts, member_count, floor, last_change,
+    SELECT applied_through, attempts, member_count, floor, last_change, version,
            CASE WHEN attempts > 0 THEN failing_since END AS failing_since
     FROM apply_state WHERE cohort_id = :cohort_id
     FOR NO KEY UPDATE
 """)
 
 _GET = Statement("""
-    SELECT applied_through, attempts, member_count, floor, last_change,
+    SELECT applied_through, attempts, member_count, floor, last_change, version,
            CASE WHEN attempts > 0 THEN failing_since END AS failing_since
     FROM apply_state WHERE cohort_id = :cohort_id
 """)

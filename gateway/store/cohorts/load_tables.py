@@ -61,6 +61,8 @@ loads = Table(
     Column("definition_number", BigInteger),
     Column("queued_at", NOW_TYPE),
     Column("started_at", NOW_TYPE),
+    # The version of the cohort that this load was found to change nothing of.
+    Column("same_at", BigInteger),
     # For the list of all loads, newest first.
     Index("loads_number_idx", "number"),
     # For what is not over yet.

@@ -201,7 +201,7 @@ def _load(row: object) -> Load:
 
 _SELECT = """
     SELECT cohort_id, number, mode, state, session, epoch, pages, members, received, skipped,
-           begun_at, bare, shrink_waived
+           begun_at, bare, shrink_waived, same_at
     FROM loads
 """
 
@@ -237,7 +237,8 @@ _CREATE = text("""
 _RESTART = text("""
     UPDATE loads
     SET state = 'reading', epoch = epoch + 1, session = :session, begun_at = :begun_at, pages = 0,
-        members = 0, received = 0, skipped = '{}', duplicates = 0, warnings = '{}', progress = NULL
+        members = 0, received = 0, skipped = '{}', duplicates = 0, warnings = '{}', progress = NULL,
+        same_at = NULL
     WHERE cohort_id = :cohort_id AND number = :number
 """)
 

@@ -137,9 +137,17 @@ def note_would(conn: Connection, load: Load, *, enter: int | None, leave: int | 
     conn.execute(_NOTE_WOULD, parameters)
 
 
-def note_end(conn: Connection, load: Load, *, repeated: int) -> None:
-    """Note that a load was read to its end; the caller has locked it."""
-    parameters = {"cohort_id": load.cohort_id, "number": load.number, "repeated": repeated}
+def note_end(conn: Connection, load: Load, *, repeated: int, same_at: int | None) -> None:
+    """Note that a load was read to its end; the caller has locked it.
+
+    It would change nothing of its cohort at the version `same_at`, if that is given.
+    """
+    parameters = {
+        "cohort_id": load.cohort_id,
+        "number": load.number,
+        "repeated": repeated,
+        "same_at": same_at,
+    }
     conn.execute(_NOTE_END, parameters)
 
 
@@ -291,7 +299,7 @@ _NOTE_WOULD = text("""
 """)
 
 _NOTE_END = text("""
-    UPDATE loads SET duplicates = duplicates + :repeated, progress = 1
+    UPDATE loads SET duplicates = duplicates + :repeated, progress = 1, same_at = :same_at
     WHERE cohort_id = :cohort_id AND number = :number
 """)
 
