@@ -38,7 +38,7 @@ from gateway.handlers.http import (
 from gateway.handlers.mixpanel import description, responses, webhook
 from gateway.handlers.notices import notices
 from gateway.handlers.people import indexes, ingest, kursaha, people, segment
-from gateway.handlers.sources import databases, kinds, refusals, sources
+from gateway.handlers.sources import databases, kinds, refusals, rejected_actions, sources
 from gateway.handlers.syncs import actions, destinations
 from gateway.handlers.syncs import jobs as sync_jobs
 from gateway.handlers.syncs import kinds as destination_kinds
@@ -77,6 +77,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     destinations.blueprint,
     sync_jobs.blueprint,
     actions.blueprint,
+    rejected_actions.blueprint,
     rules.blueprint,
     notices.blueprint,
     activity.blueprint,
@@ -110,6 +111,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *destinations.OPERATIONS,
     *sync_jobs.OPERATIONS,
     *actions.OPERATIONS,
+    *rejected_actions.OPERATIONS,
     *rules.OPERATIONS,
     *notices.OPERATIONS,
     *activity.OPERATIONS,

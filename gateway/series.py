@@ -98,6 +98,19 @@ SERIES: Final = (
     ),
     Series("gateway_oldest_load_seconds", _G, "How long the oldest queued load has waited."),
     Series("gateway_sync_jobs", _G, "Sync jobs in this state.", ("state",)),
+    Series("gateway_waiting_actions", _G, "Recorded actions to be sent to Mixpanel.", ("source",)),
+    Series(
+        "gateway_oldest_waiting_action_seconds",
+        _G,
+        "How long the first recorded action has waited to be sent; 0 without one.",
+        ("source",),
+    ),
+    Series(
+        "gateway_forwarded_actions_total",
+        _C,
+        "Recorded actions that Mixpanel took, or refused.",
+        ("source", "outcome"),
+    ),
     Series("gateway_oldest_sync_seconds", _G, "How long the oldest due sync job has waited."),
     Series(
         "gateway_erasures_outstanding",

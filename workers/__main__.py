@@ -21,7 +21,7 @@ with heap.for_good():
     # Imported here and not by name in each job: a job finds them loaded.
     from gateway import errors, jobs, logs
     from gateway.core.health.processes import LOADER, SENDER, WORKER
-    from workers import apply, load, notify, probe, runtime, schedule, send
+    from workers import apply, forward, load, notify, probe, runtime, schedule, send
 
 if TYPE_CHECKING:
     import threading
@@ -127,6 +127,7 @@ def work(*kinds: str) -> None:
         runtime.beating(made, *kinds),
         send.looking(made, kinds),
         notify.looking(made, kinds),
+        forward.looking(made, kinds),
     ):
         while not stopping.is_set():
             failure = _answer(made, kinds, stopping)

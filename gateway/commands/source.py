@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from gateway.commands import output, place, source_database, source_rows
+from gateway.commands import output, place, source_database, source_import, source_rows
 from gateway.core.access import defaults, secrets
 from gateway.core.access.actor import COMMAND
 from gateway.core.cohorts import kinds
@@ -34,7 +34,12 @@ def source() -> None:
     """
 
 
-for _command in (source_database.test, source_database.schema, source_database.preview):
+for _command in (
+    source_database.test,
+    source_database.schema,
+    source_database.preview,
+    source_import.set_import,
+):
     source.add_command(_command)
 
 

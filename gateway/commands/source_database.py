@@ -31,7 +31,7 @@ def test(slug: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the comm
     """
     settings = place.settings()
     with place.database(settings) as pool:
-        found = probe.test(pool, _setup(settings), slug, now=place.now(), actor=COMMAND)
+        found = probe.test(pool, setup(settings), slug, now=place.now(), actor=COMMAND)
     if as_json:
         output.document(dataclasses.asdict(found))
     else:
@@ -53,7 +53,7 @@ def schema(slug: str, search: str, as_json: bool) -> None:  # noqa: FBT001 - as 
     """
     settings = place.settings()
     with place.database(settings) as pool:
-        found = databases.schema(pool, _setup(settings), slug, search=search, now=place.now())
+        found = databases.schema(pool, setup(settings), slug, search=search, now=place.now())
     if as_json:
         output.document(dataclasses.asdict(found))
         return
@@ -79,8 +79,8 @@ def preview(*, slug: str, query: str, member_id: str | None, as_json: bool) -> N
     asked = databases.Asked(query=text, member_id=member_id)
     settings = place.settings()
     with place.database(settings) as pool:
-        setup = _setup(settings)
-        found = databases.preview(pool, setup, slug, asked, now=place.now(), actor=COMMAND)
+        made = setup(settings)
+        found = databases.preview(pool, made, slug, asked, now=place.now(), actor=COMMAND)
     if as_json:
         output.document(dataclasses.asdict(found))
         return
@@ -96,7 +96,7 @@ def _cells(row: Sequence[object]) -> list[str]:
     return [one if len(one) <= _WIDEST_CELL else f"{one[:_WIDEST_CELL]}…" for one in written]
 
 
-def _setup(settings: Settings) -> Setup:
+def setup(settings: Settings) -> Setup:
     """Set up what the gateway has, with the database that it really uses."""
     url = place.database_url(settings)
     return Setup.of(dataclasses.replace(settings, database_url=url))

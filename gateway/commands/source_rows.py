@@ -42,6 +42,7 @@ def as_json(one: admin.Listed) -> dict[str, object]:
         return fields
     return {
         **fields,
+        "import": one.config.get("import"),
         **dataclasses.asdict(WebhookConfig.of(fields.pop("config"))),
         "webhook_path": f"{addresses.WEBHOOKS}{one.slug}",
         "credentials": [

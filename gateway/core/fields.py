@@ -270,6 +270,36 @@ def secret(name: str, title: str, description: str, *, most: int) -> Text:
     )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Parts:
+    """An object of fields, given as a whole; null where there is none."""
+
+    name: str
+    title: str
+    description: str
+    fields: tuple[Field, ...]
+    required: bool = False
+    default: None = None
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it as JSON Schema does."""
+        within = json_schema(self.fields)
+        del within["$schema"]
+        told = {"title": self.title, "description": self.description, "default": self.default}
+        return {**within, **told, "type": ["object", "null"]}
+
+    def faults(self, value: object, path: str) -> Iterator[Fault]:
+        """Tell what is wrong with a value that JSON brought."""
+        if type(value) is dict:
+            yield from faults(self.fields, value, path, whole=True)
+        elif value is not None:
+            yield Fault(path, "must be an object, or null")
+
+    def read(self, value: Any) -> object:  # noqa: ANN401 - JSON without faults
+        """Keep every field, those left out by their defaults."""
+        return None if value is None else shown(self.fields, read(self.fields, value))
+
+
 def json_schema(fields: Sequence[Field]) -> dict[str, Any]:
     """Describe an object of these fields as JSON Schema does; a form can be drawn from it."""
     return {

@@ -31,6 +31,8 @@ class Kind:
     `package` is what an optional installation brings, and this kind needs. `vendor` is there for
     databases.
 
+    `needs` names the secret that goes with a field of the config where that is set.
+
     `built_in` is the slug of the one source of this kind that comes with the gateway.
     `makes_cohorts` tells that the source makes its cohorts, not calls of the API. `definition`
     tells what is wrong with where the members of a cohort come from, with paths from `definition`
@@ -43,6 +45,7 @@ class Kind:
     config: tuple[Field, ...]
     secrets: tuple[Field, ...] = ()
     carriers: frozenset[str] = frozenset()
+    needs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     expected_every_seconds: int | None = None
     package: str | None = None
     vendor: Vendor | None = None
@@ -88,6 +91,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         name=webhook_config.KIND,
         title="Mixpanel cohort sync (webhook)",
         config=mixpanel.CONFIG,
+        secrets=mixpanel.SECRETS,
+        carriers=mixpanel.CARRIERS,
+        needs={mixpanel.IMPORT.name: mixpanel.IMPORT_SECRET.name},
         # Mixpanel syncs each cohort every half-hour.
         expected_every_seconds=30 * 60,
         makes_cohorts=True,

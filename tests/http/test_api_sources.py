@@ -42,10 +42,11 @@ def test_source__just_made__is_shown_without_anything_secret(world: World) -> No
         "kind": "mixpanel",
         "name": "default",
         "paused": False,
-        "config": {"identity_property": None, "project_ids": []},
-        "secrets": {},
+        "config": {"identity_property": None, "project_ids": [], "import": None},
+        "secrets": {"import_secret": None},
         "notify": None,
         "cohort_count": 0,
+        "forwarding": None,
         "last_ok_at": None,
         "last_error": None,
     }
@@ -86,11 +87,12 @@ def test_change__of_parts__leaves_the_others(world: World) -> None:
     changed = change(world, {"name": "Shop", "config": config})
     assert (changed["name"], changed["config"]) == (
         "Shop",
-        {"identity_property": "email", "project_ids": [PROJECT, "7"]},
+        {"identity_property": "email", "project_ids": [PROJECT, "7"], "import": None},
     )
     assert change(world, {"config": {"project_ids": []}})["config"] == {
         "identity_property": "email",
         "project_ids": [],
+        "import": None,
     }
     assert change(world, {"config": {"identity_property": None}})["name"] == "Shop"
     assert change(world, {}) == world.get("/v1/sources/default")
@@ -183,7 +185,7 @@ def test_kinds__as_listed__have_the_schemas_that_sources_are_checked_by(world: W
     kind, *_ = world.get("/v1/source-kinds")["kinds"]
     assert (kind["kind"], kind["available"], kind["reason"]) == ("mixpanel", True, None)
     assert kind["title"]
-    assert kind["secrets"]["properties"] == {}
+    assert set(kind["secrets"]["properties"]) == {"import_secret"}
     valid = jsonschema_rs.validator_for(kind["config"]).is_valid
     for config, good in (
         ({"identity_property": "email", "project_ids": ["1", 2]}, True),
@@ -203,7 +205,7 @@ def test_source__made__takes_pages_with_the_credentials_that_are_shown_once(worl
     assert status == 201
     assert made == world.get("/v1/sources/shop")
     assert (made["kind"], made["name"]) == ("mixpanel", "The shop")
-    assert made["config"] == {"identity_property": None, "project_ids": [PROJECT]}
+    assert made["config"]["project_ids"] == [PROJECT]
     assert credentials["url"].endswith("/webhooks/mixpanel/shop")
     login = (credentials["username"], credentials["password"])
     sent = {

@@ -40,6 +40,7 @@ def test_source__created__shows_its_password_once_and_takes_pages(world: World) 
     assert world.get("/v1/sources/shop")["config"] == {
         "identity_property": None,
         "project_ids": ["1", "2"],
+        "import": None,
     }
     said = visitor.get("/sources/shop").text
     assert values["password"] not in said

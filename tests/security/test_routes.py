@@ -119,6 +119,7 @@ TABLE: Final[Mapping[str, Mapping[str, Statuses]]] = {
     "/v1/sources/<raw:slug>/test": {"POST": ADMIN_404, "OPTIONS": OPEN},
     "/v1/sources/<raw:slug>/schema": {"GET": ADMIN_404, "HEAD": ADMIN_404, "OPTIONS": OPEN},
     "/v1/sources/<raw:slug>/preview": {"POST": ADMIN_400, "OPTIONS": OPEN},
+    "/v1/sources/<raw:slug>/rejected-actions": LOOK_404,
     "/v1/refusals": LOOK,
     "/v1/destination-kinds": LOOK,
     "/v1/destinations": {**LOOK, "POST": ADMIN_400},

@@ -6,7 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from gateway.core.access import defaults, secrets
-from gateway.core.health import installation_rules
+from gateway.core.health import forwarding_rules, installation_rules
+from gateway.core.health.forwarding_rules import ImportFacts
 from gateway.core.health.installation_rules import (
     BuiltInFacts,
     EnvironmentFacts,
@@ -15,6 +16,7 @@ from gateway.core.health.installation_rules import (
     SourceFacts,
 )
 from gateway.core.sources import webhook_config
+from gateway.core.syncs.forwarding import State
 from gateway.flows.health import duty
 from gateway.flows.sources import built_in
 from gateway.flows.sources.setup import Setup
@@ -23,6 +25,7 @@ from gateway.store.cohorts import backlog
 from gateway.store.health import heartbeats, privileges
 from gateway.store.sources import secrets as secrets_kept
 from gateway.store.sources import sources
+from gateway.store.syncs import action_imports
 
 if TYPE_CHECKING:
     import datetime
@@ -53,6 +56,7 @@ def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> l
         pulses = _pulses(conn, now)
         waiting = _backlog(conn, settings, now)
         sealed = _secrets(conn, Setup.of(settings), now)
+        imports = list(map(_import, action_imports.standings(conn)))
     in_force = {key.hash for key in valid}
     return [
         *installation_rules.session(session),
@@ -61,6 +65,7 @@ def installation(pool: Pool, settings: Settings, *, now: datetime.datetime) -> l
         installation_rules.keys(len(valid)),
         *installation_rules.environment(_environment(settings, found, in_force)),
         *installation_rules.secrets(sealed),
+        *forwarding_rules.imports(imports),
         *installation_rules.processes(pulses),
         *installation_rules.backlog(waiting),
     ]
@@ -72,6 +77,15 @@ def _source(found: Source) -> SourceFacts:
         auth_required=found.config.auth_required,
         paused=found.paused,
         logins=len(found.credentials),
+    )
+
+
+def _import(found: action_imports.Standing) -> ImportFacts:
+    return ImportFacts(
+        slug=found.source,
+        stopped=found.state is State.STOPPED,
+        trouble=found.error_message,
+        waiting=found.waiting,
     )
 
 

@@ -24,6 +24,7 @@ from gateway.store.health import heartbeats, server
 from gateway.store.health import meters as totals
 from gateway.store.notices import outbox, troubles
 from gateway.store.sources import refusals
+from gateway.store.syncs import action_imports
 from gateway.store.syncs import totals as syncs
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Totals:
     backlog: backlog.Totals
     loads: open_loads.Totals
     syncs: syncs.Totals
+    imports: list[action_imports.Standing]
     rule_drift: int
     troubles: dict[str, int]
     notices: dict[str, int]
@@ -133,7 +135,7 @@ class Collector:
         successes: Sequence[totals.Success] = ()
         if found is not None and found.totals is not None:
             successes = self._expiry.successes(now, wait_seconds=SEARCH_WAIT_SECONDS)
-        reading = _reading(self._limits, found, _wait(depths, end))
+        reading = _reading(self._limits, found, _wait(depths, end), now)
         return metrics.page({**reading, **_of_expiry(successes)})
 
     def ready(self) -> Ready:
@@ -165,6 +167,7 @@ class Collector:
                         backlog=backlog.totals(conn, now=now),
                         loads=open_loads.totals(conn, now=now),
                         syncs=syncs.totals(conn, now=now),
+                        imports=action_imports.standings(conn),
                         rule_drift=totals.rule_drift(conn),
                         troubles=troubles.counts(conn),
                         notices=outbox.totals(conn),
@@ -189,7 +192,10 @@ def _wait(asked: concurrent.futures.Future[T], end: float) -> T | None:
 
 
 def _reading(
-    limits: Limits, counted: Counted | None, depths: dict[str, int] | None
+    limits: Limits,
+    counted: Counted | None,
+    depths: dict[str, int] | None,
+    now: datetime.datetime,
 ) -> metrics.Reading:
     build = (gateway.__version__, platform.python_version())
     reading: dict[str, list[metrics.Point] | metrics.Durations] = {
@@ -203,6 +209,7 @@ def _reading(
         reading |= _of_processes(counted.totals) | _of_sources(counted.totals)
         reading |= _of_refusals(limits, counted.totals)
         reading |= _of_loads(counted.totals.loads) | _of_syncs(counted.totals.syncs)
+        reading |= _of_imports(counted.totals.imports, now)
         drift: metrics.Point = ((), counted.totals.rule_drift)
         reading |= {"gateway_rule_drift_total": [drift]}
         reading |= _of_notices(counted.totals)
@@ -295,6 +302,23 @@ def _of_syncs(known: syncs.Totals) -> dict[str, list[metrics.Point]]:
         "gateway_oldest_sync_seconds": [((), known.oldest_seconds)],
         "gateway_erasures_outstanding": [((), known.erasures)],
         "gateway_oldest_erasure_seconds": [((), known.oldest_erasure_seconds)],
+    }
+
+
+def _of_imports(
+    known: Sequence[action_imports.Standing], now: datetime.datetime
+) -> dict[str, list[metrics.Point]]:
+    ages = {one.source: (now - (one.oldest_at or now)).total_seconds() for one in known}
+    return {
+        "gateway_waiting_actions": [((one.source,), one.waiting) for one in known],
+        "gateway_oldest_waiting_action_seconds": [
+            ((source,), max(0.0, age)) for source, age in ages.items()
+        ],
+        "gateway_forwarded_actions_total": [
+            ((one.source, outcome), count)
+            for one in known
+            for outcome, count in (("sent", one.sent), ("rejected", one.rejected))
+        ],
     }
 
 

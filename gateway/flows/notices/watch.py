@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CHORE: Final = "notices"
 EVERY_SECONDS: Final = 15.0
 LEASE_SECONDS: Final = 60.0
+# How long Mixpanel may be away before that is told; a person is needed at once where it stopped.
+IMPORT_PATIENCE: Final = datetime.timedelta(minutes=5)
 # How long a message that is over can be looked at.
 KEPT: Final = datetime.timedelta(days=30)
 # What keeps a load from its database concerns all cohorts of the source, which is told once.
@@ -52,6 +54,7 @@ def tick(pool: Pool, *, now: datetime.datetime, every_seconds: float = EVERY_SEC
 
 def _found(conn: Connection, *, now: datetime.datetime) -> Iterator[Trouble]:
     yield from map(_of_job, troubles.jobs(conn))
+    yield from map(_of_import, troubles.imports(conn, before=now - IMPORT_PATIENCE))
     for one in troubles.approvals(conn):
         what = f"load {one.cohort_id}-{one.number}"
         yield _of_cohort(one, Kind.NEEDS_APPROVAL, what, f"its {what} needs an approval")
@@ -86,6 +89,16 @@ def _of_load(one: troubles.OfCohort) -> Trouble:
         subject=f"source {one.source}",
         line=f"Source {one.source}: loads fail with {one.code}",
         channels=tuple(one.of_source),
+    )
+
+
+def _of_import(one: troubles.OfImport) -> Trouble:
+    return Trouble(
+        kind=Kind.FAILING,
+        subject=f"actions of source {one.source}",
+        line=f"Source {one.source}: its actions are not sent to Mixpanel,"
+        f" it is {one.state}: {one.code}",
+        channels=tuple(one.channels),
     )
 
 

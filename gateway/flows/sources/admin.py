@@ -16,7 +16,7 @@ from gateway.core.access import defaults, secrets
 from gateway.core.access.actor import GATEWAY
 from gateway.core.sources import webhook_config
 from gateway.flows.cohorts import admin
-from gateway.flows.sources import built_in, logins
+from gateway.flows.sources import built_in, configuring, logins
 from gateway.flows.sources import setup as setups
 from gateway.flows.sources.setup import PLAIN, Setup
 from gateway.store.db import audit
@@ -108,6 +108,7 @@ def add(
     """
     kind = setup.require(wanted.kind)
     wrong = secrecy.faults(kind, wanted.config, wanted.secrets, whole=True)
+    wrong += secrecy.lacking(kind.needs, wanted.config, configuring.given(wanted.secrets))
     _require_usable(wanted, [*wrong, *channels.faults(wanted.notify, setup.channels, "notify")])
     config = fields.read(kind.config, wanted.config)
     if wanted.kind == webhook_config.KIND:
@@ -178,7 +179,9 @@ def change(
         if found is None:
             raise _unknown(conn, slug, now=now)
         if changes.config or changes.secrets:
-            _configure(conn, slug, found, changes, setup, now=now)
+            configuring.configure(
+                conn, found, changes.config, changes.secrets, setup, slug=slug, now=now
+            )
         if not isinstance(changes.name, Same):
             sources.rename(conn, slug, changes.name)
         if not isinstance(changes.notify, Same):
@@ -205,26 +208,6 @@ def _resume(conn: Connection, slug: str, actor: Actor, *, now: datetime.datetime
     if done:
         audit.write(conn, actor, "source.resumed", slug, now=now)
     return done
-
-
-def _configure(
-    conn: Connection,
-    slug: str,
-    found: Locked,
-    changes: Changes,
-    setup: Setup,
-    *,
-    now: datetime.datetime,
-) -> None:
-    kind = setup.require(found.kind)
-    wrong = secrecy.faults(kind, changes.config, changes.secrets, whole=False)
-    if wrong:
-        raise errors.Invalid(wrong)
-    after = {**found.config, **fields.read(kind.config, changes.config)}
-    kept = [one.name for one in kept_secrets.of_sources(conn, [found.id])]
-    secrecy.require(kind, found.config, after, kept=kept, given=changes.secrets)
-    sources.configure(conn, slug, after)
-    setups.write_secrets(conn, setup, found.id, changes.secrets, now=now)
 
 
 def rotate(

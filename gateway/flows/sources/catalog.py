@@ -10,6 +10,7 @@ from gateway.core import fields
 from gateway.flows.cohorts.parts import ListPage
 from gateway.store.sources import reads, refusals, secrets, sources
 from gateway.store.sources.secrets import Sealed
+from gateway.store.syncs import action_imports
 
 if TYPE_CHECKING:
     import datetime
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from gateway.core.syncs.forwarding import State
     from gateway.flows.sources.setup import Setup
     from gateway.store.db.engine import Pool
     from gateway.store.sources.sources import Listed
@@ -39,6 +41,20 @@ class SecretSet:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Forwarding:
+    """How the sending of recorded actions to Mixpanel fares; counts are since it was set up."""
+
+    state: State
+    waiting: int
+    oldest_at: datetime.datetime | None
+    sent: int
+    rejected: int
+    last_sent_at: datetime.datetime | None
+    next_try_at: datetime.datetime | None
+    last_error: Trouble | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
     """A source, without anything secret; a secret that is not set is None."""
 
@@ -53,6 +69,7 @@ class Entry:
     last_ok_at: datetime.datetime | None
     last_error: Trouble | None
     notify: Sequence[str] | None
+    forwarding: Forwarding | None = None
 
 
 def listing(
@@ -82,6 +99,7 @@ def _entries(conn: Connection, setup: Setup, found: Sequence[Listed]) -> list[En
     read = [one.id for one in found if setup.vendor(one.kind) is not None]
     applied = reads.last_applied(conn, read) if read else {}
     troubles = _troubles(conn) | (_failures(conn, read) if read else {})
+    imports = _forwarding(conn, setup, found)
     sealed = dict[int, list[Sealed]]()
     for secret in secrets.of_sources(conn, [one.id for one in found]):
         sealed.setdefault(secret.source_id, []).append(secret)
@@ -98,9 +116,40 @@ def _entries(conn: Connection, setup: Setup, found: Sequence[Listed]) -> list[En
             last_ok_at=(applied if one.id in read else pages).get(one.slug),
             last_error=_unreadable(setup, sealed.get(one.id, ())) or troubles.get(one.slug),
             notify=one.notify,
+            forwarding=imports.get(one.id),
         )
         for one in found
     ]
+
+
+def forwarding(conn: Connection, source_ids: Sequence[int]) -> dict[int, Forwarding]:
+    """Tell how forwarding fares, of the sources among these that forward actions."""
+    return {
+        one.source_id: Forwarding(
+            state=one.state,
+            waiting=one.waiting,
+            oldest_at=one.oldest_at,
+            sent=one.sent,
+            rejected=one.rejected,
+            last_sent_at=one.last_sent_at,
+            next_try_at=one.next_at,
+            last_error=_trouble(one),
+        )
+        for one in action_imports.standings(conn, source_ids)
+    }
+
+
+def _forwarding(conn: Connection, setup: Setup, found: Sequence[Listed]) -> dict[int, Forwarding]:
+    """Look at the sources that are set to forward actions; most requests find none."""
+    kinds = {name for name, kind in setup.kinds.items() if kind.needs}
+    ids = [one.id for one in found if one.kind in kinds and one.config.get("import")]
+    return forwarding(conn, ids) if ids else {}
+
+
+def _trouble(one: action_imports.Standing) -> Trouble | None:
+    if one.error_code is None or one.error_message is None or one.error_at is None:
+        return None
+    return Trouble(code=one.error_code, message=one.error_message, at=one.error_at)
 
 
 def _config(setup: Setup, one: Listed) -> Mapping[str, object]:

@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors
 from gateway.core.sources import condition
 from gateway.flows.cohorts.parts import ListPage
+from gateway.flows.sources import catalog, rejected_actions
 from gateway.store.sources import overview, refusals, sources
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
+    from sqlalchemy import Connection
+
     from gateway.core.sources.condition import Condition
+    from gateway.flows.sources.catalog import Forwarding
+    from gateway.flows.sources.rejected_actions import RejectedAction
     from gateway.store.db.engine import Pool
     from gateway.store.sources.overview import Row
     from gateway.store.sources.refusals import Refusal
+    from gateway.store.sources.sources import Listed
 
 # A page shows so many refusals of one source.
 REFUSALS_SHOWN: Final = 50
+REJECTED_SHOWN: Final = 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +45,8 @@ class Single:
     standing: Standing
     refusals: Sequence[Refusal]
     logins: Sequence[tuple[str, datetime.datetime | None]]
+    forwarding: Forwarding | None
+    rejected: Sequence[RejectedAction]
 
 
 def judged(row: Row, *, now: datetime.datetime) -> Standing:
@@ -69,9 +78,27 @@ def single(pool: Pool, slug: str, *, now: datetime.datetime) -> Single:
         refused = refusals.listing(
             conn, source=slug, since=None, before=2**63 - 1, limit=REFUSALS_SHOWN
         )
-        logins = [
-            pair
-            for one in sources.listing(conn, now=now, slug=slug)
-            for pair in zip(one.usernames, one.credentials_end_at, strict=True)
-        ]
-    return Single(standing=judged(rows[0], now=now), refusals=refused, logins=logins)
+        listed = sources.listing(conn, now=now, slug=slug)
+        forwarding, rejected = _forwarding(conn, listed)
+    logins = [
+        pair for one in listed for pair in zip(one.usernames, one.credentials_end_at, strict=True)
+    ]
+    return Single(
+        standing=judged(rows[0], now=now),
+        refusals=refused,
+        logins=logins,
+        forwarding=forwarding,
+        rejected=rejected,
+    )
+
+
+def _forwarding(
+    conn: Connection, listed: Sequence[Listed]
+) -> tuple[Forwarding | None, Sequence[RejectedAction]]:
+    """Look at what becomes of the actions of a source; nothing to see where none is forwarded."""
+    for one in listed:
+        found = catalog.forwarding(conn, [one.id]) if one.config.get("import") else {}
+        if one.id in found:
+            newest = rejected_actions.newest(conn, one.slug, limit=REJECTED_SHOWN)
+            return found[one.id], newest
+    return None, ()

@@ -11,7 +11,7 @@ from gateway import errors
 from gateway.core.cohorts.failures import Failure
 from gateway.core.sources import webhook_config
 from gateway.core.sources.webhook_config import WebhookConfig
-from gateway.flows.sources import databases
+from gateway.flows.sources import databases, import_trial
 from gateway.sources.sql import queries, reading, watchdog
 from gateway.store.db import audit
 from gateway.store.sources import sources
@@ -87,7 +87,12 @@ def _noted(
 def _of(pool: Pool, setup: Setup, found: Found, *, now: datetime.datetime) -> Generator[Step]:
     vendor = setup.vendor(found.kind)
     if vendor is None:
-        yield _taken("configuration", lambda: _without_connection(pool, found, now=now))
+        yield from _until_one_fails(
+            [
+                ("configuration", lambda: _without_connection(pool, found, now=now)),
+                *import_trial.attempts(pool, setup, found),
+            ]
+        )
         return
     with contextlib.closing(_Probe(pool, setup, found, vendor)) as probe:
         yield from _until_one_fails(probe.attempts())

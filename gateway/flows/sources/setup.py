@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway import errors, reach
+from gateway import errors, outbound, reach
 from gateway.errors import Fault
 from gateway.reach import Reach
 from gateway.sources import kinds
@@ -36,6 +36,7 @@ class Setup:
     query_seconds: float = 900.0
     query_rows: int = 20_000_000
     channels: Collection[str] = ()
+    private_destinations: outbound.Networks = ()
 
     def vendor(self, kind: str) -> Vendor | None:
         """Return what databases of a kind are read by; None if sources of it are none."""
@@ -53,6 +54,7 @@ class Setup:
             query_seconds=settings.query_seconds,
             query_rows=settings.query_rows,
             channels=settings.notify.keys(),
+            private_destinations=settings.private_destinations,
         )
 
     def require(self, name: str) -> Kind:

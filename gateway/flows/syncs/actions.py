@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final
 from gateway.core.syncs import action as rules
 from gateway.core.syncs.action import Action, Placed, Rejected
 from gateway.store.db import chores
-from gateway.store.syncs import actions
+from gateway.store.syncs import action_outbox, actions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
+    from gateway.core.syncs.action import Identity
     from gateway.flows.cohorts.erase import Where
     from gateway.store.db.engine import Pool
 
@@ -44,6 +45,7 @@ def record(
         placed = [one for one in found if isinstance(one, Placed)]
         unique = {one.identity: one for one in reversed(placed)}  # of several, the first
         new = actions.put(conn, list(unique.values()), now=now) if unique else set()
+        _leave(conn, [one for one in reversed(unique) if one in new])
         claims = actions.claims(conn, list(unique)) if unique else {}
     firsts = iter(rules.firsts(placed, claims, new=new))
     return [
@@ -57,7 +59,9 @@ def record(
 def forget(pool: Pool, member_id: str, where: Where) -> None:
     """Erase the actions on a person; again is harmless."""
     with pool.begin() as conn:
-        actions.erase(conn, member_id, source=where.source, project_id=where.project_id)
+        erased = actions.erase(conn, member_id, source=where.source, project_id=where.project_id)
+        if erased:
+            action_outbox.forget(conn, erased)
 
 
 def prune(pool: Pool, *, every_seconds: float = EVERY_SECONDS, at_once: int = ROWS_AT_ONCE) -> int:
@@ -69,8 +73,17 @@ def prune(pool: Pool, *, every_seconds: float = EVERY_SECONDS, at_once: int = RO
         if claimed is None:
             return 0
         pruned = actions.prune(conn, before=claimed.begun_at - KEPT, limit=at_once)
-        chores.give_back(conn, CHORE, after=chores.FIRST if pruned == at_once else 0)
-    return pruned
+        if pruned:
+            action_outbox.forget(conn, pruned)
+        chores.give_back(conn, CHORE, after=chores.FIRST if len(pruned) == at_once else 0)
+    return len(pruned)
+
+
+def _leave(conn: Connection, new: Sequence[Identity]) -> None:
+    """Leave new actions to be sent to Mixpanel, of the sources that forward them."""
+    forwarding = action_outbox.forwarding(conn, {one[0] for one in new}) if new else set()
+    if wanted := [one for one in new if one[0] in forwarding]:
+        action_outbox.put(conn, wanted)
 
 
 def _place(conn: Connection, sent: Sequence[Action | Rejected]) -> Iterator[Placed | Rejected]:

@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway import errors
 from gateway.core import texts
+from gateway.core.fields import Parts
 from gateway.handlers.console import controls
 from gateway.handlers.http import body
 
@@ -90,10 +91,17 @@ def config(fields: Sequence[Field], form: Mapping[str, str], prefix: str) -> dic
 
     Flows check them, so what cannot be read stays as it was typed.
     """
-    return {
-        field.name: controls.read(field.schema(), form.get(f"{prefix}.{field.name}", ""))
-        for field in fields
-    }
+    return {field.name: _value(field, form, f"{prefix}.{field.name}") for field in fields}
+
+
+def _value(field: Field, form: Mapping[str, str], name: str) -> object:
+    if not isinstance(field, Parts):
+        return controls.read(field.schema(), form.get(name, ""))
+    within = config(field.fields, form, name)
+    required = {one.name for one in field.fields if one.required}
+    if not any(within[part] for part in required):
+        return None
+    return {part: one for part, one in within.items() if one or part in required}
 
 
 def secrets(fields: Sequence[Field], form: Mapping[str, str]) -> dict[str, Any]:
@@ -104,7 +112,13 @@ def secrets(fields: Sequence[Field], form: Mapping[str, str]) -> dict[str, Any]:
 
 def typed(fields: Sequence[Field], values: Mapping[str, object], prefix: str) -> Form:
     """Write values of a config as a form shows them."""
-    return {
-        f"{prefix}.{one.name}": controls.write(one.schema(), values.get(one.name, one.default))
-        for one in fields
-    }
+    shown: Form = {}
+    for one in fields:
+        value = values.get(one.name, one.default)
+        if isinstance(one, Parts):
+            shown |= typed(
+                one.fields, value if isinstance(value, dict) else {}, f"{prefix}.{one.name}"
+            )
+        else:
+            shown[f"{prefix}.{one.name}"] = controls.write(one.schema(), value)
+    return shown

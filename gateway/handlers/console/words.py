@@ -12,6 +12,7 @@ from gateway.core.cohorts.refresh import State
 from gateway.core.notices.trouble import Kind
 from gateway.core.people import source as people
 from gateway.core.sources.condition import Condition
+from gateway.core.syncs import forwarding
 from gateway.handlers.console import site
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ CONDITIONS: Final[Mapping[str, Word]] = {
     Condition.NEW: Word("New", "info", "No page has come yet."),
     Condition.ON_DEMAND: ON_DEMAND,
     Condition.PAUSED: Word("Paused", "warn", "Its pages are answered 503 until it is resumed."),
+}
+
+FORWARDING: Final[Mapping[str, Word]] = {
+    forwarding.State.ACTIVE: Word("Working", "good", "Recorded actions are sent within seconds."),
+    forwarding.State.FAILING: Word("Failing", "warn", "It is tried again with growing waits."),
+    forwarding.State.STOPPED: Word("Stopped", "bad", "It needs a person; actions wait meanwhile."),
 }
 
 SYNCS: Final[Mapping[str, Word]] = {

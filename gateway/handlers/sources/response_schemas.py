@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
+from gateway.core.syncs.forwarding import State
 from gateway.handlers.http import schemas
 from gateway.handlers.http.fields import Json, Time
 
@@ -62,6 +63,63 @@ class TroubleAnswer(schemas.Shown):
     at = Time(required=True)
 
 
+class ForwardingAnswer(schemas.Shown):
+    """How the sending of recorded actions to Mixpanel fares."""
+
+    state = fields.String(
+        required=True,
+        validate=validate.OneOf([one.value for one in State]),
+        metadata=schemas.says("`failing` is tried again, `stopped` needs a person.", "active"),
+    )
+    waiting = fields.Integer(required=True, metadata=schemas.says("Actions to be sent.", 0))
+    oldest_at = Time(
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("When the one that waits for longest was recorded.", None),
+    )
+    sent = fields.Integer(required=True, metadata=schemas.says("Actions that it took.", 1200))
+    rejected = fields.Integer(
+        required=True, metadata=schemas.says("Actions that it refused, each by itself.", 0)
+    )
+    last_sent_at = Time(required=True, allow_none=True)
+    next_try_at = Time(
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("While it is failing, when it is tried again.", None),
+    )
+    last_error = fields.Nested(
+        TroubleAnswer,
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("Null once Mixpanel has taken something.", None),
+    )
+
+
+class RejectedActionAnswer(schemas.Shown):
+    """An action that Mixpanel refused."""
+
+    member_id = fields.String(required=True, metadata=schemas.like("u-1842"))
+    cohort_id = fields.String(required=True, allow_none=True, metadata=schemas.like("17"))
+    action = fields.String(required=True, metadata=schemas.like("mail.sent"))
+    key = fields.String(required=True, metadata=schemas.like("17"))
+    at = Time(required=True)
+    message = fields.String(
+        required=True,
+        metadata=schemas.says(
+            "The words of Mixpanel.",
+            "'properties.time' is invalid: must be specified as seconds since epoch",
+        ),
+    )
+    rejected_at = Time(required=True)
+
+
+class RejectedActionsAnswer(schemas.Shown):
+    """A part of the list of actions that were refused."""
+
+    rejected = fields.List(fields.Nested(RejectedActionAnswer), required=True)
+    next_cursor = schemas.next_cursor()
+
+
 class SourceAnswer(schemas.Shown):
     """Where the members of cohorts come from."""
 
@@ -93,6 +151,12 @@ class SourceAnswer(schemas.Shown):
     )
     notify = schemas.notify()
     cohort_count = fields.Integer(required=True)
+    forwarding = fields.Nested(
+        ForwardingAnswer,
+        required=True,
+        allow_none=True,
+        metadata=schemas.says("Of recorded actions; null without `config.import`.", None),
+    )
     created_at = Time(required=True)
     last_ok_at = Time(
         required=True,

@@ -54,6 +54,16 @@ class OfJob:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class OfImport:
+    """A source of which actions are not sent to Mixpanel."""
+
+    source: str
+    state: str
+    code: str | None
+    channels: list[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Begun:
     """A trouble that was told of, and when it began."""
 
@@ -72,6 +82,13 @@ def begun(conn: Connection, *, limit: int) -> list[Begun]:
 def jobs(conn: Connection) -> list[OfJob]:
     """List the sync jobs that fail or were stopped, and those of which a run needs approval."""
     return [OfJob(**row._mapping) for row in conn.execute(_JOBS, _USUAL)]
+
+
+def imports(conn: Connection, *, before: datetime.datetime) -> list[OfImport]:
+    """List the sources that cannot send actions: stopped, or failing since before a moment."""
+    return [
+        OfImport(**row._mapping) for row in conn.execute(_IMPORTS, {**_USUAL, "before": before})
+    ]
 
 
 def approvals(conn: Connection) -> list[OfCohort]:
@@ -162,6 +179,16 @@ _JOBS = text("""
     WHERE j.deleted_at IS NULL
       AND (j.state IN ('failing', 'stopped') OR r.state IS NOT NULL)
     ORDER BY j.id
+""")
+
+_IMPORTS = text("""
+    SELECT s.slug AS source, i.state, i.error_code AS code,
+           coalesce(s.notify, CAST(:usual AS text[])) AS channels
+    FROM action_imports i
+    JOIN sources s ON s.id = i.source_id
+    WHERE s.removed_at IS NULL AND jsonb_typeof(s.config -> 'import') = 'object'
+      AND (i.state = 'stopped' OR i.failing_since < :before)
+    ORDER BY s.slug
 """)
 
 _BEGUN = text("""

@@ -51,19 +51,22 @@ def claims(conn: Connection, identities: Sequence[Identity]) -> Mapping[Identity
     return {(row[0], row[1], row[2], row[3]): row[4] for row in found}
 
 
-def erase(conn: Connection, member_id: str, *, source: str | None, project_id: str | None) -> int:
+def erase(
+    conn: Connection, member_id: str, *, source: str | None, project_id: str | None
+) -> list[Identity]:
     """Delete the actions on a person, of a source and of the cohorts of a project if named."""
     parameters = {
         "member_id": member_id,
         "source": source,
         "project_id": None if project_id is None else texts.kept_id(project_id),
     }
-    return conn.execute(_ERASE, parameters).rowcount
+    return [(row[0], row[1], row[2], row[3]) for row in conn.execute(_ERASE, parameters)]
 
 
-def prune(conn: Connection, *, before: datetime.datetime, limit: int) -> int:
-    """Delete actions that were recorded before a moment, at most `limit`; returns how many."""
-    return conn.execute(_PRUNE, {"before": before, "limit": limit}).rowcount
+def prune(conn: Connection, *, before: datetime.datetime, limit: int) -> list[Identity]:
+    """Delete actions that were recorded before a moment, at most `limit`; returns which."""
+    found = conn.execute(_PRUNE, {"before": before, "limit": limit})
+    return [(row[0], row[1], row[2], row[3]) for row in found]
 
 
 def _identities(identities: Sequence[Identity]) -> dict[str, list[object]]:
@@ -108,10 +111,12 @@ _ERASE = text("""
                         WHERE CAST(:source AS text) IS NULL OR s.slug = :source)
       AND (CAST(:project_id AS text) IS NULL OR cohort IN (
           SELECT c.id FROM cohorts c WHERE c.project_id = :project_id))
+    RETURNING source_id, member_id, action, key
 """)
 
 _PRUNE = text("""
     DELETE FROM actions WHERE (source_id, member_id, action, key) IN (
         SELECT source_id, member_id, action, key FROM actions
         WHERE recorded_at < :before ORDER BY recorded_at LIMIT :limit)
+    RETURNING source_id, member_id, action, key
 """)

@@ -190,3 +190,48 @@ actions = Table(
     Column("properties", JSONB, nullable=False),
     Column("recorded_at", NOW_TYPE, nullable=False, index=True),
 )
+
+# Actions that wait to be sent to the Mixpanel of their source, in the order of `id`, and those that
+# it refused, with its words. What was taken has no row.
+action_outbox = Table(
+    "action_outbox",
+    metadata,
+    Column("source_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("member_id", Text(collation="C"), primary_key=True),
+    Column("action", Text(collation="C"), primary_key=True),
+    Column("key", Text(collation="C"), primary_key=True),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("rejected_at", NOW_TYPE),
+    Column("message", Text),
+    Index(
+        "action_outbox_waiting_idx",
+        "source_id",
+        "id",
+        postgresql_where=text("rejected_at IS NULL"),
+    ),
+    Index(
+        "action_outbox_rejected_idx",
+        "source_id",
+        "id",
+        postgresql_where=text("rejected_at IS NOT NULL"),
+    ),
+)
+
+# How sending fares, by source. `generation` grows with each change of the source: what a request
+# that was begun before has met is no news any more.
+action_imports = Table(
+    "action_imports",
+    metadata,
+    Column("source_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False, server_default=text("'active'")),
+    Column("generation", Integer, nullable=False, server_default=text("0")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_at", NOW_TYPE),
+    Column("failing_since", NOW_TYPE),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("error_at", NOW_TYPE),
+    Column("sent", BigInteger, nullable=False, server_default=text("0")),
+    Column("rejected", BigInteger, nullable=False, server_default=text("0")),
+    Column("last_sent_at", NOW_TYPE),
+)
