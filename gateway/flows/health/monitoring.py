@@ -209,7 +209,7 @@ def _reading(
         reading |= _of_processes(counted.totals) | _of_sources(counted.totals)
         reading |= _of_refusals(limits, counted.totals)
         reading |= _of_loads(counted.totals.loads) | _of_syncs(counted.totals.syncs)
-        reading |= _of_imports(counted.totals.imports, now)
+        reading |= _of_imports(counted.totals, now)
         drift: metrics.Point = ((), counted.totals.rule_drift)
         reading |= {"gateway_rule_drift_total": [drift]}
         reading |= _of_notices(counted.totals)
@@ -305,20 +305,26 @@ def _of_syncs(known: syncs.Totals) -> dict[str, list[metrics.Point]]:
     }
 
 
-def _of_imports(
-    known: Sequence[action_imports.Standing], now: datetime.datetime
-) -> dict[str, list[metrics.Point]]:
-    ages = {one.source: (now - (one.oldest_at or now)).total_seconds() for one in known}
+def _of_imports(known: Totals, now: datetime.datetime) -> dict[str, list[metrics.Point]]:
+    """Tell of each source what waits for Mixpanel and went there; of most of them, nothing."""
+    found = {one.source: one for one in known.imports}
+    rows = [(one.source, found.get(one.source)) for one in known.sources]
+    ages = [
+        (source, (now - one.oldest_at).total_seconds() if one and one.oldest_at else 0.0)
+        for source, one in rows
+    ]
+    counts = {
+        (source, outcome): count
+        for source, one in rows
+        for outcome, count in (
+            ("sent", one.sent if one else 0),
+            ("rejected", one.rejected if one else 0),
+        )
+    }
     return {
-        "gateway_waiting_actions": [((one.source,), one.waiting) for one in known],
-        "gateway_oldest_waiting_action_seconds": [
-            ((source,), max(0.0, age)) for source, age in ages.items()
-        ],
-        "gateway_forwarded_actions_total": [
-            ((one.source, outcome), count)
-            for one in known
-            for outcome, count in (("sent", one.sent), ("rejected", one.rejected))
-        ],
+        "gateway_waiting_actions": [((name,), one.waiting if one else 0) for name, one in rows],
+        "gateway_oldest_waiting_action_seconds": [((name,), max(0.0, age)) for name, age in ages],
+        "gateway_forwarded_actions_total": list(counts.items()),
     }
 
 
