@@ -28,6 +28,8 @@ LOADER = (*WORKER, "loader")
 SENDER = (*WORKER, "sender")
 SCHEDULER = (*WORKER, "scheduler")
 WORKERS = 3
+# Ten processes begin at once, maybe beside much else.
+START_SECONDS = 240.0
 
 _TERM = ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0))
 _POSTGRES_STOP = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
@@ -184,7 +186,7 @@ def installed(
         installation.add("loader", LOADER)
         installation.add("sender", SENDER)
         installation.add("scheduler", SCHEDULER)
-        until(installation.is_ready)
+        until(installation.is_ready, START_SECONDS)
         yield installation
     finally:
         left = installation.stop()
