@@ -88,6 +88,17 @@ def test_begin__of_members_that_left_or_are_erased__returns_the_others(pool: Poo
         assert [one.member_id for one in ledger.begin(conn, SCOPE, rows, batch=4)] == ["2-3"]
 
 
+def test_wanted__numbers_of_more_than_64_bits__are_their_digits(pool: Pool) -> None:
+    mapped = Scope(cohort_id=2, job_id=2, seed=7, properties=True)
+    large, least = 2**64 - 1, -(2**63)
+    with pool.begin() as conn:
+        conn.execute(MEMBERS, {"cohort_id": 2, "size": 1})
+        kept = f'{{"n": [{large}, {large + 1}, {least}, {least - 1}]}}'
+        conn.execute(text("UPDATE memberships SET properties = :kept").bindparams(kept=kept))
+        (found,) = comparison.wanted(conn, mapped, after="", limit=SIZE)
+    assert found.document["properties"] == {"n": [large, str(large + 1), least, str(least - 1)]}
+
+
 def test_count__of_a_property_that_is_not_mapped__sees_no_change(pool: Pool) -> None:
     mapped = Scope(cohort_id=2, job_id=2, seed=7, properties=True, entered=True)
     found = []

@@ -92,8 +92,14 @@ def _document(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of `_WANTED`
         "last_name": row.last_name,
         "phone": row.phone,
         "entered_at": row.entered_at,
-        "properties": None if properties is None else json.loads(properties),
+        "properties": None if properties is None else json.loads(properties, parse_int=_whole),
     }
+
+
+def _whole(digits: str) -> int | str:
+    """Read an integer; one that takes more than 64 bits is its digits, as few programs read it."""
+    read = int(digits)
+    return read if -(2**63) <= read < 2**64 else digits
 
 
 def count(conn: Connection, scope: Scope, *, everybody: bool = False) -> Counts:
