@@ -83,26 +83,30 @@ def parse(raw: bytes, *, max_values: int = MAX_VALUES) -> Parsed:
     return _checked(raw, value)
 
 
-def parse_exactly(raw: bytes) -> object:
+def infinite(_digits: str) -> decimal.Decimal:
+    """Take an integer that is too long for an infinity, which nothing stores."""
+    return decimal.Decimal("Infinity")
+
+
+def parse_exactly(raw: bytes, *, too_long: Callable[[str], object] = infinite) -> object:
     """Parse a complete body with every number as it was written: integers, and Decimals.
 
-    NaN and infinities are null; an integer that is too long is an infinite Decimal, so that what
-    holds it can be refused by itself. Raises errors.Malformed.
+    NaN and infinities are null; `too_long` reads integers of more than `MAX_DIGITS` digits, so that
+    what holds one can be refused by itself. Raises errors.Malformed.
     """
     raw = raw.removeprefix(_BOM)
     if _has_too_many_values(raw, MAX_VALUES):
         raise errors.Malformed(f"the body has more than {MAX_VALUES} values; send fewer at once")
+
+    def integer(written: str) -> object:
+        return too_long(written) if len(written.lstrip("-")) > MAX_DIGITS else int(written)
+
     parsed = _parse_with_json(
-        raw, parse_int=_integer, parse_float=_decimal, parse_constant=lambda _: None
+        raw, parse_int=integer, parse_float=_decimal, parse_constant=lambda _: None
     )
     if parsed.problem is not None:
         raise parsed.problem
     return parsed.value
-
-
-def _integer(written: str) -> int | decimal.Decimal:
-    is_long = len(written.lstrip("-")) > MAX_DIGITS
-    return decimal.Decimal("Infinity") if is_long else int(written)
 
 
 def _decimal(written: str) -> decimal.Decimal:

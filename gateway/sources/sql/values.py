@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from gateway import errors
 from gateway.sources import json_body
@@ -25,9 +25,13 @@ _MOST_BEHIND: Final = 16_383
 def of_json(written: str) -> Any:  # noqa: ANN401 - JSON
     """Read a column of JSON. Numbers keep their digits; what is too deep or too long stays text."""
     try:
-        return json_body.parse_exactly(written.encode())
+        return json_body.parse_exactly(written.encode(), too_long=_refuse)
     except errors.Malformed:
         return written
+
+
+def _refuse(_digits: str) -> NoReturn:
+    raise errors.Malformed("an integer is too long")
 
 
 def text(value: Any) -> str:  # noqa: ANN401, PLR0911 - whatever a driver has, type by type
