@@ -15,8 +15,7 @@ vendors := opentelemetry:requirements-otel.txt mysql:requirements-mysql.txt \
 emulators := bqemulator:tests/vendors/bigquery/emulator.txt fakesnow:tests/vendors/snowflake/emulator.txt
 typed := gateway workers bench tests examples deploy/gunicorn.conf.py
 sizes = $(if $(MEMBERS),--members $(MEMBERS)) $(if $(RUNS),--runs $(RUNS))
-in_two := -n 2 --dist loadfile --no-loadscope-reorder
-in_three := -n 3 --dist loadfile --no-loadscope-reorder
+by_file := --dist loadfile --no-loadscope-reorder
 # 100 is the aim, and was the figure before sync jobs, rules and query cohorts came; these may only rise
 floors := gateway/core:100 gateway/sources:99 gateway/flows:99 gateway/store:100
 
@@ -29,7 +28,7 @@ run: ## Start the whole gateway on embedded Postgres and Valkey; Ctrl-C stops it
 
 test: ## Run the tests and hold the coverage of each package to its floor
 	@$(install_all)
-	@$(python) -m pytest $(in_three) -m 'not long' --cov --cov-report= --ignore tests/test_house.py
+	@$(python) -m pytest -n 3 $(by_file) -m 'not long' --cov --cov-report= --ignore tests/test_house.py
 	@$(python) -m coverage report
 	@failed=0; for floor in $(floors); do \
 		folder=$${floor%:*} percent=$${floor#*:}; \
@@ -39,7 +38,7 @@ test: ## Run the tests and hold the coverage of each package to its floor
 
 test-long: ## Run the tests that `make test` leaves out: the rest of the sender model, the documents in fresh clones
 	@$(install_all)
-	@$(python) -m pytest $(in_three) -m long
+	@$(python) -m pytest -n 4 $(by_file) -m long
 
 test-faults: ## Break a running gateway in some sixty ways, and see that nothing is lost
 	@$(install_all)
@@ -48,7 +47,7 @@ test-faults: ## Break a running gateway in some sixty ways, and see that nothing
 test-deploy: ## Try what is in deploy/ with the tools it is meant for
 	@bin/ci-packages --check
 	@$(install_all) requirements-deploy.txt
-	@$(python) -m pytest --quiet $(in_two) tests/deploy
+	@$(python) -m pytest --quiet -n 2 $(by_file) tests/deploy
 
 test-vendors: ## Try what is sent to the software of others with that software, each in an environment of its own
 	@set -e; for emulator in $(emulators); do bin/install --into .tiers/$${emulator%:*} $${emulator#*:}; done

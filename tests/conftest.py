@@ -26,6 +26,8 @@ from tests import stack as stacks
 WHOLE: Final = ("tests/e2e/", "tests/security/", "tests/flows/test_model.py")
 # Fixtures of a session that are costly to make: the files that use one go to the same process.
 COSTLY: Final = ("stack: Stack", "image: Image", "installation: Production")
+# Their tests wait most of their time, and share nothing: each may go to another process.
+WAITING: Final = ("tests/syncs/test_kills.py", "tests/syncs/test_forwarding_kills.py")
 # What takes long begins first, so that no process is left alone with it at the end.
 LONGEST_FIRST: Final = (*WHOLE, "tests/workers/", "tests/http/")
 
@@ -60,7 +62,7 @@ class _ByFile(LoadFileScheduling):  # type: ignore[misc] # xdist is untyped
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return _shared(path) or path
+        return nodeid if path in WAITING else _shared(path) or path
 
 
 @functools.cache

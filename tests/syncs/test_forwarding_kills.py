@@ -51,6 +51,7 @@ def play(branch: Branch, database_url: str, *, seed: int, steps: int) -> int:
         branch.act(*sorted(names))
         recorded |= names
         branch.project.trouble = [one for one in chance.choices(TROUBLE, k=4) if one]
+        branch.clock.tick(hours=2)  # past every wait
         deaths += send(branch, database_url, chance.randrange(1, MOST_LINES))
         waiting = recorded - branch.project.members - erased - REFUSED
         if waiting and chance.random() < 0.5:
