@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
-import threading
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -12,6 +10,7 @@ import structlog
 from gateway import errors
 from gateway.flows import leases
 from gateway.flows.syncs import forwarding
+from gateway.flows.syncs.side_by_side import SideBySide
 from gateway.store.db import leases as kept_leases
 from gateway.store.syncs import action_imports
 
@@ -32,40 +31,34 @@ class Forwarder:
 
     def __init__(self, tools: Tools, beating: Pool, *, holder: str, at_once: int = AT_ONCE) -> None:
         """`beating` is a pool of its own."""
-        self._ended = threading.Event()
-        self._tools = dataclasses.replace(tools, stopping=self._ended.is_set)
+        self._running = SideBySide(at_once, "actions")
+        self._tools = dataclasses.replace(tools, stopping=self._running.ended.is_set)
         self._beating = beating
         self._holder = holder
-        self._at_once = at_once
-        self._threads = concurrent.futures.ThreadPoolExecutor(at_once, "actions")
-        self._running: set[concurrent.futures.Future[None]] = set()
 
     def look(self) -> int:
         """Offer what is due, and begin with as much as there is room for; returns how much."""
-        self._running = {one for one in self._running if not one.done()}
+        room = self._running.room()
         with self._tools.pool.begin() as conn:
             due = action_imports.due(conn, now=self._tools.now())
             if due:
                 kept_leases.offer_all(conn, LEASE_KIND, [str(one) for one in due])
         begun = 0
-        while due and len(self._running) < self._at_once:
+        while due and begun < room:
             lease = leases.claim(self._tools.pool, LEASE_KIND, holder=self._holder)
             if lease is None:
                 break
-            self._running.add(self._threads.submit(self._work_on, lease))
+            self._running.begin(self._work_on, lease)
             begun += 1
         return begun
 
     def wait(self) -> None:
         """Wait until everything that was begun has ended."""
-        concurrent.futures.wait(self._running)
-        for one in self._running:
-            one.result()
+        self._running.wait()
 
     def close(self) -> None:
         """Let what was begun end after its request."""
-        self._ended.set()
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._running.close()
 
     def _work_on(self, lease: Lease) -> None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ from gateway import errors
 from gateway.flows import leases
 from gateway.flows.syncs import attempts, executing
 from gateway.flows.syncs.lanes import Lanes
+from gateway.flows.syncs.side_by_side import SideBySide
 from gateway.store.db import leases as kept_leases
 from gateway.store.syncs import agenda, erasing, jobs
 
@@ -60,25 +60,21 @@ class Sender:
         self._beating = beating
         self._setup = setup
         self._holder = holder
-        self._ended = threading.Event()
+        self._running = SideBySide(at_once, "job")
         self._tools = executing.Tools(
             pool=pool,
             setup=setup,
             suppress=tuple(suppress),
-            stopping=self._ended.is_set,
+            stopping=self._running.ended.is_set,
             patience_seconds=patience_seconds,
             lanes=Lanes(pace),
         )
         self._lock = threading.Lock()
         self._busy = collections.Counter[int]()
-        self._at_once = at_once
-        self._threads = concurrent.futures.ThreadPoolExecutor(at_once, "job")
-        self._running: set[concurrent.futures.Future[None]] = set()
 
     def look(self) -> int:
         """Offer what is due, and begin with as much as there is room for; returns how much."""
-        self._running = {one for one in self._running if not one.done()}
-        room = self._at_once - len(self._running)
+        room = self._running.room()
         with self._pool.begin() as conn:
             now, suppress = self._setup.now(), self._tools.suppress
             due = {
@@ -103,7 +99,7 @@ class Sender:
         with self._pool.begin() as conn:
             destination_id = jobs.destination_of(conn, int(lease.key))
         if self._take_place(destination_id):
-            self._running.add(self._threads.submit(self._work_in_place, lease, destination_id))
+            self._running.begin(self._work_in_place, lease, destination_id)
             return True
         with self._pool.begin() as conn:
             kept_leases.give_back(conn, lease, delay_seconds=ROOM_SECONDS)
@@ -126,14 +122,11 @@ class Sender:
 
     def wait(self) -> None:
         """Wait until everything that was begun has ended."""
-        concurrent.futures.wait(self._running)
-        for one in self._running:
-            one.result()
+        self._running.wait()
 
     def close(self) -> None:
         """Let what was begun end at its next step."""
-        self._ended.set()
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._running.close()
 
     def _work_on(self, lease: Lease) -> None:
         try:
