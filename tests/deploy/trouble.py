@@ -209,6 +209,22 @@ def notice_waiting(installation: Production) -> Iterator[None]:
         change(installation, "DELETE FROM notices WHERE channel = 'left'")
 
 
+@contextlib.contextmanager
+def action_waiting(installation: Production) -> Iterator[None]:
+    """Have an action that a service account was refused for two hours ago."""
+    change(installation, _ACTION)
+    try:
+        yield
+    finally:
+        for statement in (
+            "DELETE FROM action_outbox",
+            "DELETE FROM actions WHERE action = 'left'",
+            "DELETE FROM action_imports",
+            "UPDATE sources SET config = config - 'import' WHERE slug = 'default'",
+        ):
+            change(installation, statement)
+
+
 ALL: dict[str, Trouble] = {
     "GatewayDown": down("web"),
     "GatewayPostgresDown": down("postgres"),
@@ -242,6 +258,7 @@ ALL: dict[str, Trouble] = {
         SELECT 0, id, 'ada', now() - interval '2 days' FROM sync_jobs WHERE cohort = 0
         """,
     ),
+    "GatewayActionsWaiting": action_waiting,
     "GatewayNoticesWaiting": notice_waiting,
     "GatewayPagesBlocked": page_blocked,
     "GatewayMembersSkipped": members_skipped,
@@ -280,6 +297,21 @@ def change(installation: Production, statement: str) -> None:
     with installation.pool() as pool, pool.begin() as conn:
         conn.execute(text(statement))
 
+
+_ACTION = """
+    WITH chosen AS (
+        UPDATE sources SET config = config || jsonb_build_object('import', jsonb_build_object(
+            'project_id', '1', 'service_account', 'left', 'endpoint', 'https://127.0.0.1'))
+        WHERE slug = 'default' RETURNING id),
+    stopped AS (
+        INSERT INTO action_imports (source_id, state, error_code, error_message, error_at)
+        SELECT id, 'stopped', 'credentials', 'Mixpanel answers: 401', now() FROM chosen),
+    recorded AS (
+        INSERT INTO actions (source_id, member_id, action, key, at, properties, recorded_at)
+        SELECT id, 'ada', 'left', '', now(), '{}', now() - interval '2 hours' FROM chosen)
+    INSERT INTO action_outbox (source_id, member_id, action, key)
+    SELECT id, 'ada', 'left', '' FROM chosen
+"""
 
 _JOB = """
     WITH made AS (
