@@ -113,7 +113,8 @@ def _look(console: Console, looks: dict[str, str], pictures: Path) -> None:
         # Beside the page's policy, which would not let it in.
         console.page.evaluate(AXE)
         for scheme, width in SCREENS:
-            console.page.emulate_media(color_scheme=scheme)
+            # Without motion, as a picture would show colors on their way to others.
+            console.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             console.page.set_viewport_size({"width": width, "height": 900})
             shown = f"{name}-{scheme}-{width}"
             console.page.screenshot(path=pictures / f"{shown}.png", full_page=True)

@@ -104,8 +104,8 @@ def test_overview__of_a_gateway_in_trouble__names_what_needs_a_person(
     said = Visitor(world).page("")
     assert "1 blocked page" in said
     assert "1 refusal" in said
-    assert "The workers: none is running; start one with `python -m workers`." in said
-    assert "start one with `python -m workers sender`." in said
+    assert "The workers: none is running; start one with <code>python -m workers</code>." in said
+    assert "start one with <code>python -m workers sender</code>." in said
     assert "Redis does not answer" in said
     assert "3 entered 1 exited" in said
     world.clock.tick(hours=2)

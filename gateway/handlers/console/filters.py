@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import TYPE_CHECKING, Final
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from gateway.handlers.console import controls, site, sync_words, words
 from gateway.handlers.http import deps
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 _NEVER: Final = Markup('<span class="quiet">never</span>')
+_CODE: Final = re.compile(r"`([^`]+)`")
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -24,7 +26,13 @@ ADMIN_AREAS: Final = (("keys", "Keys"), ("activity", "Activity"))
 def install(app: Flask) -> None:
     """Make the filters and the words known to templates."""
     app.jinja_env.filters.update(
-        grouped=grouped, ago=ago, when=when, counted=counted, day=day, exact=exact
+        grouped=grouped,
+        ago=ago,
+        when=when,
+        counted=counted,
+        day=day,
+        exact=exact,
+        coded=coded,
     )
     app.jinja_env.globals.update(
         path=site.path,
@@ -37,6 +45,11 @@ def install(app: Flask) -> None:
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+
+
+def coded(sentence: str) -> Markup:
+    """Write a sentence, with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", escape(sentence)))  # noqa: S704 - it is escaped
 
 
 def grouped(number: int) -> str:

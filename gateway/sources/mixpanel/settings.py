@@ -11,7 +11,7 @@ MAX_PROJECTS: Final = 1000
 IMPORT: Final = Parts(
     name="import",
     title="Forwarding of actions",
-    description="The project that recorded actions are sent to as events; null for none.",
+    description="The project that recorded actions are sent to as events; empty for none.",
     fields=(
         Text(
             name="project_id",
