@@ -114,7 +114,7 @@ OPERATIONS: Final = (
         topic=topics.RULES,
         summary="Have an index of a property of a name's events built",
         description="It is built in the background, while events come in; rules that compare this"
-        " property then read the events that can meet them alone. One that failed is tried again.",
+        " property then read only the events that can match. One that failed is tried again.",
         query=OfSourceQuery,
         answer=responses.of(_SHOWN, "It is under way.", status=202),
         refusals=(404, 409, 422),
